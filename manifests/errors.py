@@ -1,0 +1,32 @@
+"""What can be wrong with a bundle, a manifest or a model file: one root, one subclass per reaction of a caller."""
+
+
+class BundleError(Exception):
+    """Root of everything this package raises. `str()` is one sentence fit for a person to read."""
+
+
+class MalformedManifestError(BundleError):
+    """An MPD that is not well-formed, breaks a bound, or says something this reader cannot accept."""
+
+
+class MalformedModelError(BundleError):
+    """A model file whose bytes are not a valid `.ndm`, or do not fit the network it claims to hold."""
+
+
+class UnknownNetworkError(BundleError):
+    """A well-formed reference to a network or model format that this version does not know.
+
+    Not corruption: a newer packager may have written it. The player answers with plain upscaling.
+    """
+
+
+class WrongHashError(BundleError):
+    """Bytes whose SHA-256 or size is not the one the manifest promised."""
+
+
+class MalformedFragmentError(BundleError):
+    """An ISO BMFF segment whose boxes do not parse, or whose tables lie about their sizes."""
+
+
+class BrokenBundleError(BundleError):
+    """A folder that is not a publishable bundle: a listed file is missing, boundaries differ, ..."""

@@ -1,0 +1,160 @@
+"""What a bundle says: the frozen domain types that every program shares. No MPD words, no files, no bytes here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+ContentType = Literal["video", "audio"]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One media segment: a closed GOP of a video rung, or the audio beside it."""
+
+    number: int
+    """Its `$Number$` in file names; the first segment of a bundle is 1."""
+    start_ticks: int
+    """Start on the timescale of its representation, in Period time."""
+    duration_ticks: int
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """One downloadable set of weights, or an update to another one."""
+
+    n: int
+    """Number within its ModelTrack, 1 or more; never changes meaning."""
+    href: str
+    """Where it is, relative to the manifest's base URL; named by its content."""
+    size_bytes: int
+    sha256: str
+    """64 lower-case hex digits over the whole file."""
+    base: int | None = None
+    """The `n` this file updates; None for a full set of weights."""
+    gain_db: float | None = None
+    """Mean gain in PSNR-Y over plain upscaling where it is used, as measured by the trainer."""
+
+
+@dataclass(frozen=True)
+class ModelTrack:
+    """The models of one network size for one video representation, and which segment wants which."""
+
+    id: str
+    network: str
+    """Name of the network, such as `c16d2`. May be one that this version does not know."""
+    scale: int
+    macs_per_pixel: int
+    """Multiply-adds per low-resolution pixel: what a player compares with its measured speed."""
+    rank: int
+    """1 is the best picture among the tracks of a representation."""
+    bandwidth_bps: int
+    """All model bytes of the track spread over the Period; a summary only."""
+    format: str
+    """Model format, `ndm/1`. May be one that this version does not know."""
+    models: tuple[ModelFile, ...]
+    uses: tuple[int | None, ...]
+    """For every segment of the representation, in order: the `n` of its model, or None for plain upscaling."""
+
+    def model(self, n: int) -> ModelFile:
+        """The model numbered `n`. Raises KeyError."""
+        for model in self.models:
+            if model.n == n:
+                return model
+        raise KeyError(n)
+
+    def chain(self, n: int) -> tuple[ModelFile, ...]:
+        """The files that make model `n`, full weights first. Raises KeyError. (A reader has ruled loops out.)"""
+        files = [self.model(n)]
+        while files[0].base is not None:
+            files.insert(0, self.model(files[0].base))
+        return tuple(files)
+
+
+@dataclass(frozen=True)
+class VideoFormat:
+    """What a player must know to show a video representation."""
+
+    width: int
+    height: int
+    frame_rate: Fraction
+    sar: Fraction = Fraction(1)
+    """Sample aspect ratio, width over height of one stored pixel."""
+
+
+@dataclass(frozen=True)
+class AudioFormat:
+    """What a player must know to sound an audio representation."""
+
+    sample_rate_hz: int
+    channels: int
+
+
+@dataclass(frozen=True)
+class Representation:
+    """One rung of the ladder, or one audio stream."""
+
+    id: str
+    codecs: str
+    """RFC 6381, such as `avc1.64001E`."""
+    bandwidth_bps: int
+    timescale: int
+    """Ticks per second of its segments."""
+    initialization: str
+    """Template of the init segment's URL, `video/$RepresentationID$/init.mp4`."""
+    media: str
+    """Template of a media segment's URL, `video/$RepresentationID$/$Number%05d$.m4s`."""
+    segments: tuple[Segment, ...]
+    video: VideoFormat | None = None
+    audio: AudioFormat | None = None
+    model_tracks: tuple[ModelTrack, ...] = ()
+
+    @property
+    def duration_s(self) -> Fraction:
+        """From the start of the first segment to the end of the last."""
+        last = self.segments[-1]
+        return Fraction(last.start_ticks + last.duration_ticks - self.segments[0].start_ticks, self.timescale)
+
+    @property
+    def target_height(self) -> int:
+        """Luma rows once enhanced: the height times the largest scale among its models (1 without any)."""
+        assert self.video is not None, "asked of a video representation"
+        return self.video.height * max((track.scale for track in self.model_tracks), default=1)
+
+
+@dataclass(frozen=True)
+class AdaptationSet:
+    """Representations a player may switch among."""
+
+    id: str
+    content_type: ContentType
+    mime_type: str
+    representations: tuple[Representation, ...]
+    language: str | None = None
+    """BCP 47, for audio."""
+    base_urls: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Presentation:
+    """A whole static presentation of one Period: what `manifest.mpd` says."""
+
+    duration_s: Fraction
+    adaptation_sets: tuple[AdaptationSet, ...]
+    min_buffer_s: Fraction = Fraction(4)
+    base_urls: tuple[str, ...] = ()
+    title: str | None = None
+
+    def of_type(self, content_type: ContentType) -> tuple[Representation, ...]:
+        """All representations of that type, lowest bandwidth first."""
+        found = [r for s in self.adaptation_sets if s.content_type == content_type for r in s.representations]
+        return tuple(sorted(found, key=lambda r: r.bandwidth_bps))
+
+    @property
+    def video(self) -> tuple[Representation, ...]:
+        return self.of_type("video")
+
+    @property
+    def audio(self) -> tuple[Representation, ...]:
+        return self.of_type("audio")

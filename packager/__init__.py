@@ -1,0 +1,1 @@
+"""Cuts a video into aligned DASH segments at several rungs and publishes the bundle."""

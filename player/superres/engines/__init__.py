@@ -1,0 +1,1 @@
+"""What runs the network: keras (GPU or any Keras backend), OpenVINO (fast CPU), OpenCV dnn (pretrained graphs)."""
