@@ -48,6 +48,16 @@ def _lanczos(x: float) -> float:
     return LOBES * sin(pi * x) * sin(pi * x / LOBES) / (pi * x) ** 2
 
 
+def phase_kernels(scale: int) -> NDArray[np.float32]:
+    """The plain upscale as one convolution, before rounding: float32 (7, 7, 1, scale²), phases in row order.
+
+    To be run on the plane continued by LOBES edge pixels on every side, then shuffled from depth to space.
+    """
+    taps = np.array(phase_taps(scale), np.float32) / TAP_UNIT
+    kernels = [np.outer(vertical, horizontal) for vertical in taps for horizontal in taps]
+    return np.stack(kernels, axis=-1)[:, :, None, :]
+
+
 def plain_upscale(plane: Plane, scale: int) -> Plane:
     """Enlarge an 8-bit plane (h, w) to (h·scale, w·scale)."""
     height, width = plane.shape

@@ -1,1 +1,119 @@
-"""What runs the network: keras (GPU or any Keras backend), OpenVINO (fast CPU), OpenCV dnn (pretrained graphs)."""
+"""What runs a network on frames, behind one interface; `open_engine` picks one, `open_pretrained` takes any model file.
+
+Importing this package imports no framework: an engine does so when it is opened.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from manifests.weights import MAX_MODEL_BYTES, ModelWeights, decode_model
+
+Plane = NDArray[np.uint8]
+
+ENGINES = ("auto", "keras", "openvino")
+BACKENDS = ("tensorflow", "jax", "torch")
+
+
+class EngineUnavailableError(Exception):
+    """The engine asked for cannot run here. `str()` says what to install."""
+
+
+class UnsupportedModelFileError(Exception):
+    """A model file given by hand that no engine can read."""
+
+
+class Upscaler(Protocol):
+    """One set of weights, ready for frames of one size."""
+
+    name: str
+    """Of the network, for people: `c16d2`, `FSRCNN_x2`."""
+    scale: int
+
+    def upscale(self, luma: Plane) -> Plane:
+        """8-bit luma (h, w) to 8-bit luma (h·scale, w·scale)."""
+        ...
+
+
+class Engine(Protocol):
+    """Makes upscalers. Safe to call from several threads; the upscalers it makes serve one thread at a time."""
+
+    name: str
+
+    def upscaler(self, weights: ModelWeights, width: int, height: int) -> Upscaler:
+        """Ready for the first frame of that size: whatever compiles or traces does so here, not on the frame path."""
+        ...
+
+
+def open_engine(name: str = "auto", backend: str | None = None) -> Engine:
+    """The engine called `name`; `auto` is keras where there is a GPU, else OpenVINO, else keras.
+
+    `backend` is that of Keras: tensorflow, jax or torch. It counts only before Keras is first imported.
+    Raises EngineUnavailableError.
+    """
+    if name == "auto":
+        name = "keras" if backend or gpu_device_present() or not _installed("openvino") else "openvino"
+    if name == "openvino":
+        return _open_openvino()
+    if name == "keras":
+        return _open_keras(backend)
+    raise EngineUnavailableError(f"there is no engine {name!r}; choose one of {', '.join(ENGINES)}")
+
+
+def gpu_device_present() -> bool:
+    """Whether this machine shows a GPU that Keras could drive, told from its devices: importing a framework to ask
+    would cost seconds at every start.
+    """
+    if platform.system() == "Linux":
+        return Path("/dev/nvidia0").exists() or Path("/dev/kfd").exists() or Path("/dev/dxg").exists()
+    return False
+
+
+def open_pretrained(path: Path, engine: Engine, width: int, height: int) -> Upscaler:
+    """An upscaler from a file of the user's own: `.ndm` by `engine`, `.pb` and `.onnx` by OpenCV's dnn.
+
+    Raises UnsupportedModelFileError, OSError, and for `.ndm` files MalformedModelError and UnknownNetworkError.
+    """
+    kind = path.suffix.lower()
+    if kind == ".ndm":
+        with path.open("rb") as file:
+            return engine.upscaler(decode_model(file.read(MAX_MODEL_BYTES + 1)), width, height)
+    if kind in (".pb", ".onnx"):
+        from player.superres.engines.opencv_dnn import PretrainedGraph
+
+        return PretrainedGraph(path)
+    raise UnsupportedModelFileError(f"{path.name}: a model file ends in .ndm, .pb or .onnx")
+
+
+def _installed(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
+
+
+def _open_openvino() -> Engine:
+    if not _installed("openvino"):
+        raise EngineUnavailableError("the engine openvino needs `pip install openvino`, or `--engine keras`")
+    from player.superres.engines.openvino_engine import OpenVinoEngine
+
+    return OpenVinoEngine()
+
+
+def _open_keras(backend: str | None) -> Engine:
+    if backend is not None:
+        os.environ["KERAS_BACKEND"] = backend
+    chosen = os.environ.get("KERAS_BACKEND", "tensorflow")
+    missing = [module for module in ("keras", chosen) if not _installed(module)]
+    if missing:
+        raise EngineUnavailableError(
+            f"the engine keras needs {' and '.join(missing)}: install the extra `train` (CPU) or `gpu`, "
+            "or name an installed one with --backend"
+        )
+    from player.superres.engines.keras_engine import KerasEngine
+
+    return KerasEngine()
