@@ -25,7 +25,7 @@ _MAGIC = b"NDM1"
 _HEADER = struct.Struct("<4sBBBBBBB")  # magic, flags, family, scale, width, depth, base upsample, input mean
 _FLAG_UPDATE = 1
 _FAMILY_CNDM = 1
-_BASE_LANCZOS3 = 1
+_BASE_LANCZOS4 = 1
 _BASE_HASH_BYTES = 8
 _MAX_ABS_WEIGHT = 1e4
 """Far above any trained weight; keeps every sum of a network finite in float32."""
@@ -122,7 +122,7 @@ def encode_model(model: CodedModel) -> bytes:
     flags = 0 if model.base_sha256 is None else _FLAG_UPDATE
     spec = model.spec
     parts = [
-        _HEADER.pack(_MAGIC, flags, _FAMILY_CNDM, spec.scale, spec.width, spec.depth, _BASE_LANCZOS3, model.input_mean)
+        _HEADER.pack(_MAGIC, flags, _FAMILY_CNDM, spec.scale, spec.width, spec.depth, _BASE_LANCZOS4, model.input_mean)
     ]
     if model.base_sha256 is not None:
         parts.append(bytes.fromhex(model.base_sha256)[:_BASE_HASH_BYTES])
@@ -138,7 +138,7 @@ def parse_model(data: bytes) -> CodedModel:
     magic, flags, family, scale, width, depth, base_upsample, input_mean = _HEADER.unpack(reader.take(_HEADER.size))
     if magic != _MAGIC:
         raise MalformedModelError("not a neudash model: the file does not start with NDM1")
-    if family != _FAMILY_CNDM or base_upsample != _BASE_LANCZOS3 or flags & ~_FLAG_UPDATE:
+    if family != _FAMILY_CNDM or base_upsample != _BASE_LANCZOS4 or flags & ~_FLAG_UPDATE:
         raise UnknownNetworkError(
             f"model file of family {family}, base upsample {base_upsample}, flags {flags}: made by a newer version"
         )

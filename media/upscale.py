@@ -1,6 +1,6 @@
 """THE plain upscale: what a frame becomes without a model, and what a network adds its residual to.
 
-Lanczos-3 with taps in whole 1/128ths, the image continued by its edge pixels, centre-aligned grids. Every sum of
+Lanczos-4 with taps in whole 1/128ths, the image continued by its edge pixels, centre-aligned grids. Every sum of
 products stays below 2^24, so it is exact in float32 and any engine can agree with it to the bit; docs/bundle.md
 specifies it (section "Base upsample").
 """
@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-LOBES = 3
+LOBES = 4
 TAP_UNIT = 128
 """A tap is an integer over this."""
 
@@ -49,7 +49,7 @@ def _lanczos(x: float) -> float:
 
 
 def phase_kernels(scale: int) -> NDArray[np.float32]:
-    """The plain upscale as one convolution, before rounding: float32 (7, 7, 1, scale²), phases in row order.
+    """The plain upscale as one convolution, before rounding: float32 (9, 9, 1, scale²), phases in row order.
 
     To be run on the plane continued by LOBES edge pixels on every side, then shuffled from depth to space.
     """

@@ -1,0 +1,126 @@
+"""What a network learns from: decoded low-resolution luma beside what the plain upscale lacks of the source.
+
+A long title is sampled: every segment gives its share of frames, within a memory budget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from media.frames import Frame
+from media.upscale import plain_upscale
+
+PATCH = 32
+"""Side of a training patch in low-resolution pixels."""
+_CELL = 16
+"""Side of the blocks whose residual energy decides where patches are drawn."""
+DEFAULT_BUDGET_BYTES = 768 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """One frame to learn from."""
+
+    segment: int
+    """Index of its segment in the representation, from 0."""
+    luma: NDArray[np.uint8]
+    """(h, w), as the player decodes it."""
+    residual: NDArray[np.int8]
+    """(h, w, scale²): source minus plain upscale in levels of 255, phases in depth-to-space order, cut at ±127."""
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Patches for one step."""
+
+    luma: NDArray[np.uint8]
+    """(batch, 32, 32)."""
+    residual: NDArray[np.int8]
+    """(batch, 32, 32, scale²)."""
+
+
+def make_pair(segment: int, decoded: Frame, reference: Frame, scale: int) -> Pair:
+    """The pair of a decoded frame and the source frame `scale` times its size."""
+    difference = reference.y.astype(np.int16) - plain_upscale(decoded.y, scale)
+    height, width = decoded.y.shape
+    depth = difference.reshape(height, scale, width, scale).transpose(0, 2, 1, 3).reshape(height, width, scale**2)
+    return Pair(segment, decoded.y, np.clip(depth, -127, 127).astype(np.int8))
+
+
+def frames_to_sample(frame_counts: list[int], pair_bytes: int, budget_bytes: int) -> list[set[int]]:
+    """For each segment, which of its frames (from 0) to keep: spread evenly, and together within the budget.
+
+    At least one frame in all is kept; when the budget is below one a segment, segments are skipped evenly.
+    """
+    total = sum(frame_counts)
+    wanted = max(1, min(total, budget_bytes // pair_bytes))
+    kept: list[set[int]] = [set() for _ in frame_counts]
+    starts = np.cumsum([0, *frame_counts])
+    # The middle of each of `wanted` equal stretches of the title.
+    for position in ((np.arange(wanted) + 0.5) * total / wanted).astype(int):
+        segment = int(np.searchsorted(starts, position, side="right")) - 1
+        kept[segment].add(int(position - starts[segment]))
+    return kept
+
+
+class PatchSource:
+    """Draws patches from pairs, likelier where the plain upscale lacks more."""
+
+    def __init__(self, pairs: Iterable[Pair]) -> None:
+        self.pairs = tuple(pairs)
+        if not self.pairs:
+            raise ValueError("no frames to learn from")
+        energies = [_cell_energies(pair.residual) for pair in self.pairs]
+        self._cells_across = energies[0].shape[1]
+        self._cells_per_pair = energies[0].size
+        # The square root keeps a few very hard blocks from being all that is seen. The constant gives every block
+        # a chance, and makes the sum positive where the residual is zero throughout.
+        chances = np.sqrt(np.concatenate([energy.ravel() for energy in energies])) + 0.1
+        self._cumulative = np.cumsum(chances / chances.sum())
+
+    def draw(self, count: int, random: np.random.Generator) -> Batch:
+        """`count` patches of 32x32 (the whole frame across or down where it is smaller)."""
+        cells = np.searchsorted(self._cumulative, random.random(count))
+        cells = np.minimum(cells, len(self._cumulative) - 1)
+        jitter = random.integers(0, _CELL, (count, 2))
+        patches = [self._patch(int(cell), *map(int, shift)) for cell, shift in zip(cells, jitter, strict=True)]
+        return Batch(np.stack([luma for luma, _ in patches]), np.stack([residual for _, residual in patches]))
+
+    def _patch(self, cell: int, down: int, right: int) -> tuple[NDArray[np.uint8], NDArray[np.int8]]:
+        index, within = divmod(cell, self._cells_per_pair)
+        row, column = divmod(within, self._cells_across)
+        pair = self.pairs[index]
+        height, width = pair.luma.shape
+        # Jitter moves the patch so that its middle is anywhere in the cell.
+        top = min(max(row * _CELL + down - PATCH // 2, 0), max(height - PATCH, 0))
+        left = min(max(column * _CELL + right - PATCH // 2, 0), max(width - PATCH, 0))
+        window = (slice(top, top + PATCH), slice(left, left + PATCH))
+        return pair.luma[window], pair.residual[window]
+
+    def statistics(self) -> tuple[int, float, float]:
+        """(mean of the luma rounded to 0-255, its standard deviation, the residual's standard deviation)."""
+        luma = np.stack([pair.luma[::4, ::4] for pair in self.pairs]).astype(np.float32)
+        residual = np.stack([pair.residual[::4, ::4] for pair in self.pairs]).astype(np.float32)
+        # Never zero: a black title must not divide by it.
+        return round(float(luma.mean())), max(float(luma.std()), 1.0), max(float(residual.std()), 0.1)
+
+
+def _cell_energies(residual: NDArray[np.int8]) -> NDArray[np.float64]:
+    """Mean squared residual of each 16x16 block, the last ones cut at the edge: (rows, columns)."""
+    squared = np.square(residual, dtype=np.float32).mean(axis=2, dtype=np.float64)
+    height, width = squared.shape
+    rows, columns = np.arange(0, height, _CELL), np.arange(0, width, _CELL)
+    sums = np.add.reduceat(np.add.reduceat(squared, rows, axis=0), columns, axis=1)
+    sizes = np.outer(np.diff([*rows, height]), np.diff([*columns, width]))
+    return np.asarray(sums / sizes)
+
+
+def chosen_pairs(frames: Iterator[tuple[int, int, Frame, Frame]], kept: list[set[int]], scale: int) -> Iterator[Pair]:
+    """Pairs of the frames in `kept`, from (segment, frame in the segment, decoded, reference) in order."""
+    for segment, index, decoded, reference in frames:
+        if index in kept[segment]:
+            yield make_pair(segment, decoded, reference, scale)
