@@ -1,4 +1,4 @@
-"""What can be wrong with a bundle, a manifest or a model file: one root, one subclass per reaction of a caller."""
+"""What can be wrong with a bundle, a manifest or a model file: one root, a subclass per reaction."""
 
 
 class BundleError(Exception):

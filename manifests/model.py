@@ -1,4 +1,4 @@
-"""What a bundle says: the frozen domain types that every program shares. No MPD words, no files, no bytes here."""
+"""What a bundle says: the frozen domain types that every program shares. No MPD words, no files here."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class ModelTrack:
     """Model format, `ndm/1`. May be one that this version does not know."""
     models: tuple[ModelFile, ...]
     uses: tuple[int | None, ...]
-    """For every segment of the representation, in order: the `n` of its model, or None for plain upscaling."""
+    """For every segment of the representation, in order: the `n` of its model, None for plain upscaling."""
 
     def model(self, n: int) -> ModelFile:
         """The model numbered `n`. Raises KeyError."""
@@ -65,7 +65,7 @@ class ModelTrack:
         raise KeyError(n)
 
     def chain(self, n: int) -> tuple[ModelFile, ...]:
-        """The files that make model `n`, full weights first. Raises KeyError. (A reader has ruled loops out.)"""
+        """The files that make model `n`, full weights first. Raises KeyError. (No loops: the reader.)"""
         files = [self.model(n)]
         while files[0].base is not None:
             files.insert(0, self.model(files[0].base))
@@ -109,6 +109,8 @@ class Representation:
     video: VideoFormat | None = None
     audio: AudioFormat | None = None
     model_tracks: tuple[ModelTrack, ...] = ()
+    model_problem: str | None = None
+    """Why a model table that is there was not read (a newer version's, ...); None if there is none."""
 
     @property
     def duration_s(self) -> Fraction:

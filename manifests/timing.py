@@ -1,4 +1,4 @@
-"""Exact time: ticks in a timescale, `Fraction` rates and ISO 8601 durations. Floats only where a person reads them."""
+"""Exact time: `Fraction` rates, ratios and ISO 8601 durations. Floats only where a person reads them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from manifests.errors import MalformedManifestError
 
 _DURATION = re.compile(
     r"P(?:(?P<days>\d{1,9})D)?"
-    r"(?:T(?:(?P<hours>\d{1,9})H)?(?:(?P<minutes>\d{1,9})M)?(?:(?P<seconds>\d{1,9}(?:\.\d{1,18})?)S)?)?"
+    r"(?:T(?:(?P<hours>\d{1,9})H)?(?:(?P<minutes>\d{1,9})M)?(?:(?P<seconds>\d{1,9}(?:\.\d{1,18})?)S)?)?",
+    re.ASCII,
 )
-_FRAME_RATE = re.compile(r"(\d{1,9})(?:/(\d{1,9}))?")
+_FRAME_RATE = re.compile(r"(\d{1,9})(?:/(\d{1,9}))?", re.ASCII)
+_RATIO = re.compile(r"(\d{1,9}):(\d{1,9})", re.ASCII)
 
 
 def parse_duration_s(text: str) -> Fraction:
-    """Seconds of an ISO 8601 duration such as `PT1H2M3.5S` (days to seconds; XSD `duration`, ISO/IEC 23009-1).
+    """Seconds of an ISO 8601 duration such as `PT1H2M3.5S` (days to seconds; XSD `duration`, DASH).
 
     Years and months have no fixed length and are refused, as is a sign.
     Raises MalformedManifestError.
@@ -38,7 +40,7 @@ def format_duration(duration_s: Fraction) -> str:
 
 
 def parse_frame_rate(text: str) -> Fraction:
-    """`30` or `30000/1001` as an exact rate (ISO/IEC 23009-1, FrameRateType). Raises MalformedManifestError."""
+    """`30` or `30000/1001` as an exact rate (DASH, FrameRateType). Raises MalformedManifestError."""
     match = _FRAME_RATE.fullmatch(text)
     numerator, denominator = (int(match[1]), int(match[2] or 1)) if match else (0, 1)
     if numerator == 0 or denominator == 0:
@@ -49,3 +51,17 @@ def parse_frame_rate(text: str) -> Fraction:
 def format_frame_rate(rate: Fraction) -> str:
     """The inverse of `parse_frame_rate`."""
     return str(rate)
+
+
+def parse_ratio(text: str) -> Fraction:
+    """`16:9` as a number (ISO/IEC 23009-1, RatioType). Raises MalformedManifestError."""
+    match = _RATIO.fullmatch(text)
+    numerator, denominator = (int(match[1]), int(match[2])) if match else (0, 1)
+    if numerator == 0 or denominator == 0:
+        raise MalformedManifestError(f"{text[:40]!r} is not a ratio such as 16:9")
+    return Fraction(numerator, denominator)
+
+
+def format_ratio(ratio: Fraction) -> str:
+    """The inverse of `parse_ratio`, in lowest terms."""
+    return f"{ratio.numerator}:{ratio.denominator}"

@@ -1,0 +1,217 @@
+"""What an fMP4 segment says about itself: clock, codec, start, duration, frames (ISO/IEC 14496-12, CMAF).
+
+Enough to write a manifest from what lies on disk and to check one against it. Works on bytes from strangers:
+all sizes and counts are compared with what is there before they are believed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from manifests.boxes import Box, boxes
+from manifests.codecs import audio_format, codec_name
+from manifests.errors import MalformedFragmentError
+
+MAX_SAMPLES = 1_000_000
+"""Of one segment; counted, not stored, so that a table of default values cannot claim 2^32."""
+
+_NON_SYNC = 0x10000  # sample_is_non_sync_sample in the sample flags (8.8.3.1)
+
+# tfhd flags (8.8.7) and the width of their fields, in the order in which they are stored
+_TFHD_FIELDS = ((0x1, "Q"), (0x2, "I"), (0x8, "I"), (0x10, "I"), (0x20, "I"))
+# trun flags of the per-sample fields (8.8.8): duration, size, flags, composition offset
+_TRUN_COLUMNS = (0x100, 0x200, 0x400, 0x800)
+
+
+@dataclass(frozen=True)
+class SampleDefaults:
+    """What holds for samples that do not say otherwise."""
+
+    duration_ticks: int
+    size_bytes: int
+    flags: int
+
+
+@dataclass(frozen=True)
+class InitInfo:
+    """What an init segment says of its one track."""
+
+    timescale: int
+    """Ticks per second."""
+    handler: str
+    """`vide` or `soun`."""
+    codecs: str
+    """RFC 6381, such as `avc1.64001E`."""
+    width: int
+    """Luma columns; 0 for audio."""
+    height: int
+    sample_rate_hz: int
+    """0 for video."""
+    channels: int
+    track_id: int
+    defaults: SampleDefaults
+
+
+@dataclass(frozen=True)
+class FragmentInfo:
+    """What a media segment says of itself, over all its fragments."""
+
+    start_ticks: int
+    """Decode time of the first sample; with the edit list that packagers write, also when it is shown."""
+    duration_ticks: int
+    sample_count: int
+    starts_with_sync: bool
+    """Whether the first sample can be decoded without any before it."""
+
+
+def read_init(data: bytes) -> InitInfo:
+    """What the init segment `data` says. Raises MalformedFragmentError, also for none or several tracks."""
+    moov = _top_level(data, b"moov")[0]
+    tracks = [box for box in moov.children() if box.type == b"trak"]
+    if len(tracks) != 1:
+        raise MalformedFragmentError(f"{len(tracks)} tracks in an init segment, where one belongs")
+    media = tracks[0].child(b"mdia")
+    header = media.child(b"mdhd")
+    timescale = header.unpack("I", 20 if header.unpack("B")[0] == 1 else 12)[0]
+    if timescale == 0:
+        raise MalformedFragmentError("a timescale of 0")
+    handler = bytes(media.child(b"hdlr").payload[8:12])
+    if handler not in (b"vide", b"soun"):
+        raise MalformedFragmentError(f"a track of handler {handler!r}, neither video nor sound")
+    entry = next(media.child(b"minf").child(b"stbl").child(b"stsd").children(8), None)
+    if entry is None:
+        raise MalformedFragmentError("stsd is empty")
+    width, height = entry.unpack("HH", 24) if handler == b"vide" else (0, 0)
+    rate, channels = audio_format(entry) if handler == b"soun" else (0, 0)
+    track_id, defaults = _defaults(moov)
+    return InitInfo(
+        timescale, handler.decode(), codec_name(entry), width, height, rate, channels, track_id, defaults
+    )
+
+
+def read_fragment(data: bytes, init: InitInfo) -> FragmentInfo:
+    """What the media segment `data` says; it may hold several fragments (CMAF chunks) that follow on.
+
+    Raises MalformedFragmentError, also where fragments do not follow on or samples exceed the media data.
+    """
+    fragments = [_read_moof(moof, init) for moof in _top_level(data, b"moof")]
+    start = fragments[0].start_ticks
+    end = start
+    for fragment in fragments:
+        if fragment.start_ticks != end:
+            raise MalformedFragmentError(
+                f"a fragment starts at {fragment.start_ticks}, the one before ends at {end}"
+            )
+        end += fragment.duration_ticks
+    stored = sum(len(box.payload) for box in _top_level(data, b"mdat"))
+    claimed = sum(fragment.size_bytes for fragment in fragments)
+    if claimed > stored:
+        raise MalformedFragmentError(f"samples of {claimed} bytes in {stored} bytes of media data")
+    samples = sum(fragment.sample_count for fragment in fragments)
+    if samples > MAX_SAMPLES:
+        raise MalformedFragmentError(
+            f"{samples} samples in one segment, where at most {MAX_SAMPLES} are read"
+        )
+    return FragmentInfo(start, end - start, samples, fragments[0].starts_with_sync)
+
+
+def _top_level(data: bytes, box_type: bytes) -> list[Box]:
+    found = [box for box in boxes(memoryview(data)) if box.type == box_type]
+    if not found:
+        raise MalformedFragmentError(f"no {box_type.decode()} box in {len(data)} bytes")
+    return found
+
+
+def _defaults(moov: Box) -> tuple[int, SampleDefaults]:
+    _, track_id, _, duration, size, flags = moov.child(b"mvex").child(b"trex").unpack("6I")
+    return track_id, SampleDefaults(duration, size, flags)
+
+
+@dataclass(frozen=True)
+class _Fragment:
+    start_ticks: int
+    duration_ticks: int
+    sample_count: int
+    size_bytes: int
+    starts_with_sync: bool
+
+
+def _read_moof(moof: Box, init: InitInfo) -> _Fragment:
+    tracks = [box for box in moof.children() if box.type == b"traf"]
+    if len(tracks) != 1:
+        raise MalformedFragmentError(f"{len(tracks)} tracks in a fragment, where one belongs")
+    defaults = _fragment_defaults(tracks[0].child(b"tfhd"), init)
+    time = tracks[0].child(b"tfdt")
+    start = time.unpack("Q" if time.unpack("B")[0] == 1 else "I", 4)[0]
+    runs = [_read_run(box, defaults) for box in tracks[0].children() if box.type == b"trun"]
+    runs = [run for run in runs if run.sample_count]
+    if not runs:
+        raise MalformedFragmentError("a fragment without samples")
+    return _Fragment(
+        start_ticks=start,
+        duration_ticks=sum(run.duration_ticks for run in runs),
+        sample_count=sum(run.sample_count for run in runs),
+        size_bytes=sum(run.size_bytes for run in runs),
+        starts_with_sync=runs[0].starts_with_sync,
+    )
+
+
+def _fragment_defaults(tfhd: Box, init: InitInfo) -> SampleDefaults:
+    flags, track_id = tfhd.unpack("II")
+    if track_id != init.track_id:
+        raise MalformedFragmentError(
+            f"a fragment of track {track_id}, where the init segment describes {init.track_id}"
+        )
+    values = {0x8: init.defaults.duration_ticks, 0x10: init.defaults.size_bytes, 0x20: init.defaults.flags}
+    at = 8
+    for flag, layout in _TFHD_FIELDS:
+        if flags & flag:
+            values[flag] = tfhd.unpack(layout, at)[0]
+            at += 8 if layout == "Q" else 4
+    return SampleDefaults(values[0x8], values[0x10], values[0x20])
+
+
+@dataclass(frozen=True)
+class _Run:
+    duration_ticks: int
+    sample_count: int
+    size_bytes: int
+    starts_with_sync: bool
+
+
+def _read_run(trun: Box, defaults: SampleDefaults) -> _Run:
+    flags, count = trun.unpack("II")
+    if count > MAX_SAMPLES:
+        raise MalformedFragmentError(f"a run of {count} samples, where at most {MAX_SAMPLES} are read")
+    at = 8 + (4 if flags & 0x1 else 0)
+    first_flags = None
+    if flags & 0x4:
+        first_flags = trun.unpack("I", at)[0]
+        at += 4
+    columns = [flag for flag in _TRUN_COLUMNS if flags & flag]
+    table = _table(trun, at, count, columns)
+    sample_flags = first_flags
+    if sample_flags is None:
+        sample_flags = int(table[0x400][0]) if count and 0x400 in table else defaults.flags
+    return _Run(
+        duration_ticks=int(table[0x100].sum()) if 0x100 in table else count * defaults.duration_ticks,
+        sample_count=count,
+        size_bytes=int(table[0x200].sum()) if 0x200 in table else count * defaults.size_bytes,
+        starts_with_sync=not sample_flags & _NON_SYNC,
+    )
+
+
+def _table(trun: Box, at: int, count: int, columns: list[int]) -> dict[int, NDArray[np.uint64]]:
+    """The per-sample fields by flag, each (count,) uint64. Raises MalformedFragmentError if cut off."""
+    if len(trun.payload) - at < 4 * count * len(columns):
+        raise MalformedFragmentError(f"trun claims {count} samples in {len(trun.payload)} bytes")
+    cells = (
+        np.frombuffer(trun.payload, ">u4", count * len(columns), at)
+        if count and columns
+        else np.empty(0, ">u4")
+    )
+    rows = cells.reshape(count if columns else 0, len(columns))
+    return {flag: rows[:, index].astype(np.uint64) for index, flag in enumerate(columns)}

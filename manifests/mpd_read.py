@@ -1,0 +1,219 @@
+"""Reading an MPD (ISO/IEC 23009-1): static, one Period, segments in a timeline, and our table of models."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+from fractions import Fraction
+
+from manifests.errors import MalformedManifestError
+from manifests.hrefs import checked_base_url
+from manifests.model import (
+    AdaptationSet,
+    AudioFormat,
+    ContentType,
+    Presentation,
+    Representation,
+    VideoFormat,
+)
+from manifests.mpd_models import read_model_tracks
+from manifests.mpd_names import AUDIO_CHANNELS_SCHEME, CODECS, ID, LANGUAGE, MIME_TYPE, SET_ID, dash
+from manifests.mpd_segments import (
+    SegmentBudget,
+    read_segments,
+    segment_templates,
+    template_text,
+    template_uint,
+)
+from manifests.template import initialization_href, segment_href
+from manifests.timing import parse_duration_s, parse_frame_rate, parse_ratio
+from manifests.xmlread import Element, fail, matching, parse_xml, parsed_uint, required, uint
+
+MAX_BASE_URLS = 8
+
+
+def read_mpd(data: bytes) -> Presentation:
+    """The presentation that an MPD describes.
+
+    Sets that this version cannot play (subtitles, an unknown EssentialProperty) are left out. Bounds:
+    `xmlread.MAX_BYTES`, `mpd_segments.MAX_SEGMENTS`. Raises MalformedManifestError, with the line, for the
+    rest: broken XML or numbers, live or several Periods, other forms of segment addressing, gaps, overlaps,
+    addresses that leave the bundle, a model table against its rules.
+    """
+    root = parse_xml(data)
+    if root.tag != dash("MPD"):
+        raise MalformedManifestError(f"the root element is {str(root.tag)[:80]}, not the MPD of DASH")
+    if root.get("type", "static") != "static":
+        fail(root, "live presentations (type other than static) are not read")
+    period = _only_period(root)
+    budget = SegmentBudget()
+    sets = [_read_set(e, period, budget) for e in period.iterchildren(dash("AdaptationSet")) if _playable(e)]
+    presentation = Presentation(
+        duration_s=_duration_s(root, period),
+        adaptation_sets=_numbered(sets),
+        min_buffer_s=parse_duration_s(root.get("minBufferTime", "PT4S")),
+        base_urls=_base_urls(root),
+        title=_title(root),
+    )
+    _check_distinct(presentation)
+    return presentation
+
+
+def _only_period(root: Element) -> Element:
+    periods = list(root.iterchildren(dash("Period")))
+    if len(periods) != 1:
+        fail(root, f"{len(periods)} Periods, where exactly one is read")
+    period = periods[0]
+    if parse_duration_s(period.get("start", "PT0S")) != 0:
+        fail(period, f"the Period starts at {period.get('start')}, where PT0S is read")
+    _refuse_base_url(period)
+    return period
+
+
+def _duration_s(root: Element, period: Element) -> Fraction:
+    text = root.get("mediaPresentationDuration") or period.get("duration")
+    if text is None:
+        fail(root, "attribute mediaPresentationDuration is missing")
+    duration_s = parse_duration_s(text)
+    if duration_s <= 0:
+        fail(root, f"a presentation of {text} has nothing to play")
+    return duration_s
+
+
+def _title(root: Element) -> str | None:
+    text = root.findtext(f"{dash('ProgramInformation')}/{dash('Title')}")
+    return str(text) if text else None
+
+
+def _base_urls(element: Element) -> tuple[str, ...]:
+    found = [(child.text or "").strip() for child in element.iterchildren(dash("BaseURL"))]
+    if len(found) > MAX_BASE_URLS:
+        fail(element, f"{len(found)} BaseURL elements, where at most {MAX_BASE_URLS} are read")
+    return tuple(checked_base_url(text) for text in found)
+
+
+def _refuse_base_url(element: Element) -> None:
+    if element.find(dash("BaseURL")) is not None:
+        fail(element, "BaseURL is read in MPD and AdaptationSet only")
+
+
+def _content_type(element: Element) -> str:
+    mime_type = element.get("mimeType")
+    if mime_type is None:
+        first = element.find(dash("Representation"))
+        mime_type = "" if first is None else first.get("mimeType", "")
+    return str(element.get("contentType") or mime_type.partition("/")[0])
+
+
+def _playable(element: Element) -> bool:
+    return _content_type(element) in ("video", "audio") and element.find(dash("EssentialProperty")) is None
+
+
+def _read_set(element: Element, period: Element, budget: SegmentBudget) -> AdaptationSet:
+    content_type: ContentType = "video" if _content_type(element) == "video" else "audio"
+    representations = [
+        _read_representation(child, element, period, content_type, budget)
+        for child in element.iterchildren(dash("Representation"))
+        if child.find(dash("EssentialProperty")) is None
+    ]
+    if not representations:
+        fail(element, "no Representation that can be played")
+    first = next(element.iterchildren(dash("Representation")))
+    return AdaptationSet(
+        id="" if element.get("id") is None else matching(element, "id", SET_ID),
+        content_type=content_type,
+        mime_type=matching(element, "mimeType", MIME_TYPE, _inherited(first, element, "mimeType")),
+        representations=tuple(representations),
+        language=None if element.get("lang") is None else matching(element, "lang", LANGUAGE),
+        base_urls=_base_urls(element),
+    )
+
+
+def _numbered(sets: Iterable[AdaptationSet]) -> tuple[AdaptationSet, ...]:
+    """Sets without an id get the lowest free number, so that every set can be named."""
+    found = tuple(sets)
+    taken = {s.id for s in found}
+    free = (str(n) for n in range(1, len(found) + len(taken) + 1) if str(n) not in taken)
+    return tuple(s if s.id else replace(s, id=next(free)) for s in found)
+
+
+def _inherited(element: Element, parent: Element, name: str) -> str:
+    """An attribute that a Representation may leave to its AdaptationSet."""
+    text = element.get(name)
+    return required(parent, name) if text is None else str(text)
+
+
+def _read_representation(
+    element: Element,
+    parent: Element,
+    period: Element,
+    content_type: ContentType,
+    budget: SegmentBudget,
+) -> Representation:
+    _refuse_base_url(element)
+    templates = segment_templates(element, parent, period)
+    timescale = template_uint(templates, "timescale", 1, least=1, most=2**32 - 1)
+    segments = read_segments(templates, budget)
+    properties = list(element.iterchildren(dash("SupplementalProperty"))) if content_type == "video" else []
+    tracks, problem = read_model_tracks(properties, segments, timescale)
+    return Representation(
+        id=matching(element, "id", ID),
+        codecs=matching(element, "codecs", CODECS, _inherited(element, parent, "codecs")),
+        bandwidth_bps=uint(element, "bandwidth", least=1, most=2**40),
+        timescale=timescale,
+        initialization=template_text(templates, "initialization"),
+        media=template_text(templates, "media"),
+        segments=segments,
+        video=_read_video(element, parent) if content_type == "video" else None,
+        audio=_read_audio(element, parent) if content_type == "audio" else None,
+        model_tracks=tracks,
+        model_problem=problem,
+    )
+
+
+def _read_video(element: Element, parent: Element) -> VideoFormat:
+    def side(name: str) -> int:
+        return parsed_uint(element, name, _inherited(element, parent, name), least=1, most=16384)
+
+    return VideoFormat(
+        width=side("width"),
+        height=side("height"),
+        frame_rate=parse_frame_rate(_inherited(element, parent, "frameRate")),
+        sar=parse_ratio(element.get("sar") or parent.get("sar") or "1:1"),
+    )
+
+
+def _read_audio(element: Element, parent: Element) -> AudioFormat:
+    rate = _inherited(element, parent, "audioSamplingRate")
+    for holder in (element, parent):
+        for configuration in holder.iterchildren(dash("AudioChannelConfiguration")):
+            if configuration.get("schemeIdUri") == AUDIO_CHANNELS_SCHEME:
+                return AudioFormat(
+                    sample_rate_hz=parsed_uint(element, "audioSamplingRate", rate, least=1, most=2**24),
+                    channels=uint(configuration, "value", least=1, most=64),
+                )
+    fail(element, f"no AudioChannelConfiguration of scheme {AUDIO_CHANNELS_SCHEME}")
+
+
+def _check_distinct(presentation: Presentation) -> None:
+    """No two things by one name, and every address a plain one.
+
+    The first and the last segment stand for all: between them the digits alone differ.
+    """
+    representations = [r for s in presentation.adaptation_sets for r in s.representations]
+    if not representations:
+        raise MalformedManifestError("nothing to play: no video or audio AdaptationSet")
+    hrefs = [initialization_href(r) for r in representations]
+    hrefs += [
+        segment_href(r, segment) for r in representations for segment in {r.segments[0], r.segments[-1]}
+    ]
+    for what, names in (
+        ("AdaptationSet", [s.id for s in presentation.adaptation_sets]),
+        ("Representation", [r.id for r in representations]),
+        ("ModelTrack", [track.id for r in representations for track in r.model_tracks]),
+        ("address", hrefs),
+    ):
+        repeated = [name for name, count in Counter(names).items() if count > 1]
+        if repeated:
+            raise MalformedManifestError(f"{what} {repeated[0]!r} is there twice")

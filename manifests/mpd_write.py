@@ -1,0 +1,130 @@
+"""Writing an MPD (ISO/IEC 23009-1, profile isoff-live) with our table of models."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import groupby
+
+from lxml import etree
+
+from manifests.errors import MalformedManifestError
+from manifests.model import AdaptationSet, Presentation, Representation, Segment
+from manifests.mpd_models import append_model_tracks
+from manifests.mpd_names import AUDIO_CHANNELS_SCHEME, DASH_NAMESPACE, LIVE_PROFILE, MODEL_NAMESPACE, dash
+from manifests.timing import format_duration, format_frame_rate, format_ratio
+from manifests.xmlread import Element
+
+
+def write_mpd(p: Presentation) -> bytes:
+    """The MPD of `p`, UTF-8, the same bytes for the same presentation.
+
+    Durations are rounded up to nanoseconds, gains to 0.001 dB; a `model_problem` is not written. The root
+    start tag ends within the first 512 bytes, where GStreamer looks for it. Raises MalformedManifestError for
+    a presentation that no manifest can say; the rest of the rules is checked by reading the bytes back, as
+    `bundle.publish_manifest` does.
+    """
+    try:
+        root = _root(p)
+        etree.indent(root, space=" ")
+        data: bytes = etree.tostring(root, encoding="UTF-8", xml_declaration=True)
+    except ValueError as error:
+        raise MalformedManifestError(f"the manifest cannot be written: {error}") from error
+    return data + b"\n"
+
+
+def aspect_ratio(r: Representation) -> Fraction:
+    """Width over height of the picture of a video representation as it is shown."""
+    assert r.video is not None, "asked of a video representation"
+    return Fraction(r.video.width, r.video.height) * r.video.sar
+
+
+def _root(p: Presentation) -> Element:
+    has_models = any(r.model_tracks for s in p.adaptation_sets for r in s.representations)
+    namespaces = {None: DASH_NAMESPACE} | ({"nd": MODEL_NAMESPACE} if has_models else {})
+    root = etree.Element(dash("MPD"), nsmap=namespaces)
+    root.set("type", "static")
+    root.set("profiles", LIVE_PROFILE)
+    root.set("mediaPresentationDuration", format_duration(p.duration_s))
+    root.set("maxSegmentDuration", format_duration(_longest_segment_s(p)))
+    root.set("minBufferTime", format_duration(p.min_buffer_s))
+    if p.title is not None:
+        information = etree.SubElement(root, dash("ProgramInformation"))
+        etree.SubElement(information, dash("Title")).text = p.title
+    _append_base_urls(root, p.base_urls)
+    period = etree.SubElement(
+        root, dash("Period"), id="p0", start="PT0S", duration=format_duration(p.duration_s)
+    )
+    for adaptation_set in p.adaptation_sets:
+        _append_set(period, adaptation_set)
+    return root
+
+
+def _longest_segment_s(p: Presentation) -> Fraction:
+    representations = [r for s in p.adaptation_sets for r in s.representations]
+    return max(Fraction(s.duration_ticks, r.timescale) for r in representations for s in r.segments)
+
+
+def _append_base_urls(parent: Element, urls: tuple[str, ...]) -> None:
+    for url in urls:
+        etree.SubElement(parent, dash("BaseURL")).text = url
+
+
+def _append_set(period: Element, s: AdaptationSet) -> None:
+    element = etree.SubElement(
+        period, dash("AdaptationSet"), id=s.id, contentType=s.content_type, mimeType=s.mime_type
+    )
+    if s.language is not None:
+        element.set("lang", s.language)
+    element.set("segmentAlignment", "true")
+    element.set("startWithSAP", "1")
+    ratios = {aspect_ratio(r) for r in s.representations if r.video is not None}
+    if len(ratios) == 1:
+        element.set("par", format_ratio(ratios.pop()))
+    _append_base_urls(element, s.base_urls)
+    shared = len({(r.timescale, r.initialization, r.media, r.segments) for r in s.representations}) == 1
+    if shared:
+        _append_template(element, s.representations[0])
+    for r in s.representations:
+        _append_representation(element, r, own_template=not shared)
+
+
+def _append_representation(parent: Element, r: Representation, *, own_template: bool) -> None:
+    element = etree.SubElement(parent, dash("Representation"), id=r.id, codecs=r.codecs)
+    if r.video is not None:
+        element.set("width", str(r.video.width))
+        element.set("height", str(r.video.height))
+        element.set("frameRate", format_frame_rate(r.video.frame_rate))
+        element.set("sar", format_ratio(r.video.sar))
+    if r.audio is not None:
+        element.set("audioSamplingRate", str(r.audio.sample_rate_hz))
+    element.set("bandwidth", str(r.bandwidth_bps))
+    if r.audio is not None:
+        channels = str(r.audio.channels)
+        etree.SubElement(
+            element, dash("AudioChannelConfiguration"), schemeIdUri=AUDIO_CHANNELS_SCHEME, value=channels
+        )
+    if r.model_tracks:
+        append_model_tracks(element, r)
+    if own_template:
+        _append_template(element, r)
+
+
+def _append_template(parent: Element, r: Representation) -> None:
+    element = etree.SubElement(parent, dash("SegmentTemplate"), timescale=str(r.timescale))
+    element.set("startNumber", str(r.segments[0].number))
+    element.set("initialization", r.initialization)
+    element.set("media", r.media)
+    timeline = etree.SubElement(element, dash("SegmentTimeline"))
+    start = str(r.segments[0].start_ticks)
+    for duration, run in groupby(r.segments, key=_duration_ticks):
+        s = etree.SubElement(timeline, dash("S"))
+        if len(timeline) == 1:
+            s.set("t", start)
+        s.set("d", str(duration))
+        repeats = sum(1 for _ in run) - 1
+        if repeats:
+            s.set("r", str(repeats))
+
+
+def _duration_ticks(segment: Segment) -> int:
+    return segment.duration_ticks

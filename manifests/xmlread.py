@@ -1,0 +1,87 @@
+"""Careful reading of XML from strangers: bounded, no DTD, entities or network; attributes checked."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NoReturn
+
+from lxml import etree
+
+from manifests.errors import MalformedManifestError
+
+MAX_BYTES = 2 << 20
+MAX_TAGS = 150_000
+"""Opening and closing tags. At the size bound alone, empty elements would still take 300 MB of tree."""
+
+MAX_UINT = 2**63 - 1
+
+Element = Any
+"""An lxml element; lxml carries no types."""
+
+_UINT = re.compile(r"\d{1,19}", re.ASCII)
+_XLINK_HREF = "{http://www.w3.org/1999/xlink}href"
+
+
+def parse_xml(data: bytes) -> Element:
+    """The root element of a UTF-8 document without DOCTYPE or xlink. Raises MalformedManifestError."""
+    if len(data) > MAX_BYTES:
+        raise MalformedManifestError(f"{len(data)} bytes of XML, where at most {MAX_BYTES} are read")
+    if data.count(b"<") > MAX_TAGS:
+        raise MalformedManifestError(f"more than {MAX_TAGS} XML tags")
+    parser = etree.XMLParser(
+        encoding="utf-8",  # whatever the document claims: the count of tags above relies on it
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
+    try:
+        root = etree.fromstring(data, parser)
+    except (etree.XMLSyntaxError, ValueError) as error:
+        raise MalformedManifestError(f"not well-formed XML: {error}") from error
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise MalformedManifestError("a DOCTYPE is not allowed in a manifest")
+    remote = next((e for e in root.iter() if e.get(_XLINK_HREF) is not None), None)
+    if remote is not None:
+        fail(remote, "remote elements (xlink:href) are not followed")
+    return root
+
+
+def fail(element: Element, message: str) -> NoReturn:
+    """Raise MalformedManifestError that says where: local name and line."""
+    raise MalformedManifestError(f"line {element.sourceline}, {etree.QName(element).localname}: {message}")
+
+
+def uint(
+    element: Element, name: str, default: int | None = None, *, least: int = 0, most: int = MAX_UINT
+) -> int:
+    """The unsigned integer of an attribute, in [least, most]. Raises MalformedManifestError."""
+    text = element.get(name)
+    if text is None and default is not None:
+        return default
+    return parsed_uint(element, name, required(element, name), least=least, most=most)
+
+
+def parsed_uint(element: Element, name: str, text: str, *, least: int = 0, most: int = MAX_UINT) -> int:
+    """`text` as an unsigned integer in [least, most]; `element` and `name` tell the error where it stood."""
+    if _UINT.fullmatch(text) is None or not least <= int(text) <= most:
+        fail(element, f"{name}={text[:40]!r} is not a whole number from {least} to {most}")
+    return int(text)
+
+
+def required(element: Element, name: str) -> str:
+    """The text of an attribute that must be there. Raises MalformedManifestError."""
+    text = element.get(name)
+    if text is None:
+        fail(element, f"attribute {name} is missing")
+    return str(text)
+
+
+def matching(element: Element, name: str, pattern: re.Pattern[str], text: str | None = None) -> str:
+    """The text of an attribute, or `text` in its place, that fits. Raises MalformedManifestError."""
+    found = required(element, name) if text is None else text
+    if pattern.fullmatch(found) is None:
+        fail(element, f"{name}={found[:40]!r} is not of the form {pattern.pattern}")
+    return found
