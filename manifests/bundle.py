@@ -1,0 +1,223 @@
+"""The bundle on disk: opening it, and publishing into it so that a reader never sees half of it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, NoReturn
+
+from manifests.checks import media_problems, model_problems, presentation_problems
+from manifests.errors import BrokenBundleError
+from manifests.hls import write_playlists
+from manifests.model import ModelFile, Presentation, Representation
+from manifests.mpd import read_mpd, write_mpd
+from manifests.names import MANIFEST, MASTER_PLAYLIST, POSTER, PROVENANCE, QUALITY, model_href, playlist_href
+from manifests.template import initialization_href, segment_href
+from manifests.timing import format_duration, parse_duration_s
+from manifests.xmlread import MAX_BYTES
+
+__all__ = [
+    "MANIFEST",
+    "MASTER_PLAYLIST",
+    "POSTER",
+    "PROVENANCE",
+    "QUALITY",
+    "Bundle",
+    "FileKind",
+    "ListedFile",
+    "model_href",
+    "open_bundle",
+    "publish_file",
+    "publish_json",
+    "publish_manifest",
+    "read_json",
+]
+
+FileKind = Literal["manifest", "playlist", "init", "segment", "model", "metadata", "poster"]
+
+MAX_JSON_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class ListedFile:
+    """A file that belongs to a bundle because its manifest says so."""
+
+    href: str
+    """Relative to the bundle, with `/`."""
+    kind: FileKind
+    representation_id: str | None = None
+    """Of init segments and segments; a model may serve several representations."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle as its manifest describes it, at the moment it was opened."""
+
+    root: Path
+    presentation: Presentation
+
+    def files(self) -> dict[str, ListedFile]:
+        """By href: all that the manifest lists, there or not; playlists, metadata and poster if there."""
+        return dict(self._listed)
+
+    def path(self, href: str) -> Path:
+        """Where a listed file is.
+
+        Raises KeyError for any other file, BrokenBundleError where a link leads out of the bundle.
+        """
+        path = self.root / self._listed[href].href
+        if not path.resolve().is_relative_to(self.root.resolve()):
+            raise BrokenBundleError(f"{href} leads out of the bundle")
+        return path
+
+    def read(self, href: str) -> bytes:
+        """The bytes of a listed file. Raises KeyError for any other file, BrokenBundleError if unreadable."""
+        path = self.path(href)
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise BrokenBundleError(f"{href} is listed but cannot be read: {error.strerror}") from error
+
+    @cached_property
+    def _listed(self) -> dict[str, ListedFile]:
+        listed = [ListedFile(MANIFEST, "manifest")]
+        for adaptation_set in self.presentation.adaptation_sets:
+            for r in adaptation_set.representations:
+                listed += _media_files(r)
+                listed += [ListedFile(m.href, "model") for track in r.model_tracks for m in track.models]
+        listed += [file for file in self._optional() if (self.root / file.href).is_file()]
+        # The first to claim a name keeps it: a manifest cannot make a model out of itself.
+        files: dict[str, ListedFile] = {}
+        for file in listed:
+            files.setdefault(file.href, file)
+        return files
+
+    def _optional(self) -> list[ListedFile]:
+        ids = [r.id for s in self.presentation.adaptation_sets for r in s.representations]
+        playlists = [MASTER_PLAYLIST, *map(playlist_href, ids)]
+        return [
+            *(ListedFile(name, "playlist") for name in playlists),
+            *(ListedFile(name, "metadata") for name in (QUALITY, PROVENANCE)),
+            ListedFile(POSTER, "poster"),
+        ]
+
+
+def _media_files(r: Representation) -> list[ListedFile]:
+    segments = (ListedFile(segment_href(r, segment), "segment", r.id) for segment in r.segments)
+    return [ListedFile(initialization_href(r), "init", r.id), *segments]
+
+
+def open_bundle(root: Path) -> Bundle:
+    """The bundle in the folder `root`. Looks at its manifest alone; `verify` looks at the rest.
+
+    Raises BrokenBundleError where no manifest can be read, MalformedManifestError where it is no good one.
+    """
+    path = root / MANIFEST
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise BrokenBundleError(
+            f"{root} is no bundle: {MANIFEST} cannot be read ({error.strerror})"
+        ) from error
+    return Bundle(root, read_mpd(data))
+
+
+def publish_file(path: Path, data: bytes) -> None:
+    """Write `data` to `path`, folders included, such that a reader finds the old file or the new one, whole.
+
+    The bytes are on the disk before the name is. Raises OSError; then `path` is as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Not from tempfile: its files can be read by their owner alone, and the server may be another user.
+    temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}.tmp"
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+
+
+def publish_manifest(root: Path, p: Presentation) -> None:
+    """Check the bundle that `p` describes, then write its playlists and, last, its manifest.
+
+    Checked: every listed file is there, none in `video/` or `audio/` is unlisted, segments say what the
+    manifest says and start with a sync sample, all video rungs have equal boundaries and frame counts, models have the
+    size and the hash promised. Raises BrokenBundleError, which names the file and the problem, or
+    MalformedManifestError; nothing is published then.
+    """
+    p = _as_written(p)
+    data = write_mpd(p)
+    if read_mpd(data) != p:
+        raise BrokenBundleError(
+            "the manifest does not read back as it was meant: a field is out of its range"
+        )
+    for problems in (presentation_problems(p), media_problems(root, p), model_problems(root, p)):
+        for problem in problems:
+            raise BrokenBundleError(problem)
+    sizes = {r.id: [_size(root, segment_href(r, s)) for s in r.segments] for r in (*p.video, *p.audio)}
+    for name, playlist in write_playlists(p, sizes).items():
+        publish_file(root / name, playlist)
+    publish_file(root / MANIFEST, data)
+
+
+def _size(root: Path, href: str) -> int:
+    return (root / href).stat().st_size
+
+
+def _as_written(p: Presentation) -> Presentation:
+    """`p` with durations and gains rounded as the manifest rounds them."""
+    return replace(
+        p,
+        duration_s=parse_duration_s(format_duration(p.duration_s)),
+        min_buffer_s=parse_duration_s(format_duration(p.min_buffer_s)),
+        adaptation_sets=tuple(
+            replace(s, representations=tuple(map(_rounded_gains, s.representations)))
+            for s in p.adaptation_sets
+        ),
+    )
+
+
+def _rounded_gains(r: Representation) -> Representation:
+    tracks = tuple(replace(t, models=tuple(map(_rounded_gain, t.models))) for t in r.model_tracks)
+    return replace(r, model_tracks=tracks, model_problem=None)
+
+
+def _rounded_gain(model: ModelFile) -> ModelFile:
+    return model if model.gain_db is None else replace(model, gain_db=float(f"{model.gain_db:.3f}"))
+
+
+def read_json(root: Path, name: str) -> dict[str, Any]:
+    """The object in a JSON file of the bundle. Raises BrokenBundleError where there is none to be had."""
+    try:
+        path = root / name
+        if path.stat().st_size > MAX_JSON_BYTES:
+            raise BrokenBundleError(f"{name} is larger than {MAX_JSON_BYTES} bytes")
+        value = json.loads(path.read_bytes(), parse_constant=_refuse_constant)
+    except OSError as error:
+        raise BrokenBundleError(f"{name} cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise BrokenBundleError(f"{name} is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise BrokenBundleError(f"{name} holds no JSON object")
+    return value
+
+
+def _refuse_constant(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no JSON number")
+
+
+def publish_json(root: Path, name: str, value: dict[str, Any]) -> None:
+    """Write `value` to a JSON file of the bundle as `publish_file` does. Raises ValueError for NaN, infinity."""
+    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
+    publish_file(root / name, text.encode() + b"\n")

@@ -1,0 +1,152 @@
+"""What can be wrong between a manifest and the files it lists: each check yields a sentence per problem."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+from manifests.errors import MalformedFragmentError
+from manifests.fragments import FragmentInfo, InitInfo, read_fragment, read_init
+from manifests.model import ModelFile, Presentation, Representation, Segment
+from manifests.mpd_write import aspect_ratio
+from manifests.names import model_href
+from manifests.template import initialization_href, segment_href
+
+MEDIA_FOLDERS = ("video", "audio")
+
+
+def presentation_problems(p: Presentation) -> Iterator[str]:
+    """What a manifest could say but a bundle must not: rungs out of step, of other shape, past the end."""
+    base_urls = [*p.base_urls, *(url for s in p.adaptation_sets for url in s.base_urls)]
+    if any("://" not in url for url in base_urls):
+        yield "a relative BaseURL would lead past the bundle's own files"
+    for s in p.adaptation_sets:
+        if s.content_type == "video" and len({aspect_ratio(r) for r in s.representations}) > 1:
+            shapes = ", ".join(f"{r.id} {aspect_ratio(r)}" for r in s.representations)
+            yield f"the rungs differ in aspect ratio: {shapes}; give each its exact sample aspect ratio"
+    for r in p.video:
+        if sum(_span(r.segments[-1], r.timescale)) > p.duration_s:
+            yield f"{r.id}: the last segment ends after the presentation does"
+    for r in p.video[1:]:
+        yield from _boundary_problems(p.video[0], r)
+
+
+def _boundary_problems(first: Representation, other: Representation) -> Iterator[str]:
+    if len(first.segments) != len(other.segments):
+        yield f"{other.id} has {len(other.segments)} segments, {first.id} has {len(first.segments)}"
+        return
+    for a, b in zip(first.segments, other.segments, strict=True):
+        if _span(a, first.timescale) != _span(b, other.timescale):
+            yield f"segment {b.number} of {other.id} has other boundaries than that of {first.id}"
+            return
+
+
+def _span(segment: Segment, timescale: int) -> tuple[Fraction, Fraction]:
+    return Fraction(segment.start_ticks, timescale), Fraction(segment.duration_ticks, timescale)
+
+
+def media_problems(root: Path, p: Presentation) -> Iterator[str]:
+    """Init segments and segments: missing, unlisted, not what the manifest says, unlike the next rung's."""
+    yield from _unlisted_files(root, p)
+    frames_by_segment: list[int] = []
+    for r in (*p.video, *p.audio):
+        counts: list[int] = []
+        yield from _representation_problems(root, r, counts)
+        if r.video is None or len(counts) != len(r.segments):
+            continue
+        frames_by_segment = frames_by_segment or counts
+        if counts != frames_by_segment:
+            yield f"{r.id} has {counts} frames in its segments, {p.video[0].id} has {frames_by_segment}"
+
+
+def _unlisted_files(root: Path, p: Presentation) -> Iterator[str]:
+    listed = {href for r in (*p.video, *p.audio) for href in _hrefs(r)}
+    for folder in MEDIA_FOLDERS:
+        for path in sorted((root / folder).rglob("*")):
+            href = path.relative_to(root).as_posix()
+            # Dot files are what a killed writer left; nothing lists or serves them.
+            if path.is_file() and href not in listed and not path.name.startswith("."):
+                yield f"{href} is not in the manifest"
+
+
+def _hrefs(r: Representation) -> Iterator[str]:
+    yield initialization_href(r)
+    for segment in r.segments:
+        yield segment_href(r, segment)
+
+
+def _representation_problems(root: Path, r: Representation, counts: list[int]) -> Iterator[str]:
+    """Problems of one representation; appends the number of samples of each readable segment to `counts`."""
+    href = initialization_href(r)
+    try:
+        init = read_init((root / href).read_bytes())
+    except (OSError, MalformedFragmentError) as error:
+        yield f"{href}: {_reason(error)}"
+        return
+    yield from (f"{href}: {problem}" for problem in _init_problems(init, r))
+    for segment in r.segments:
+        href = segment_href(r, segment)
+        try:
+            fragment = read_fragment((root / href).read_bytes(), init)
+        except (OSError, MalformedFragmentError) as error:
+            yield f"{href}: {_reason(error)}"
+            continue
+        counts.append(fragment.sample_count)
+        yield from (f"{href}: {problem}" for problem in _segment_problems(fragment, segment))
+
+
+def _reason(error: Exception) -> str:
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)
+
+
+def _init_problems(init: InitInfo, r: Representation) -> Iterator[str]:
+    said: list[tuple[str, object, object]] = [
+        ("timescale", init.timescale, r.timescale),
+        ("codecs", init.codecs.lower(), r.codecs.lower()),
+    ]
+    if r.video is not None:
+        said.append(("size", (init.width, init.height), (r.video.width, r.video.height)))
+    if r.audio is not None:
+        said.append(
+            ("format", (init.sample_rate_hz, init.channels), (r.audio.sample_rate_hz, r.audio.channels))
+        )
+    for what, found, promised in said:
+        if found != promised:
+            yield f"{what} is {found}, the manifest says {promised}"
+
+
+def _segment_problems(fragment: FragmentInfo, segment: Segment) -> Iterator[str]:
+    found = (fragment.start_ticks, fragment.duration_ticks)
+    if found != (segment.start_ticks, segment.duration_ticks):
+        yield (
+            f"starts at {found[0]} and lasts {found[1]} ticks, "
+            f"the manifest says {segment.start_ticks} and {segment.duration_ticks}"
+        )
+    if not fragment.starts_with_sync:
+        yield "does not start with a sync sample: no player can start here"
+
+
+def model_problems(root: Path, p: Presentation) -> Iterator[str]:
+    """Model files: missing, of another size or hash than promised, not named by their content."""
+    models: dict[str, ModelFile] = {}
+    for r in p.video:
+        for model in (model for track in r.model_tracks for model in track.models):
+            first = models.setdefault(model.href, model)
+            if (first.size_bytes, first.sha256) != (model.size_bytes, model.sha256):
+                yield f"{model.href}: listed twice, with different hashes"
+    for href, model in sorted(models.items()):
+        try:
+            data = (root / href).read_bytes()
+        except OSError as error:
+            yield f"{href}: {_reason(error)}"
+            continue
+        yield from (f"{href}: {problem}" for problem in _model_problems(data, model))
+
+
+def _model_problems(data: bytes, model: ModelFile) -> Iterator[str]:
+    if len(data) != model.size_bytes or hashlib.sha256(data).hexdigest() != model.sha256:
+        yield f"size or SHA-256 of its {len(data)} bytes is not the one promised"
+    elif model_href(data) != model.href:
+        yield f"is not named by its content, which would be {model_href(data)}"

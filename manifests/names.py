@@ -1,0 +1,21 @@
+"""The names of a bundle's own files."""
+
+from __future__ import annotations
+
+import hashlib
+
+MANIFEST = "manifest.mpd"
+MASTER_PLAYLIST = "master.m3u8"
+QUALITY = "quality.json"
+PROVENANCE = "provenance.json"
+POSTER = "poster.jpg"
+
+
+def model_href(data: bytes) -> str:
+    """Where a model file belongs: named by its content, hence immutable and shared."""
+    return f"models/{hashlib.sha256(data).hexdigest()[:16]}.ndm"
+
+
+def playlist_href(representation_id: str) -> str:
+    """The HLS media playlist of a representation."""
+    return f"playlist_{representation_id}.m3u8"
