@@ -1,0 +1,28 @@
+"""What can go wrong with pixels and with the programs that make them: one root, one subclass per reaction."""
+
+from __future__ import annotations
+
+
+class MediaError(Exception):
+    """Root of everything this package raises. `str()` is one sentence fit for a person to read."""
+
+
+class ProgramNotFoundError(MediaError):
+    """ffmpeg or MP4Box is not installed where we look; the message says how to get it."""
+
+
+class ProgramFailedError(MediaError):
+    """A program ended with an error, or had to be ended at its deadline."""
+
+    def __init__(self, message: str, stderr_tail: str = "") -> None:
+        super().__init__(message)
+        self.stderr_tail = stderr_tail
+        """The last lines the program wrote to stderr, for whoever wants more than the sentence."""
+
+
+class UnreadableSourceError(MediaError):
+    """A source that is missing, refused (a playlist, too many pixels) or holds nothing we can decode."""
+
+
+class UndecodableSegmentError(MediaError):
+    """A media segment that does not decode to the frames it should hold."""

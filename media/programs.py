@@ -1,0 +1,338 @@
+"""The only place that starts ffmpeg or MP4Box.
+
+Every start is logged as a line that pastes into a shell; stdin is closed or fed by us; every run has a
+deadline; whatever ends a run early (deadline, Ctrl-C, a reader that left) terminates, then kills, then waits.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import queue
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import IO
+
+from media.errors import ProgramFailedError, ProgramNotFoundError
+
+GRACE_S = 5.0
+"""How long a program may take to end by itself once told to."""
+
+_STDERR_LINES = 30
+_LOG = logging.getLogger(__name__)
+
+_HOW_TO_GET = {
+    "ffmpeg": "install ffmpeg or `pip install imageio-ffmpeg`, or set NEUDASH_FFMPEG to its path",
+    "MP4Box": "install GPAC (package `gpac`), or set NEUDASH_MP4BOX to its path",
+}
+
+
+SOURCE_FORMATS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,mpegvideo,avi,flv,gif,ogg,asf,mxf,nut,"
+    "h264,hevc,obu,ivf,m4v,yuv4mpegpipe"
+)
+"""Containers that hold their own media. Playlists, ffconcat, SDP and image patterns name other files."""
+
+MAX_SOURCE_PIXELS = 7680 * 4320
+"""8K UHD. A kilobyte can claim a picture that takes gigabytes to decode."""
+
+
+def source_options() -> dict[str, str]:
+    """Options to put before `-i` for a file that we did not write ourselves (names without the dash)."""
+    return {
+        "protocol_whitelist": "file",
+        "format_whitelist": SOURCE_FORMATS,
+        "max_pixels": str(MAX_SOURCE_PIXELS),
+    }
+
+
+def source_url(path: Path) -> str:
+    """What to put after `-i`: never taken for an option or for another protocol, whatever the name holds."""
+    return f"file:{path.absolute()}"
+
+
+@dataclass(frozen=True)
+class RunProgress:
+    """One progress report of a running ffmpeg."""
+
+    frames: int
+    """Video frames written so far to the first output (0 for audio)."""
+    media_s: float
+    """How far into the output the program has come."""
+    speed: str
+    """Such as `2.5x`, as ffmpeg says it; may be `N/A`."""
+
+
+@cache
+def find_program(name: str) -> Path:
+    """Where `ffmpeg` or `MP4Box` is: as the environment says, or (ffmpeg) the pinned binary, or on PATH.
+
+    Raises ProgramNotFoundError.
+    """
+    variable = f"NEUDASH_{name.upper()}"
+    wanted = os.environ.get(variable)
+    found = shutil.which(wanted) if wanted else (_pinned(name) or shutil.which(name))
+    if found is None:
+        where = f"{variable} names {wanted!r}, which is not a program" if wanted else f"{name} was not found"
+        raise ProgramNotFoundError(f"{where}; {_HOW_TO_GET[name]}")
+    return Path(found)
+
+
+def _pinned(name: str) -> str | None:
+    if name != "ffmpeg":
+        return None
+    try:
+        import imageio_ffmpeg  # a platform without a wheel of it falls back to PATH
+    except ImportError:
+        return None
+    try:
+        return shutil.which(str(imageio_ffmpeg.get_ffmpeg_exe()))
+    except RuntimeError:  # its way of saying that it has no binary here
+        return None
+
+
+def run(
+    arguments: Sequence[str],
+    *,
+    deadline_s: float,
+    on_progress: Callable[[RunProgress], None] | None = None,
+    input: bytes | None = None,
+    cwd: Path | None = None,
+) -> bytes:
+    """Run a program to its end and return its stdout.
+
+    `deadline_s` counts from the start. With `on_progress` the program must be an ffmpeg told to
+    `-progress pipe:1`; its reports are then taken off stdout and the result is empty. `input` is written to its
+    stdin, which is closed otherwise.
+    Raises ProgramFailedError, and ProgramNotFoundError if `arguments[0]` cannot be started.
+    """
+    with _started(arguments, stdin=input is not None, cwd=cwd) as running:
+        output: list[bytes] = []
+        readers = [running.thread(_read_output, running.process.stdout, on_progress, output)]
+        if input is not None:
+            readers.append(running.thread(_write_input, running.process.stdin, input))
+        try:
+            running.process.wait(deadline_s)
+        except subprocess.TimeoutExpired:
+            raise running.failure(f"was still running after {deadline_s:.0f} s") from None
+        for reader in readers:
+            reader.join()
+        running.check_status()
+    return b"".join(output)
+
+
+def stream(arguments: Sequence[str], *, frame_bytes: int, deadline_s: float) -> Iterator[bytes]:
+    """Yield a program's stdout in pieces of exactly `frame_bytes` until it ends; closing the iterator ends it.
+
+    `deadline_s` is the longest wait for one piece, so a slow reader costs nothing.
+    Raises ProgramFailedError, also if the output is no whole number of pieces.
+    """
+    with _started(arguments, stdin=False, cwd=None) as running:
+        pieces: queue.Queue[bytes] = queue.Queue(maxsize=4)
+        abandoned = threading.Event()
+        running.thread(_read_pieces, running.process.stdout, frame_bytes, pieces, abandoned)
+        try:
+            while piece := _next_piece(pieces, running, deadline_s):
+                if len(piece) != frame_bytes:
+                    raise running.failure("ended in the middle of a frame")
+                yield piece
+            running.check_status()
+        finally:
+            abandoned.set()
+
+
+@contextmanager
+def fed(
+    arguments: Sequence[str], *, deadline_s: float, cwd: Path | None = None
+) -> Iterator[Callable[[bytes], None]]:
+    """A running program that is written to bit by bit: yields the function that writes to its stdin.
+
+    Leaving the block closes stdin and waits for the end; leaving it by an exception ends the program.
+    `deadline_s` is the longest wait for one write, and for the end. Raises ProgramFailedError.
+    """
+    with _started(arguments, stdin=True, cwd=cwd) as running:
+        pipe = running.process.stdin
+        assert pipe is not None
+
+        def write(data: bytes) -> None:
+            # A program that hangs is killed, which breaks the pipe and so ends the write.
+            watchdog = threading.Timer(deadline_s, running.process.kill)
+            watchdog.start()
+            try:
+                pipe.write(data)
+                pipe.flush()
+            except OSError:
+                _end(running.process)
+                raise running.failure("stopped reading its input") from None
+            finally:
+                watchdog.cancel()
+
+        try:
+            yield write
+        except BaseException:
+            running.process.kill()  # it waits for input, deaf to a request, and what it has is not wanted
+            raise
+        pipe.close()
+        try:
+            running.process.wait(deadline_s)
+        except subprocess.TimeoutExpired:
+            raise running.failure(f"was still running after {deadline_s:.0f} s") from None
+        running.check_status()
+
+
+class _Running:
+    """A started program, the last lines of its stderr, and the threads that serve its pipes."""
+
+    def __init__(self, arguments: Sequence[str], process: subprocess.Popen[bytes]) -> None:
+        self.process = process
+        self.threads: list[threading.Thread] = []
+        self._name = Path(arguments[0]).name
+        self._stderr: deque[str] = deque(maxlen=_STDERR_LINES)
+        self._drain = self.thread(_keep_tail, process.stderr, self._stderr)
+
+    def thread(self, target: Callable[..., None], *args: object) -> threading.Thread:
+        thread = threading.Thread(target=target, args=args, daemon=True)
+        thread.start()
+        self.threads.append(thread)
+        return thread
+
+    def check_status(self) -> None:
+        """Wait for the end that has begun, and raise ProgramFailedError unless it is a good one."""
+        try:
+            status = self.process.wait(GRACE_S)
+        except subprocess.TimeoutExpired:
+            raise self.failure("closed its output but did not end") from None
+        if status != 0:
+            raise self.failure(f"ended with status {status}")
+
+    def failure(self, what: str) -> ProgramFailedError:
+        if self.process.poll() is not None:
+            self._drain.join(GRACE_S)  # the line that says why may still be in the pipe
+        tail = [line for line in self._stderr if line.strip()]
+        reason = f": {tail[-1].strip()}" if tail else ""
+        return ProgramFailedError(f"{self._name} {what}{reason}", "\n".join(tail))
+
+    def end(self) -> None:
+        _end(self.process)
+        for thread in self.threads:
+            thread.join(GRACE_S)
+        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+            if pipe is not None and not pipe.closed:
+                pipe.close()
+
+
+@contextmanager
+def _started(arguments: Sequence[str], *, stdin: bool, cwd: Path | None) -> Iterator[_Running]:
+    """The running program; on leaving it runs no more."""
+    _LOG.info("%s", shlex.join(arguments))
+    try:
+        process = subprocess.Popen(  # noqa: S603 - argument lists are built here, no shell reads them
+            list(arguments),
+            stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=cwd,
+            preexec_fn=_die_with_parent(),
+        )
+    except OSError as error:
+        raise ProgramNotFoundError(f"{arguments[0]} cannot be started: {error.strerror}") from error
+    running = _Running(arguments, process)
+    try:
+        yield running
+    finally:
+        running.end()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.wait(GRACE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _die_with_parent() -> Callable[[], None] | None:
+    """On Linux a program ends with us even if we are killed with -9, instead of encoding on for hours."""
+    # The kernel ties this to the thread that forks; only the main thread is sure to live as long as we do.
+    if not sys.platform.startswith("linux") or threading.current_thread() is not threading.main_thread():
+        return None
+    prctl = ctypes.CDLL(None).prctl
+    set_parent_death_signal = 1
+
+    def arm() -> None:
+        prctl(set_parent_death_signal, signal.SIGKILL)
+
+    return arm
+
+
+def _read_output(
+    pipe: IO[bytes], on_progress: Callable[[RunProgress], None] | None, output: list[bytes]
+) -> None:
+    if on_progress is None:
+        output.append(pipe.read())
+        return
+    report: dict[str, str] = {}
+    for line in pipe:
+        key, _, value = line.decode("utf-8", "replace").strip().partition("=")
+        report[key] = value.strip()
+        if key == "progress":
+            on_progress(parse_progress(report))
+
+
+def parse_progress(report: dict[str, str]) -> RunProgress:
+    """One block of `-progress` output as numbers; what ffmpeg does not know yet (`N/A`) is 0."""
+    frames, microseconds = report.get("frame", "0"), report.get("out_time_us", "0")
+    return RunProgress(
+        frames=int(frames) if frames.isdecimal() else 0,
+        media_s=int(microseconds) / 1e6 if microseconds.isdecimal() else 0.0,
+        speed=report.get("speed", "N/A"),
+    )
+
+
+def _write_input(pipe: IO[bytes], data: bytes) -> None:
+    try:
+        pipe.write(data)
+        pipe.close()
+    except (
+        OSError
+    ):  # the program ended before it had read everything; its status says whether that is an error
+        _LOG.debug("input was not read to its end")
+
+
+def _read_pieces(pipe: IO[bytes], size: int, pieces: queue.Queue[bytes], abandoned: threading.Event) -> None:
+    while not abandoned.is_set():
+        piece = pipe.read(size)
+        while not abandoned.is_set():
+            try:
+                pieces.put(piece, timeout=0.5)
+                break
+            except queue.Full:
+                continue
+        if not piece:
+            return
+
+
+def _next_piece(pieces: queue.Queue[bytes], running: _Running, deadline_s: float) -> bytes:
+    try:
+        return pieces.get(timeout=deadline_s)
+    except queue.Empty:
+        raise running.failure(f"gave no frame for {deadline_s:.0f} s") from None
+
+
+def _keep_tail(pipe: IO[bytes], lines: deque[str]) -> None:
+    for line in pipe:
+        lines.append(line.decode("utf-8", "replace").rstrip())
