@@ -1,0 +1,98 @@
+"""`neudash doctor`: runs the probes and shows the findings."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Column, Table
+
+from player.doctor import engines, machine, programs
+from player.doctor.findings import JOBS, Finding, Probe, hinders, jobs_possible, main_job_possible
+
+
+def main(argv: list[str]) -> int:
+    """0 where the whole of `neudash demo` can run on this machine, 1 otherwise."""
+    options = _parser().parse_args(argv)
+    findings = examine(every_probe(try_camera=options.camera))
+    able = jobs_possible(findings)
+    if options.json and not _saved(options.json, findings, able):
+        return 1
+    _show(findings, able, Console())
+    return 0 if main_job_possible(able) else 1
+
+
+def every_probe(*, try_camera: bool) -> list[Probe]:
+    """All probes, in the order in which a person wants to read them."""
+    return [
+        machine.python,
+        programs.ffmpeg,
+        *(partial(programs.codec, *codec) for codec in programs.CODECS),
+        *(partial(programs.filter_of_ffmpeg, *row) for row in programs.FILTERS),
+        programs.mp4box,
+        engines.openvino,
+        *(partial(engines.keras_backend, backend) for backend in engines.BACKENDS),
+        engines.nvidia,
+        machine.display,
+        partial(machine.camera, switch_on=try_camera),
+        machine.disk,
+    ]
+
+
+def examine(tries: Sequence[Probe]) -> list[Finding]:
+    """All findings, in the order of the probes; these run side by side, mostly waiting for other programs."""
+    with ThreadPoolExecutor(max_workers=len(tries)) as pool:
+        return list(pool.map(lambda probe: probe(), tries))
+
+
+def _saved(path: Path, findings: Sequence[Finding], able: dict[str, bool]) -> bool:
+    report = {"ok": main_job_possible(able), "can": able, "findings": [asdict(f) for f in findings]}
+    try:
+        path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        sys.stderr.write(f"neudash doctor: cannot write {path}: {error.strerror}\n")
+        return False
+    return True
+
+
+def _show(findings: Sequence[Finding], able: dict[str, bool], console: Console) -> None:
+    table = Table.grid("", "", Column(overflow="fold"), padding=(0, 2))
+    for finding in findings:
+        table.add_row(_mark(finding, able), finding.name, escape(finding.detail))
+        if not finding.ok and finding.remedy:
+            table.add_row("", "", f"[dim]to get it: {escape(finding.remedy)}[/]")
+    console.print(table)
+    console.print()
+    for heading, wanted in (("This machine can", True), ("It cannot", False)):
+        jobs = [job for job in JOBS if able[job] is wanted]
+        if jobs:
+            console.print(f"{heading}: {', '.join(jobs)}.")
+
+
+def _mark(finding: Finding, able: dict[str, bool]) -> str:
+    if finding.ok:
+        return "[green]ok[/]"
+    return "[red]missing[/]" if hinders(finding, able) else "[yellow]without[/]"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="neudash doctor",
+        description="What works on this machine, what is missing and how to get it."
+        " Ends with 0 where `neudash demo` can run, with 1 otherwise.",
+        epilog="example: neudash doctor --json doctor.json",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the findings to FILE")
+    parser.add_argument(
+        "--camera", action="store_true", help="switch the first camera on and take a picture with it"
+    )
+    return parser
