@@ -113,8 +113,8 @@ def run(
     """Run a program to its end and return its stdout.
 
     `deadline_s` counts from the start. With `on_progress` the program must be an ffmpeg told to
-    `-progress pipe:1`; its reports are then taken off stdout and the result is empty. `input` is written to its
-    stdin, which is closed otherwise.
+    `-progress pipe:1`; its reports are then taken off stdout and the result is empty. `input` is written
+    to its stdin, which is closed otherwise.
     Raises ProgramFailedError, and ProgramNotFoundError if `arguments[0]` cannot be started.
     """
     with _started(arguments, stdin=input is not None, cwd=cwd) as running:
@@ -133,7 +133,7 @@ def run(
 
 
 def stream(arguments: Sequence[str], *, frame_bytes: int, deadline_s: float) -> Iterator[bytes]:
-    """Yield a program's stdout in pieces of exactly `frame_bytes` until it ends; closing the iterator ends it.
+    """Yield a program's stdout in pieces of exactly `frame_bytes`; closing the iterator ends it.
 
     `deadline_s` is the longest wait for one piece, so a slow reader costs nothing.
     Raises ProgramFailedError, also if the output is no whole number of pieces.

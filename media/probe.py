@@ -1,0 +1,208 @@
+"""What a source is, before anything is done with it; opened with the same whitelists as ffmpeg is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+from av.container import InputContainer
+from av.stream import Disposition, Stream
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream as AvVideoStream
+
+from media.errors import UnreadableSourceError
+from media.programs import MAX_SOURCE_PIXELS, source_options, source_url
+
+MAX_PACKETS_TO_FIRST_FRAME = 2000
+"""A stream in which so many packets give no frame is taken for undecodable."""
+
+FULL_RANGE = 2  # AVCOL_RANGE_JPEG
+PQ, HLG = 16, 18  # AVCOL_TRC_SMPTE2084, AVCOL_TRC_ARIB_STD_B67; numbers of ITU-T H.273, as below
+_MATRICES = {1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020", 10: "bt2020"}
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """The video stream of a source, as its header and its first decodable frame say."""
+
+    index: int
+    """Number of the stream within the file."""
+    codec: str
+    width: int
+    """Stored columns, before rotation."""
+    height: int
+    sar: Fraction
+    """Sample aspect ratio of the stored picture; 1 where the file does not say."""
+    rotation: int
+    """Degrees by which the picture is turned for display; ffmpeg does it by itself."""
+    pixel_format: str
+    average_rate: Fraction | None
+    """Frames over duration."""
+    base_rate: Fraction | None
+    """The lowest rate that could hold all time stamps; far above the average when the rate varies."""
+    frames: int | None
+    """As the header says; it may be wrong, and many files do not say."""
+    first_frame_s: Fraction
+    """When the first decodable frame is shown, counted from the start of the file."""
+    interlaced: bool
+    full_range: bool
+    matrix: str | None
+    """YUV matrix in the words of ffmpeg's scale filter; None where the file does not say or holds RGB."""
+    transfer: int
+    """Transfer characteristics, a number of ITU-T H.273; 2 is unknown."""
+
+    @property
+    def display_size(self) -> tuple[Fraction, Fraction]:
+        """Columns and rows once upright and stretched to square pixels; neither is below what is stored."""
+        width, height, sar = Fraction(self.width), Fraction(self.height), self.sar
+        width, height = (width * sar, height) if sar >= 1 else (width, height / sar)
+        return (height, width) if self.rotation % 180 else (width, height)
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """The audio stream of a source that a player would choose."""
+
+    index: int
+    codec: str
+    sample_rate_hz: int
+    channels: int
+    language: str | None
+
+
+@dataclass(frozen=True)
+class SourceInfo:
+    """What a source holds."""
+
+    name: str
+    format: str
+    """ffmpeg's name of the container."""
+    duration_s: Fraction | None
+    """As the header says."""
+    video: VideoInfo
+    audio: AudioInfo | None
+
+    def to_json(self) -> dict[str, Any]:
+        """For provenance.json: fractions as `n/d`."""
+        value: dict[str, Any] = _plain(asdict(self))
+        return value
+
+
+def probe(path: Path) -> SourceInfo:
+    """What the file at `path` holds. Reads its header and decodes one frame.
+
+    Raises UnreadableSourceError for anything that is no video file of a kind we open.
+    """
+    with _opened(path) as container:
+        stream = _video_stream(path, container)
+        start_s = Fraction(container.start_time or 0, av.time_base)
+        audio = _audio(container)
+        return SourceInfo(
+            name=path.name,
+            format=container.format.name,
+            duration_s=Fraction(container.duration, av.time_base) if container.duration else None,
+            video=_video(stream, _first_frame(path, container, stream), start_s),
+            audio=audio,
+        )
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[InputContainer]:
+    if not path.is_file():
+        reason = "is not a regular file" if path.exists() else "does not exist"
+        raise UnreadableSourceError(f"{str(path)!r} {reason}")
+    if path.stat().st_size == 0:
+        raise UnreadableSourceError(f"{path.name!r} is empty")
+    try:
+        with av.open(source_url(path), options=source_options(), metadata_errors="replace") as container:
+            yield container
+    except (av.FFmpegError, ValueError, OSError) as error:
+        raise UnreadableSourceError(
+            f"{path.name!r} is not a video file that can be opened: it is damaged, incomplete, or of a "
+            "kind that is refused (playlists, image patterns); try to play it, or convert it to mp4 or mkv"
+        ) from error
+
+
+def _video_stream(path: Path, container: InputContainer) -> AvVideoStream:
+    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    if not streams:
+        raise UnreadableSourceError(f"{path.name!r} has no video stream; there is nothing to package")
+    stream = max(streams, key=lambda s: (s.disposition & Disposition.default, s.width * s.height, -s.index))
+    if stream.width * stream.height > MAX_SOURCE_PIXELS:
+        raise UnreadableSourceError(
+            f"{path.name!r} is {stream.width}x{stream.height}, more than the {MAX_SOURCE_PIXELS} pixels "
+            "of 8K; scale it down first"
+        )
+    return stream
+
+
+def _first_frame(path: Path, container: InputContainer, stream: AvVideoStream) -> VideoFrame:
+    stream.codec_context.options = {"max_pixels": str(MAX_SOURCE_PIXELS)}
+    for count, packet in enumerate(container.demux(stream)):
+        try:
+            frames = packet.decode()
+        except av.FFmpegError:  # ffmpeg skips what does not decode, and so do we
+            continue
+        if frames:
+            frame = frames[0]
+            assert isinstance(frame, VideoFrame), "a video stream decodes to pictures"
+            return frame
+        if count >= MAX_PACKETS_TO_FIRST_FRAME:
+            break
+    raise UnreadableSourceError(f"{path.name!r} opens, but none of its {stream.codec.name} frames decodes")
+
+
+def _video(stream: AvVideoStream, frame: VideoFrame, start_s: Fraction) -> VideoInfo:
+    time_base = frame.time_base or stream.time_base or Fraction(1)
+    shown_s = Fraction(frame.pts) * Fraction(time_base) - start_s if frame.pts is not None else Fraction(0)
+    return VideoInfo(
+        index=stream.index,
+        codec=stream.codec_context.name,
+        width=frame.width,
+        height=frame.height,
+        sar=Fraction(stream.sample_aspect_ratio or 1) or Fraction(1),
+        rotation=frame.rotation,
+        pixel_format=frame.format.name,
+        average_rate=_rate(stream.average_rate),
+        base_rate=_rate(stream.base_rate),
+        frames=stream.frames or None,
+        first_frame_s=max(shown_s, Fraction(0)),
+        interlaced=bool(frame.interlaced_frame),
+        full_range=frame.color_range == FULL_RANGE or frame.format.name.startswith("yuvj"),
+        matrix=None if frame.format.is_rgb else _MATRICES.get(int(frame.colorspace)),
+        transfer=int(frame.color_trc),
+    )
+
+
+def _rate(rate: Fraction | None) -> Fraction | None:
+    return Fraction(rate) if rate else None
+
+
+def _audio(container: InputContainer) -> AudioInfo | None:
+    streams = [s for s in container.streams.audio if s.codec_context is not None and s.channels]
+    if not streams:
+        return None
+    stream = max(streams, key=lambda s: (s.disposition & Disposition.default, -s.index))
+    return AudioInfo(
+        index=stream.index,
+        codec=stream.codec_context.name,
+        sample_rate_hz=stream.sample_rate,
+        channels=stream.channels,
+        language=_language(stream),
+    )
+
+
+def _language(stream: Stream) -> str | None:
+    language = stream.metadata.get("language", "und")
+    return language if language.isalpha() and len(language) in (2, 3) and language != "und" else None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return str(value) if isinstance(value, Fraction) else value
