@@ -122,9 +122,7 @@ def open_bundle(root: Path) -> Bundle:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise BrokenBundleError(
-            f"{root} is no bundle: {MANIFEST} cannot be read ({error.strerror})"
-        ) from error
+        raise BrokenBundleError(f"{root} is no bundle: {MANIFEST} cannot be read ({error.strerror})") from error
     return Bundle(root, read_mpd(data))
 
 
@@ -152,16 +150,14 @@ def publish_manifest(root: Path, p: Presentation) -> None:
     """Check the bundle that `p` describes, then write its playlists and, last, its manifest.
 
     Checked: every listed file is there, none in `video/` or `audio/` is unlisted, segments say what the
-    manifest says and start with a sync sample, all video rungs have equal boundaries and frame counts, models have the
-    size and the hash promised. Raises BrokenBundleError, which names the file and the problem, or
+    manifest says and start with a sync sample, all video rungs have equal boundaries and frame counts, models
+    have the size and the hash promised. Raises BrokenBundleError, which names the file and the problem, or
     MalformedManifestError; nothing is published then.
     """
     p = _as_written(p)
     data = write_mpd(p)
     if read_mpd(data) != p:
-        raise BrokenBundleError(
-            "the manifest does not read back as it was meant: a field is out of its range"
-        )
+        raise BrokenBundleError("the manifest does not read back as it was meant: a field is out of its range")
     for problems in (presentation_problems(p), media_problems(root, p), model_problems(root, p)):
         for problem in problems:
             raise BrokenBundleError(problem)
@@ -182,8 +178,7 @@ def _as_written(p: Presentation) -> Presentation:
         duration_s=parse_duration_s(format_duration(p.duration_s)),
         min_buffer_s=parse_duration_s(format_duration(p.min_buffer_s)),
         adaptation_sets=tuple(
-            replace(s, representations=tuple(map(_rounded_gains, s.representations)))
-            for s in p.adaptation_sets
+            replace(s, representations=tuple(map(_rounded_gains, s.representations))) for s in p.adaptation_sets
         ),
     )
 
@@ -218,6 +213,9 @@ def _refuse_constant(text: str) -> NoReturn:
 
 
 def publish_json(root: Path, name: str, value: dict[str, Any]) -> None:
-    """Write `value` to a JSON file of the bundle as `publish_file` does. Raises ValueError for NaN, infinity."""
+    """Write `value` to a JSON file of the bundle as `publish_file` does.
+
+    Raises ValueError for NaN and infinity, OSError.
+    """
     text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
     publish_file(root / name, text.encode() + b"\n")

@@ -1,0 +1,124 @@
+"""`neudash inspect` and `neudash verify`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from manifests.bundle import Bundle, open_bundle
+from manifests.describe import as_text, describe
+from manifests.errors import BundleError
+from manifests.mpd import read_mpd
+from manifests.remote import fetch_manifest
+from manifests.verify import verify_bundle
+from manifests.xmlread import MAX_BYTES
+
+_EXAMPLES = """examples:
+  neudash inspect out/bundle
+  neudash inspect http://127.0.0.1:8080/bundle/manifest.mpd --json description.json
+  neudash verify out/bundle
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Run `inspect` or `verify` (argv[0]); exit code 0, or 1 where something is wrong."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return int(arguments.run(arguments))
+    except (BundleError, OSError) as error:
+        sys.stderr.write(f"neudash {arguments.command}: {error}\n")
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="neudash",
+        description="Look into a bundle.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    _add_inspect(commands)
+    _add_verify(commands)
+    return parser
+
+
+def _add_inspect(commands: Any) -> None:
+    parser = commands.add_parser(
+        "inspect",
+        help="what is in a bundle: rungs, segments, models, bytes",
+        description="Print what is in a bundle: rungs, segments, models, bytes.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("bundle", help="a bundle's folder, an MPD file, or the http(s) address of a manifest")
+    parser.add_argument("--json", metavar="FILE", help="also write it as JSON (- for JSON alone, on stdout)")
+    parser.add_argument(
+        "--timeout", type=float, default=20.0, metavar="SECONDS", help="for an address (default: %(default)s)"
+    )
+    parser.set_defaults(run=_inspect)
+
+
+def _add_verify(commands: Any) -> None:
+    parser = commands.add_parser(
+        "verify",
+        help="check hashes, schema, alignment, and that every model loads",
+        description="Check schema, hashes, alignment and playlists of a bundle, and that its models load.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("bundle", type=Path, help="a bundle's folder")
+    parser.add_argument("--json", metavar="FILE", help="also write the findings as JSON (- for JSON alone, on stdout)")
+    parser.set_defaults(run=_verify)
+
+
+def _inspect(arguments: argparse.Namespace) -> int:
+    description = _description(arguments.bundle, arguments.timeout)
+    _print(as_text(description), description, arguments.json)
+    return 0
+
+
+def _description(where: str, timeout_s: float) -> dict[str, Any]:
+    if where.startswith(("http://", "https://")):
+        return describe(read_mpd(fetch_manifest(where, timeout_s)), lambda _: None)
+    if "://" in where:
+        raise BundleError(f"{where} is neither a folder nor an http(s) address")
+    path = Path(where)
+    bundle = Bundle(path.parent, read_mpd(_head(path))) if path.is_file() else open_bundle(path)
+    return describe(bundle.presentation, lambda href: _size_bytes(bundle, href))
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(MAX_BYTES + 1)
+
+
+def _size_bytes(bundle: Bundle, href: str) -> int | None:
+    try:
+        return bundle.path(href).stat().st_size
+    except OSError:
+        return None
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    found = verify_bundle(arguments.bundle)
+    count = f"{found.segments} segments, {found.models} models"
+    lines = [
+        *found.problems,
+        f"{count}: {len(found.problems)} problems" if found.problems else f"{count}: sound",
+    ]
+    value = {"segments": found.segments, "models": found.models, "problems": list(found.problems)}
+    _print("\n".join(lines), value, arguments.json)
+    return 1 if found.problems else 0
+
+
+def _print(text: str, value: dict[str, Any], json_file: str | None) -> None:
+    serialised = json.dumps(value, indent=1, ensure_ascii=False)
+    if json_file == "-":
+        text = serialised
+    elif json_file is not None:
+        Path(json_file).write_text(serialised + "\n", encoding="utf-8")
+    sys.stdout.write(text + "\n")

@@ -1,0 +1,108 @@
+"""What is in a bundle, for a person as a table and for a program as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from manifests.model import ModelTrack, Presentation, Representation
+from manifests.template import initialization_href, segment_href
+
+SizeOf = Callable[[str], "int | None"]
+"""The size of a listed file in bytes, or None where it is not known (a manifest without its files)."""
+
+
+def describe(p: Presentation, size_of: SizeOf) -> dict[str, Any]:
+    """`p` as plain JSON values: durations in seconds, sizes in bytes, null where `size_of` does not know."""
+    rungs = [_rung(r, size_of) for r in (*p.video, *p.audio)]
+    models = {m.href: m.size_bytes for r in p.video for track in r.model_tracks for m in track.models}
+    media = [rung["media_bytes"] for rung in rungs]
+    return {
+        "title": p.title,
+        "duration_s": float(p.duration_s),
+        "rungs": rungs,
+        "media_bytes": None if None in media else sum(media),
+        "model_files": len(models),
+        "model_bytes": sum(models.values()),
+    }
+
+
+def _rung(r: Representation, size_of: SizeOf) -> dict[str, Any]:
+    sizes = [size_of(initialization_href(r)), *(size_of(segment_href(r, segment)) for segment in r.segments)]
+    known = [size for size in sizes if size is not None]
+    described: dict[str, Any] = {
+        "id": r.id,
+        "type": "audio" if r.video is None else "video",
+        "codecs": r.codecs,
+        "bandwidth_bps": r.bandwidth_bps,
+        "segments": len(r.segments),
+        "media_bytes": sum(known) if len(known) == len(sizes) else None,
+        "models": [_track(track) for track in r.model_tracks],
+        "model_problem": r.model_problem,
+    }
+    if r.video is not None:
+        described |= {
+            "width": r.video.width,
+            "height": r.video.height,
+            "frame_rate": float(r.video.frame_rate),
+        }
+    if r.audio is not None:
+        described |= {"sample_rate_hz": r.audio.sample_rate_hz, "channels": r.audio.channels}
+    return described
+
+
+def _track(track: ModelTrack) -> dict[str, Any]:
+    return {
+        "id": track.id,
+        "network": track.network,
+        "scale": track.scale,
+        "macs_per_pixel": track.macs_per_pixel,
+        "files": len(track.models),
+        "updates": sum(model.base is not None for model in track.models),
+        "bytes": sum({model.href: model.size_bytes for model in track.models}.values()),
+        "enhanced_segments": sum(n is not None for n in track.uses),
+        "uses": list(track.uses),
+    }
+
+
+_HEADINGS = (
+    *("rung", "picture or sound", "codecs", "kbit/s", "segments", "media"),
+    *("network", "models", "model bytes", "enhanced"),
+)
+
+
+def as_text(description: dict[str, Any]) -> str:
+    """A description as a heading, a table with one line per rung and network, and a sum."""
+    rows = [_HEADINGS, *(row for rung in description["rungs"] for row in _rows(rung))]
+    title = description["title"] or "untitled"
+    media, models = _bytes(description["media_bytes"]), _bytes(description["model_bytes"])
+    total = f"media {media}, {description['model_files']} model files {models}"
+    notes = [f"{r['id']}: not enhanced: {r['model_problem']}" for r in description["rungs"] if r["model_problem"]]
+    return "\n".join([f"{title}, {description['duration_s']:.3f} s", "", *_aligned(rows), "", total, *notes])
+
+
+def _rows(rung: dict[str, Any]) -> list[tuple[str, ...]]:
+    if rung["type"] == "video":
+        form = f"{rung['width']}x{rung['height']} {rung['frame_rate']:.5g} fps"
+    else:
+        form = f"{rung['sample_rate_hz']} Hz, {rung['channels']} ch"
+    rate = f"{rung['bandwidth_bps'] / 1000:.0f}"
+    head = (rung["id"], form, rung["codecs"], rate, str(rung["segments"]), _bytes(rung["media_bytes"]))
+    blank = ("",) * len(head)
+    tracks = [_track_cells(track, rung["segments"]) for track in rung["models"]] or [("-", "-", "-", "-")]
+    return [(*(head if index == 0 else blank), *cells) for index, cells in enumerate(tracks)]
+
+
+def _track_cells(track: dict[str, Any], segments: int) -> tuple[str, ...]:
+    files = f"{track['files'] - track['updates']} + {track['updates']} updates"
+    enhanced = f"{track['enhanced_segments']} of {segments}"
+    return f"{track['network']} x{track['scale']}", files, _bytes(track["bytes"]), enhanced
+
+
+def _bytes(size: int | None) -> str:
+    return "unknown" if size is None else f"{size:,} B".replace(",", " ")
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -1,0 +1,137 @@
+"""Everything that can be checked about a bundle without decoding its pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from lxml import etree
+
+from manifests.bundle import Bundle, open_bundle, read_json
+from manifests.checks import media_problems, model_problems, presentation_problems
+from manifests.errors import BrokenBundleError, BundleError, MalformedModelError
+from manifests.hls import write_playlists
+from manifests.model import ModelFile, ModelTrack, Representation
+from manifests.mpd_names import own
+from manifests.names import MANIFEST, PROVENANCE, QUALITY
+from manifests.template import segment_href
+from manifests.weights import FORMAT, ModelWeights, NetworkSpec, decode_model, parse_network
+from manifests.xmlread import Element, parse_xml
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What `verify_bundle` looked at and found."""
+
+    segments: int
+    """Media segments of all representations."""
+    models: int
+    """Different model files."""
+    problems: tuple[str, ...]
+    """One sentence each; empty for a sound bundle."""
+
+
+def verify_bundle(root: Path) -> Verification:
+    """Check all of a bundle: schema, segments, alignment, hashes, and that every model loads and is finite.
+
+    Raises BrokenBundleError or MalformedManifestError where there is no manifest to start from.
+    """
+    bundle = open_bundle(root)
+    p = bundle.presentation
+    problems = [
+        *schema_problems(parse_xml((root / MANIFEST).read_bytes())),
+        *presentation_problems(p),
+        *media_problems(root, p),
+        *model_problems(root, p),
+        *(problem for r in p.video for problem in _table_problems(bundle, r)),
+        *_playlist_problems(bundle),
+        *_metadata_problems(bundle),
+    ]
+    kinds = [file.kind for file in bundle.files().values()]
+    return Verification(kinds.count("segment"), kinds.count("model"), tuple(problems))
+
+
+def schema_problems(manifest: Element) -> Iterator[str]:
+    """Where the tables of models in an MPD break the schema of our extension."""
+    schema = _schema()
+    for track in manifest.iter(own("ModelTrack")):
+        if not schema.validate(track):
+            for error in schema.error_log:
+                yield f"{MANIFEST}, line {error.line}: {error.message}"
+
+
+@cache
+def _schema() -> etree.XMLSchema:
+    path = resources.files("manifests") / "schema" / "neudash-mpd.xsd"
+    return etree.XMLSchema(etree.fromstring(path.read_bytes()))
+
+
+def _table_problems(bundle: Bundle, r: Representation) -> Iterator[str]:
+    if r.model_problem is not None:
+        yield f"{r.id}: {r.model_problem}"
+    for track in r.model_tracks:
+        yield from _track_problems(bundle, track)
+
+
+def _track_problems(bundle: Bundle, track: ModelTrack) -> Iterator[str]:
+    try:
+        spec = parse_network(track.network, track.scale)
+    except BundleError as error:
+        yield f"{track.id}: {error}"
+        return
+    if track.format != FORMAT:
+        yield f"{track.id}: model format {track.format!r} is not {FORMAT!r}"
+        return
+    if spec.macs_per_pixel != track.macs_per_pixel:
+        yield f"{track.id}: macs is {track.macs_per_pixel}, {track.network} takes {spec.macs_per_pixel}"
+    loaded: dict[int, ModelWeights] = {}
+    for model in track.models:
+        yield from _weights_problems(bundle, track, model, spec, loaded)
+
+
+def _weights_problems(
+    bundle: Bundle, track: ModelTrack, model: ModelFile, spec: NetworkSpec, loaded: dict[int, ModelWeights]
+) -> Iterator[str]:
+    try:
+        if _load(bundle, track, model, loaded).spec != spec:
+            yield f"{model.href}: holds another network than {track.network} at x{track.scale}"
+    except BundleError as error:
+        yield f"{model.href}: {error}"
+
+
+def _load(bundle: Bundle, track: ModelTrack, model: ModelFile, loaded: dict[int, ModelWeights]) -> ModelWeights:
+    """The weights of `model`, by way of its base chain; `loaded` keeps what has been loaded, by n."""
+    base: ModelWeights | None = None
+    for link in track.chain(model.n):
+        if link.n not in loaded:
+            loaded[link.n] = decode_model(bundle.read(link.href), base)
+        base = loaded[link.n]
+    if base is None:
+        raise MalformedModelError("an empty chain")
+    return base
+
+
+def _playlist_problems(bundle: Bundle) -> Iterator[str]:
+    p = bundle.presentation
+    try:
+        sizes = {r.id: [len(bundle.read(segment_href(r, s))) for s in r.segments] for r in (*p.video, *p.audio)}
+    except BrokenBundleError:
+        return  # a missing segment has been reported
+    listed = bundle.files()
+    for name, expected in write_playlists(p, sizes).items():
+        if name not in listed:
+            yield f"{name} is missing"
+        elif bundle.read(name) != expected:
+            yield f"{name} does not say what the manifest says"
+
+
+def _metadata_problems(bundle: Bundle) -> Iterator[str]:
+    for name in (QUALITY, PROVENANCE):
+        if name in bundle.files():
+            try:
+                read_json(bundle.root, name)
+            except BrokenBundleError as error:
+                yield str(error)
