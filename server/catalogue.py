@@ -1,0 +1,240 @@
+"""What is below ROOT: every bundle, and the index from which alone a URL can reach a file.
+
+A URL path is a key of the index or it is nothing: no request is ever joined to a folder. The index is a
+frozen snapshot that is replaced whole, so any reader, now or in a faster path before the framework, takes it
+without a lock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import re
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote
+
+from aiofiles.threadpool.binary import AsyncFileIO
+
+from manifests.bundle import MANIFEST, Bundle, ListedFile, open_bundle
+from manifests.errors import BundleError
+from manifests.model import Presentation
+from server import delivery, storage
+
+logger = logging.getLogger("server")
+
+Kind = Literal["video", "audio", "model", "manifest", "other"]
+"""What the bytes of a file are for: the classes in which a bench counts them."""
+
+BUNDLES_AT = "/bundles/"
+
+_MEDIA_TYPES = {
+    ".mpd": "application/dash+xml",
+    ".m3u8": "application/vnd.apple.mpegurl",
+    ".json": "application/json",
+    ".jpg": "image/jpeg",
+    ".ndm": "application/octet-stream",
+}
+# One step of a file's path: no dotfile, no `..`, no drive, no other system's separator, nothing unprintable.
+_STEP = re.compile(r"[^./\\:\x00-\x1f\x7f][^/\\:\x00-\x1f\x7f]*")
+# A folder tree that is not a library of bundles is not searched to its bottom.
+_DEEPEST = 6
+
+
+@dataclass(frozen=True)
+class ServedFile:
+    """One file that can be asked for."""
+
+    url_path: str
+    """Decoded, from the root of the server."""
+    root: Path
+    """Folder of its bundle."""
+    href: str
+    """Where it is below `root`, with `/` between the steps."""
+    kind: Kind
+    media_type: str
+    cache_control: str
+    size_bytes: int | None
+    """When the index was made, None where the file was missing; an answer looks again."""
+
+    @property
+    def url(self) -> str:
+        """Percent-encoded URL path."""
+        return quote(self.url_path)
+
+
+@dataclass(frozen=True)
+class ServedBundle:
+    """One bundle that opened."""
+
+    name: str
+    """Its folder relative to ROOT, with `/` between the steps; ROOT's own name where ROOT is the bundle."""
+    root: Path
+    presentation: Presentation
+    files: tuple[ServedFile, ...]
+    version: tuple[storage.Signature, int]
+    """Changes whenever a file at the top of the bundle is published."""
+
+    def size_bytes(self, kind: Kind) -> int:
+        """Bytes of all files of a kind."""
+        return sum(file.size_bytes or 0 for file in self.files if file.kind == kind)
+
+    def url_of(self, href: str) -> str | None:
+        """URL of a listed file, None if it is not listed."""
+        return next((file.url for file in self.files if file.href == href), None)
+
+    @property
+    def manifest_url(self) -> str:
+        """URL of the manifest, which every bundle has."""
+        return quote(f"{BUNDLES_AT}{self.name}/{MANIFEST}")
+
+
+@dataclass(frozen=True)
+class Index:
+    """A snapshot of everything that is served."""
+
+    bundles: Mapping[str, ServedBundle] = field(default_factory=dict)
+    files: Mapping[str, ServedFile] = field(default_factory=dict)
+    """By decoded URL path."""
+    broken: Mapping[str, str] = field(default_factory=dict)
+    """By name: why a folder with a manifest is not served."""
+
+
+def find_bundles(root: Path) -> Iterator[tuple[str, Path]]:
+    """(name, folder) of every folder at or below `root` with a manifest; no links, nothing hidden, sorted."""
+    if (root / MANIFEST).is_file():
+        yield root.resolve().name, root
+        return
+    for folder, inner, files in os.walk(root):
+        here = Path(folder).relative_to(root)
+        if MANIFEST in files:
+            yield here.as_posix(), Path(folder)
+        # A bundle's own folders hold no further bundle.
+        deeper = [] if MANIFEST in files or len(here.parts) >= _DEEPEST else sorted(inner)
+        inner[:] = [name for name in deeper if _STEP.fullmatch(name)]
+
+
+def read_bundle(name: str, root: Path) -> ServedBundle:
+    """The bundle in `root` with every file it lists. Raises BundleError, OSError."""
+    version = _version(root)
+    bundle = open_bundle(root)
+    files = tuple(_served(name, bundle, listed) for listed in bundle.files().values())
+    return ServedBundle(name, root, bundle.presentation, files, version)
+
+
+def build_index(root: Path, before: Index) -> Index:
+    """What is below `root` now; bundles unchanged since `before` are taken from it. Blocks on the disk."""
+    bundles: dict[str, ServedBundle] = {}
+    broken: dict[str, str] = {}
+    for name, folder in find_bundles(root):
+        found = _bundle_or_reason(name, folder, before.bundles.get(name))
+        if isinstance(found, ServedBundle):
+            bundles[name] = found
+        else:
+            broken[name] = found
+    files = {file.url_path: file for bundle in bundles.values() for file in bundle.files}
+    return Index(bundles, files, broken)
+
+
+class Catalogue:
+    """The current Index of a folder, and the content hashes of its files. One for each process."""
+
+    def __init__(self, root: Path, rescan_s: float = 1.0) -> None:
+        self.root = root
+        self.index = Index()
+        self._rescan_s = rescan_s
+        self._looked_at_s = float("-inf")
+        self._looking = asyncio.Lock()
+        self._hashes: dict[str, tuple[storage.Signature, str]] = {}
+
+    def look(self) -> Index:
+        """Looks at the disk and replaces the index. Blocks. Says in the log what became broken."""
+        before = self.index
+        self.index = build_index(self.root, before)
+        for name, reason in self.index.broken.items():
+            if before.broken.get(name) != reason:
+                logger.warning("bundle %s is not served: %s", name, reason)
+        self._hashes = {path: known for path, known in self._hashes.items() if path in self.index.files}
+        self._looked_at_s = time.monotonic()
+        return self.index
+
+    async def current(self) -> Index:
+        """The index, at most `rescan_s` old unless another request is looking right now."""
+        due = time.monotonic() - self._looked_at_s >= self._rescan_s
+        if due and not self._looking.locked():
+            async with self._looking:
+                await asyncio.to_thread(self.look)
+        return self.index
+
+    def kind_of(self, url_path: str) -> str:
+        """The Kind of what is at a decoded URL path, or `page` where no file of a bundle is."""
+        file = self.index.files.get(url_path)
+        return file.kind if file else "page"
+
+    async def facts(self, file: ServedFile, opened: AsyncFileIO) -> delivery.FileFacts:
+        """What `answer_for` needs about an open file. Hashes it unless that very file was hashed before."""
+        signature = storage.signature_of(os.fstat(opened.fileno()))
+        known = self._hashes.get(file.url_path)
+        if known is None or known[0] != signature:
+            known = (signature, await storage.hash_of(opened))
+            self._hashes[file.url_path] = known
+        return delivery.FileFacts(signature[1], known[1], file.media_type, file.cache_control)
+
+
+def _bundle_or_reason(name: str, folder: Path, before: ServedBundle | None) -> ServedBundle | str:
+    try:
+        unchanged = before is not None and before.version == _version(folder)
+        return before if before and unchanged else read_bundle(name, folder)
+    except (BundleError, OSError, ValueError) as error:
+        # The reason is shown to clients, whom the place of the folder on this machine does not concern.
+        return str(error).replace(str(folder), name)
+
+
+def _version(root: Path) -> tuple[storage.Signature, int]:
+    # Publishing renames a file into the folder, which changes the folder's own time.
+    return storage.signature_of((root / MANIFEST).lstat()), root.stat().st_mtime_ns
+
+
+def _served(name: str, bundle: Bundle, listed: ListedFile) -> ServedFile:
+    if not all(_STEP.fullmatch(step) for step in listed.href.split("/")):
+        raise ValueError(f"the manifest lists {listed.href!r}, which is not a plain path below the bundle")
+    kind = _kind(bundle.presentation, listed)
+    immutable = listed.kind in ("init", "segment", "model")
+    return ServedFile(
+        f"{BUNDLES_AT}{name}/{listed.href}",
+        bundle.root,
+        listed.href,
+        kind,
+        _media_type(listed, kind),
+        delivery.CACHE_IMMUTABLE if immutable else delivery.CACHE_SHORT,
+        _size_bytes(bundle.root / listed.href),
+    )
+
+
+def _size_bytes(path: Path) -> int | None:
+    # One missing model costs its enhancement and nothing more, so the bundle is served without it.
+    try:
+        return storage.signature_of(path.lstat())[1]
+    except OSError:
+        return None
+
+
+def _kind(presentation: Presentation, listed: ListedFile) -> Kind:
+    if listed.kind == "model":
+        return "model"
+    if listed.kind in ("manifest", "playlist"):
+        return "manifest"
+    if listed.kind in ("init", "segment"):
+        audio = any(r.id == listed.representation_id for r in presentation.audio)
+        return "audio" if audio else "video"
+    return "other"
+
+
+def _media_type(listed: ListedFile, kind: Kind) -> str:
+    if listed.kind in ("init", "segment"):
+        return f"{kind}/mp4"
+    return _MEDIA_TYPES.get(Path(listed.href).suffix, "application/octet-stream")

@@ -1,0 +1,119 @@
+"""Which bytes and headers answer a request for a file: pure functions of its facts and the request's headers.
+
+HTTP semantics are those of RFC 9110: conditions in section 13, ranges in section 14. Nothing here reads a
+file, so the same decisions serve any path by which bytes reach a socket.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+# A name that a manifest lists never changes its content; the manifest itself may, when a trainer adds models.
+CACHE_IMMUTABLE = "public, max-age=31536000, immutable"
+CACHE_SHORT = "public, max-age=5"
+
+_EXPOSED = "Accept-Ranges, Content-Length, Content-Range, ETag"
+_REQUEST_HEADERS = "Range, If-Range, If-None-Match, Cache-Control, CMCD-Request, CMCD-Object, CMCD-Status, CMCD-Session"
+
+OPEN_TO_ALL: Headers = (
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", _EXPOSED.encode()),
+    (b"timing-allow-origin", b"*"),
+    (b"cross-origin-resource-policy", b"cross-origin"),
+    (b"x-content-type-options", b"nosniff"),
+)
+"""Any page on any host may read a bundle: players live elsewhere. There is nothing private in one."""
+
+PREFLIGHT: Headers = (
+    *OPEN_TO_ALL,
+    (b"access-control-allow-methods", b"GET, HEAD, OPTIONS"),
+    (b"access-control-allow-headers", _REQUEST_HEADERS.encode()),
+    (b"access-control-max-age", b"86400"),
+    (b"allow", b"GET, HEAD, OPTIONS"),
+)
+
+# One range of bytes; more than one, or another unit, is answered with the whole file (RFC 9110, 14.2).
+_ONE_RANGE = re.compile(r"bytes[ \t]*=[ \t]*([0-9]*)-([0-9]*)[ \t]*", re.IGNORECASE)
+_BEYOND_ANY_FILE = 10**18
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """What is known of a file at the moment it is served."""
+
+    size_bytes: int
+    sha256: str
+    media_type: str
+    cache_control: str
+
+    @property
+    def etag(self) -> str:
+        """Strong: equal tags mean equal bytes."""
+        return f'"{self.sha256}"'
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A status, its headers, and the slice `[start, start + length)` of the file that is its body."""
+
+    status: int
+    headers: Headers
+    start: int = 0
+    length: int = 0
+
+
+def answer_for(facts: FileFacts, method: str, request: Mapping[str, str]) -> Answer:
+    """The answer to GET or HEAD for a file, given the request's headers (a mapping that ignores case)."""
+    if _matches_any(request.get("if-none-match"), facts.etag):
+        return Answer(304, _headers(facts, None, None))
+    size = facts.size_bytes
+    # A range means something for GET alone; If-Range keeps it only while the file is the one already known.
+    asked = request.get("range") if method == "GET" else None
+    if asked is None or request.get("if-range", facts.etag) != facts.etag:
+        return Answer(200, _headers(facts, size, None), 0, size)
+    match = _ONE_RANGE.fullmatch(asked)
+    if match is None or _is_meaningless(match[1], match[2]):
+        return Answer(200, _headers(facts, size, None), 0, size)
+    start, end = _slice(match[1], match[2], size)
+    if start >= end:
+        return Answer(416, _headers(facts, 0, f"bytes */{size}"))
+    return Answer(206, _headers(facts, end - start, f"bytes {start}-{end - 1}/{size}"), start, end - start)
+
+
+def _headers(facts: FileFacts, length: int | None, content_range: str | None) -> Headers:
+    """Those of every answer about the file; `length` None where there is no body to speak of (304)."""
+    own = [("etag", facts.etag), ("cache-control", facts.cache_control), ("accept-ranges", "bytes")]
+    if length is not None:
+        own += [("content-type", facts.media_type), ("content-length", str(length))]
+    if content_range is not None:
+        own.append(("content-range", content_range))
+    return (*((name.encode(), value.encode()) for name, value in own), *OPEN_TO_ALL)
+
+
+def _matches_any(header: str | None, etag: str) -> bool:
+    """If-None-Match by weak comparison, as a GET needs (RFC 9110, 13.1.2)."""
+    if header is None:
+        return False
+    tags = [tag.strip().removeprefix("W/") for tag in header.split(",")]
+    return "*" in tags or etag in tags
+
+
+def _is_meaningless(first: str, last: str) -> bool:
+    """`-`, or `5-1`: not a range at all, so it is ignored rather than refused."""
+    return (not first and not last) or bool(first and last and _position(last) < _position(first))
+
+
+def _slice(first: str, last: str, size: int) -> tuple[int, int]:
+    """Half-open; empty if no byte of the file is asked for."""
+    if not first:
+        return max(0, size - _position(last)), size
+    return _position(first), min(size, _position(last) + 1) if last else size
+
+
+def _position(digits: str) -> int:
+    # Thousands of digits cost time to convert, and point behind the end of any file anyway.
+    return int(digits) if len(digits) <= 18 else _BEYOND_ANY_FILE

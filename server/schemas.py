@@ -1,0 +1,192 @@
+"""What the JSON answers hold: the models from which the OpenAPI description is made."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+from manifests.bundle import MASTER_PLAYLIST, POSTER, QUALITY
+from manifests.model import ModelTrack, Representation
+from server.catalogue import Index, ServedBundle
+from server.metrics import Counters
+
+
+class Health(BaseModel):
+    """The server is up."""
+
+    status: str = Field(examples=["ok"])
+    bundles: int = Field(description="Bundles that are served.")
+
+
+class Models(BaseModel):
+    """One size of network for one rung."""
+
+    network: str
+    scale: int
+    files: int
+    bytes: int
+    segments: int = Field(description="Segments that are enhanced; the others are upscaled plainly.")
+
+
+class Rung(BaseModel):
+    """One video representation."""
+
+    id: str
+    width: int
+    height: int
+    frame_rate: str = Field(examples=["30000/1001"])
+    codecs: str
+    bandwidth_bps: int
+    segments: int
+    models: list[Models]
+
+
+class Bytes(BaseModel):
+    """Sizes of all files of each kind."""
+
+    video: int
+    audio: int
+    model: int
+    manifest: int
+
+
+class BundleSummary(BaseModel):
+    """One bundle. Addresses are to be resolved against the address of this document."""
+
+    name: str
+    title: str | None
+    duration_s: float
+    manifest_url: str
+    playlist_url: str | None = Field(description="The HLS master playlist.")
+    poster_url: str | None
+    quality_url: str | None = Field(description="Measured quality of every segment, plain and enhanced.")
+    bytes: Bytes
+    rungs: list[Rung] = Field(description="Lowest bandwidth first.")
+
+
+class ListedFileSummary(BaseModel):
+    """One file of a bundle."""
+
+    url: str
+    kind: str = Field(description="video, audio, model, manifest or other")
+    media_type: str
+    bytes: int | None = Field(description="None where the manifest lists a file that is missing.")
+
+
+class BundleDetail(BundleSummary):
+    """One bundle with every file that can be fetched."""
+
+    files: list[ListedFileSummary]
+
+
+class BrokenBundle(BaseModel):
+    """A folder with a manifest that cannot be served."""
+
+    name: str
+    problem: str
+
+
+class BundleList(BaseModel):
+    """The catalogue."""
+
+    bundles: list[BundleSummary]
+    broken: list[BrokenBundle]
+
+
+class TrafficCount(BaseModel):
+    """Totals of one kind of file."""
+
+    requests: int
+    bytes: int = Field(description="Of bodies; heads are not counted.")
+
+
+class Metrics(BaseModel):
+    """Totals since a process started. With several workers each counts its own: see `process_id`."""
+
+    process_id: int
+    started_at_s: float = Field(description="Unix time.")
+    kinds: dict[str, TrafficCount] = Field(description="video, audio, model, manifest, other; page is the rest")
+    statuses: dict[str, int]
+
+
+class Problem(BaseModel):
+    """Why there is no answer."""
+
+    detail: str
+
+
+def bundle_list(index: Index) -> BundleList:
+    """Everything in an index, by name."""
+    return BundleList(
+        bundles=[bundle_summary(bundle) for _, bundle in sorted(index.bundles.items())],
+        broken=[BrokenBundle(name=name, problem=reason) for name, reason in sorted(index.broken.items())],
+    )
+
+
+def bundle_summary(bundle: ServedBundle) -> BundleSummary:
+    """One bundle without its files."""
+    presentation = bundle.presentation
+    return BundleSummary(
+        name=bundle.name,
+        title=presentation.title,
+        duration_s=round(float(presentation.duration_s), 3),
+        manifest_url=bundle.manifest_url,
+        playlist_url=bundle.url_of(MASTER_PLAYLIST),
+        poster_url=bundle.url_of(POSTER),
+        quality_url=bundle.url_of(QUALITY),
+        bytes=Bytes(
+            video=bundle.size_bytes("video"),
+            audio=bundle.size_bytes("audio"),
+            model=bundle.size_bytes("model"),
+            manifest=bundle.size_bytes("manifest"),
+        ),
+        rungs=[_rung(representation) for representation in presentation.video],
+    )
+
+
+def bundle_detail(bundle: ServedBundle) -> BundleDetail:
+    """One bundle with its files, in the order in which the manifest lists them."""
+    files = [
+        ListedFileSummary(
+            url=file.url,
+            kind=file.kind,
+            media_type=file.media_type,
+            bytes=file.size_bytes,
+        )
+        for file in bundle.files
+    ]
+    return BundleDetail(**bundle_summary(bundle).model_dump(), files=files)
+
+
+def metrics(counters: Counters, process_id: int) -> Metrics:
+    """What was counted so far."""
+    return Metrics(
+        process_id=process_id,
+        started_at_s=round(counters.started_at_s, 3),
+        kinds={kind: TrafficCount(requests=t.requests, bytes=t.bytes) for kind, t in counters.kinds.items()},
+        statuses={str(status): count for status, count in sorted(counters.statuses.items())},
+    )
+
+
+def _rung(representation: Representation) -> Rung:
+    video = representation.video
+    assert video is not None, "a video representation"
+    return Rung(
+        id=representation.id,
+        width=video.width,
+        height=video.height,
+        frame_rate=str(video.frame_rate),
+        codecs=representation.codecs,
+        bandwidth_bps=representation.bandwidth_bps,
+        segments=len(representation.segments),
+        models=[_models(track) for track in representation.model_tracks],
+    )
+
+
+def _models(track: ModelTrack) -> Models:
+    return Models(
+        network=track.network,
+        scale=track.scale,
+        files=len(track.models),
+        bytes=sum(model.size_bytes for model in track.models),
+        segments=sum(use is not None for use in track.uses),
+    )

@@ -1,0 +1,170 @@
+"""Bundles whose media are arbitrary bytes (a server never looks into them), and the real server on a socket."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+import uvicorn
+
+from manifests.bundle import MANIFEST, MASTER_PLAYLIST, POSTER, PROVENANCE, QUALITY
+from manifests.model import (
+    AdaptationSet,
+    AudioFormat,
+    ModelFile,
+    ModelTrack,
+    Presentation,
+    Representation,
+    Segment,
+    VideoFormat,
+)
+from manifests.mpd import write_mpd
+from server.app import create_app
+from server.cli import listen
+from server.settings import ServerSettings
+
+MODEL_BYTES = b"NDM" + bytes(range(256)) * 4
+MODEL_SHA256 = hashlib.sha256(MODEL_BYTES).hexdigest()
+MODEL_HREF = f"models/{MODEL_SHA256[:16]}.ndm"
+SEGMENT_BYTES = {"v180": 5000, "v360": 3_000_000, "a1": 800}
+"""Of every segment of a representation; one is larger than a chunk of the server."""
+
+CANARY = b"canary-7f3a-never-to-be-sent"
+
+
+def segment_bytes(representation_id: str, number: int) -> bytes:
+    """The content of a segment: long, and different in each."""
+    seed = hashlib.sha256(f"{representation_id}/{number}".encode()).digest()
+    return (seed * (SEGMENT_BYTES[representation_id] // len(seed) + 1))[: SEGMENT_BYTES[representation_id]]
+
+
+def presentation(title: str = "Tiny") -> Presentation:
+    """Two rungs, one with a model, and a sound track: two segments of 2 s each."""
+    track = ModelTrack(
+        "v180-c8d2",
+        "c8d2",
+        2,
+        1300,
+        1,
+        2000,
+        "ndm/1",
+        (ModelFile(1, MODEL_HREF, len(MODEL_BYTES), MODEL_SHA256),),
+        (1, None),
+    )
+    video = (
+        _representation("v180", "video", VideoFormat(320, 180, Fraction(30)), None, (track,)),
+        _representation("v360", "video", VideoFormat(640, 360, Fraction(30)), None, ()),
+    )
+    audio = (_representation("a1", "audio", None, AudioFormat(48000, 2), ()),)
+    sets = (AdaptationSet("1", "video", "video/mp4", video), AdaptationSet("2", "audio", "audio/mp4", audio))
+    return Presentation(Fraction(4), sets, title=title)
+
+
+def _representation(
+    name: str, kind: str, video: VideoFormat | None, audio: AudioFormat | None, tracks: tuple[ModelTrack, ...]
+) -> Representation:
+    segments = tuple(Segment(n + 1, n * 60000, 60000) for n in range(2))
+    codecs = "avc1.64001E" if video else "mp4a.40.2"
+    return Representation(
+        name,
+        codecs,
+        SEGMENT_BYTES[name] * 4,
+        30000,
+        f"{kind}/$RepresentationID$/init.mp4",
+        f"{kind}/$RepresentationID$/$Number%05d$.m4s",
+        segments,
+        video,
+        audio,
+        tracks,
+    )
+
+
+def write_bundle(root: Path, title: str = "Tiny") -> Path:
+    """A bundle with every kind of file, in `root`."""
+    for kind, name in (("video", "v180"), ("video", "v360"), ("audio", "a1")):
+        folder = root / kind / name
+        folder.mkdir(parents=True)
+        (folder / "init.mp4").write_bytes(b"init of " + name.encode())
+        for number in (1, 2):
+            (folder / f"{number:05d}.m4s").write_bytes(segment_bytes(name, number))
+    (root / "models").mkdir()
+    (root / MODEL_HREF).write_bytes(MODEL_BYTES)
+    (root / MASTER_PLAYLIST).write_bytes(b"#EXTM3U\n")
+    (root / POSTER).write_bytes(b"\xff\xd8\xff\xd9")
+    (root / QUALITY).write_text(json.dumps({"version": 1, "rungs": []}))
+    (root / PROVENANCE).write_text(json.dumps({"neudash": "0", "source": {"name": "clip.mp4"}}))
+    (root / MANIFEST).write_bytes(write_mpd(presentation(title)))
+    return root
+
+
+@dataclass(frozen=True)
+class LiveServer:
+    """The real server, listening."""
+
+    port: int
+    root: Path
+    access_log: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def log_records(self) -> list[dict[str, object]]:
+        return [json.loads(line) for line in self.access_log.read_text().splitlines()]
+
+
+@contextlib.contextmanager
+def live(root: Path, access_log: Path) -> Iterator[LiveServer]:
+    """uvicorn in a thread, on a free port, looking at the disk for every request."""
+    settings = ServerSettings(root, port=0, access_log=access_log, rescan_s=0)
+    listening = listen(settings.host, settings.port)
+    config = uvicorn.Config(create_app(settings), log_config=None, access_log=False, lifespan="on", ws="none")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    try:
+        yield LiveServer(listening.getsockname()[1], root, access_log)
+    finally:
+        server.should_exit = True
+        thread.join(timeout=20)
+        listening.close()
+
+
+@pytest.fixture(scope="session")
+def tiny_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """ROOT with bundles `tiny` and `shows/pilot`, and canaries where they may never leak. Not to be changed."""
+    root = tmp_path_factory.mktemp("library")
+    write_bundle(root / "tiny")
+    write_bundle(root / "shows" / "pilot", title="<b>Pilot & co</b>")
+    (root / "canary.txt").write_bytes(CANARY)
+    (root / "tiny" / ".secret").write_bytes(CANARY)
+    (root / "tiny" / "video" / "v180" / ".00001.m4s.tmp").write_bytes(CANARY)
+    (root / "tiny" / "video" / "v180" / "00009.m4s").write_bytes(CANARY)
+    return root
+
+
+@pytest.fixture(scope="session")
+def tiny_server(tiny_library: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """The server over `tiny_library`."""
+    with live(tiny_library, tmp_path_factory.mktemp("log") / "access.jsonl") as server:
+        yield server
+
+
+@pytest.fixture
+def serve_folder(tmp_path: Path) -> Iterator[Callable[[Path], LiveServer]]:
+    """A function that starts a server over a folder that the test may change."""
+    with contextlib.ExitStack() as stack:
+        yield lambda root: stack.enter_context(live(root, tmp_path / "access.jsonl"))
+
+
+@pytest.fixture
+def make_bundle() -> Callable[..., Path]:
+    """`write_bundle(root, title=...)`, for tests that change what they serve."""
+    return write_bundle

@@ -1,0 +1,107 @@
+"""The rules of RFC 9110 for one file of 1000 bytes."""
+
+from __future__ import annotations
+
+import pytest
+
+from server.delivery import Answer, FileFacts, answer_for
+
+FACTS = FileFacts(1000, "ab" * 32, "video/mp4", "public, max-age=5")
+TAG = FACTS.etag
+
+
+def header(answer: Answer, name: str) -> str | None:
+    return dict(answer.headers).get(name.encode(), b"").decode() or None
+
+
+def ask(method: str = "GET", **headers: str) -> Answer:
+    return answer_for(FACTS, method, {name.replace("_", "-"): value for name, value in headers.items()})
+
+
+def test_a_plain_get_is_the_whole_file_with_a_strong_tag() -> None:
+    answer = ask()
+    assert (answer.status, answer.start, answer.length) == (200, 0, 1000)
+    assert header(answer, "etag") == '"' + "ab" * 32 + '"'
+    assert header(answer, "content-length") == "1000"
+    assert header(answer, "accept-ranges") == "bytes"
+    assert header(answer, "access-control-allow-origin") == "*"
+    assert header(answer, "x-content-type-options") == "nosniff"
+    assert "Content-Range" in (header(answer, "access-control-expose-headers") or "")
+
+
+@pytest.mark.parametrize(
+    ("asked", "first", "last"),
+    [
+        ("bytes=0-0", 0, 0),
+        ("bytes=0-999", 0, 999),
+        ("bytes=100-", 100, 999),
+        ("bytes=999-5000", 999, 999),
+        ("bytes=-1", 999, 999),
+        ("bytes=-5000", 0, 999),
+        ("BYTES = 10-19 ", 10, 19),
+        ("bytes=0-" + "9" * 5000, 0, 999),
+        ("bytes=-" + "9" * 5000, 0, 999),
+    ],
+)
+def test_one_range_is_206(asked: str, first: int, last: int) -> None:
+    answer = ask(range=asked)
+    assert (answer.status, answer.start, answer.length) == (206, first, last - first + 1)
+    assert header(answer, "content-range") == f"bytes {first}-{last}/1000"
+    assert header(answer, "content-length") == str(last - first + 1)
+
+
+@pytest.mark.parametrize("asked", ["bytes=1000-", "bytes=1000-2000", "bytes=-0", "bytes=" + "9" * 5000 + "-"])
+def test_a_range_behind_the_end_is_416_and_tells_the_size(asked: str) -> None:
+    answer = ask(range=asked)
+    assert (answer.status, answer.length) == (416, 0)
+    assert header(answer, "content-range") == "bytes */1000"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "bytes=0-1,5-6",
+        "bytes=" + "0-1," * 9999 + "0-1",
+        "seconds=1-2",
+        "bytes=5-1",
+        "bytes=-",
+        "bytes=a-b",
+        "bytes",
+        "",
+        "bytes=²-3",
+    ],
+)
+def test_what_is_not_one_range_of_bytes_gets_the_whole_file(asked: str) -> None:
+    assert (ask(range=asked).status, ask(range=asked).length) == (200, 1000)
+
+
+def test_head_ignores_a_range() -> None:
+    answer = ask("HEAD", range="bytes=0-9")
+    assert (answer.status, header(answer, "content-length")) == (200, "1000")
+
+
+@pytest.mark.parametrize(
+    ("condition", "status"),
+    [(TAG, 206), ("W/" + TAG, 200), ('"other"', 200), ("Sat, 01 Jan 2022 00:00:00 GMT", 200)],
+)
+def test_if_range_keeps_the_range_for_the_same_strong_tag_only(condition: str, status: int) -> None:
+    assert ask(range="bytes=0-9", if_range=condition).status == status
+
+
+@pytest.mark.parametrize("condition", [TAG, "W/" + TAG, f'"x", {TAG}', "*"])
+def test_if_none_match_is_304_without_a_length(condition: str) -> None:
+    answer = ask(if_none_match=condition, range="bytes=0-9")
+    assert answer.status == 304
+    assert header(answer, "etag") == TAG
+    assert header(answer, "content-length") is None
+
+
+def test_if_none_match_of_another_version_sends_the_file() -> None:
+    assert ask(if_none_match='"other"').status == 200
+
+
+def test_an_empty_file_has_no_range_at_all() -> None:
+    empty = FileFacts(0, "cd" * 32, "video/mp4", "no-store")
+    assert answer_for(empty, "GET", {}).status == 200
+    assert answer_for(empty, "GET", {"range": "bytes=0-"}).status == 416
+    assert answer_for(empty, "GET", {"range": "bytes=-5"}).status == 416

@@ -1,0 +1,232 @@
+"""Whole requests through the real server over a real socket."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from manifests.bundle import MANIFEST, QUALITY
+
+if TYPE_CHECKING:
+    from conftest import LiveServer
+
+IMMUTABLE = "public, max-age=31536000, immutable"
+
+
+def files_of(server: LiveServer, name: str) -> list[dict[str, object]]:
+    return httpx.get(f"{server.url}/api/bundles/{name}").json()["files"]
+
+
+@pytest.mark.parametrize("name", ["tiny", "shows/pilot"])
+def test_every_listed_file_arrives_whole_with_its_hash_as_tag(tiny_server: LiveServer, name: str) -> None:
+    with httpx.Client(base_url=tiny_server.url) as client:
+        for file in files_of(tiny_server, name):
+            answer = client.get(str(file["url"]))
+            on_disk = (tiny_server.root / str(file["url"]).removeprefix("/bundles/")).read_bytes()
+            assert answer.status_code == 200
+            assert answer.content == on_disk
+            assert answer.headers["etag"] == f'"{hashlib.sha256(on_disk).hexdigest()}"'
+            assert answer.headers["content-type"] == file["media_type"]
+            assert len(on_disk) == file["bytes"]
+
+
+@pytest.mark.parametrize(
+    ("path", "media_type", "cache"),
+    [
+        ("manifest.mpd", "application/dash+xml", "public, max-age=5"),
+        ("master.m3u8", "application/vnd.apple.mpegurl", "public, max-age=5"),
+        ("video/v180/init.mp4", "video/mp4", IMMUTABLE),
+        ("video/v180/00001.m4s", "video/mp4", IMMUTABLE),
+        ("audio/a1/00002.m4s", "audio/mp4", IMMUTABLE),
+        ("poster.jpg", "image/jpeg", "public, max-age=5"),
+        ("quality.json", "application/json", "public, max-age=5"),
+    ],
+)
+def test_types_and_caching_follow_the_kind_of_file(
+    tiny_server: LiveServer, path: str, media_type: str, cache: str
+) -> None:
+    answer = httpx.head(f"{tiny_server.url}/bundles/tiny/{path}")
+    assert answer.headers["content-type"] == media_type
+    assert answer.headers["cache-control"] == cache
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_head_says_what_get_would_and_sends_nothing(tiny_server: LiveServer) -> None:
+    url = f"{tiny_server.url}/bundles/tiny/video/v360/00001.m4s"
+    head, get = httpx.head(url), httpx.get(url)
+    assert head.content == b""
+    for name in ("content-length", "etag", "content-type", "cache-control", "accept-ranges"):
+        assert head.headers[name] == get.headers[name]
+
+
+@pytest.mark.parametrize(
+    ("asked", "start", "stop"),
+    [
+        ("bytes=0-0", 0, 1),
+        ("bytes=1048570-2097160", 1048570, 2097161),
+        ("bytes=-7", 2999993, 3000000),
+        ("bytes=2999999-", 2999999, 3000000),
+    ],
+)
+def test_a_range_is_that_part_of_the_file(tiny_server: LiveServer, asked: str, start: int, stop: int) -> None:
+    href = "tiny/video/v360/00002.m4s"
+    answer = httpx.get(f"{tiny_server.url}/bundles/{href}", headers={"Range": asked})
+    assert answer.status_code == 206
+    assert answer.content == (tiny_server.root / href).read_bytes()[start:stop]
+    assert answer.headers["content-range"] == f"bytes {start}-{stop - 1}/3000000"
+
+
+def test_one_connection_survives_every_kind_of_answer(tiny_server: LiveServer) -> None:
+    """A wrong length anywhere would shift the answers that follow on the same connection."""
+    url = "/bundles/tiny/video/v180/00001.m4s"
+    with httpx.Client(base_url=tiny_server.url) as client:
+        whole = client.get(url)
+        tag = whole.headers["etag"]
+        answers = [
+            client.get(url, headers={"Range": "bytes=5000-"}),
+            client.get(url, headers={"If-None-Match": tag}),
+            client.head(url),
+            client.get(url, headers={"Range": "bytes=1-2", "If-Range": '"old"'}),
+            client.get("/bundles/tiny/none"),
+            client.options(url),
+            client.post(url),
+            client.get(url, headers={"Range": "bytes=0-1,3-4"}),
+        ]
+    assert [answer.status_code for answer in answers] == [416, 304, 200, 200, 404, 204, 405, 200]
+    assert answers[3].content == answers[-1].content == whole.content
+    assert answers[0].content == b""
+
+
+def test_a_preflight_allows_what_players_send(tiny_server: LiveServer) -> None:
+    asked = {
+        "Origin": "https://player.example",
+        "Access-Control-Request-Method": "GET",
+        "Access-Control-Request-Headers": "range",
+    }
+    answer = httpx.options(f"{tiny_server.url}/bundles/tiny/{MANIFEST}", headers=asked)
+    assert answer.status_code == 204
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert "Range" in answer.headers["access-control-allow-headers"]
+    assert "GET" in answer.headers["access-control-allow-methods"]
+
+
+def test_the_api_too_can_be_read_from_another_host(tiny_server: LiveServer) -> None:
+    answer = httpx.get(f"{tiny_server.url}/api/bundles")
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_the_catalogue_tells_rungs_models_and_bytes(tiny_server: LiveServer) -> None:
+    catalogue = httpx.get(f"{tiny_server.url}/api/bundles").json()
+    assert [bundle["name"] for bundle in catalogue["bundles"]] == ["shows/pilot", "tiny"]
+    assert catalogue["broken"] == []
+    tiny = catalogue["bundles"][1]
+    assert tiny["manifest_url"] == "/bundles/tiny/manifest.mpd"
+    assert tiny["poster_url"] == "/bundles/tiny/poster.jpg"
+    assert tiny["duration_s"] == 4.0
+    assert [rung["id"] for rung in tiny["rungs"]] == ["v180", "v360"]
+    assert tiny["rungs"][0]["models"] == [{"network": "c8d2", "scale": 2, "files": 1, "bytes": 1027, "segments": 1}]
+    assert tiny["bytes"]["model"] == 1027
+    assert tiny["bytes"]["video"] == 2 * (5000 + 3_000_000) + 2 * len(b"init of v180")
+
+
+def test_an_unknown_bundle_is_404(tiny_server: LiveServer) -> None:
+    assert httpx.get(f"{tiny_server.url}/api/bundles/nothing").status_code == 404
+
+
+def test_a_file_that_is_not_listed_is_404(tiny_server: LiveServer) -> None:
+    assert httpx.get(f"{tiny_server.url}/bundles/tiny/video/v180/00009.m4s").status_code == 404
+
+
+def test_the_page_and_its_parts_come_from_here_alone(tiny_server: LiveServer) -> None:
+    page = httpx.get(tiny_server.url)
+    assert page.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    parts = [httpx.get(f"{tiny_server.url}/web/{name}") for name in ("page.js", "style.css")]
+    assert [part.status_code for part in parts] == [200, 200]
+    for text in (page.text, *(part.text for part in parts)):
+        assert "http://" not in text
+        assert "https://" not in text
+    assert httpx.get(f"{tiny_server.url}/web/routes.py").status_code == 404
+
+
+def test_bundles_come_change_and_go_without_a_restart(
+    tmp_path: Path, make_bundle: Callable[..., Path], serve_folder: Callable[[Path], LiveServer]
+) -> None:
+    root = tmp_path / "root"
+    make_bundle(root / "first")
+    server = serve_folder(root)
+
+    def titles() -> dict[str, str]:
+        bundles = httpx.get(f"{server.url}/api/bundles").json()["bundles"]
+        return {bundle["name"]: bundle["title"] for bundle in bundles}
+
+    assert titles() == {"first": "Tiny"}
+    make_bundle(root / "second", title="New")
+    assert titles() == {"first": "Tiny", "second": "New"}
+    old = httpx.get(f"{server.url}/bundles/first/{MANIFEST}")
+    replace(root / "first" / MANIFEST, old.content.replace(b"Tiny", b"Told"))
+    assert titles()["first"] == "Told"
+    fresh = httpx.get(old.url, headers={"If-None-Match": old.headers["etag"]})
+    assert fresh.status_code == 200
+    assert b"Told" in fresh.content
+    (root / "second" / MANIFEST).unlink()
+    assert titles() == {"first": "Told"}
+    assert httpx.get(f"{server.url}/bundles/second/poster.jpg").status_code == 404
+
+
+def test_a_report_written_later_is_served(
+    tmp_path: Path, make_bundle: Callable[..., Path], serve_folder: Callable[[Path], LiveServer]
+) -> None:
+    bundle = make_bundle(tmp_path / "root" / "first")
+    (bundle / QUALITY).unlink()
+    server = serve_folder(tmp_path / "root")
+    url = f"{server.url}/bundles/first/{QUALITY}"
+    assert httpx.get(url).status_code == 404
+    replace(bundle / QUALITY, b'{"version":1}')
+    assert httpx.get(url).json() == {"version": 1}
+
+
+def test_a_changed_file_gets_a_new_tag_and_a_lost_one_is_404(
+    tmp_path: Path, make_bundle: Callable[..., Path], serve_folder: Callable[[Path], LiveServer]
+) -> None:
+    bundle = make_bundle(tmp_path / "root" / "first")
+    server = serve_folder(tmp_path / "root")
+    model = next((bundle / "models").iterdir())
+    url = f"{server.url}/bundles/first/models/{model.name}"
+    before = httpx.get(url)
+    replace(model, b"flipped" + before.content[7:])
+    after = httpx.get(url)
+    assert after.headers["etag"] == f'"{hashlib.sha256(after.content).hexdigest()}"' != before.headers["etag"]
+    model.unlink()
+    assert httpx.get(url).status_code == 404
+
+
+def test_a_broken_bundle_is_reported_and_the_others_are_served(
+    tmp_path: Path, make_bundle: Callable[..., Path], serve_folder: Callable[[Path], LiveServer]
+) -> None:
+    root = tmp_path / "root"
+    make_bundle(root / "good")
+    make_bundle(root / "bad")
+    (root / "bad" / MANIFEST).write_bytes(b"<MPD")
+    server = serve_folder(root)
+    catalogue = httpx.get(f"{server.url}/api/bundles").json()
+    assert [bundle["name"] for bundle in catalogue["bundles"]] == ["good"]
+    assert [broken["name"] for broken in catalogue["broken"]] == ["bad"]
+    assert str(tmp_path) not in json.dumps(catalogue)
+    assert httpx.get(f"{server.url}/bundles/bad/{MANIFEST}").status_code == 404
+
+
+def replace(path: Path, data: bytes) -> None:
+    """As publishing does: a temporary name, then a rename."""
+    temporary = path.with_name("." + path.name)
+    temporary.write_bytes(data)
+    os.replace(temporary, path)
