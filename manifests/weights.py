@@ -70,7 +70,9 @@ def parse_network(name: str, scale: int) -> NetworkSpec:
     """The network called `name` in a manifest, such as `c16d2`. Raises UnknownNetworkError."""
     match = _NAME.fullmatch(name)
     if match is None:
-        raise UnknownNetworkError(f"network {name[:40]!r} is not known; this version knows c<width>d<depth>, such as c16d2")
+        raise UnknownNetworkError(
+            f"network {name[:40]!r} is not known; this version knows c<width>d<depth>, such as c16d2"
+        )
     return NetworkSpec(scale=scale, width=int(match[1]), depth=int(match[2]))
 
 
@@ -148,9 +150,7 @@ def parse_model(data: bytes) -> CodedModel:
     expected = sum(_layer_bytes(bits, *shape) for bits, shape in zip(bits_of_layers, spec.layers, strict=True))
     if reader.left != expected:
         raise MalformedModelError(f"{spec.name} needs {expected} bytes of weights, the file has {reader.left}")
-    layers = tuple(
-        _parse_layer(reader, bits, *shape) for bits, shape in zip(bits_of_layers, spec.layers, strict=True)
-    )
+    layers = tuple(_parse_layer(reader, bits, *shape) for bits, shape in zip(bits_of_layers, spec.layers, strict=True))
     return CodedModel(spec, input_mean, layers, base, hashlib.sha256(data).hexdigest())
 
 

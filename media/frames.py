@@ -97,7 +97,7 @@ def _planes(decoded: av.VideoFrame) -> tuple[Plane, Plane, Plane]:
     """Copies of the three planes without the padding at the end of each row."""
     planes = []
     for plane in decoded.planes:
-        rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
         planes.append(rows[:, : plane.width].copy())
     return planes[0], planes[1], planes[2]
 

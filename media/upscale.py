@@ -63,10 +63,8 @@ def plain_upscale(plane: Plane, scale: int) -> Plane:
     height, width = plane.shape
     result = np.empty((height, scale, width * scale), np.uint8)
     for dy, column_taps in enumerate(phase_taps(scale)):
-        vertical = np.array(column_taps, np.float32) / TAP_UNIT**2
-        phases = [
-            _filter(plane, np.array(row_taps, np.float32), vertical) for row_taps in phase_taps(scale)
-        ]
+        vertical = np.array(column_taps, np.float32) / np.float32(TAP_UNIT**2)
+        phases = [_filter(plane, np.array(row_taps, np.float32), vertical) for row_taps in phase_taps(scale)]
         result[:, dy] = cv2.merge(phases).reshape(height, width * scale)
     return result.reshape(height * scale, width * scale)
 

@@ -54,7 +54,9 @@ def prepare_backend(seed: int) -> None:
     if keras.backend.backend() == "tensorflow":
         import tensorflow
 
-        tensorflow.config.experimental.enable_op_determinism()
+        if tensorflow.config.list_physical_devices("GPU"):
+            # Turns XLA off. On a CPU, XLA repeats itself without it.
+            tensorflow.config.experimental.enable_op_determinism()
 
 
 def fit(
@@ -109,10 +111,10 @@ class _Scaling:
         return cls(mean if start is None else start.input_mean, std, residual_std)
 
     def inputs(self, luma: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return ((luma[..., None].astype(np.float32) - self.input_mean) / self.input_std).astype(np.float32)
+        return np.asarray((luma[..., None].astype(np.float32) - self.input_mean) / self.input_std, np.float32)
 
     def targets(self, residual: NDArray[np.int8]) -> NDArray[np.float32]:
-        return (residual / np.float32(self.residual_std)).astype(np.float32)
+        return np.asarray(residual / np.float32(self.residual_std), np.float32)
 
     def unload(self, model: Any, spec: NetworkSpec) -> ModelWeights:
         """The weights for luma in levels. The first kernel takes the input's factor, the last layer the residual's;
@@ -180,7 +182,7 @@ class _State:
             return
         arrays = {f"v{index}": ops.convert_to_numpy(v) for index, v in enumerate(self._variables)}
         buffer = io.BytesIO()
-        np.savez(buffer, epoch=np.int64(epoch), **arrays)  # type: ignore[arg-type]  # numpy types its options only
+        np.savez(buffer, epoch=np.int64(epoch), **arrays)
         publish_file(self._path, buffer.getvalue())
 
     def remove(self) -> None:

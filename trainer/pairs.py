@@ -18,7 +18,6 @@ PATCH = 32
 """Side of a training patch in low-resolution pixels."""
 _CELL = 16
 """Side of the blocks whose residual energy decides where patches are drawn."""
-DEFAULT_BUDGET_BYTES = 768 << 20
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,7 @@ loads in plain Keras on any backend.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -43,13 +44,13 @@ def residual_network(spec: NetworkSpec, negative_slope: Any) -> keras.Model:
     return keras.Model(inputs, x, name=spec.name)
 
 
-class _AnnealedReLU(layers.Layer):
+class _AnnealedReLU(layers.Layer):  # type: ignore[misc]  # Keras has no types
     """max(x, slope·x) with a slope that changes between steps without a new trace. Training only; never saved."""
 
     def __init__(self, slope: Any, **options: Any) -> None:
         super().__init__(**options)
         # Hidden from Keras' attribute tracking: the variable is the trainer's, not one of the network's weights.
-        self._slope_of = lambda: slope
+        self._slope_of: Callable[[], Any] = lambda: slope
 
     def call(self, x: Any) -> Any:
         return ops.maximum(x, ops.cast(self._slope_of(), x.dtype) * x)
@@ -70,9 +71,7 @@ def playable_network(
     last = len(spec.layers) - 1
     for index, (_, channels_out) in enumerate(spec.layers):
         activation = None if index == last else "relu"
-        x = layers.Conv2D(
-            channels_out, 3, padding="same", activation=activation, dtype=dtype, name=f"conv{index}"
-        )(x)
+        x = layers.Conv2D(channels_out, 3, padding="same", activation=activation, dtype=dtype, name=f"conv{index}")(x)
     exact = layers.Add(name="add_base", dtype="float32")([ops.cast(x, "float32"), _base_upsample(luma, spec.scale)])
     rounded = ops.floor(ops.clip(exact + 0.5, 0.0, 255.0))
     outputs = ops.cast(_depth_to_space(rounded, spec.scale), "uint8")

@@ -1,0 +1,150 @@
+"""`neudash train`: models into a bundle."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from rich.progress import TaskID
+
+from manifests.errors import BundleError, UnknownNetworkError
+from manifests.weights import parse_network
+from media.errors import MediaError
+from media.progress import progress
+from player.superres.engines import BACKENDS, EngineUnavailableError
+from trainer.errors import TrainingError
+from trainer.settings import SCALE, TrainSettings
+
+if TYPE_CHECKING:
+    from trainer.pipeline import RungSummary
+
+_EXAMPLE = """example:
+  neudash package holiday.mp4 -o holiday/
+  neudash train holiday/ --source holiday.mp4
+
+Training can be stopped at any time: the same command goes on where it stopped."""
+
+
+def main(argv: list[str]) -> int:
+    """Run the command. Returns its exit code."""
+    options = _parser().parse_args(argv)
+    if options.backend:
+        os.environ["KERAS_BACKEND"] = options.backend
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets at length
+    from trainer.pipeline import train_bundle  # imports Keras: seconds, and the backend must be chosen before
+
+    settings = TrainSettings(options.net, options.scope, options.steps, options.seed)
+    try:
+        with _Bars(quiet=options.quiet) as bars:
+            summaries = train_bundle(
+                options.bundle, options.source, settings, bars.reporter, jobs=options.jobs, force=options.force
+            )
+    except (BundleError, MediaError, TrainingError, EngineUnavailableError, OSError) as error:
+        print(f"neudash train: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("neudash train: stopped; the same command goes on from here", file=sys.stderr)
+        return 130
+    for summary in summaries:
+        print(_line(summary))
+    if options.json:
+        options.json.write_text(json.dumps([asdict(summary) for summary in summaries], indent=1) + "\n")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="neudash train",
+        description="Overfit a tiny network to every rung of a bundle that can be enhanced, and publish those models "
+        "that save more bytes than they cost.",
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder that `neudash package` made")
+    parser.add_argument("--source", type=Path, required=True, metavar="VIDEO", help="the video it was packaged from")
+    parser.add_argument("--net", type=_network, default="c16d2", help="network c<width>d<depth> (default: c16d2)")
+    parser.add_argument(
+        "--scope",
+        choices=("title", "scene", "segment"),
+        default="segment",
+        help="title: one model for all segments; scene: another for each scene where it pays; "
+        "segment: one for all, and updates for the segments where they pay (default)",
+    )
+    parser.add_argument("--steps", type=_positive, default=2000, help="training steps of a model (default: 2000)")
+    parser.add_argument("--seed", type=int, default=0, help="same seed, same machine: same weights (default: 0)")
+    parser.add_argument("--jobs", type=_positive, default=1, help="rungs trained at once (default: 1)")
+    parser.add_argument("--executor", choices=("local",), default="local", help="where jobs run (default: local)")
+    parser.add_argument("--backend", choices=BACKENDS, help="Keras backend (default: tensorflow)")
+    parser.add_argument("--force", action="store_true", help="train again what is trained already")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results for a program to read")
+    parser.add_argument("--quiet", action="store_true", help="no progress bars")
+    return parser
+
+
+def _network(text: str) -> str:
+    try:
+        return parse_network(text, SCALE).name
+    except UnknownNetworkError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return value
+
+
+def _line(summary: RungSummary) -> str:
+    if summary.enhanced_segments == 0:
+        return f"{summary.representation}: no model (plain upscaling wins)"
+    share = summary.model_bytes / summary.media_bytes
+    return (
+        f"{summary.representation}: {summary.gain_db:+.2f} dB PSNR-Y over plain upscaling, "
+        f"{summary.enhanced_segments} of {summary.segments} segments enhanced, "
+        f"{summary.model_bytes} model bytes ({share:.2%} of the rung)"
+    )
+
+
+class _Bars:
+    """One progress bar a stage, on stderr."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._progress = progress(quiet=quiet)
+
+    def __enter__(self) -> _Bars:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def reporter(self, rung: str) -> _RungBars:
+        return _RungBars(self, rung)
+
+    def add(self, description: str, total: int) -> TaskID:
+        return self._progress.add_task(description, total=total, note="")
+
+    def update(self, task: TaskID, done: int, note: str) -> None:
+        self._progress.update(task, completed=done, note=note)
+
+
+class _RungBars:
+    def __init__(self, bars: _Bars, rung: str) -> None:
+        self._bars, self._rung = bars, rung
+        self._task: TaskID | None = None
+
+    def begin(self, what: str, total: int) -> None:
+        self._task = self._bars.add(f"{self._rung}: {what}", total)
+
+    def at(self, done: int, note: str = "") -> None:
+        assert self._task is not None, "a stage begins before it counts"
+        self._bars.update(self._task, done, note)

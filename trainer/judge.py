@@ -1,0 +1,74 @@
+"""How good models are: as coded, through the player's own decode, engine and upscale, on every frame."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from manifests.weights import ModelWeights
+from media.frames import Frame
+from media.upscale import plain_upscale
+from player.superres.engines import Engine, Upscaler
+
+
+@dataclass(frozen=True)
+class SegmentScore:
+    """Squared errors of one segment's luma against the source, summed over all its frames."""
+
+    samples: int
+    """Luma samples compared."""
+    plain_sse: int
+    model_sse: tuple[int | None, ...]
+    """For each model that was judged; None where it was not tried on this segment."""
+
+    def gain_db(self, model: int) -> float:
+        """Gain in PSNR-Y of a model over plain upscaling; negative infinity where it was not tried."""
+        sse = self.model_sse[model]
+        return -math.inf if sse is None else 10 * math.log10(max(self.plain_sse, 1) / max(sse, 1))
+
+    def psnr_y(self, sse: int) -> float:
+        """PSNR-Y in dB for one of the sums."""
+        return 10 * math.log10(255**2 * self.samples / max(sse, 1))
+
+
+def judge(
+    frames: Iterator[tuple[int, int, Frame, Frame]],
+    segments: int,
+    models: Sequence[tuple[ModelWeights, frozenset[int] | None]],
+    engine: Engine,
+    scale: int,
+    on_frame: Callable[[int], None] = lambda done: None,
+) -> list[SegmentScore]:
+    """Scores of each segment from its frames (as `Rung.frames` gives them).
+
+    A model comes with the segments it is tried on, None for all of them. `on_frame` is told how many are done.
+    """
+    samples = [0] * segments
+    plain = [0] * segments
+    sums: list[list[int | None]] = [
+        [0 if where is None or segment in where else None for _, where in models] for segment in range(segments)
+    ]
+    upscalers: dict[int, Upscaler] = {}
+    for done, (segment, _, decoded, reference) in enumerate(frames, 1):
+        samples[segment] += reference.y.size
+        plain[segment] += squared_error(plain_upscale(decoded.y, scale), reference.y)
+        for index, (weights, _) in enumerate(models):
+            total = sums[segment][index]
+            if total is None:
+                continue
+            if index not in upscalers:
+                upscalers[index] = engine.upscaler(weights, decoded.width, decoded.height)
+            picture = upscalers[index].upscale(decoded.y)
+            sums[segment][index] = total + squared_error(picture, reference.y)
+        on_frame(done)
+    return [SegmentScore(samples[s], plain[s], tuple(sums[s])) for s in range(segments)]
+
+
+def squared_error(picture: NDArray[np.uint8], reference: NDArray[np.uint8]) -> int:
+    """Sum of squared differences of two planes of one size."""
+    difference = picture.astype(np.int16) - reference
+    return int(np.square(difference, dtype=np.int32).sum(dtype=np.int64))

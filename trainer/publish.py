@@ -1,0 +1,109 @@
+"""Trained models into the bundle: files named by their content, then the manifest that references them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from statistics import fmean
+
+from manifests.bundle import (
+    PROVENANCE,
+    model_href,
+    open_bundle,
+    publish_file,
+    publish_json,
+    publish_manifest,
+    read_json,
+)
+from manifests.model import ModelFile, ModelTrack, Presentation, Representation
+from manifests.weights import FORMAT, NetworkSpec
+from trainer.outcome import RungOutcome
+from trainer.settings import TrainSettings
+
+
+def publish_models(
+    root: Path,
+    settings: TrainSettings,
+    spec: NetworkSpec,
+    outcomes: Mapping[str, RungOutcome],
+    record: Mapping[str, object],
+) -> None:
+    """Put the models of `outcomes` (by representation id) into the bundle at `root`.
+
+    A rung's models of the same network are replaced, those of other networks stay beside them. `record` goes into
+    provenance.json. Raises BundleError; the bundle then stays as it was, but for model files that nothing lists.
+    """
+    bundle = open_bundle(root)
+    for outcome in outcomes.values():
+        for index in outcome.needed():
+            data = outcome.models[index].data
+            publish_file(root / model_href(data), data)
+    presentation = with_models(bundle.presentation, spec, outcomes)
+    publish_manifest(root, presentation)
+    provenance = read_json(root, PROVENANCE)
+    training = {**provenance.get("training", {}), **{name: dict(record, **asdict(settings)) for name in outcomes}}
+    publish_json(root, PROVENANCE, {**provenance, "training": training})
+    _remove_unlisted(root)
+
+
+def with_models(p: Presentation, spec: NetworkSpec, outcomes: Mapping[str, RungOutcome]) -> Presentation:
+    """The presentation with the model tracks of `outcomes`. Pure."""
+
+    def updated(r: Representation) -> Representation:
+        if r.id not in outcomes:
+            return r
+        others = [track for track in r.model_tracks if track.network != spec.name]
+        tracks = [*others, *model_tracks(r, spec, outcomes[r.id])]
+        # More operations a pixel are spent for a better picture: that is the order until it is measured jointly.
+        tracks.sort(key=lambda track: -track.macs_per_pixel)
+        return replace(r, model_tracks=tuple(replace(t, rank=rank) for rank, t in enumerate(tracks, 1)))
+
+    sets = tuple(replace(s, representations=tuple(map(updated, s.representations))) for s in p.adaptation_sets)
+    return replace(p, adaptation_sets=sets)
+
+
+def model_tracks(r: Representation, spec: NetworkSpec, outcome: RungOutcome) -> list[ModelTrack]:
+    """The track that says which segment uses which model; none where no segment uses any."""
+    needed = outcome.needed()
+    if not needed:
+        return []
+    number = {index: n for n, index in enumerate(needed, 1)}
+    gains = outcome.gains_db()
+    files = []
+    for index in needed:
+        model = outcome.models[index]
+        used = [gain for gain, use in zip(gains, outcome.uses, strict=True) if use == index]
+        files.append(
+            ModelFile(
+                n=number[index],
+                href=model_href(model.data),
+                size_bytes=len(model.data),
+                sha256=hashlib.sha256(model.data).hexdigest(),
+                base=None if model.base is None else number[model.base],
+                gain_db=fmean(used) if used else None,
+            )
+        )
+    total_bits = 8 * sum(file.size_bytes for file in files)
+    return [
+        ModelTrack(
+            id=f"{r.id}-{spec.name}",
+            network=spec.name,
+            scale=spec.scale,
+            macs_per_pixel=spec.macs_per_pixel,
+            rank=1,
+            bandwidth_bps=max(1, round(total_bits / r.duration_s)),
+            format=FORMAT,
+            models=tuple(files),
+            uses=tuple(None if use is None else number[use] for use in outcome.uses),
+        )
+    ]
+
+
+def _remove_unlisted(root: Path) -> None:
+    """Model files of an earlier training that no representation lists any more."""
+    listed = open_bundle(root).files()
+    for path in (root / "models").glob("*.ndm"):
+        if f"models/{path.name}" not in listed:
+            path.unlink()

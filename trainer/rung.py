@@ -1,0 +1,76 @@
+"""One rung as the trainer sees it: every decoded frame beside the source frame that an enhanced one should equal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+from manifests.bundle import Bundle
+from manifests.model import Representation
+from manifests.template import initialization_href, segment_href
+from media.frames import Frame, decode_segment
+from media.source import SourceTreatment, reference_frames
+from trainer.errors import TrainingError
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A video representation, the source it was made from, and the enlargement to learn."""
+
+    bundle: Bundle
+    representation: Representation
+    source: Path
+    treatment: SourceTreatment
+    scale: int
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of its own frames."""
+        video = self.representation.video
+        assert video is not None, "a rung is a video representation"
+        return video.width, video.height
+
+    def frame_counts(self) -> list[int]:
+        """Frames of each segment."""
+        video = self.representation.video
+        assert video is not None, "a rung is a video representation"
+        ticks_per_frame = self.representation.timescale / video.frame_rate
+        return [round(segment.duration_ticks / ticks_per_frame) for segment in self.representation.segments]
+
+    def media_bytes(self) -> list[int]:
+        """Bytes of each segment."""
+        hrefs = [segment_href(self.representation, segment) for segment in self.representation.segments]
+        return [self.bundle.path(href).stat().st_size for href in hrefs]
+
+    def frames(self) -> Iterator[tuple[int, int, Frame, Frame]]:
+        """(index of the segment, index in the segment, decoded frame, source frame at the enhanced size), in order.
+
+        Raises TrainingError where source and bundle differ in length, and what decoding raises.
+        """
+        width, height = self.size
+        references = reference_frames(self.source, self.treatment, width * self.scale, height * self.scale)
+        for position, (segment, index, decoded) in enumerate(self._decoded()):
+            reference = next(references, None)
+            if reference is None:
+                raise TrainingError(
+                    f"{self.source.name} ends after {position} frames, before the bundle does: is it the video "
+                    "that the bundle was packaged from?"
+                )
+            yield segment, index, decoded, reference
+        if next(references, None) is not None:
+            raise TrainingError(
+                f"{self.source.name} goes on where the bundle ends: is it the video that the bundle was packaged from?"
+            )
+
+    def _decoded(self) -> Iterator[tuple[int, int, Frame]]:
+        init = self.bundle.read(initialization_href(self.representation))
+        per_segment = (
+            ((index, position, frame) for position, frame in enumerate(decode_segment(init, self._media(index))))
+            for index in range(len(self.representation.segments))
+        )
+        return chain.from_iterable(per_segment)
+
+    def _media(self, index: int) -> bytes:
+        return self.bundle.read(segment_href(self.representation, self.representation.segments[index]))
