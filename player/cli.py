@@ -1,0 +1,169 @@
+"""`neudash play`: fetch, enhance, and show or store."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from player.abr import RULES
+from player.errors import PlayerError
+from player.fetch import open_fetcher
+from player.keep import KeptFiles
+from player.session import Outputs, Session, Settings
+from player.sinks import Sink
+from player.sinks.pictures import PictureFolder
+from player.sinks.screens import open_screen
+from player.sinks.video_file import VideoFile
+from player.sinks.window import Window
+from player.stats import summary
+from player.superres.engines import BACKENDS, ENGINES
+from player.talk import Talk
+
+INTERRUPTED = 130
+
+_EXAMPLE = """\
+examples:
+  neudash play http://localhost:8080/title/manifest.mpd --out enhanced.mp4 --stats stats.json
+  neudash play demo-out/bundle --rung 360 --out judged.mkv
+  neudash play demo-out/bundle --rung 360 --model FSRCNN_x2.pb --frames pictures
+"""
+
+
+class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Defaults in the help, examples as they are written."""
+
+
+def main(argv: list[str]) -> int:
+    """0: all was played; 1: something is missing, or nothing could be played; 130: Ctrl-C, outputs finished."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return _play(arguments)
+    except (PlayerError, OSError) as error:
+        print(f"neudash play: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="neudash play",
+        description="Play a presentation: fetch it, enhance it, show or store it. Without an output it only measures.",
+        epilog=_EXAMPLE,
+        formatter_class=_HelpFormatter,
+    )
+    parser.add_argument("address", metavar="URL", help="of a manifest; or a bundle folder or manifest on this machine")
+    where = parser.add_argument_group("where it goes (any of them together)")
+    where.add_argument(
+        "--out",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="enhanced video with audio: .mp4 (H.264) or .mkv (FFV1, lossless, frame for frame); may be repeated",
+    )
+    where.add_argument("--frames", type=Path, metavar="DIR", help="every frame as a PNG file")
+    where.add_argument(
+        "--window",
+        action="store_true",
+        help="a window, without sound; q quits, space pauses, e: plain, split, enhanced",
+    )
+    where.add_argument(
+        "--keep", type=Path, metavar="DIR", help="what was downloaded, video and models apart, as a bundle that plays"
+    )
+    where.add_argument(
+        "--stats", type=Path, metavar="FILE", help="what was fetched and done, segment by segment, as JSON"
+    )
+    how = parser.add_argument_group("how it is played")
+    how.add_argument(
+        "--rung", metavar="HEIGHT", help="only this rung, by height or id, instead of choosing by throughput"
+    )
+    how.add_argument("--abr", choices=sorted(RULES), default="throughput", help="rule that chooses the rung")
+    how.add_argument(
+        "--engine", choices=ENGINES, default="auto", help="what runs the networks; auto takes a GPU where there is one"
+    )
+    how.add_argument("--backend", choices=BACKENDS, help="of the engine keras")
+    how.add_argument(
+        "--model",
+        type=Path,
+        metavar="FILE",
+        help="a .pb, .onnx or .ndm model for every segment, instead of the manifest's",
+    )
+    how.add_argument("--no-enhance", action="store_true", help="plain upscaling, and no model is fetched")
+    return parser
+
+
+def _play(arguments: argparse.Namespace) -> int:
+    settings = Settings(
+        rung=arguments.rung,
+        rule=arguments.abr,
+        enhance=not arguments.no_enhance,
+        engine=arguments.engine,
+        backend=arguments.backend,
+        model_file=arguments.model,
+    )
+    outputs, notes = _outputs(arguments)
+    with Talk() as talk:
+        for note in notes:
+            talk.warn(note)
+        session = Session(open_fetcher(arguments.address), settings, outputs, talk)
+        try:
+            interrupted = asyncio.run(_until_interrupted(session))
+        finally:
+            if arguments.stats is not None:
+                session.stats.write(arguments.stats)
+    print(summary(session.stats))
+    if interrupted:
+        return INTERRUPTED
+    return 0 if session.complete and session.stats.frames else 1
+
+
+def _outputs(arguments: argparse.Namespace) -> tuple[Outputs, list[str]]:
+    """The outputs asked for, and what the user should know of them."""
+    sinks: list[Sink] = [VideoFile(path) for path in arguments.out]
+    if arguments.frames is not None:
+        sinks.append(PictureFolder(arguments.frames))
+    kept = KeptFiles(arguments.keep) if arguments.keep is not None else None
+    if not arguments.window:
+        return Outputs(sinks, None, kept), []
+    screen, problem = open_screen()
+    notes = [] if problem is None else [f"{problem}: playing at the same pace without a window"]
+    return Outputs(sinks, Window(screen), kept), notes
+
+
+async def _until_interrupted(session: Session) -> bool:
+    """Whether Ctrl-C (or SIGTERM) ended the session; its outputs are finished either way."""
+    task = asyncio.ensure_future(session.run())
+    with _interrupts(task):
+        try:
+            await task
+        except asyncio.CancelledError:
+            return True
+    return False
+
+
+@contextmanager
+def _interrupts(task: asyncio.Future[None]) -> Iterator[None]:
+    """The first signal cancels the task; a second one ends the process as usual."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    usual = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def cancel(number: int, _: FrameType | None) -> None:
+        signal.signal(number, usual[signal.Signals(number)])
+        loop.call_soon_threadsafe(task.cancel)
+
+    for number in usual:
+        signal.signal(number, cancel)
+    try:
+        yield
+    finally:
+        for number, handler in usual.items():
+            signal.signal(number, handler)

@@ -1,0 +1,110 @@
+"""Upscalers, made before the frames that need them; the first one opens the engine."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from pathlib import Path
+from threading import Lock
+from typing import Protocol
+
+from manifests.errors import BundleError
+from manifests.weights import ModelWeights
+from player.errors import UnplayableError
+from player.superres.engines import (
+    Engine,
+    EngineUnavailableError,
+    UnsupportedModelFileError,
+    Upscaler,
+    open_engine,
+    open_pretrained,
+)
+
+KEPT_UPSCALERS = 2
+"""Beyond those that segments under way hold: going back to a shared model after an update costs nothing."""
+
+
+class LazyEngine:
+    """An engine that is opened by its first use: frameworks take seconds to import, and many sessions need none."""
+
+    def __init__(self, name: str, backend: str | None) -> None:
+        self.name = name
+        self._backend = backend
+        self._engine: Engine | None = None
+        self._lock = Lock()
+
+    def upscaler(self, weights: ModelWeights, width: int, height: int) -> Upscaler:
+        """Raises EngineUnavailableError."""
+        with self._lock:
+            if self._engine is None:
+                self._engine = open_engine(self.name, self._backend)
+                self.name = self._engine.name
+        return self._engine.upscaler(weights, width, height)
+
+
+class Enhancer(Protocol):
+    """Where a session's upscalers come from. Called by one thread at a time."""
+
+    def prepare(self, weights: ModelWeights | None, width: int, height: int) -> Upscaler | str:
+        """An upscaler for frames of that size, or the reason why there is none.
+
+        `weights` are those of the segment's own model, None where it has none. Raises UnplayableError where
+        playing on without enhancement would hide that what was asked for by name is not there.
+        """
+        ...
+
+
+class ModelEnhancer:
+    """The models that the manifest names."""
+
+    def __init__(self, engine: str = "auto", backend: str | None = None) -> None:
+        self._chosen = engine
+        self._engine = LazyEngine(engine, backend)
+        self._kept: OrderedDict[tuple[int, int, int], tuple[ModelWeights, Upscaler]] = OrderedDict()
+
+    def prepare(self, weights: ModelWeights | None, width: int, height: int) -> Upscaler | str:
+        if weights is None:
+            return "no model"
+        key = (id(weights), width, height)
+        if key not in self._kept:
+            try:
+                self._kept[key] = (weights, self._engine.upscaler(weights, width, height))
+            except EngineUnavailableError as error:
+                if self._chosen != "auto":
+                    raise UnplayableError(str(error)) from error
+                return str(error)
+            except Exception as error:  # frameworks raise what they like, and it costs this enhancement alone
+                return f"the engine {self._engine.name} failed: {said(error)}"
+        self._kept.move_to_end(key)
+        while len(self._kept) > KEPT_UPSCALERS:
+            self._kept.popitem(last=False)
+        return self._kept[key][1]
+
+
+class FileEnhancer:
+    """One model file of the user's own for every segment, whatever the manifest says."""
+
+    def __init__(self, path: Path, engine: str = "auto", backend: str | None = None) -> None:
+        self._path = path
+        self._engine = LazyEngine(engine, backend)
+        self._made: dict[tuple[int, int], Upscaler] = {}
+
+    def prepare(self, weights: ModelWeights | None, width: int, height: int) -> Upscaler:
+        if (width, height) not in self._made:
+            try:
+                self._made[width, height] = open_pretrained(self._path, self._engine, width, height)
+            except (BundleError, EngineUnavailableError, UnsupportedModelFileError, OSError) as error:
+                raise UnplayableError(f"--model {self._path}: {error}") from error
+        return self._made[width, height]
+
+
+class NoEnhancer:
+    """`--no-enhance`."""
+
+    def prepare(self, weights: ModelWeights | None, width: int, height: int) -> str:
+        return "enhancement is off"
+
+
+def said(error: Exception) -> str:
+    """The first line of what an exception of another library says, short enough for a report."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0][:200]

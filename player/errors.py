@@ -1,0 +1,24 @@
+"""What can stop the player, or a part of its work: one root, one subclass per reaction."""
+
+from __future__ import annotations
+
+
+class PlayerError(Exception):
+    """Root of everything this package raises. `str()` is one sentence fit for a person to read."""
+
+
+class UnplayableError(PlayerError):
+    """Nothing can be played: no manifest, no video in it, no such rung, a server that is gone."""
+
+
+class FetchError(PlayerError):
+    """One file was not delivered."""
+
+    def __init__(self, reason: str, *, temporary: bool = False) -> None:
+        super().__init__(reason)
+        self.temporary = temporary
+        """Whether asking again later may help: a timeout, a 503, a broken connection; never a 404."""
+
+
+class SinkError(PlayerError):
+    """An output cannot be written or shown."""

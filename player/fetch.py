@@ -1,0 +1,262 @@
+"""Bytes from a server or from a bundle on disk, behind one interface: deadlines, retries, caps, hashes, counts.
+
+The only module that knows HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+import time
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import unquote, urljoin, urlsplit
+
+import httpx
+
+from manifests.bundle import MANIFEST
+from player.errors import FetchError, UnplayableError
+
+MAX_MANIFEST_BYTES = 2 << 20
+MAX_INIT_BYTES = 1 << 20
+MAX_SEGMENT_BYTES = 128 << 20
+MAX_REDIRECTS = 5
+_TEMPORARY_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
+_MAX_BACKOFF_S = 4.0
+
+
+@dataclass(frozen=True)
+class Download:
+    """One file, whole and checked."""
+
+    data: bytes
+    size_bytes: int
+    """What crossed the network for it, failed attempts included."""
+    duration_s: float
+    """Wall time, failed attempts and pauses between them included."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What is known of a file before it is asked for."""
+
+    max_bytes: int
+    """Not one byte more is read, nor is a body unpacked beyond it."""
+    sha256: str | None = None
+    size_bytes: int | None = None
+
+    def check(self, data: bytes) -> None:
+        """Raises FetchError for bytes that are not the promised ones."""
+        if self.size_bytes is not None and len(data) != self.size_bytes:
+            raise FetchError(f"{len(data)} bytes came where the manifest promises {self.size_bytes}")
+        if self.sha256 is not None and hashlib.sha256(data).hexdigest() != self.sha256:
+            raise FetchError("the SHA-256 is not the one the manifest promises")
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a file is waited for."""
+
+    attempts: int = 4
+    deadline_s: float = 20.0
+    """Of one attempt, from the request to the last byte: a server that trickles is as late as a silent one."""
+    backoff_s: float = 0.25
+    """Before the second attempt; doubled before each further one, with up to as much again at random."""
+
+    def pause_s(self, failures: int, chance: float) -> float:
+        """How long to wait after that many failures; `chance` is 0 to 1."""
+        return float(min(_MAX_BACKOFF_S, self.backoff_s * 2 ** (failures - 1)) * (1 + chance))
+
+
+class Fetcher(Protocol):
+    """Where the files of one presentation come from."""
+
+    manifest_url: str
+    """Address of the manifest, once it was fetched: hrefs resolve against it."""
+    received_bytes: int
+    """Everything received so far, of every file and every attempt."""
+    local: bool
+    """Whether the files lie on this machine, so that throughput means nothing."""
+
+    async def manifest(self) -> bytes:
+        """The manifest's bytes. Raises UnplayableError."""
+        ...
+
+    async def get(self, url: str, expected: Expected, patience: Patience | None = None) -> Download:
+        """The file at an absolute address. Raises FetchError."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+def open_fetcher(address: str, patience: Patience | None = None) -> Fetcher:
+    """A fetcher for an http(s) address, a manifest file or a bundle folder. Raises UnplayableError."""
+    if address.startswith(("http://", "https://")):
+        return HttpFetcher(address, patience or Patience())
+    if "://" in address:
+        raise UnplayableError(f"{address!r}: an address starts with http:// or https://")
+    path = Path(address)
+    manifest = path / MANIFEST if path.is_dir() else path
+    if not manifest.is_file():
+        raise UnplayableError(f"{address}: no such manifest or bundle folder")
+    return LocalFetcher(manifest)
+
+
+def origin(url: str) -> tuple[str, str, int | None]:
+    """Scheme, host and port of an address (RFC 6454)."""
+    parts = urlsplit(url)
+    default = {"http": 80, "https": 443}.get(parts.scheme)
+    return parts.scheme, parts.hostname or "", parts.port or default
+
+
+class HttpFetcher:
+    """Files over HTTP, from the manifest's own origin alone."""
+
+    local = False
+
+    def __init__(self, manifest_url: str, patience: Patience) -> None:
+        self.manifest_url = manifest_url
+        self.received_bytes = 0
+        self._patience = patience
+        self._client = httpx.AsyncClient(
+            timeout=httpx.Timeout(patience.deadline_s, connect=min(5.0, patience.deadline_s)),
+            # Media does not compress; a manifest does. Other encodings are not understood here.
+            headers={"Accept-Encoding": "gzip", "User-Agent": "neudash-player"},
+        )
+
+    async def manifest(self) -> bytes:
+        try:
+            return (await self.get(self.manifest_url, Expected(MAX_MANIFEST_BYTES))).data
+        except FetchError as error:
+            raise UnplayableError(f"no manifest at {self.manifest_url}: {error}") from error
+
+    async def get(self, url: str, expected: Expected, patience: Patience | None = None) -> Download:
+        patience = patience or self._patience
+        started_s, received_before = time.monotonic(), self.received_bytes
+        failures = 0
+        while True:
+            try:
+                data = await self._attempt(url, expected, patience.deadline_s)
+                break
+            except FetchError as error:
+                failures += 1
+                if not error.temporary or failures >= patience.attempts:
+                    raise
+                await asyncio.sleep(patience.pause_s(failures, random.random()))
+        return Download(data, self.received_bytes - received_before, time.monotonic() - started_s)
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def _attempt(self, url: str, expected: Expected, deadline_s: float) -> bytes:
+        """One request with its redirects. Raises FetchError and nothing else."""
+        try:
+            data = await asyncio.wait_for(self._follow(url, expected), deadline_s)
+        except (asyncio.TimeoutError, httpx.TimeoutException) as error:
+            raise FetchError(f"no complete answer within {deadline_s:g} s", temporary=True) from error
+        except httpx.TransportError as error:
+            raise FetchError(f"the connection failed: {error or type(error).__name__}", temporary=True) from error
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, ValueError) as error:
+            raise FetchError(f"the request cannot be made: {error}") from error
+        expected.check(data)
+        return data
+
+    async def _follow(self, url: str, expected: Expected) -> bytes:
+        allowed, asked = origin(self.manifest_url), url
+        for _ in range(MAX_REDIRECTS + 1):
+            if origin(url) != allowed:
+                raise FetchError(f"it leads to {url[:100]}, away from the manifest's own server")
+            async with self._client.stream("GET", url) as response:
+                if not response.is_redirect:
+                    data = await self._body(response, expected)
+                    if asked == self.manifest_url:
+                        self.manifest_url = url
+                    return data
+                url = urljoin(url, response.headers["location"])
+        raise FetchError(f"more than {MAX_REDIRECTS} redirects")
+
+    async def _body(self, response: httpx.Response, expected: Expected) -> bytes:
+        if response.status_code != httpx.codes.OK:
+            temporary = response.status_code in _TEMPORARY_STATUSES
+            raise FetchError(f"HTTP {response.status_code} {response.reason_phrase}".strip(), temporary=temporary)
+        body = _Body(expected.max_bytes, response.headers.get("content-encoding", "identity"))
+        async for chunk in response.aiter_raw():
+            self.received_bytes += len(chunk)
+            body.add(chunk)
+        return body.whole()
+
+
+class _Body:
+    """A body collected and unpacked, never beyond its cap whatever the packed bytes say."""
+
+    def __init__(self, max_bytes: int, encoding: str) -> None:
+        if encoding.lower() not in ("identity", "gzip", "x-gzip", "deflate"):
+            raise FetchError(f"the Content-Encoding {encoding[:40]!r} is not understood")
+        self._max_bytes = max_bytes
+        # 32 + 15: gzip or zlib, told by the header.
+        self._unpacker = None if encoding.lower() == "identity" else zlib.decompressobj(47)
+        self._data = bytearray()
+
+    def add(self, chunk: bytes) -> None:
+        if self._unpacker is not None:
+            try:
+                chunk = self._unpacker.decompress(chunk, self._max_bytes - len(self._data) + 1)
+            except zlib.error as error:
+                raise FetchError(f"the Content-Encoding does not unpack: {error}", temporary=True) from error
+        self._data += chunk
+        if len(self._data) > self._max_bytes:
+            raise FetchError(f"it is larger than the {self._max_bytes} bytes allowed")
+
+    def whole(self) -> bytes:
+        if self._unpacker is not None and not self._unpacker.eof:
+            raise FetchError("the body ends in the middle of its Content-Encoding", temporary=True)
+        return bytes(self._data)
+
+
+class LocalFetcher:
+    """Files of a bundle on this machine: of the manifest's folder alone."""
+
+    local = True
+
+    def __init__(self, manifest: Path) -> None:
+        self._manifest = manifest.resolve()
+        self._root = self._manifest.parent
+        self.manifest_url = self._manifest.as_uri()
+        self.received_bytes = 0
+
+    async def manifest(self) -> bytes:
+        try:
+            return (await self.get(self.manifest_url, Expected(MAX_MANIFEST_BYTES))).data
+        except FetchError as error:
+            raise UnplayableError(f"{self._manifest}: {error}") from error
+
+    async def get(self, url: str, expected: Expected, patience: Patience | None = None) -> Download:
+        started_s = time.monotonic()
+        data = await asyncio.to_thread(self._read, url, expected.max_bytes)
+        self.received_bytes += len(data)
+        expected.check(data)
+        return Download(data, len(data), time.monotonic() - started_s)
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+    def _read(self, url: str, max_bytes: int) -> bytes:
+        root_url = self._root.as_uri().rstrip("/") + "/"
+        if not url.startswith(root_url):
+            raise FetchError(f"it leads to {url[:100]}, away from the manifest's own folder")
+        path = (self._root / unquote(url[len(root_url) :])).resolve()
+        if not path.is_relative_to(self._root):
+            raise FetchError("it lies outside the manifest's folder")
+        try:
+            if not path.is_file():
+                raise FetchError("there is no such file")
+            with path.open("rb") as file:
+                data = file.read(max_bytes + 1)
+        except (OSError, ValueError) as error:
+            raise FetchError(f"it cannot be read: {error}") from error
+        if len(data) > max_bytes:
+            raise FetchError(f"it is larger than the {max_bytes} bytes allowed")
+        return data

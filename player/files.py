@@ -1,0 +1,62 @@
+"""The files a manifest names, fetched by what they are, and kept where the user wants them kept."""
+
+from __future__ import annotations
+
+import asyncio
+from urllib.parse import urljoin
+
+from manifests.hrefs import base_urls
+from manifests.model import ModelFile, Presentation, Representation, Segment
+from manifests.template import initialization_href, segment_href
+from player.errors import FetchError
+from player.fetch import MAX_INIT_BYTES, MAX_SEGMENT_BYTES, Download, Expected, Fetcher
+from player.keep import KeptFiles
+from player.models import expected_model
+
+
+class PresentationFiles:
+    """Init segments, media segments and models of one presentation. Every method raises FetchError that names the file,
+    and SinkError where it cannot be kept.
+    """
+
+    def __init__(self, fetcher: Fetcher, presentation: Presentation, kept: KeptFiles | None) -> None:
+        """Raises MalformedManifestError for a BaseURL that leads away from the manifest's server."""
+        self.local = fetcher.local
+        self._fetcher = fetcher
+        self._kept = kept
+        self._inits: dict[str, Download] = {}
+        self._base = {
+            r.id: base_urls(fetcher.manifest_url, presentation, s)[0]
+            for s in presentation.adaptation_sets
+            for r in s.representations
+        }
+
+    async def init(self, representation: Representation) -> Download:
+        """Fetched once; afterwards a download of 0 bytes."""
+        if representation.id in self._inits:
+            return self._inits[representation.id]
+        href = initialization_href(representation)
+        download = await self._get(representation, href, Expected(MAX_INIT_BYTES))
+        if self._kept is not None:
+            await asyncio.to_thread(self._kept.file, href, download.data)
+        self._inits[representation.id] = Download(download.data, 0, 0.0)
+        return download
+
+    async def segment(self, representation: Representation, segment: Segment) -> Download:
+        href = segment_href(representation, segment)
+        download = await self._get(representation, href, Expected(MAX_SEGMENT_BYTES))
+        if self._kept is not None:
+            await asyncio.to_thread(self._kept.segment, representation, segment.number, href, download.data)
+        return download
+
+    async def model(self, representation: Representation, file: ModelFile) -> Download:
+        download = await self._get(representation, file.href, expected_model(file))
+        if self._kept is not None:
+            await asyncio.to_thread(self._kept.model, file.href, download.data)
+        return download
+
+    async def _get(self, representation: Representation, href: str, expected: Expected) -> Download:
+        try:
+            return await self._fetcher.get(urljoin(self._base[representation.id], href), expected)
+        except FetchError as error:
+            raise FetchError(f"{href}: {error}", temporary=error.temporary) from error

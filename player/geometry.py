@@ -1,0 +1,77 @@
+"""The size and timing of what a session shows: constant, whatever rung a segment comes from. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from manifests.model import Representation, Segment, VideoFormat
+from player.errors import UnplayableError
+
+
+@dataclass(frozen=True)
+class OutputFormat:
+    """Every frame that a sink is given has this form, in limited-range BT.709 YUV 4:2:0."""
+
+    width: int
+    height: int
+    frame_rate: Fraction
+    time_base_s: Fraction
+    """The step in which time stamps are whole numbers."""
+    sar: Fraction = Fraction(1)
+
+
+def output_format(rungs: Sequence[Representation], scale: int | None = None, played: str | None = None) -> OutputFormat:
+    """The largest enhanced size of the video representations `rungs` (at least one).
+
+    A model of the viewer's own enlarges by `scale` each rung that may be played: all, or the one with id `played`.
+    """
+    sizes = {r.id: _enhanced_scale(r) for r in rungs}
+    if scale is not None:
+        sizes |= {r.id: scale for r in rungs if played in (None, r.id)}
+    largest = max(rungs, key=lambda r: _video(r).height * sizes[r.id])
+    video = _video(largest)
+    return OutputFormat(
+        width=video.width * sizes[largest.id],
+        height=video.height * sizes[largest.id],
+        frame_rate=video.frame_rate,
+        time_base_s=Fraction(1, largest.timescale),
+        sar=video.sar,
+    )
+
+
+def switchable(rungs: Sequence[Representation]) -> tuple[Representation, ...]:
+    """Those whose segments begin and end with those of the rung with the most bits, so that any can follow any."""
+    model = _boundaries(max(rungs, key=lambda r: r.bandwidth_bps))
+    return tuple(r for r in rungs if _boundaries(r) == model)
+
+
+def fixed_rung(rungs: Sequence[Representation], wish: str) -> Representation:
+    """The rung called `wish`, or the one of that height with the most bits. Raises UnplayableError."""
+    named = [r for r in rungs if r.id == wish] or [r for r in rungs if str(_video(r).height) == wish]
+    if not named:
+        offered = ", ".join(f"{_video(r).height} ({r.id})" for r in rungs)
+        raise UnplayableError(f"there is no rung {wish!r}; the manifest offers {offered}")
+    return max(named, key=lambda r: r.bandwidth_bps)
+
+
+def start_s(representation: Representation, segment: Segment) -> Fraction:
+    return Fraction(segment.start_ticks, representation.timescale)
+
+
+def end_s(representation: Representation, segment: Segment) -> Fraction:
+    return Fraction(segment.start_ticks + segment.duration_ticks, representation.timescale)
+
+
+def _boundaries(representation: Representation) -> list[Fraction]:
+    return [end_s(representation, segment) for segment in representation.segments]
+
+
+def _enhanced_scale(representation: Representation) -> int:
+    return representation.target_height // _video(representation).height
+
+
+def _video(representation: Representation) -> VideoFormat:
+    assert representation.video is not None, "asked of a video representation"
+    return representation.video

@@ -1,0 +1,79 @@
+"""`--keep DIR`: what was downloaded, laid out as a bundle that plays, video and models apart."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from manifests.bundle import MANIFEST, publish_file
+from manifests.errors import BundleError
+from manifests.model import Presentation, Representation
+from manifests.mpd import write_mpd
+from player.errors import SinkError
+
+
+class KeptFiles:
+    """Each file under the address the manifest gives it; at the end a manifest of what is there."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._segments: dict[str, set[int]] = {}
+        self._models: set[str] = set()
+
+    def segment(self, representation: Representation, number: int, href: str, data: bytes) -> None:
+        """Raises SinkError."""
+        self.file(href, data)
+        self._segments.setdefault(representation.id, set()).add(number)
+
+    def model(self, href: str, data: bytes) -> None:
+        """Raises SinkError."""
+        self.file(href, data)
+        self._models.add(href)
+
+    def file(self, href: str, data: bytes) -> None:
+        """`href` is a plain relative path, as every href of a manifest that was read. Raises SinkError."""
+        path = self._folder / href
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            publish_file(path, data)
+        except OSError as error:
+            raise SinkError(f"{path} cannot be written: {error}") from error
+
+    def finish(self, presentation: Presentation) -> None:
+        """Write the manifest, if there is any video to play. Raises SinkError."""
+        kept = kept_presentation(presentation, self._segments, frozenset(self._models))
+        if kept is None:
+            return
+        try:
+            self.file(MANIFEST, write_mpd(kept))
+        except BundleError as error:
+            raise SinkError(f"{self._folder / MANIFEST} cannot be written: {error}") from error
+
+
+def kept_presentation(
+    presentation: Presentation, segments: dict[str, set[int]], models: frozenset[str]
+) -> Presentation | None:
+    """The part of a presentation that was downloaded; None without video. Pure.
+
+    The rungs that are whole or, where rungs were switched and none is, every rung with a segment: this player then
+    takes each segment from the rung that has it. `segments` holds segment numbers by representation id.
+    """
+    touched = [r for r in presentation.video if segments.get(r.id)]
+    whole = [r for r in touched if len(segments[r.id]) == len(r.segments)]
+    names = {r.id for r in whole or touched} | {r.id for r in presentation.audio if segments.get(r.id)}
+    if not touched:
+        return None
+    sets = [
+        dataclasses.replace(
+            s,
+            base_urls=(),
+            representations=tuple(_with_models(r, models) for r in s.representations if r.id in names),
+        )
+        for s in presentation.adaptation_sets
+    ]
+    return dataclasses.replace(presentation, base_urls=(), adaptation_sets=tuple(s for s in sets if s.representations))
+
+
+def _with_models(representation: Representation, models: frozenset[str]) -> Representation:
+    tracks = tuple(t for t in representation.model_tracks if any(file.href in models for file in t.models))
+    return dataclasses.replace(representation, model_tracks=tracks)

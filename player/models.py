@@ -1,0 +1,162 @@
+"""Which model a segment wants, which of its files are not held yet, and the weights once they are."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from manifests.errors import BundleError, UnknownNetworkError
+from manifests.model import ModelFile, ModelTrack, Representation
+from manifests.weights import FORMAT, MAX_MODEL_BYTES, ModelWeights, decode_model, parse_network
+from player.errors import FetchError
+from player.fetch import Download, Expected
+from player.stats import ModelKind
+
+MAX_HELD = 64
+"""Models kept decoded. Sessions with an update for every segment of a film must not grow without end."""
+
+_Chain = tuple[ModelFile, ...]
+_Key = tuple[str, ...]
+
+NO_MODELS = "this rung has no models"
+PLAIN_IS_BEST = "the manifest names no model: plain upscaling is best here"
+
+
+@dataclass(frozen=True)
+class WantedModel:
+    """What the manifest says about one segment."""
+
+    representation: Representation
+    track: ModelTrack | None
+    files: tuple[ModelFile, ...]
+    """The chain, full weights first; empty for plain upscaling."""
+    reason: str | None = None
+    """Why there is no model to use."""
+
+    @property
+    def kind(self) -> ModelKind:
+        if not self.files:
+            return "none"
+        return "base" if len(self.files) == 1 else "update"
+
+
+def wanted_model(representation: Representation, position: int) -> WantedModel:
+    """The model for the segment at `position` (from 0): of the best-ranked track that this version can run."""
+    known: list[ModelTrack] = []
+    reason = representation.model_problem or NO_MODELS
+    for track in sorted(representation.model_tracks, key=lambda t: t.rank):
+        problem = _problem(track)
+        if problem is None:
+            known.append(track)
+        else:
+            reason = problem
+    for track in known:
+        n = track.uses[position]
+        if n is not None:
+            return WantedModel(representation, track, track.chain(n))
+    return WantedModel(representation, None, (), PLAIN_IS_BEST if known else reason)
+
+
+def _problem(track: ModelTrack) -> str | None:
+    """Why this version cannot run the track."""
+    if track.format != FORMAT:
+        return f"model format {track.format[:40]!r} is not known to this version"
+    try:
+        parse_network(track.network, track.scale)
+    except UnknownNetworkError as error:
+        return str(error)
+    return None
+
+
+Received = Callable[[int], None]
+"""Told the bytes that a model file took."""
+
+
+class ModelStore:
+    """Fetched models by content. Each is asked for once, however many segments want it, unless it failed for now."""
+
+    def __init__(self, download: Callable[[Representation, ModelFile], Awaitable[Download]]) -> None:
+        """`download` fetches one checked file of a rung, or raises FetchError with the file's name in it."""
+        self._download = download
+        self._loads: OrderedDict[_Key, asyncio.Task[ModelWeights]] = OrderedDict()
+        """Under way or done, least recently used first."""
+
+    def missing(self, wanted: WantedModel) -> tuple[ModelFile, ...]:
+        """The members of its chain that would have to be asked for."""
+        return tuple(chain[-1] for chain in _prefixes(wanted.files) if self._must_ask(_key(chain)))
+
+    def request(self, wanted: WantedModel, received: Received) -> None:
+        """Start fetching what is missing; returns at once."""
+        for chain in _prefixes(wanted.files):
+            key = _key(chain)
+            if self._must_ask(key):
+                self._loads[key] = asyncio.create_task(self._load(wanted, chain, received))
+            self._loads.move_to_end(key)
+
+    async def weights(self, wanted: WantedModel, patience_s: float) -> ModelWeights | str:
+        """The weights of a model that was requested, or the reason why there are none.
+
+        Waits no longer than `patience_s`; a model that comes later serves the segments after. Raises what `download`
+        does, FetchError excepted: a file that was fetched and cannot be kept is no reason to play on quietly.
+        """
+        if not wanted.files:
+            return wanted.reason or NO_MODELS
+        load = self._loads[_key(wanted.files)]
+        await asyncio.wait([load], timeout=patience_s)
+        self._forget_oldest()
+        if not load.done():
+            return f"late: {wanted.files[-1].href} did not come within {patience_s:g} s"
+        try:
+            return load.result()
+        except FetchError as error:
+            return str(error)
+
+    async def close(self) -> None:
+        """Give up what is under way."""
+        for load in self._loads.values():
+            load.cancel()
+        await asyncio.gather(*self._loads.values(), return_exceptions=True)
+
+    def _must_ask(self, key: _Key) -> bool:
+        load = self._loads.get(key)
+        if load is None or not load.done():
+            return load is None
+        error = load.exception()
+        return isinstance(error, FetchError) and error.temporary
+
+    async def _load(self, wanted: WantedModel, chain: _Chain, received: Received) -> ModelWeights:
+        """Raises FetchError that names the file, whatever is wrong with it."""
+        base = await asyncio.shield(self._loads[_key(chain[:-1])]) if len(chain) > 1 else None
+        file, track = chain[-1], wanted.track
+        assert track is not None, "a chain of files belongs to a track"
+        download = await self._download(wanted.representation, file)
+        received(download.size_bytes)
+        try:
+            weights = await asyncio.to_thread(decode_model, download.data, base)
+        except BundleError as error:
+            raise FetchError(f"{file.href}: {error}") from error
+        if weights.spec != parse_network(track.network, track.scale):
+            raise FetchError(f"{file.href} holds {weights.spec.name}, where the manifest says {track.network}")
+        return weights
+
+    def _forget_oldest(self) -> None:
+        done = [key for key, load in self._loads.items() if load.done()]
+        for key in done[: max(0, len(self._loads) - MAX_HELD)]:
+            del self._loads[key]
+
+
+def expected_model(file: ModelFile) -> Expected:
+    """What the manifest promises of a model file."""
+    return Expected(min(file.size_bytes, MAX_MODEL_BYTES), file.sha256, file.size_bytes)
+
+
+def _prefixes(chain: _Chain) -> list[_Chain]:
+    """The chain's first member, its first two, ... : each is a model that the next one updates."""
+    return [chain[:length] for length in range(1, len(chain) + 1)]
+
+
+def _key(chain: _Chain) -> _Key:
+    """An update means other weights on another base, so the whole chain names them."""
+    return tuple(file.sha256 for file in chain)

@@ -1,0 +1,148 @@
+"""One session: what is to be played, in which form, with which outputs; the pipeline does the playing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from manifests.errors import BundleError
+from manifests.model import Presentation, Representation
+from manifests.mpd import read_mpd
+from player.abr import RULES
+from player.downloads import Downloads
+from player.enhancement import Enhancer, FileEnhancer, ModelEnhancer, NoEnhancer
+from player.errors import UnplayableError
+from player.fetch import Fetcher
+from player.files import PresentationFiles
+from player.geometry import OutputFormat, fixed_rung, output_format, switchable
+from player.keep import KeptFiles
+from player.pipeline import Pipeline, Talk
+from player.sinks import Sink
+from player.sinks.window import ViewerQuitError, Window
+from player.soundtrack import Soundtrack
+from player.stats import SessionStats
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the viewer chose."""
+
+    rung: str | None = None
+    """Height or id of the one rung to play; None leaves it to the rule."""
+    rule: str = "throughput"
+    enhance: bool = True
+    engine: str = "auto"
+    backend: str | None = None
+    model_file: Path | None = None
+    """A model of the viewer's own for every segment, instead of the manifest's."""
+    model_patience_s: float = 10.0
+    """How long a segment that is there waits for its model."""
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where frames and files go; all may be absent."""
+
+    sinks: Sequence[Sink] = ()
+    window: Window | None = None
+    kept: KeptFiles | None = None
+
+
+class Session:
+    """Plays one presentation once."""
+
+    def __init__(self, fetcher: Fetcher, settings: Settings, outputs: Outputs, talk: Talk) -> None:
+        self.stats = SessionStats()
+        """True at every moment, and so after a session that was cut short."""
+        self.complete = True
+        """Whether all frames and all audio came."""
+        self._fetcher = fetcher
+        self._settings = settings
+        self._outputs = outputs
+        self._talk = talk
+        self._started_s = time.monotonic()
+
+    async def run(self) -> None:
+        """To the end, or until the viewer quits. Cancelling it ends it as cleanly: the outputs are finished.
+
+        Raises UnplayableError and SinkError.
+        """
+        try:
+            await self._play(await self._presentation())
+        except ViewerQuitError:
+            self._talk.warn("stopped by the viewer")
+        finally:
+            self.stats.total_bytes = self._fetcher.received_bytes
+            await self._fetcher.close()
+
+    async def _presentation(self) -> Presentation:
+        data = await self._fetcher.manifest()
+        try:
+            presentation = read_mpd(data)
+        except BundleError as error:
+            raise UnplayableError(f"the manifest cannot be read: {error}") from error
+        if not presentation.video:
+            raise UnplayableError("the manifest has no video to play")
+        return presentation
+
+    async def _play(self, presentation: Presentation) -> None:
+        rungs = presentation.video
+        fixed = None if self._settings.rung is None else fixed_rung(rungs, self._settings.rung)
+        playable = switchable(rungs) if fixed is None else (fixed,)
+        enhancer = self._enhancer()
+        output = output_format(rungs, self._own_scale(enhancer, playable[0]), fixed.id if fixed is not None else None)
+        try:
+            files = PresentationFiles(self._fetcher, presentation, self._outputs.kept)
+        except BundleError as error:
+            raise UnplayableError(str(error)) from error
+        soundtrack = Soundtrack(files, presentation.adaptation_sets, self._talk.warn)
+        downloads = Downloads(
+            files, soundtrack, playable, RULES[self._settings.rule], model_patience_s=self._model_patience_s()
+        )
+        pipeline = Pipeline(
+            downloads, enhancer, output, self._outputs.sinks, self._outputs.window, self.stats, self._talk
+        )
+        try:
+            with ExitStack() as at_end:
+                self._finish_outputs(at_end, presentation)
+                self._open_sinks(output, await soundtrack.init())
+                self._talk.starts(round(playable[0].duration_s * output.frame_rate))
+                await pipeline.run(self._started_s)
+        finally:
+            await downloads.close()
+            self.complete = pipeline.complete and soundtrack.complete
+
+    def _enhancer(self) -> Enhancer:
+        settings = self._settings
+        if not settings.enhance:
+            return NoEnhancer()
+        if settings.model_file is not None:
+            return FileEnhancer(settings.model_file, settings.engine, settings.backend)
+        return ModelEnhancer(settings.engine, settings.backend)
+
+    def _own_scale(self, enhancer: Enhancer, rung: Representation) -> int | None:
+        """The scale of the viewer's own model."""
+        if not isinstance(enhancer, FileEnhancer):
+            return None
+        assert rung.video is not None, "a rung is of video"
+        return enhancer.prepare(None, rung.video.width, rung.video.height).scale
+
+    def _model_patience_s(self) -> float | None:
+        uses_manifest = self._settings.enhance and self._settings.model_file is None
+        return self._settings.model_patience_s if uses_manifest else None
+
+    def _open_sinks(self, output: OutputFormat, audio_init: bytes | None) -> None:
+        for sink in self._outputs.sinks:
+            sink.open(output, audio_init)
+
+    def _finish_outputs(self, at_end: ExitStack, presentation: Presentation) -> None:
+        """However the session ends, each output is finished, whether or not another one can be."""
+        if self._outputs.kept is not None:
+            at_end.callback(self._outputs.kept.finish, presentation)
+        if self._outputs.window is not None:
+            at_end.callback(self._outputs.window.close)
+        for sink in self._outputs.sinks:
+            at_end.callback(sink.close)

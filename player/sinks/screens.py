@@ -1,0 +1,82 @@
+"""What a window is made of here: OpenCV's, or none where there is no display."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+
+import cv2
+
+from player.colour import Picture
+from player.errors import SinkError
+from player.sinks.window import TITLE, Screen, ViewerQuitError
+
+_PROBE = "import cv2; cv2.namedWindow('probe'); cv2.waitKey(1)"
+_PROBE_DEADLINE_S = 20
+
+
+class OpenCvScreen:
+    """A resizable window of OpenCV's highgui."""
+
+    def __init__(self) -> None:
+        """Raises SinkError where OpenCV was built without windows."""
+        try:
+            cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+        except cv2.error as error:
+            raise SinkError("this OpenCV has no windows: install opencv-python, not -headless") from error
+        self._sized = False
+
+    def show(self, picture: Picture) -> None:
+        if not self._sized:
+            cv2.resizeWindow(TITLE, picture.shape[1], picture.shape[0])
+            self._sized = True
+        cv2.imshow(TITLE, picture)
+
+    def key(self) -> str:
+        code = cv2.waitKey(1)
+        if cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1:
+            raise ViewerQuitError
+        return chr(code & 0xFF) if code >= 0 else ""
+
+    def close(self) -> None:
+        cv2.destroyAllWindows()
+
+
+class NoScreen:
+    """Nobody looks and nobody types; frames are still made and paced."""
+
+    def show(self, picture: Picture) -> None:
+        """Nothing to show it on."""
+
+    def key(self) -> str:
+        return ""
+
+    def close(self) -> None:
+        """Nothing was opened."""
+
+
+def open_screen() -> tuple[Screen, str | None]:
+    """A screen, and why it is none where no window can be opened."""
+    problem = display_problem()
+    return (OpenCvScreen(), None) if problem is None else (NoScreen(), problem)
+
+
+def display_problem() -> str | None:
+    """Why no window can be opened here; None where one can."""
+    if platform.system() != "Linux":
+        return None
+    if not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
+        return "there is no display (DISPLAY is not set)"
+    # Qt ends the whole process where it finds no display it can use, so another process tries first.
+    try:
+        tried = subprocess.run(  # noqa: S603 - our own interpreter and a constant
+            [sys.executable, "-c", _PROBE],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_PROBE_DEADLINE_S,
+        )
+    except subprocess.TimeoutExpired:
+        return "the display does not answer"
+    return None if tried.returncode == 0 else f"the display {os.environ.get('DISPLAY', '')} cannot be used"

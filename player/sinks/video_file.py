@@ -1,0 +1,161 @@
+"""Enhanced video with its audio in one file: `.mp4` (H.264) for people, `.mkv` (FFV1, lossless) for measuring."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
+from av.video.stream import VideoStream
+
+from media.errors import UndecodableSegmentError
+from media.frames import Frame
+from player.errors import SinkError
+from player.geometry import OutputFormat
+
+# ITU-T H.273 code points: BT.709 primaries, transfer and matrix; and libavutil's AVCOL_RANGE_MPEG.
+_BT709 = 1
+_LIMITED_RANGE = 1
+
+
+@dataclass(frozen=True)
+class _Kind:
+    container: str
+    codec: str
+    codec_options: dict[str, str]
+    container_options: dict[str, str]
+    negative_times: bool
+    """Whether the container can hold the encoder's padding before time 0 without moving everything else."""
+
+
+_KINDS = {
+    # Visually lossless at a speed that a CPU enhancing at the same time can afford.
+    ".mp4": _Kind(
+        "mp4", "libx264", {"crf": "17", "preset": "veryfast"}, {"movflags": "+faststart"}, negative_times=True
+    ),
+    ".mkv": _Kind(
+        "matroska",
+        "ffv1",
+        # Version 3, a checksum in every slice, each frame by itself: damage stays where it happened.
+        {"level": "3", "slices": "4", "slicecrc": "1", "g": "1"},
+        {},
+        negative_times=False,
+    ),
+}
+
+
+class VideoFile:
+    """Written beside its final name and renamed when complete; frames keep their time stamps.
+
+    Matroska counts milliseconds, so there a time stamp is off by up to half of one, and the audio encoder's padding
+    before time 0 (21 ms of AAC) is left out.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Raises SinkError for a name that ends in neither .mp4 nor .mkv."""
+        if path.suffix.lower() not in _KINDS:
+            raise SinkError(f"{path.name}: an output ends in {' or '.join(_KINDS)}")
+        self._path = path
+        self._partial = path.with_name(f".{path.name}.partial")
+        self._kind = _KINDS[path.suffix.lower()]
+        self._container: OutputContainer | None = None
+        self._video: VideoStream | None = None
+        self._audio: AudioStream | None = None
+        self._frames = 0
+        self._broken = False
+
+    def open(self, output: OutputFormat, audio_init: bytes | None) -> None:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._container = av.open(
+                str(self._partial), "w", format=self._kind.container, options=self._kind.container_options
+            )
+            self._video = self._video_stream(self._container, output)
+            if audio_init is not None:
+                self._audio = _audio_stream(self._container, audio_init)
+        except (av.FFmpegError, OSError) as error:
+            raise self._failure(error) from error
+
+    def write(self, frame: Frame) -> None:
+        assert self._container is not None and self._video is not None, "opened first"
+        picture = av.VideoFrame.from_ndarray(
+            np.frombuffer(frame.i420(), np.uint8).reshape(frame.height * 3 // 2, frame.width),
+            format="yuv420p",
+        )
+        time_base = Fraction(self._video.codec_context.time_base or 1)
+        picture.time_base = time_base
+        picture.pts = round(frame.pts_s / time_base)
+        try:
+            self._container.mux(self._video.encode(picture))
+        except (av.FFmpegError, OSError) as error:
+            raise self._failure(error) from error
+        self._frames += 1
+
+    def sound(self, init: bytes, media: bytes) -> None:
+        if self._audio is None:
+            return
+        assert self._container is not None, "opened first"
+        for packet in _audio_packets(init, media):
+            if packet.pts is not None and packet.pts < 0 and not self._kind.negative_times:
+                continue
+            packet.stream = self._audio
+            try:
+                self._container.mux(packet)
+            except (av.FFmpegError, OSError) as error:
+                raise self._failure(error) from error
+
+    def close(self) -> None:
+        if self._container is None or self._video is None or self._frames == 0 or self._broken:
+            self._discard()
+            return
+        try:
+            self._container.mux(self._video.encode(None))
+            self._container.close()
+            self._partial.replace(self._path)
+        except (av.FFmpegError, OSError) as error:
+            self._discard()
+            raise self._failure(error) from error
+
+    def _discard(self) -> None:
+        # Closing writes the index: on a full disk that fails again, and the file goes anyway.
+        with contextlib.suppress(av.FFmpegError, OSError):
+            if self._container is not None:
+                self._container.close()
+        with contextlib.suppress(OSError):
+            self._partial.unlink(missing_ok=True)
+
+    def _video_stream(self, container: OutputContainer, output: OutputFormat) -> VideoStream:
+        stream = container.add_stream(self._kind.codec, rate=output.frame_rate, options=self._kind.codec_options)
+        assert isinstance(stream, VideoStream), "both codecs are of video"
+        stream.width, stream.height, stream.pix_fmt = output.width, output.height, "yuv420p"
+        context = stream.codec_context
+        context.time_base = stream.time_base = output.time_base_s
+        context.sample_aspect_ratio = output.sar
+        context.color_range = _LIMITED_RANGE
+        context.color_primaries = context.color_trc = context.colorspace = _BT709
+        return stream
+
+    def _failure(self, error: Exception) -> SinkError:
+        self._broken = True
+        return SinkError(f"{self._path} cannot be written: {error}")
+
+
+def _audio_stream(container: OutputContainer, init: bytes) -> AudioStream:
+    with av.open(io.BytesIO(init), format="mp4") as source:
+        stream: AudioStream = container.add_stream_from_template(source.streams.audio[0])
+        return stream
+
+
+def _audio_packets(init: bytes, media: bytes) -> list[av.Packet[AudioStream]]:
+    """Coded audio with its time stamps in the Period. Raises UndecodableSegmentError."""
+    try:
+        with av.open(io.BytesIO(init + media), format="mp4") as source:
+            return [packet for packet in source.demux(source.streams.audio[0]) if packet.dts is not None]
+    except (av.FFmpegError, IndexError) as error:
+        raise UndecodableSegmentError(f"the audio segment does not parse: {error}") from error

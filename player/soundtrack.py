@@ -1,0 +1,68 @@
+"""The audio beside the video, fetched as far as the video is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from manifests.model import AdaptationSet, Representation
+from player.errors import FetchError
+from player.files import PresentationFiles
+from player.geometry import start_s
+
+
+@dataclass(frozen=True)
+class AudioSegment:
+    """One segment with what is needed to read it."""
+
+    init: bytes
+    media: bytes
+
+
+class Soundtrack:
+    """The best stream of the first audio set. What cannot be had is silent, and said once."""
+
+    def __init__(self, files: PresentationFiles, sets: Sequence[AdaptationSet], warn: Callable[[str], None]) -> None:
+        self._files = files
+        self._warn = warn
+        self._stream = _first_audio(sets)
+        self._position = 0
+        self._init: bytes | None = None
+        self.complete = True
+        """Whether all of it has come so far."""
+
+    async def init(self) -> bytes | None:
+        """Its init segment; None where there is no audio or it is not delivered. Raises SinkError."""
+        if self._stream is not None:
+            try:
+                self._init = (await self._files.init(self._stream)).data
+            except FetchError as error:
+                self._lose(error)
+        return self._init
+
+    async def until(self, end_s: Fraction | None) -> list[AudioSegment]:
+        """The next segments, up to those that start before `end_s`; all that are left for None. Raises SinkError."""
+        found: list[AudioSegment] = []
+        stream, init = self._stream, self._init
+        while stream is not None and init is not None and self._position < len(stream.segments):
+            segment = stream.segments[self._position]
+            if end_s is not None and start_s(stream, segment) >= end_s:
+                break
+            self._position += 1
+            try:
+                found.append(AudioSegment(init, (await self._files.segment(stream, segment)).data))
+            except FetchError as error:
+                self._lose(error)
+        return found
+
+    def _lose(self, error: FetchError) -> None:
+        self.complete = False
+        self._warn(f"audio is missing: {error}")
+
+
+def _first_audio(sets: Sequence[AdaptationSet]) -> Representation | None:
+    for adaptation_set in sets:
+        if adaptation_set.content_type == "audio":
+            return max(adaptation_set.representations, key=lambda r: r.bandwidth_bps)
+    return None

@@ -1,0 +1,83 @@
+"""What a session did, as `play --stats` writes it: every segment, and why one was not enhanced."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from manifests.bundle import publish_file
+
+ModelKind = Literal["none", "base", "update"]
+
+
+@dataclass
+class SegmentStats:
+    """One video segment; filled in by each stage as the segment passes."""
+
+    number: int
+    rung: str = ""
+    """Id of the representation it came from."""
+    video_bytes: int = 0
+    """Fetched for its video: the segment, and the init segment where this was the first of its rung."""
+    model_bytes: int = 0
+    """Fetched for its model: nothing where the model was already held."""
+    model: ModelKind = "none"
+    """What the manifest names for it: no model, a full set of weights, or an update."""
+    enhanced: bool = False
+    """Whether every frame of it went through a network."""
+    reason: str | None = None
+    """Why it was not enhanced, or was lost; None for an enhanced segment."""
+    download_s: float = 0.0
+    decode_s: float = 0.0
+    enhance_s: float = 0.0
+    """Enlarging its frames, by network or plainly."""
+
+
+@dataclass
+class SessionStats:
+    """A whole session."""
+
+    segments: list[SegmentStats] = field(default_factory=list)
+    frames: int = 0
+    enhanced_frames: int = 0
+    total_bytes: int = 0
+    """Everything received: manifest, init segments, video, audio, models, and failed attempts."""
+    startup_s: float = 0.0
+    """From the start of the session to the first frame."""
+    stall_s: float = 0.0
+    """Time in which there was no new frame to show: video that was not delivered, and waiting in a window."""
+    enhance_fps: float = 0.0
+    """Enhanced frames a second of enhancing; 0 where none was enhanced."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The object of `--stats`; seconds rounded to microseconds."""
+        return {key: _rounded(value) for key, value in asdict(self).items()}
+
+    def write(self, path: Path) -> None:
+        """Raises OSError."""
+        publish_file(path, json.dumps(self.to_json(), indent=1).encode() + b"\n")
+
+
+def summary(stats: SessionStats) -> str:
+    """A session in a few lines for a person."""
+    model_bytes = sum(segment.model_bytes for segment in stats.segments)
+    lines = [
+        f"{stats.frames} frames, {stats.enhanced_frames} of them enhanced"
+        + (f" at {stats.enhance_fps:.1f} frames a second" if stats.enhanced_frames else ""),
+        f"{stats.total_bytes} bytes received, {model_bytes} of them models",
+        f"first frame after {stats.startup_s:.2f} s, stalled for {stats.stall_s:.2f} s",
+    ]
+    reasons = Counter(segment.reason for segment in stats.segments if segment.reason is not None)
+    lines += [f"{count} of {len(stats.segments)} segments not enhanced: {why}" for why, count in reasons.items()]
+    return "\n".join(lines)
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 6)
+    if isinstance(value, list):
+        return [{key: _rounded(item) for key, item in entry.items()} for entry in value]
+    return value
