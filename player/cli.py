@@ -27,6 +27,8 @@ from player.superres.engines import BACKENDS, ENGINES
 from player.talk import Talk
 
 INTERRUPTED = 130
+WINDOW_MODEL_PATIENCE_S = 1.0
+"""A viewer sees the first segment plain rather than later."""
 
 _EXAMPLE = """\
 examples:
@@ -34,10 +36,6 @@ examples:
   neudash play demo-out/bundle --rung 360 --out judged.mkv
   neudash play demo-out/bundle --rung 360 --model FSRCNN_x2.pb --frames pictures
 """
-
-
-class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Defaults in the help, examples as they are written."""
 
 
 def main(argv: list[str]) -> int:
@@ -55,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="neudash play",
         description="Play a presentation: fetch it, enhance it, show or store it. Without an output it only measures.",
         epilog=_EXAMPLE,
-        formatter_class=_HelpFormatter,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("address", metavar="URL", help="of a manifest; or a bundle folder or manifest on this machine")
     where = parser.add_argument_group("where it goes (any of them together)")
@@ -83,11 +81,18 @@ def _parser() -> argparse.ArgumentParser:
     how.add_argument(
         "--rung", metavar="HEIGHT", help="only this rung, by height or id, instead of choosing by throughput"
     )
-    how.add_argument("--abr", choices=sorted(RULES), default="throughput", help="rule that chooses the rung")
     how.add_argument(
-        "--engine", choices=ENGINES, default="auto", help="what runs the networks; auto takes a GPU where there is one"
+        "--abr", choices=sorted(RULES), default="throughput", help="rule that chooses the rung (default: %(default)s)"
     )
-    how.add_argument("--backend", choices=BACKENDS, help="of the engine keras")
+    how.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default="auto",
+        help="what runs the networks; auto takes a GPU where there is one (default: %(default)s)",
+    )
+    how.add_argument(
+        "--backend", choices=BACKENDS, help="of the engine keras (default: KERAS_BACKEND, else tensorflow)"
+    )
     how.add_argument(
         "--model",
         type=Path,
@@ -106,6 +111,7 @@ def _play(arguments: argparse.Namespace) -> int:
         engine=arguments.engine,
         backend=arguments.backend,
         model_file=arguments.model,
+        model_patience_s=WINDOW_MODEL_PATIENCE_S if arguments.window else Settings.model_patience_s,
     )
     outputs, notes = _outputs(arguments)
     with Talk() as talk:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -82,6 +83,7 @@ class ModelStore:
         self._download = download
         self._loads: OrderedDict[_Key, asyncio.Task[ModelWeights]] = OrderedDict()
         """Under way or done, least recently used first."""
+        self._first_asked_s: dict[_Key, float] = {}
 
     def missing(self, wanted: WantedModel) -> tuple[ModelFile, ...]:
         """The members of its chain that would have to be asked for."""
@@ -93,18 +95,22 @@ class ModelStore:
             key = _key(chain)
             if self._must_ask(key):
                 self._loads[key] = asyncio.create_task(self._load(wanted, chain, received))
+                self._first_asked_s.setdefault(key, time.monotonic())
             self._loads.move_to_end(key)
 
-    async def weights(self, wanted: WantedModel, patience_s: float) -> ModelWeights | str:
+    async def weights(self, wanted: WantedModel, patience_s: float | None) -> ModelWeights | str:
         """The weights of a model that was requested, or the reason why there are none.
 
-        Waits no longer than `patience_s`; a model that comes later serves the segments after. Raises what `download`
+        A model is waited for until `patience_s` after it was first wanted (None: as long as its download takes),
+        once, however many segments want it; coming later, it serves the segments after. Raises what `download`
         does, FetchError excepted: a file that was fetched and cannot be kept is no reason to play on quietly.
         """
         if not wanted.files:
             return wanted.reason or NO_MODELS
-        load = self._loads[_key(wanted.files)]
-        await asyncio.wait([load], timeout=patience_s)
+        key = _key(wanted.files)
+        load = self._loads[key]
+        waited_s = time.monotonic() - self._first_asked_s[key]
+        await asyncio.wait([load], timeout=None if patience_s is None else max(0.0, patience_s - waited_s))
         self._forget_oldest()
         if not load.done():
             return f"late: {wanted.files[-1].href} did not come within {patience_s:g} s"

@@ -39,7 +39,7 @@ class Settings:
     model_file: Path | None = None
     """A model of the viewer's own for every segment, instead of the manifest's."""
     model_patience_s: float = 10.0
-    """How long a segment that is there waits for its model."""
+    """How long a model may take before its segments are played without it."""
 
 
 @dataclass(frozen=True)

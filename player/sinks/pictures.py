@@ -6,7 +6,6 @@ from pathlib import Path
 
 import cv2
 
-from manifests.bundle import publish_file
 from media.frames import Frame
 from player.colour import Picture, bgr_of_frame
 from player.errors import SinkError
@@ -48,7 +47,11 @@ def write_png(path: Path, picture: Picture) -> None:
     encoded, data = cv2.imencode(".png", picture, _PNG_SETTINGS)
     if not encoded:
         raise SinkError(f"{path}: the picture cannot be coded as PNG")
+    # Not published as the files of a bundle are: waiting for the disk after each frame would take longer than all else.
+    partial = path.with_name(f".{path.name}.partial")
     try:
-        publish_file(path, data.tobytes())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(data.tobytes())
+        partial.replace(path)
     except OSError as error:
         raise SinkError(f"{path} cannot be written: {error}") from error

@@ -1,0 +1,133 @@
+"""`neudash image`: one picture through the model of one segment."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from manifests.errors import BundleError
+from manifests.model import Presentation, Representation
+from manifests.mpd import read_mpd
+from manifests.weights import ModelWeights
+from media.upscale import plain_upscale
+from player.colour import Picture, bgr_of_planes, planes_of_bgr
+from player.enhancement import ModelEnhancer
+from player.errors import PlayerError, UnplayableError
+from player.fetch import Fetcher, open_fetcher
+from player.files import PresentationFiles
+from player.geometry import fixed_rung
+from player.models import ModelStore, wanted_model
+from player.sinks.pictures import write_png
+from player.superres.engines import BACKENDS, ENGINES, Upscaler
+
+MAX_PICTURE_BYTES = 256 << 20
+
+_EXAMPLE = """\
+example:
+  neudash image demo-out/bundle --segment 3 still.png enhanced.png
+"""
+
+
+def main(argv: list[str]) -> int:
+    """0: the picture was enhanced; 1: it was not, and stderr says why."""
+    arguments = _parser().parse_args(argv)
+    try:
+        picture = read_picture(arguments.input)
+        rung, weights = asyncio.run(_model(arguments.bundle, arguments.rung, arguments.segment))
+        upscaler = ModelEnhancer(arguments.engine, arguments.backend).prepare(
+            weights, picture.shape[1], picture.shape[0]
+        )
+        if isinstance(upscaler, str):
+            raise UnplayableError(upscaler)
+        enlarged = enlarged_picture(picture, upscaler)
+        write_png(arguments.output, enlarged)
+    except (PlayerError, BundleError, OSError) as error:
+        print(f"neudash image: {error}", file=sys.stderr)
+        return 1
+    height, width = enlarged.shape[:2]
+    print(f"{arguments.output}: {width}x{height}, {upscaler.name} of {rung}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="neudash image",
+        description="Enlarge one picture by the model of one segment.",
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("bundle", metavar="BUNDLE", help="bundle folder, manifest, or address of a manifest")
+    parser.add_argument("input", type=Path, metavar="IN.png", help="picture to enlarge; any kind that OpenCV reads")
+    parser.add_argument("output", type=Path, metavar="OUT.png", help="the enlarged picture")
+    parser.add_argument("--segment", type=int, required=True, metavar="N", help="number of the segment")
+    parser.add_argument("--rung", metavar="HEIGHT", help="rung by height or id; by default the largest one with models")
+    parser.add_argument(
+        "--engine", choices=ENGINES, default="auto", help="what runs the network (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--backend", choices=BACKENDS, help="of the engine keras (default: KERAS_BACKEND, else tensorflow)"
+    )
+    return parser
+
+
+def read_picture(path: Path) -> Picture:
+    """An 8-bit BGR picture. Raises UnplayableError for a file that is none, OSError."""
+    with path.open("rb") as file:
+        # From memory, because OpenCV opens no file whose path has characters outside the Windows code page.
+        data = np.frombuffer(file.read(MAX_PICTURE_BYTES), np.uint8)
+    try:
+        picture: Picture | None = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    except cv2.error as error:
+        raise UnplayableError(f"{path} cannot be read as a picture: {error.err}") from error
+    if picture is None:
+        raise UnplayableError(f"{path} is not a picture that OpenCV reads")
+    return picture
+
+
+def enlarged_picture(picture: Picture, upscaler: Upscaler) -> Picture:
+    """Luma by the network, chroma (at full resolution here) by the plain upscale."""
+    y, cb, cr = planes_of_bgr(picture)
+    scale = upscaler.scale
+    return bgr_of_planes(upscaler.upscale(y), plain_upscale(cb, scale), plain_upscale(cr, scale))
+
+
+async def _model(address: str, wish: str | None, number: int) -> tuple[str, ModelWeights]:
+    """The rung's id, and the weights of the segment's model. Raises UnplayableError, MalformedManifestError."""
+    fetcher = open_fetcher(address)
+    try:
+        presentation = read_mpd(await fetcher.manifest())
+        rung = _rung(presentation, wish)
+        return rung.id, await _weights(fetcher, presentation, rung, number)
+    finally:
+        await fetcher.close()
+
+
+def _rung(presentation: Presentation, wish: str | None) -> Representation:
+    if wish is not None:
+        return fixed_rung(presentation.video, wish)
+    with_models = [rung for rung in presentation.video if rung.model_tracks]
+    if not with_models:
+        raise UnplayableError("no rung of the bundle has models: train it first")
+    return with_models[-1]
+
+
+async def _weights(fetcher: Fetcher, presentation: Presentation, rung: Representation, number: int) -> ModelWeights:
+    positions = [position for position, segment in enumerate(rung.segments) if segment.number == number]
+    if not positions:
+        numbers = f"{rung.segments[0].number} to {rung.segments[-1].number}"
+        raise UnplayableError(f"there is no segment {number}; {rung.id} has {numbers}")
+    wanted = wanted_model(rung, positions[0])
+    store = ModelStore(PresentationFiles(fetcher, presentation, None).model)
+    store.request(wanted, lambda _: None)
+    # The fetcher's own deadlines and attempts bound this.
+    weights = await store.weights(wanted, patience_s=None)
+    if isinstance(weights, str):
+        with_models = [s.number for position, s in enumerate(rung.segments) if wanted_model(rung, position).files]
+        hint = f"; segments with a model: {', '.join(map(str, with_models[:20])) or 'none'}"
+        raise UnplayableError(f"segment {number} of {rung.id}: {weights}{hint}")
+    return weights
