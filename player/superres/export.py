@@ -1,0 +1,169 @@
+"""`neudash model export`: a model as `.keras` or ONNX, for tools that know nothing of bundles.
+
+Both take 8-bit luma and give 8-bit luma, base upsample, rounding and clipping included: the same picture as a player.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from manifests.bundle import open_bundle
+from manifests.errors import BundleError
+from manifests.weights import MAX_MODEL_BYTES, ModelWeights, decode_model
+from media.upscale import LOBES, phase_kernels
+
+_EXAMPLE = """examples:
+  neudash model export holiday/ --segment 3 model.onnx
+  neudash model export holiday/models/6350208d24224b31.ndm model.keras"""
+
+_OPSET = 18
+_IR_VERSION = 8
+
+
+class ExportError(Exception):
+    """What was asked for cannot be exported. `str()` says why."""
+
+
+def main(argv: list[str]) -> int:
+    """Run `neudash model`. Returns its exit code."""
+    options = _parser().parse_args(argv)
+    try:
+        weights = _weights(options.model, options.segment, options.rung)
+        export(weights, options.output)
+    except (BundleError, ExportError, OSError) as error:
+        print(f"neudash model export: {error}", file=sys.stderr)
+        return 1
+    print(f"{options.output}: {weights.spec.name}, x{weights.spec.scale}, 8-bit luma in and out")
+    return 0
+
+
+def export(weights: ModelWeights, path: Path) -> None:
+    """Write the model as the suffix of `path` says, `.keras` or `.onnx`; whole or not at all.
+
+    Raises ExportError for another suffix or a library that is not installed, OSError.
+    """
+    writers = {".keras": _write_keras, ".onnx": _write_onnx}
+    if path.suffix not in writers:
+        raise ExportError(f"{path.name}: the name of an exported model ends in .keras or .onnx")
+    with tempfile.TemporaryDirectory(dir=path.absolute().parent) as folder:
+        temporary = Path(folder) / path.name
+        try:
+            writers[path.suffix](weights, temporary)
+        except ImportError as error:
+            raise ExportError(f"{path.suffix} needs {error.name}: install the extra `train` or `export`") from error
+        temporary.replace(path)
+
+
+def onnx_model(weights: ModelWeights) -> Any:
+    """An `onnx.ModelProto`: uint8 (1, 1, h, w) to uint8 (1, 1, h·scale, w·scale), any h and w. Raises ImportError."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    scale = weights.spec.scale
+    constants: dict[str, NDArray[Any]] = {
+        "mean": np.float32(weights.input_mean).reshape(()),
+        "half": np.float32(0.5).reshape(()),
+        "lowest": np.float32(0).reshape(()),
+        "highest": np.float32(255).reshape(()),
+        "edges": np.array([0, 0, LOBES, LOBES] * 2, np.int64),
+        "base_kernel": _out_first(phase_kernels(scale)),
+    }
+    nodes = [
+        helper.make_node("Cast", ["luma"], ["levels"], to=TensorProto.FLOAT),
+        helper.make_node("Sub", ["levels", "mean"], ["x0"]),
+    ]
+    last = len(weights.kernels) - 1
+    for index, (kernel, bias) in enumerate(zip(weights.kernels, weights.biases, strict=True)):
+        constants[f"kernel{index}"], constants[f"bias{index}"] = _out_first(kernel), bias
+        result = f"x{index + 1}" if index == last else f"sum{index}"
+        inputs = [f"x{index}", f"kernel{index}", f"bias{index}"]
+        nodes.append(helper.make_node("Conv", inputs, [result], pads=[1, 1, 1, 1]))
+        if index != last:
+            nodes.append(helper.make_node("Relu", [result], [f"x{index + 1}"]))
+    nodes += [
+        helper.make_node("Pad", ["levels", "edges"], ["continued"], mode="edge"),
+        helper.make_node("Conv", ["continued", "base_kernel"], ["base"]),
+        helper.make_node("Add", [f"x{last + 1}", "base"], ["exact"]),
+        helper.make_node("Add", ["exact", "half"], ["raised"]),
+        helper.make_node("Floor", ["raised"], ["rounded"]),
+        helper.make_node("Clip", ["rounded", "lowest", "highest"], ["clipped"]),
+        helper.make_node("DepthToSpace", ["clipped"], ["picture"], blocksize=scale, mode="DCR"),
+        helper.make_node("Cast", ["picture"], ["enhanced"], to=TensorProto.UINT8),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        weights.spec.name,
+        [helper.make_tensor_value_info("luma", TensorProto.UINT8, [1, 1, "height", "width"])],
+        [helper.make_tensor_value_info("enhanced", TensorProto.UINT8, [1, 1, None, None])],
+        [numpy_helper.from_array(np.asarray(array), name) for name, array in constants.items()],
+    )
+    opsets = [helper.make_opsetid("", _OPSET)]
+    return helper.make_model(graph, producer_name="neudash", opset_imports=opsets, ir_version=_IR_VERSION)
+
+
+def _write_onnx(weights: ModelWeights, path: Path) -> None:
+    path.write_bytes(onnx_model(weights).SerializeToString())
+
+
+def _write_keras(weights: ModelWeights, path: Path) -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets at length
+    from player.superres.network import playable_network
+
+    playable_network(weights).save(path)
+
+
+def _out_first(kernel: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(rows, columns, in, out), as Keras has it, to (out, in, rows, columns)."""
+    return np.ascontiguousarray(kernel.transpose(3, 2, 0, 1))
+
+
+def _weights(path: Path, segment: int | None, rung: int | None) -> ModelWeights:
+    if not path.is_dir():
+        with path.open("rb") as file:
+            return decode_model(file.read(MAX_MODEL_BYTES + 1))
+    bundle = open_bundle(path)
+    for representation in bundle.presentation.video:
+        assert representation.video is not None, "asked for video"
+        if not representation.model_tracks or rung not in (None, representation.video.height):
+            continue
+        track = min(representation.model_tracks, key=lambda track: track.rank)
+        numbers = [s.number for s in representation.segments]
+        if segment is not None and segment not in numbers:
+            raise ExportError(f"there is no segment {segment}; they are {numbers[0]} to {numbers[-1]}")
+        use = track.models[0].n if segment is None else track.uses[numbers.index(segment)]
+        if use is None:
+            raise ExportError(f"segment {segment} of {representation.id} has no model: plain upscaling wins there")
+        weights = None
+        for link in track.chain(use):
+            weights = decode_model(bundle.read(link.href), weights)
+        assert weights is not None, "a chain has at least one file"
+        return weights
+    raise ExportError("no such rung has models; `neudash inspect` shows which have")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="neudash model", description="Models for other tools.")
+    actions = parser.add_subparsers(required=True, metavar="export")
+    action = actions.add_parser(
+        "export",
+        help="write a model as .keras or ONNX",
+        description="Write a model as .keras (loads in plain Keras) or .onnx (runs in ONNX Runtime, any frame size).",
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    action.add_argument("model", type=Path, metavar="BUNDLE-or-NDM", help="a bundle's folder, or a full .ndm file")
+    action.add_argument("output", type=Path, metavar="OUTPUT", help="file to write: .keras or .onnx")
+    action.add_argument(
+        "--segment", type=int, metavar="N", help="of a bundle: that segment's model (default: the first)"
+    )
+    action.add_argument(
+        "--rung", type=int, metavar="HEIGHT", help="of a bundle: that rung (default: the lowest enhanced)"
+    )
+    return parser

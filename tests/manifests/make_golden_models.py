@@ -1,0 +1,29 @@
+"""Write the golden model files: `python tests/manifests/make_golden_models.py`. Only when the format changes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
+
+from test_weights import GOLDEN, coded_model
+
+from manifests.weights import ModelWeights, NetworkSpec, decode_model, encode_model
+
+
+def write(name: str, data: bytes, base: ModelWeights | None = None) -> ModelWeights:
+    weights = decode_model(data, base)
+    arrays = {f"kernel{i}": kernel for i, kernel in enumerate(weights.kernels)}
+    arrays |= {f"bias{i}": bias for i, bias in enumerate(weights.biases)}
+    (GOLDEN / f"{name}.ndm").write_bytes(data)
+    np.savez_compressed(GOLDEN / f"{name}.npz", input_mean=np.int64(weights.input_mean), **arrays)
+    return weights
+
+
+if __name__ == "__main__":
+    full = write("c8d2-x2-full", encode_model(coded_model(NetworkSpec(2, 8, 2), seed=11)))
+    write("c8d2-x2-update", encode_model(coded_model(NetworkSpec(2, 8, 2), seed=12, bits=3, base=full.sha256)), full)
+    write("c4d0-x3-full", encode_model(coded_model(NetworkSpec(3, 4, 0), seed=13)))
