@@ -1,0 +1,109 @@
+"""`neudash report`: what the models gained and what they cost."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from functools import cache
+from pathlib import Path
+
+from manifests.bundle import publish_file
+from manifests.errors import BundleError
+from media.errors import MediaError
+from player.errors import PlayerError
+from player.superres.engines import BACKENDS, ENGINES, Engine, EngineUnavailableError, open_engine
+from trainer.errors import TrainingError
+from trainer.report.page import headline, page
+from trainer.report.results import RungResult, quality_json
+from trainer.report.run import measured_rungs, open_subject, telling_pictures
+
+INTERRUPTED = 130
+
+_EXAMPLE = """example:
+  neudash report holiday/ --source holiday.mp4 -o report.html
+
+Rungs that were measured before and have not changed since are taken from the bundle's quality.json."""
+
+
+class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Defaults in the help, examples as they are written."""
+
+
+def main(argv: list[str]) -> int:
+    """Run the command. Returns its exit code."""
+    options = _parser().parse_args(argv)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets at length
+    try:
+        return _report(options)
+    except (BundleError, MediaError, TrainingError, PlayerError, EngineUnavailableError, OSError) as error:
+        sys.stderr.write(f"neudash report: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("neudash report: stopped; the same command goes on after the last rung it finished\n")
+        return INTERRUPTED
+
+
+def _report(options: argparse.Namespace) -> int:
+    subject = open_subject(options.bundle, options.source)
+    width, height = subject.output.width, subject.output.height
+
+    @cache
+    def engine() -> Engine:
+        # Opened when the first model is met: a bundle without any needs none.
+        return open_engine(options.engine, options.backend)
+
+    rungs = measured_rungs(subject, engine, options.every, fresh=options.fresh, quiet=options.quiet)
+    pictures = telling_pictures(subject, engine, rungs, quiet=options.quiet)
+    title = subject.bundle.presentation.title or subject.bundle.root.resolve().name
+    publish_file(options.output, page(title, width, height, rungs, pictures).encode())
+    if options.json:
+        publish_file(options.json, json.dumps(quality_json(width, height, rungs), indent=1).encode() + b"\n")
+    for rung in rungs:
+        sys.stdout.write(_line(rung, rungs) + "\n")
+    sys.stdout.write(f"report: {options.output}\n")
+    return 0
+
+
+def _line(rung: RungResult, rungs: list[RungResult]) -> str:
+    plain, played = rung.plain_scores, rung.played_scores
+    name = f"{rung.id} ({rung.width}x{rung.height}, {rung.video_bytes} bytes)"
+    if not rung.enhanced:
+        return f"{name}: {plain.psnr_y:.2f} dB PSNR-Y, plain"
+    facts = headline(rung, rungs)
+    neg = "" if facts.vmaf_neg_gain is None else f", {facts.vmaf_neg_gain:+.1f} VMAF-NEG"
+    return (
+        f"{name}: {plain.psnr_y:.2f} dB PSNR-Y plain, {played.psnr_y:.2f} enhanced ({facts.gain_db:+.2f} dB{neg})"
+        f" for {rung.model_bytes} model bytes ({facts.model_share:.2%})"
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="neudash report",
+        description="Measure every rung of a bundle against its source, plain and enhanced, and show what was gained.",
+        epilog=_EXAMPLE,
+        formatter_class=_HelpFormatter,
+    )
+    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder that `neudash package` made")
+    parser.add_argument("--source", type=Path, required=True, metavar="VIDEO", help="the video it was packaged from")
+    parser.add_argument(
+        "-o", "--output", type=Path, default=Path("report.html"), metavar="FILE", help="one HTML file, opens offline"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures of quality.json to FILE")
+    parser.add_argument(
+        "--every", type=_count, default=1, metavar="N", help="take VMAF of every Nth frame; 0 leaves it out"
+    )
+    parser.add_argument("--fresh", action="store_true", help="measure again what quality.json knows")
+    parser.add_argument("--engine", choices=ENGINES, default="auto", help="what runs the networks")
+    parser.add_argument("--backend", choices=BACKENDS, help="of the engine keras")
+    parser.add_argument("--quiet", action="store_true", help="no progress bars")
+    return parser
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError("must be 0 or more")
+    return value

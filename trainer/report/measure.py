@@ -1,0 +1,202 @@
+"""Measures a rung as a player shows it: decoded, enlarged plainly and by its models, against the source."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import zip_longest
+from pathlib import Path
+
+from manifests.bundle import Bundle
+from manifests.errors import BundleError
+from manifests.model import ModelFile, ModelTrack, Representation
+from manifests.template import initialization_href, segment_href
+from manifests.weights import FORMAT, ModelWeights, decode_model, parse_network
+from media.frames import Frame, decode_segment
+from media.quality import FrameScore, Judge, judge, pooled
+from media.source import SourceTreatment, reference_frames
+from player.enlarge import enlarged, plain_scale
+from player.geometry import OutputFormat
+from player.superres.engines import Engine, Upscaler
+from trainer.errors import TrainingError
+from trainer.report.results import RungResult, SegmentResult, scores_of
+
+METHOD = "1"
+"""Counts up when measuring changes what it says, so that no old result is taken for a new one."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is measured, and against what."""
+
+    bundle: Bundle
+    source: Path
+    treatment: SourceTreatment
+    output: OutputFormat
+    """The size of every picture that is judged: what a player shows."""
+
+    def references(self) -> Iterator[Frame]:
+        return reference_frames(self.source, self.treatment, self.output.width, self.output.height)
+
+
+@dataclass(frozen=True)
+class RungPlayer:
+    """The pictures of one rung, made as a player makes them."""
+
+    subject: Subject
+    representation: Representation
+    upscalers: tuple[Upscaler | None, ...]
+    """For each segment; None for plain upscaling."""
+    model_bytes: tuple[int, ...]
+    """For each segment, of the files that playing from the start fetches for it."""
+    scale: int
+    """Enlargement of the plain picture before it is fitted to the output."""
+
+    def segment(self, position: int) -> Iterator[Frame]:
+        """Decoded frames of the segment at that position, from 0."""
+        read, representation = self.subject.bundle.read, self.representation
+        init = read(initialization_href(representation))
+        return decode_segment(init, read(segment_href(representation, representation.segments[position])))
+
+    def plain(self, decoded: Frame) -> Frame:
+        return enlarged(decoded, None, self.scale, self.subject.output)
+
+    def played(self, decoded: Frame, position: int) -> Frame:
+        return enlarged(decoded, self.upscalers[position], self.scale, self.subject.output)
+
+
+def rung_player(subject: Subject, representation: Representation, engine: Callable[[], Engine]) -> RungPlayer:
+    """Loads the rung's models; one that does not load leaves its segments plain, as in a player."""
+    video = representation.video
+    assert video is not None, "a rung is a video representation"
+    made: dict[str, Upscaler | None] = {}
+    held: set[str] = set()
+    upscalers, model_bytes = [], []
+    for position in range(len(representation.segments)):
+        _, chain = wanted(representation, position)
+        model_bytes.append(sum(file.size_bytes for file in chain if file.href not in held))
+        held |= {file.href for file in chain}
+        name = chain[-1].href if chain else ""
+        if name not in made:
+            weights = _weights(subject.bundle, chain)
+            made[name] = engine().upscaler(weights, video.width, video.height) if weights else None
+        upscalers.append(made[name])
+    scale = representation.target_height // video.height
+    if scale == 1:
+        scale = plain_scale(video.width, video.height, subject.output)
+    return RungPlayer(subject, representation, tuple(upscalers), tuple(model_bytes), scale)
+
+
+def wanted(representation: Representation, position: int) -> tuple[ModelTrack | None, tuple[ModelFile, ...]]:
+    """The track and the chain of files that a player uses for the segment at that position."""
+    for track in sorted(representation.model_tracks, key=lambda t: t.rank):
+        n = track.uses[position]
+        if n is not None and _known(track):
+            return track, track.chain(n)
+    return None, ()
+
+
+def _known(track: ModelTrack) -> bool:
+    try:
+        parse_network(track.network, track.scale)
+    except BundleError:
+        return False
+    return track.format == FORMAT
+
+
+def _weights(bundle: Bundle, chain: tuple[ModelFile, ...]) -> ModelWeights | None:
+    weights: ModelWeights | None = None
+    try:
+        for file in chain:
+            data = bundle.read(file.href)
+            if hashlib.sha256(data).hexdigest() != file.sha256:
+                return None
+            weights = decode_model(data, weights)
+    except (BundleError, OSError):
+        return None
+    return weights
+
+
+def frame_count(representation: Representation) -> int:
+    """Frames the manifest promises for the rung."""
+    video = representation.video
+    assert video is not None, "a rung is a video representation"
+    return round(representation.duration_s * video.frame_rate)
+
+
+def rung_key(subject: Subject, representation: Representation, source_sha256: str, vmaf_every: int) -> str:
+    """Equal keys promise equal results."""
+    digest = hashlib.sha256(f"{METHOD} {source_sha256} {vmaf_every} {subject.output}".encode())
+    digest.update(repr(sorted(subject.treatment.to_json().items())).encode())
+    digest.update(subject.bundle.read(initialization_href(representation)))
+    for position, segment in enumerate(representation.segments):
+        digest.update(subject.bundle.read(segment_href(representation, segment)))
+        digest.update("".join(file.sha256 for file in wanted(representation, position)[1]).encode())
+    return digest.hexdigest()[:16]
+
+
+def measure_rung(player: RungPlayer, key: str, vmaf_every: int, on_frame: Callable[[], None]) -> RungResult:
+    """Every frame of the rung. Raises TrainingError where source and bundle differ in length, MediaError."""
+    output = player.subject.output
+    counts = [0] * len(player.upscalers)
+    with ExitStack() as judges:
+        plain = judges.enter_context(judge(output.width, output.height, vmaf_every=vmaf_every))
+        played: Judge | None = None
+        if any(player.upscalers):
+            played = judges.enter_context(judge(output.width, output.height, vmaf_every=vmaf_every))
+        for position, decoded, reference in pairs(player):
+            plain.add(reference, player.plain(decoded))
+            if played:
+                # Plain segments too, because VMAF feels motion across the boundaries.
+                played.add(reference, player.played(decoded, position))
+            counts[position] += 1
+            on_frame()
+    return _result(player, key, vmaf_every, counts, plain.scores(), played.scores() if played else None)
+
+
+def pairs(player: RungPlayer) -> Iterator[tuple[int, Frame, Frame]]:
+    """(position of the segment, decoded frame, source frame at the output's size), in order."""
+    decoded = ((at, frame) for at in range(len(player.upscalers)) for frame in player.segment(at))
+    source = player.subject.source.name
+    for frame, reference in zip_longest(decoded, player.subject.references()):
+        if frame is None or reference is None:
+            longer, shorter = (source, "the bundle") if frame is None else ("the bundle", source)
+            raise TrainingError(f"{longer} is longer than {shorter}: was the bundle packaged from {source}?")
+        yield *frame, reference
+
+
+def _result(
+    player: RungPlayer,
+    key: str,
+    vmaf_every: int,
+    counts: list[int],
+    plain: list[FrameScore],
+    played: list[FrameScore] | None,
+) -> RungResult:
+    representation, read = player.representation, player.subject.bundle.read
+    video = representation.video
+    assert video is not None, "a rung is a video representation"
+    segments, first = [], 0
+    for position, segment in enumerate(representation.segments):
+        run = slice(first, first + counts[position])
+        first = run.stop
+        enhanced = player.upscalers[position] is not None and played is not None
+        track, _ = wanted(representation, position)
+        segments.append(
+            SegmentResult(
+                number=segment.number,
+                start_s=float(Fraction(segment.start_ticks, representation.timescale)),
+                duration_s=float(Fraction(segment.duration_ticks, representation.timescale)),
+                frames=counts[position],
+                size_bytes=len(read(segment_href(representation, segment))),
+                model_bytes=player.model_bytes[position],
+                network=track.network if track and enhanced else None,
+                plain=scores_of(pooled(plain[run])),
+                enhanced=scores_of(pooled(played[run])) if enhanced and played else None,
+            )
+        )
+    init_bytes = len(read(initialization_href(representation)))
+    return RungResult(representation.id, video.width, video.height, init_bytes, vmaf_every, key, tuple(segments))

@@ -1,0 +1,78 @@
+"""The report as one HTML file that needs nothing else: style, script, plots and pictures are inside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
+
+from trainer.report.hull import bytes_at
+from trainer.report.pictures import Shown
+from trainer.report.plots import kbps, rate_quality_plot, segment_plot
+from trainer.report.results import RungResult
+
+
+@dataclass(frozen=True)
+class Headline:
+    """What was gained on one enhanced rung, and what it cost."""
+
+    rung: RungResult
+    gain_db: float
+    """In PSNR-Y over the plain upscale of the same rung, whole title."""
+    vmaf_neg_gain: float | None
+    model_share: float
+    """Of the bytes of the rung's video."""
+    saved: float | None
+    """Share of the bytes that plain video needs for the same PSNR-Y, by the hull of this ladder; negative where
+    the enhanced rung needs more; None where no plain rung is as good."""
+
+
+def headline(rung: RungResult, rungs: Sequence[RungResult]) -> Headline:
+    plain, played = rung.plain_scores, rung.played_scores
+    neg = None
+    if plain.vmaf_neg is not None and played.vmaf_neg is not None:
+        neg = played.vmaf_neg - plain.vmaf_neg
+    ladder = [(float(r.video_bytes), r.plain_scores.psnr_y) for r in rungs]
+    needed = bytes_at(ladder, played.psnr_y)
+    spent = rung.video_bytes + rung.model_bytes
+    return Headline(
+        rung,
+        played.psnr_y - plain.psnr_y,
+        neg,
+        rung.model_bytes / rung.video_bytes,
+        1 - spent / needed if needed else None,
+    )
+
+
+def page(title: str, width: int, height: int, rungs: Sequence[RungResult], shown: Sequence[Shown]) -> str:
+    """The HTML of the report on rungs that were judged at that size."""
+    ordered = sorted(rungs, key=lambda rung: rung.video_bytes)
+    enhanced = [rung for rung in ordered if rung.enhanced]
+    plots = [rate_quality_plot(ordered, metric) for metric in ("psnr_y", "vmaf_neg")]
+    # S701 asks for autoescape, which is on: the template's file name would decide it otherwise.
+    environment = Environment(loader=PackageLoader("trainer.report"), autoescape=True, trim_blocks=True)
+    environment.filters |= {"kb": _kb, "signed": _signed}
+    return environment.get_template("report.html").render(
+        title=title,
+        width=width,
+        height=height,
+        rungs=ordered,
+        headlines=[headline(rung, ordered) for rung in enhanced],
+        shown=shown,
+        plots=[Markup(plot) for plot in plots if plot],  # noqa: S704 - our own SVG, its texts escaped
+        segment_plots=[(rung, Markup(segment_plot(rung))) for rung in enhanced],  # noqa: S704 - as above
+        kbps=kbps,
+        vmaf_every=max((rung.vmaf_every for rung in ordered), default=1),
+        has_vmaf=any(rung.plain_scores.vmaf is not None for rung in ordered),
+        moments=[{"pictures": s.pictures, "details": s.details} for s in shown],
+    )
+
+
+def _kb(size_bytes: float) -> str:
+    return f"{size_bytes / 1000:.1f} kB" if size_bytes < 1e6 else f"{size_bytes / 1e6:.2f} MB"
+
+
+def _signed(value: float, decimals: int = 2) -> str:
+    return f"{value:+.{decimals}f}".replace("-", "\N{MINUS SIGN}")

@@ -1,0 +1,151 @@
+"""The moments of a title where enhancement shows most: the plain, the enhanced and the source picture, and a detail."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from media.frames import Frame
+from media.quality import psnr_y, squared_error
+from player.colour import Picture, bgr_of_frame
+from trainer.report.measure import RungPlayer, pairs
+from trainer.report.results import RungResult
+
+MOMENTS = 3
+FRAME_STEP = 4
+"""Of a chosen segment every so manyth frame is looked at."""
+LARGEST = (1280, 720)
+"""Pictures are cut to that size, not reduced: reducing would hide what is to be seen."""
+DETAIL = (240, 160)
+PICTURE_QUALITY, DETAIL_QUALITY = 88, 95
+
+
+@dataclass(frozen=True)
+class Box:
+    """A part of a picture, in pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    def of(self, picture: Picture) -> Picture:
+        return picture[self.top : self.top + self.height, self.left : self.left + self.width]
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """One frame in three versions."""
+
+    segment: int
+    """Its number."""
+    time_s: float
+    gain_db: float
+    """In PSNR-Y, of this frame."""
+    plain: Frame
+    enhanced: Frame
+    source: Frame
+    detail: Box
+    """Where the squared error falls most."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A moment as the page has it: data URIs."""
+
+    segment: int
+    time_s: float
+    gain_db: float
+    pictures: dict[str, str]
+    """Of `plain`, `enhanced` and `source`."""
+    details: dict[str, str]
+    width: int
+    height: int
+
+
+def telling_segments(rung: RungResult, count: int = MOMENTS) -> list[int]:
+    """Positions of the enhanced segments that gain most, in the order of the title."""
+    gains = {
+        position: segment.enhanced.psnr_y - segment.plain.psnr_y
+        for position, segment in enumerate(rung.segments)
+        if segment.enhanced
+    }
+    return sorted(sorted(gains, key=lambda position: -gains[position])[:count])
+
+
+def moments(player: RungPlayer, positions: Sequence[int]) -> list[Moment]:
+    """Of each of those segments the frame whose squared error falls most. Raises as `pairs` does."""
+    best: dict[int, tuple[int, Moment]] = {}
+    index, current = 0, -1
+    for position, decoded, reference in pairs(player):
+        if position > max(positions, default=-1):
+            break
+        index, current = (index + 1, current) if position == current else (0, position)
+        if position not in positions or index % FRAME_STEP:
+            continue
+        number = player.representation.segments[position].number
+        fall, moment = _moment(player, position, number, decoded, reference)
+        if position not in best or fall > best[position][0]:
+            best[position] = fall, moment
+    return [best[position][1] for position in positions]
+
+
+def _moment(player: RungPlayer, position: int, number: int, decoded: Frame, reference: Frame) -> tuple[int, Moment]:
+    """The fall of the squared error, and the moment."""
+    plain, enhanced = player.plain(decoded), player.played(decoded, position)
+    before, after = squared_error(reference.y, plain.y), squared_error(reference.y, enhanced.y)
+    gain_db = psnr_y(after, reference.y.size) - psnr_y(before, reference.y.size)
+    detail = telling_box(reference.y, plain.y, enhanced.y)
+    return before - after, Moment(number, float(reference.pts_s), gain_db, plain, enhanced, reference, detail)
+
+
+def telling_box(source: NDArray[np.uint8], plain: NDArray[np.uint8], enhanced: NDArray[np.uint8]) -> Box:
+    """The part of DETAIL's size where the squared error falls most."""
+    height, width = source.shape
+    box_width, box_height = min(DETAIL[0], width), min(DETAIL[1], height)
+    reference = source.astype(np.float32)
+    fall = (plain - reference) ** 2 - (enhanced - reference) ** 2
+    sums = cv2.boxFilter(fall, -1, (box_width, box_height), anchor=(0, 0), normalize=False)
+    inside = sums[: height - box_height + 1, : width - box_width + 1]
+    top, left = np.unravel_index(int(inside.argmax()), inside.shape)
+    return Box(int(left), int(top), box_width, box_height)
+
+
+def shown(moment: Moment) -> Shown:
+    """The moment's pictures as WebP data URIs."""
+    versions = {"plain": moment.plain, "enhanced": moment.enhanced, "source": moment.source}
+    pictures = {name: bgr_of_frame(frame) for name, frame in versions.items()}
+    part = _around(moment.detail, moment.source.width, moment.source.height)
+    return Shown(
+        moment.segment,
+        moment.time_s,
+        moment.gain_db,
+        {name: data_uri(part.of(picture), PICTURE_QUALITY) for name, picture in pictures.items()},
+        {name: data_uri(moment.detail.of(picture), DETAIL_QUALITY) for name, picture in pictures.items()},
+        part.width,
+        part.height,
+    )
+
+
+def _around(detail: Box, width: int, height: int) -> Box:
+    """The largest part to show, with the detail in its middle as far as the frame's edges allow."""
+    shown_width, shown_height = min(LARGEST[0], width), min(LARGEST[1], height)
+    left = detail.left + detail.width // 2 - shown_width // 2
+    top = detail.top + detail.height // 2 - shown_height // 2
+    return Box(
+        min(max(left, 0), width - shown_width),
+        min(max(top, 0), height - shown_height),
+        shown_width,
+        shown_height,
+    )
+
+
+def data_uri(picture: Picture, quality: int) -> str:
+    """The picture as WebP within a `data:` address."""
+    _, data = cv2.imencode(".webp", picture, (cv2.IMWRITE_WEBP_QUALITY, quality))
+    return "data:image/webp;base64," + base64.b64encode(data.tobytes()).decode()

@@ -1,0 +1,98 @@
+"""The run of a report: opens bundle and source, measures what is not known yet, makes the pictures."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from manifests.bundle import PROVENANCE, QUALITY, open_bundle, publish_json, read_json
+from manifests.errors import BrokenBundleError
+from manifests.model import Representation
+from media.progress import progress
+from media.source import SourceTreatment
+from player.geometry import output_format
+from player.superres.engines import Engine
+from trainer.errors import TrainingError
+from trainer.report.measure import Subject, frame_count, measure_rung, rung_key, rung_player
+from trainer.report.pictures import Shown, moments, shown, telling_segments
+from trainer.report.results import RungResult, quality_json, rungs_of_json
+
+
+def open_subject(root: Path, source: Path) -> Subject:
+    """The bundle beside the source that its provenance describes. Raises BundleError, TrainingError."""
+    bundle = open_bundle(root)
+    if not source.is_file():
+        raise TrainingError(f"{source} is no file; --source names the video that the bundle was packaged from")
+    try:
+        treatment = SourceTreatment.from_json(read_json(root, PROVENANCE)["treatment"])
+    except (LookupError, TypeError, ValueError) as error:
+        raise BrokenBundleError(f"{PROVENANCE} does not say how the source was treated: {error}") from error
+    if not bundle.presentation.video:
+        raise BrokenBundleError(f"{root} has no video to report on")
+    return Subject(bundle, source, treatment, output_format(bundle.presentation.video))
+
+
+def measured_rungs(
+    subject: Subject, engine: Callable[[], Engine], vmaf_every: int, *, fresh: bool, quiet: bool
+) -> list[RungResult]:
+    """Every rung, from quality.json where it is still true; each one is put there as soon as it is measured.
+
+    Raises TrainingError, BundleError, MediaError, EngineUnavailableError.
+    """
+    video = subject.bundle.presentation.video
+    source_sha256 = _sha256(subject.source)
+    keys = {r.id: rung_key(subject, r, source_sha256, vmaf_every) for r in video}
+    rungs = {} if fresh else _still_true(subject, keys)
+    with progress(quiet=quiet) as bars:
+        wanted = [r for r in video if r.id not in rungs]
+        tasks = {r.id: bars.add_task(f"measure {r.id}", total=frame_count(r), note="") for r in wanted}
+        for r in wanted:
+            player = rung_player(subject, r, engine)
+            rungs[r.id] = measure_rung(player, keys[r.id], vmaf_every, partial(bars.advance, tasks[r.id]))
+            _publish(subject, [rungs[r.id] for r in video if r.id in rungs])
+    return [rungs[r.id] for r in video]
+
+
+def _still_true(subject: Subject, keys: dict[str, str]) -> dict[str, RungResult]:
+    try:
+        content = read_json(subject.bundle.root, QUALITY)
+    except BrokenBundleError:
+        return {}
+    known = rungs_of_json(content, subject.output.width, subject.output.height)
+    return {name: rung for name, rung in known.items() if keys.get(name) == rung.key}
+
+
+def _publish(subject: Subject, rungs: Sequence[RungResult]) -> None:
+    content = quality_json(subject.output.width, subject.output.height, rungs)
+    publish_json(subject.bundle.root, QUALITY, content)
+
+
+def telling_pictures(
+    subject: Subject, engine: Callable[[], Engine], rungs: Sequence[RungResult], *, quiet: bool
+) -> list[Shown]:
+    """Moments of the best enhanced rung; none where nothing is enhanced. Raises as `measured_rungs` does."""
+    enhanced = [rung for rung in rungs if rung.enhanced]
+    if not enhanced:
+        return []
+    best = max(enhanced, key=lambda rung: rung.video_bytes)
+    representation = _representation(subject, best.id)
+    with progress(quiet=quiet) as bars:
+        task = bars.add_task("pictures", total=None, note="")
+        player = rung_player(subject, representation, engine)
+        pictures = [shown(moment) for moment in moments(player, telling_segments(best))]
+        bars.update(task, total=1, completed=1)
+    return pictures
+
+
+def _representation(subject: Subject, name: str) -> Representation:
+    return next(r for r in subject.bundle.presentation.video if r.id == name)
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
