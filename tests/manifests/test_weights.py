@@ -37,9 +37,7 @@ def coded_model(spec: NetworkSpec, seed: int = 0, bits: int = 6, base: str | Non
         codes = random.integers(-limit, limit, shape) if bits else np.zeros(shape)
         scales = random.uniform(0.001, 0.02, channels_out) if bits else np.zeros(channels_out)
         biases = random.normal(size=channels_out)
-        layers.append(
-            CodedLayer(bits, codes.astype(np.int8), scales.astype(np.float16), biases.astype(np.float16))
-        )
+        layers.append(CodedLayer(bits, codes.astype(np.int8), scales.astype(np.float16), biases.astype(np.float16)))
     return CodedModel(spec, 117, tuple(layers), base)
 
 
@@ -154,7 +152,9 @@ def test_weights_that_are_not_finite_or_absurd_are_refused(poison: float) -> Non
         decode_model(encode_model(replace(model, layers=(layer, *model.layers[1:]))))
 
 
-@pytest.mark.parametrize("container", [b"PK\x03\x04" + bytes(200), b"\x89HDF\r\n\x1a\n" + bytes(200), b"\x80\x04" + bytes(200)])
+@pytest.mark.parametrize(
+    "container", [b"PK\x03\x04" + bytes(200), b"\x89HDF\r\n\x1a\n" + bytes(200), b"\x80\x04" + bytes(200)]
+)
 def test_archives_and_pickles_are_no_models(container: bytes) -> None:
     with pytest.raises(MalformedModelError, match="NDM1"):
         parse_model(container)
@@ -177,13 +177,17 @@ def test_arrays_that_do_not_fit_are_refused_by_the_writer() -> None:
         encode_model(replace(model, layers=model.layers[::-1]))
 
 
-@pytest.mark.parametrize(("name", "width", "depth"), [("c16d2", 16, 2), ("c4d1", 4, 1), ("c128d16", 128, 16), ("c8d0", 8, 0)])
+@pytest.mark.parametrize(
+    ("name", "width", "depth"), [("c16d2", 16, 2), ("c4d1", 4, 1), ("c128d16", 128, 16), ("c8d0", 8, 0)]
+)
 def test_networks_by_name(name: str, width: int, depth: int) -> None:
     spec = parse_network(name, 2)
     assert (spec.width, spec.depth, spec.name) == (width, depth, name)
 
 
-@pytest.mark.parametrize("name", ["", "c16", "C16D2", "c016d2", "c16d2 ", "c0d1", "c129d2", "c16d17", "edsr", "c" * 10_000])
+@pytest.mark.parametrize(
+    "name", ["", "c16", "C16D2", "c016d2", "c16d2 ", "c0d1", "c129d2", "c16d17", "edsr", "c" * 10_000]
+)
 def test_unknown_networks(name: str) -> None:
     with pytest.raises(UnknownNetworkError):
         parse_network(name, 2)

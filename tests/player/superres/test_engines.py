@@ -1,0 +1,161 @@
+"""Every engine makes the same picture, and weights are swapped without building anything again."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from manifests.weights import CodedLayer, CodedModel, ModelWeights, NetworkSpec, decode_model, encode_model
+from media.upscale import plain_upscale
+from player.superres.engines import (
+    Engine,
+    EngineUnavailableError,
+    UnsupportedModelFileError,
+    open_engine,
+    open_pretrained,
+)
+from player.superres.export import export
+
+WIDTH, HEIGHT = 48, 34
+
+
+def small_model(seed: int, scale: int = 2, loud: float = 1.0) -> bytes:
+    """A network whose residual is some levels: `loud` 0 leaves the plain upscale."""
+    random = np.random.default_rng(seed)
+    layers = []
+    for channels_in, channels_out in NetworkSpec(scale, 6, 1).layers:
+        codes = random.integers(-32, 32, (3, 3, channels_in, channels_out)).astype(np.int8)
+        scales = np.full(channels_out, loud * 0.15 / np.sqrt(9 * channels_in) / 16, np.float16)
+        layers.append(CodedLayer(6, codes, scales, (loud * random.normal(size=channels_out)).astype(np.float16)))
+    return encode_model(CodedModel(NetworkSpec(scale, 6, 1), 100, tuple(layers)))
+
+
+def weights(seed: int, scale: int = 2, loud: float = 1.0) -> ModelWeights:
+    return decode_model(small_model(seed, scale, loud))
+
+
+def in_numpy(model: ModelWeights, luma: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """The network by its definition in double precision, before rounding: what all engines approximate."""
+    x = luma[..., None].astype(np.float64) - model.input_mean
+    height, width = luma.shape
+    for index, (kernel, bias) in enumerate(zip(model.kernels, model.biases, strict=True)):
+        padded = np.pad(x, ((1, 1), (1, 1), (0, 0)))
+        x = sum(
+            (
+                padded[j : j + height, i : i + width] @ kernel[j, i].astype(np.float64)
+                for j in range(3)
+                for i in range(3)
+            ),
+            bias.astype(np.float64),
+        )
+        if index < len(model.kernels) - 1:
+            x = np.maximum(x, 0)
+    scale = model.spec.scale
+    depth = x.reshape(height, width, scale, scale).transpose(0, 2, 1, 3)
+    residual: NDArray[np.float64] = depth.reshape(height * scale, width * scale)
+    return residual
+
+
+@pytest.fixture(scope="module", params=["openvino", "keras"])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    return open_engine(request.param)
+
+
+@pytest.fixture(scope="module")
+def luma() -> NDArray[np.uint8]:
+    # Mid-range: neither the base nor the sum is clipped, so that a test can take them apart.
+    return np.random.default_rng(3).integers(100, 150, (HEIGHT, WIDTH), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("scale", [2, 3])
+def test_an_engine_computes_the_network_as_defined(engine: Engine, luma: NDArray[np.uint8], scale: int) -> None:
+    model = weights(1, scale)
+    picture = engine.upscaler(model, WIDTH, HEIGHT).upscale(luma)
+    assert picture.shape == (HEIGHT * scale, WIDTH * scale)
+    assert picture.dtype == np.uint8
+    expected = plain_upscale(luma, scale).astype(np.float64) + in_numpy(model, luma)
+    assert np.abs(picture - np.clip(expected, 0, 255)).max() <= 1.0  # the base is rounded in `expected` alone
+    assert np.abs(picture.astype(int) - plain_upscale(luma, scale)).mean() > 0.3, "the network does nothing"
+
+
+def test_a_silent_network_is_the_plain_upscale_to_the_bit(engine: Engine, luma: NDArray[np.uint8]) -> None:
+    picture = engine.upscaler(weights(1, loud=0.0), WIDTH, HEIGHT).upscale(luma)
+    np.testing.assert_array_equal(picture, plain_upscale(luma, 2))
+
+
+def test_engines_agree(luma: NDArray[np.uint8]) -> None:
+    pictures = [
+        open_engine(name).upscaler(weights(2), WIDTH, HEIGHT).upscale(luma).astype(int)
+        for name in ("openvino", "keras")
+    ]
+    difference = np.abs(pictures[0] - pictures[1])
+    assert difference.max() <= 1
+    assert (difference > 0).mean() < 0.001
+
+
+def test_upscalers_of_one_size_do_not_disturb_each_other(engine: Engine, luma: NDArray[np.uint8]) -> None:
+    first, second = engine.upscaler(weights(1), WIDTH, HEIGHT), engine.upscaler(weights(2), WIDTH, HEIGHT)
+    before = first.upscale(luma)
+    assert (second.upscale(luma) != before).any()
+    np.testing.assert_array_equal(first.upscale(luma), before)
+
+
+def test_a_result_outlives_the_next_frame(engine: Engine, luma: NDArray[np.uint8]) -> None:
+    upscaler = engine.upscaler(weights(1), WIDTH, HEIGHT)
+    kept = upscaler.upscale(luma)
+    copy = kept.copy()
+    upscaler.upscale(255 - luma)
+    np.testing.assert_array_equal(kept, copy)
+
+
+def test_exported_models_make_the_same_picture(tmp_path: Path, luma: NDArray[np.uint8]) -> None:
+    """`.onnx` in ONNX Runtime; `.keras` in a process that knows Keras and nothing of neudash."""
+    import onnxruntime
+
+    model = weights(4)
+    picture = open_engine("openvino").upscaler(model, WIDTH, HEIGHT).upscale(luma)
+    export(model, tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
+    (by_onnx,) = session.run(None, {"luma": luma[None, None]})
+    assert np.abs(by_onnx[0, 0].astype(int) - picture).max() <= 1
+
+    export(model, tmp_path / "model.keras")
+    np.save(tmp_path / "luma.npy", luma)
+    program = (
+        "import keras, numpy as np; luma = np.load('luma.npy'); model = keras.saving.load_model('model.keras'); "
+        "np.save('picture.npy', model.predict(luma[None, :, :, None], verbose=0)[0, :, :, 0])"
+    )
+    # -P and another folder: nothing of ours can be imported there.
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, capture_output=True)
+    by_keras = np.load(tmp_path / "picture.npy")
+    assert np.abs(by_keras.astype(int) - picture).max() <= 1
+    assert (by_keras != picture).mean() < 0.001
+
+
+def test_pretrained_files_by_their_suffix(tmp_path: Path, luma: NDArray[np.uint8]) -> None:
+    engine = open_engine("openvino")
+    path = tmp_path / "model.ndm"
+    path.write_bytes(small_model(1))
+    expected = engine.upscaler(weights(1), WIDTH, HEIGHT).upscale(luma)
+    np.testing.assert_array_equal(open_pretrained(path, engine, WIDTH, HEIGHT).upscale(luma), expected)
+    with pytest.raises(UnsupportedModelFileError, match=r"\.ndm"):
+        open_pretrained(tmp_path / "model.h5", engine, WIDTH, HEIGHT)
+
+
+def test_an_unknown_engine_is_refused_by_name() -> None:
+    with pytest.raises(EngineUnavailableError, match="openvino"):
+        open_engine("tensorrt")
+
+
+def test_opening_the_package_imports_no_framework() -> None:
+    program = (
+        "import sys, player.superres.engines, player.superres.enhancer; "
+        "print([m for m in ('keras', 'tensorflow', 'openvino', 'onnx') if m in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert result.stdout.strip() == "[]"
