@@ -1,1 +1,1 @@
-"""Cuts a video into aligned DASH segments at several rungs and publishes the bundle."""
+"""From a video to a bundle: ladder, encodes, segments, manifest."""

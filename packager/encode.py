@@ -1,0 +1,167 @@
+"""ffmpeg's argument lists, as pure functions: what is encoded how. Nothing is started here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
+from pathlib import Path
+from typing import Literal
+
+import ffmpeg
+
+from media.source import (
+    QUIET,
+    SourceTreatment,
+    apply_filters,
+    open_source,
+    seconds,
+    shared_filters,
+    size_filters,
+)
+from packager.ladder import Rung
+from packager.rungs import Crf
+
+Codec = Literal["h264", "hevc", "av1"]
+ENCODERS: Mapping[Codec, str] = {"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1"}
+MAX_CRF: Mapping[Codec, int] = {"h264": 51, "hevc": 51, "av1": 63}
+AUTO_CRF: Mapping[Codec, int] = {"h264": 27, "hevc": 30, "av1": 38}
+"""Of the auto ladder: about equal quality."""
+
+PRESETS = (
+    "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"
+)  # fmt: skip
+_AV1_PRESETS = dict(zip(PRESETS, (12, 11, 10, 9, 8, 7, 5, 4, 3), strict=True))
+
+AUDIO_RATE_HZ = 48_000
+AUDIO_BPS = 128_000
+AAC_FRAME = 1024
+"""Samples in one AAC frame, and in the silence that ffmpeg's encoder puts first."""
+
+MIN_TIMESCALE = 10_000
+
+
+@dataclass(frozen=True)
+class VideoSettings:
+    """What all rungs have in common."""
+
+    codec: Codec
+    preset: str
+    """A name of x264's; mapped for AV1."""
+    segment_frames: int
+    """Frames in a segment, and in a closed GOP."""
+
+
+def timescale(frame_rate: Fraction) -> int:
+    """Ticks per second such that a frame lasts a whole number of them."""
+    ticks = frame_rate.numerator
+    while ticks < MIN_TIMESCALE:
+        ticks *= 2
+    return ticks
+
+
+def encode_arguments(
+    source: Path,
+    treatment: SourceTreatment,
+    settings: VideoSettings,
+    outputs: Sequence[tuple[Rung, Path]],
+) -> list[str]:
+    """All rungs in one go: the source is decoded, and brought to a constant rate, once for all of them."""
+    stream = open_source(source, treatment.seek_s)[str(treatment.stream_index)]
+    stream = apply_filters(stream, shared_filters(treatment))
+    copies = [stream]
+    if len(outputs) > 1:
+        split = stream.filter_multi_output("split", len(outputs))
+        copies = [split[index] for index in range(len(outputs))]
+    nodes = [_output(copy, treatment, settings, rung, path) for copy, (rung, path) in zip(copies, outputs, strict=True)]
+    graph = ffmpeg.merge_outputs(*nodes) if len(nodes) > 1 else nodes[0]
+    return [*QUIET, "-y", "-progress", "pipe:1", "-nostats", *graph.get_args()]
+
+
+def _output(
+    stream: ffmpeg.nodes.FilterableStream,
+    treatment: SourceTreatment,
+    settings: VideoSettings,
+    rung: Rung,
+    path: Path,
+) -> ffmpeg.nodes.OutputStream:
+    size = rung.size
+    chain = size_filters(treatment, size.width, size.height)
+    chain.append(("setsar", {"sar": f"{size.sar.numerator}/{size.sar.denominator}", "max": "65535"}))
+    options = {
+        **_encoder_options(settings),
+        **_rate_options(rung),
+        "fps_mode": "passthrough",  # the filters have made the rate constant
+        "video_track_timescale": str(timescale(treatment.frame_rate)),
+        **{"color_range": "tv", "color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709"},
+        "map_metadata": "-1",  # no title, no location of a phone
+        "map_chapters": "-1",
+        "f": "mp4",
+    }
+    return apply_filters(stream, chain).output(f"file:{path}", **options)
+
+
+def _encoder_options(settings: VideoSettings) -> dict[str, str]:
+    """One closed GOP of exactly `segment_frames` after the other, whatever the pictures hold."""
+    frames = str(settings.segment_frames)
+    common = {"c:v": ENCODERS[settings.codec], "g": frames}
+    if settings.codec == "av1":
+        return {
+            **common,
+            "preset": str(_AV1_PRESETS[settings.preset]),
+            "svtav1-params": "scd=0:irefresh-type=2",  # no cuts of its own, no open GOPs
+        }
+    if settings.codec == "hevc":
+        parameters = f"keyint={frames}:min-keyint={frames}:scenecut=0:open-gop=0:log-level=error"
+        # hvc1: parameter sets in the init segment, the only kind that Apple's players take
+        return {**common, "preset": settings.preset, "x265-params": parameters, "tag:v": "hvc1"}
+    return {
+        **common,
+        "preset": settings.preset,
+        "keyint_min": frames,
+        "sc_threshold": "0",
+        "x264-params": "open-gop=0",
+    }
+
+
+def _rate_options(rung: Rung) -> dict[str, str]:
+    if isinstance(rung.rate, Crf):
+        return {"crf": f"{rung.rate.value:g}"}
+    bps = rung.rate.bps
+    return {"b:v": str(bps), "maxrate": str(bps), "bufsize": str(2 * bps)}
+
+
+def audio_arguments(
+    source: Path, treatment: SourceTreatment, stream_index: int, video_duration_s: Fraction, path: Path
+) -> list[str]:
+    """AAC in step with the video from its first frame on, padded or cut to its duration.
+
+    The first frame of AAC cannot be decoded cleanly, so encoders put 1024 samples before the sound and have an
+    edit list skip them, which moves segments off the video's boundaries. Here these samples take the place of
+    the first 21 ms of sound: no edit list, and what is heard is where it belongs.
+    """
+    frames = max(2, ceil(video_duration_s * AUDIO_RATE_HZ / AAC_FRAME))
+    chain = [
+        ("asetpts", {"expr": f"PTS-({seconds(treatment.shift_s)})/TB"}),
+        ("aresample", {"sample_rate": str(AUDIO_RATE_HZ), "async": "1", "first_pts": "0"}),
+        ("aformat", {"channel_layouts": "stereo|mono"}),
+        ("apad", {}),
+        ("atrim", {"start_sample": str(AAC_FRAME), "end_sample": str(frames * AAC_FRAME)}),
+        ("asetpts", {"expr": "PTS-STARTPTS"}),
+    ]
+    stream = apply_filters(open_source(source, treatment.seek_s)[str(stream_index)], chain)
+    options = {
+        **{"c:a": "aac", "b:a": str(AUDIO_BPS)},
+        **{"map_metadata": "-1", "map_chapters": "-1", "use_editlist": "0", "f": "mp4"},
+    }
+    return [*QUIET, "-y", *stream.output(f"file:{path}", **options).get_args()]
+
+
+def poster_arguments(track: Path, at_s: Fraction) -> list[str]:
+    """One picture of an encoded track as JPEG on stdout, at most 640 columns of square pixels."""
+    stream = ffmpeg.input(f"file:{track}", ss=seconds(at_s), protocol_whitelist="file")
+    picture = stream.filter("scale", width="min(640,iw*sar)", height="-2", out_range="full").filter("setsar", "1")
+    # yuvj420p: full range is what JPEG means
+    output = picture.output("pipe:1", f="mjpeg", pix_fmt="yuvj420p", **{"frames:v": "1", "q:v": "3"})
+    return [*QUIET, *output.get_args()]

@@ -1,0 +1,152 @@
+"""Which sizes to encode: pure functions of the source's size and of what is wanted.
+
+A height is the number of rows, so for vertical video the longer side. `auto` has no such choice to make: it
+halves the source, whichever way it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import floor
+
+from packager.errors import LadderError
+from packager.rungs import Rate, WantedRung
+
+MAX_SAR_TERM = 4096
+"""ffmpeg rounds the sample aspect ratio it hands to x264 to terms of up to this."""
+
+AUTO_RUNGS = 3
+MIN_PARTNER_SIDE = 90
+"""`auto` halves no further than this: below it there is little left to enhance."""
+
+NEAR = Fraction(3, 100)
+"""How far from the wanted height, in parts of it, an exact size may be."""
+
+_ASPECT_DENOMINATORS = (2000, 1000, 500, 200, 100)
+
+Area = tuple[Fraction, Fraction]
+"""Width and height in square pixels."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """Luma columns and rows, both even, and the shape of one sample."""
+
+    width: int
+    height: int
+    sar: Fraction
+    """Sample aspect ratio, the one that gives the display aspect ratio."""
+
+    def doubled(self) -> Size:
+        """The size whose x2 partner this is."""
+        return Size(2 * self.width, 2 * self.height, self.sar)
+
+    @property
+    def representable(self) -> bool:
+        """Whether the sample aspect ratio survives the encoder."""
+        return max(self.sar.numerator, self.sar.denominator) <= MAX_SAR_TERM
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One video representation to be made."""
+
+    id: str
+    """Such as `v360`; also the name of its folder."""
+    size: Size
+    rate: Rate
+
+
+def auto_ladder(source: Area, rate: Rate) -> tuple[Rung, ...]:
+    """The source's size (or what can be halved exactly near it), its half and its quarter, lowest first.
+
+    Each rung is the x2 partner of the next. Raises LadderError for a source smaller than 2x2.
+    """
+    halvings = 0
+    while halvings < AUTO_RUNGS - 1 and min(source) / 2 ** (halvings + 1) >= MIN_PARTNER_SIDE:
+        halvings += 1
+    lowest = (source[0] / 2**halvings, source[1] / 2**halvings)
+
+    def sizes(aspect: Fraction) -> list[Size]:
+        found = [nearest_size(lowest, aspect, lowest[1])]
+        for _ in range(halvings):
+            found.append(found[-1].doubled())
+        return found
+
+    return tuple(Rung(f"v{size.height}", size, rate) for size in _with_aspect(source, sizes))
+
+
+def wanted_ladder(source: Area, wanted: Sequence[WantedRung]) -> tuple[Rung, ...]:
+    """The rungs that were asked for, in that order; a rung of half the height is exactly half the size.
+
+    Raises LadderError for a rung above the source, or the same rung twice.
+    """
+    for rung in wanted:
+        if rung.height > source[1]:
+            raise LadderError(f"rung {rung} is above the source, which is {floor(source[1])} high; leave it out")
+    heights = sorted({rung.height for rung in wanted})
+    sizes = dict(zip(heights, _with_aspect(source, lambda a: _partnered(source, a, heights)), strict=True))
+    shared = [height for height in heights if sum(rung.height == height for rung in wanted) > 1]
+    ids = [f"v{sizes[r.height].height}" + (f"-{r.rate}" if r.height in shared else "") for r in wanted]
+    for index, name in enumerate(ids):
+        if name in ids[:index]:
+            raise LadderError(f"rung {wanted[index]} comes out the same as another one; leave it out")
+    return tuple(Rung(name, sizes[r.height], r.rate) for name, r in zip(ids, wanted, strict=True))
+
+
+def _partnered(source: Area, aspect: Fraction, heights: Sequence[int]) -> list[Size]:
+    """A size for each of the ascending heights."""
+    sizes: dict[int, Size] = {}
+    for height in heights:
+        if height % 2 == 0 and height // 2 in sizes:
+            sizes[height] = sizes[height // 2].doubled()
+            continue
+        doublings = 0
+        while height * 2 ** (doublings + 1) in heights:
+            doublings += 1
+        # What will be doubled must still fit into the source when it has been.
+        bound = (source[0] / 2**doublings, source[1] / 2**doublings)
+        sizes[height] = nearest_size(bound, aspect, Fraction(height))
+    return list(sizes.values())
+
+
+def _with_aspect(source: Area, plan: Callable[[Fraction], list[Size]]) -> list[Size]:
+    """The plan for the source's aspect ratio, or for the nearest one that every encoder can express.
+
+    Only sides with two large prime factors need the latter; the picture is then wrong by less than a pixel.
+    """
+    aspect = source[0] / source[1]
+    sizes = plan(aspect)
+    for denominator in _ASPECT_DENOMINATORS:
+        if all(size.representable for size in sizes):
+            break
+        sizes = plan(aspect.limit_denominator(denominator))
+    return sizes
+
+
+def nearest_size(bound: Area, aspect: Fraction, height: Fraction) -> Size:
+    """The even size of a display aspect ratio that is nearest to `height` rows and nowhere above `bound`.
+
+    With square samples where such a size is near, else the size nearest to square samples.
+    Raises LadderError where not even 2x2 fits.
+    """
+    if min(bound) < 2:
+        raise LadderError(f"the source is too small: {float(bound[0]):g}x{float(bound[1]):g} is left of it")
+    lowest = max(2, 2 * floor(height * (1 - NEAR) / 2))
+    highest = max(2, 2 * floor(min(bound[1], height * (1 + NEAR)) / 2))
+    sizes = [
+        Size(columns, rows, aspect * rows / columns)
+        for rows in range(lowest, highest + 1, 2)
+        for columns in _even_near(rows * aspect, bound[0])
+    ]
+    return min(
+        sizes,
+        key=lambda s: (not s.representable, s.sar != 1, abs(s.height - height) / height + abs(s.sar - 1)),
+    )
+
+
+def _even_near(width: Fraction, widest: Fraction) -> set[int]:
+    around = {2 * floor(width / 2) + step for step in range(-8, 10, 2)}
+    return {columns for columns in around if 2 <= columns <= widest} or {2}

@@ -1,0 +1,101 @@
+"""What the manifest is to say, from the segments as they lie on disk: measured, never assumed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from manifests.fragments import InitInfo, read_fragment, read_init
+from manifests.model import AdaptationSet, AudioFormat, Presentation, Representation, Segment, VideoFormat
+from packager.ladder import Rung
+
+
+@dataclass(frozen=True)
+class MeasuredTrack:
+    """What lies in one representation's folder."""
+
+    init: InitInfo
+    segments: tuple[Segment, ...]
+    sizes_bytes: tuple[int, ...]
+    frames: int
+    """Samples in all segments."""
+
+    @property
+    def duration_s(self) -> Fraction:
+        last = self.segments[-1]
+        return Fraction(last.start_ticks + last.duration_ticks, self.init.timescale)
+
+
+def measure_track(folder: Path) -> MeasuredTrack:
+    """Read `init.mp4` and every segment. Raises MalformedFragmentError."""
+    init = read_init((folder / "init.mp4").read_bytes())
+    segments, sizes, frames = [], [], 0
+    for number, path in enumerate(sorted(folder.glob("*.m4s")), start=1):
+        data = path.read_bytes()
+        fragment = read_fragment(data, init)
+        segments.append(Segment(number, fragment.start_ticks, fragment.duration_ticks))
+        sizes.append(len(data))
+        frames += fragment.sample_count
+    return MeasuredTrack(init, tuple(segments), tuple(sizes), frames)
+
+
+def bandwidth_bps(track: MeasuredTrack) -> int:
+    """Bits per second of the most demanding segment, a shorter last one counted as if it were whole.
+
+    With a buffer of one segment that is what `Representation@bandwidth` promises (ISO/IEC 23009-1, 5.3.5.2).
+    """
+    whole = track.segments[0].duration_ticks
+    rates = (
+        Fraction(8 * size * track.init.timescale, max(segment.duration_ticks, whole))
+        for segment, size in zip(track.segments, track.sizes_bytes, strict=True)
+    )
+    return max(1, -(-max(rates) // 1))
+
+
+def build_presentation(
+    video: Sequence[tuple[Rung, MeasuredTrack]],
+    frame_rate: Fraction,
+    audio: tuple[str, str | None, MeasuredTrack] | None,
+    title: str,
+) -> Presentation:
+    """The presentation of measured tracks; `audio` is an id, a language and a track.
+
+    It lasts as long as the video: audio may end up to one AAC frame later.
+    """
+    rungs = tuple(_video_representation(rung, track, frame_rate) for rung, track in video)
+    sets = [AdaptationSet("1", "video", "video/mp4", rungs)]
+    if audio is not None:
+        name, language, track = audio
+        sets.append(AdaptationSet("2", "audio", "audio/mp4", (_audio_representation(name, track),), language))
+    longest = max(Fraction(s.duration_ticks, r.timescale) for r in rungs for s in r.segments)
+    return Presentation(
+        duration_s=video[0][1].duration_s, adaptation_sets=tuple(sets), min_buffer_s=longest, title=title
+    )
+
+
+def _video_representation(rung: Rung, track: MeasuredTrack, frame_rate: Fraction) -> Representation:
+    return Representation(
+        id=rung.id,
+        codecs=track.init.codecs,
+        bandwidth_bps=bandwidth_bps(track),
+        timescale=track.init.timescale,
+        initialization="video/$RepresentationID$/init.mp4",
+        media="video/$RepresentationID$/$Number%05d$.m4s",
+        segments=track.segments,
+        video=VideoFormat(track.init.width, track.init.height, frame_rate, rung.size.sar),
+    )
+
+
+def _audio_representation(name: str, track: MeasuredTrack) -> Representation:
+    return Representation(
+        id=name,
+        codecs=track.init.codecs,
+        bandwidth_bps=bandwidth_bps(track),
+        timescale=track.init.timescale,
+        initialization="audio/$RepresentationID$/init.mp4",
+        media="audio/$RepresentationID$/$Number%05d$.m4s",
+        segments=track.segments,
+        audio=AudioFormat(track.init.sample_rate_hz, track.init.channels),
+    )

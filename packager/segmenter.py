@@ -1,0 +1,38 @@
+"""The one interface to what cuts an encoded track into segments, and the choice between the two that do."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol
+
+from media.errors import ProgramNotFoundError
+from media.programs import find_program
+from packager.segment_ffmpeg import FfmpegSegmenter
+from packager.segment_mp4box import Mp4boxSegmenter
+
+
+class Segmenter(Protocol):
+    """Cuts one track into `init.mp4` and `00001.m4s`, `00002.m4s` … of CMAF, nothing encoded again."""
+
+    @property
+    def name(self) -> str:
+        """Such as `mp4box`."""
+
+    def segment_video(self, track: Path, folder: Path, segment_s: Fraction, frame_s: Fraction) -> None:
+        """Cut at every key frame; they are `segment_s` apart, and a frame lasts `frame_s`."""
+
+    def segment_audio(self, track: Path, folder: Path, segment_s: Fraction) -> None:
+        """Cut at the first AAC frame that starts at or after each multiple of `segment_s`."""
+
+
+def open_segmenter(name: str) -> Segmenter:
+    """`mp4box`, `ffmpeg`, or `auto`: MP4Box where it is installed. Raises ProgramNotFoundError."""
+    if name == "ffmpeg":
+        return FfmpegSegmenter(find_program("ffmpeg"))
+    try:
+        return Mp4boxSegmenter(find_program("MP4Box"))
+    except ProgramNotFoundError:
+        if name == "mp4box":
+            raise
+        return FfmpegSegmenter(find_program("ffmpeg"))

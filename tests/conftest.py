@@ -1,0 +1,79 @@
+"""Real media for all tests, made in seconds: each fixture says how it was made and what is known of it."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from media.programs import find_program
+from packager.cli import main as package_main
+
+TESTSRC_FRAMES = 96
+"""Of `testsrc_video`: 4 s at 24 frames a second."""
+
+PACKAGED_SEGMENTS = 4
+"""Of `packaged_bundle`: 1 s, 24 frames each."""
+
+
+def make_video(path: Path, *arguments: str) -> Path:
+    """Run ffmpeg with these arguments and `path` as its output."""
+    command = [str(find_program("ffmpeg")), "-nostdin", "-v", "error", "-y", *arguments, str(path)]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, timeout=120)
+    return path
+
+
+@pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    """The folder of real clips, traces and schemas beside the checkout; the test is skipped where it is absent."""
+    folder = Path(__file__).resolve().parents[2] / "shared"
+    if not folder.is_dir():
+        pytest.skip("no ../shared folder beside the checkout")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def media_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for generated media that lives as long as the test session."""
+    return tmp_path_factory.mktemp("media")
+
+
+@pytest.fixture(scope="session")
+def testsrc_video(media_folder: Path) -> Path:
+    """A zoom into the Mandelbrot set, 320x180, 24 frames a second, 96 frames, BT.709; AAC stereo, 440 Hz, 4 s."""
+    return make_video(
+        media_folder / "testsrc.mp4",
+        *("-f", "lavfi", "-i", "mandelbrot=size=320x180:rate=24:end_scale=0.05:maxiter=1000"),
+        *("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=4"),
+        *("-frames:v", str(TESTSRC_FRAMES), "-vf", "scale=out_color_matrix=bt709,format=yuv420p"),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-crf", "12", "-colorspace", "bt709"),
+        *("-color_primaries", "bt709", "-color_trc", "bt709", "-c:a", "aac", "-ac", "2"),
+    )
+
+
+@pytest.fixture(scope="session")
+def silent_video(media_folder: Path) -> Path:
+    """ffmpeg's test pattern, 256x144, 30 frames a second, 45 frames (1.5 s), no audio."""
+    return make_video(
+        media_folder / "silent.mp4",
+        *("-f", "lavfi", "-i", "testsrc2=size=256x144:rate=30:duration=1.5"),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-crf", "18", "-pix_fmt", "yuv420p"),
+    )
+
+
+@pytest.fixture(scope="session")
+def packaged_bundle(testsrc_video: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`testsrc_video` as a bundle: v90 (160x90) and v180 (320x180) at CRF 30 and 27, a128, 4 segments of 1 s.
+
+    Shared by all tests: copy it before changing anything in it.
+    """
+    bundle = tmp_path_factory.mktemp("bundle") / "testsrc"
+    status = package_main(
+        [
+            *(str(testsrc_video), "-o", str(bundle), "--rungs", "90@crf30,180@crf27"),
+            *("--segment-seconds", "1", "--preset", "veryfast", "--quiet"),
+        ]
+    )
+    assert status == 0
+    return bundle
