@@ -41,9 +41,7 @@ class Box:
         try:
             return struct.unpack_from(">" + layout, self.payload, offset)
         except struct.error as error:
-            raise MalformedFragmentError(
-                f"box {_name(self.type)} of {len(self.payload)} bytes is cut off"
-            ) from error
+            raise MalformedFragmentError(f"box {_name(self.type)} of {len(self.payload)} bytes is cut off") from error
 
 
 def boxes(data: memoryview) -> Iterator[Box]:
@@ -73,9 +71,7 @@ def _header(data: memoryview, at: int) -> tuple[int, int]:
     elif size == 0:
         size = left
     if not header <= size <= left:
-        raise MalformedFragmentError(
-            f"box {_name(bytes(data[at + 4 : at + 8]))} claims {size} of {left} bytes"
-        )
+        raise MalformedFragmentError(f"box {_name(bytes(data[at + 4 : at + 8]))} claims {size} of {left} bytes")
     return size, header
 
 

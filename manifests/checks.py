@@ -109,9 +109,7 @@ def _init_problems(init: InitInfo, r: Representation) -> Iterator[str]:
     if r.video is not None:
         said.append(("size", (init.width, init.height), (r.video.width, r.video.height)))
     if r.audio is not None:
-        said.append(
-            ("format", (init.sample_rate_hz, init.channels), (r.audio.sample_rate_hz, r.audio.channels))
-        )
+        said.append(("format", (init.sample_rate_hz, init.channels), (r.audio.sample_rate_hz, r.audio.channels)))
     for what, found, promised in said:
         if found != promised:
             yield f"{what} is {found}, the manifest says {promised}"

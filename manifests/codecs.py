@@ -86,12 +86,7 @@ def _decoder_config(entry: Box) -> tuple[int, bytes]:
     data = bytes(entry.child(b"esds", AUDIO_FIELDS).payload[4:])
     stream = _descriptor(data, 0x03)
     flags = _byte(stream, 2)
-    skip = (
-        3
-        + (2 if flags & 0x80 else 0)
-        + (1 + _byte(stream, 3) if flags & 0x40 else 0)
-        + (2 if flags & 0x20 else 0)
-    )
+    skip = 3 + (2 if flags & 0x80 else 0) + (1 + _byte(stream, 3) if flags & 0x40 else 0) + (2 if flags & 0x20 else 0)
     decoder = _descriptor(stream[skip:], 0x04)
     specific = _descriptor(decoder[13:], 0x05) if len(decoder) > 13 else b""
     return _byte(decoder, 0), specific

@@ -87,9 +87,7 @@ def read_init(data: bytes) -> InitInfo:
     width, height = entry.unpack("HH", 24) if handler == b"vide" else (0, 0)
     rate, channels = audio_format(entry) if handler == b"soun" else (0, 0)
     track_id, defaults = _defaults(moov)
-    return InitInfo(
-        timescale, handler.decode(), codec_name(entry), width, height, rate, channels, track_id, defaults
-    )
+    return InitInfo(timescale, handler.decode(), codec_name(entry), width, height, rate, channels, track_id, defaults)
 
 
 def read_fragment(data: bytes, init: InitInfo) -> FragmentInfo:
@@ -102,9 +100,7 @@ def read_fragment(data: bytes, init: InitInfo) -> FragmentInfo:
     end = start
     for fragment in fragments:
         if fragment.start_ticks != end:
-            raise MalformedFragmentError(
-                f"a fragment starts at {fragment.start_ticks}, the one before ends at {end}"
-            )
+            raise MalformedFragmentError(f"a fragment starts at {fragment.start_ticks}, the one before ends at {end}")
         end += fragment.duration_ticks
     stored = sum(len(box.payload) for box in _top_level(data, b"mdat"))
     claimed = sum(fragment.size_bytes for fragment in fragments)
@@ -112,9 +108,7 @@ def read_fragment(data: bytes, init: InitInfo) -> FragmentInfo:
         raise MalformedFragmentError(f"samples of {claimed} bytes in {stored} bytes of media data")
     samples = sum(fragment.sample_count for fragment in fragments)
     if samples > MAX_SAMPLES:
-        raise MalformedFragmentError(
-            f"{samples} samples in one segment, where at most {MAX_SAMPLES} are read"
-        )
+        raise MalformedFragmentError(f"{samples} samples in one segment, where at most {MAX_SAMPLES} are read")
     return FragmentInfo(start, end - start, samples, fragments[0].starts_with_sync)
 
 
@@ -208,10 +202,6 @@ def _table(trun: Box, at: int, count: int, columns: list[int]) -> dict[int, NDAr
     """The per-sample fields by flag, each (count,) uint64. Raises MalformedFragmentError if cut off."""
     if len(trun.payload) - at < 4 * count * len(columns):
         raise MalformedFragmentError(f"trun claims {count} samples in {len(trun.payload)} bytes")
-    cells = (
-        np.frombuffer(trun.payload, ">u4", count * len(columns), at)
-        if count and columns
-        else np.empty(0, ">u4")
-    )
+    cells = np.frombuffer(trun.payload, ">u4", count * len(columns), at) if count and columns else np.empty(0, ">u4")
     rows = cells.reshape(count if columns else 0, len(columns))
     return {flag: rows[:, index].astype(np.uint64) for index, flag in enumerate(columns)}

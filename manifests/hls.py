@@ -68,9 +68,7 @@ def _rendition(s: AdaptationSet, r: Representation, *, first: bool) -> str:
     return "#EXT-X-MEDIA:" + ",".join(attributes)
 
 
-def _variant(
-    r: Representation, audio: Representation | None, sizes_bytes: Mapping[str, Sequence[int]]
-) -> list[str]:
+def _variant(r: Representation, audio: Representation | None, sizes_bytes: Mapping[str, Sequence[int]]) -> list[str]:
     parts = [r] if audio is None else [r, audio]
     attributes = [
         f"BANDWIDTH={sum(_peak_bps(part, sizes_bytes[part.id]) for part in parts)}",

@@ -37,9 +37,7 @@ def checked_base_url(text: str) -> str:
     absolute = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.username is None
     printable = text.isascii() and text.isprintable() and "\\" not in text and " " not in text
     if not printable or not (relative or absolute) or parts.query or parts.fragment:
-        raise MalformedManifestError(
-            f"BaseURL {text[:80]!r} is neither a relative path nor an http(s) address"
-        )
+        raise MalformedManifestError(f"BaseURL {text[:80]!r} is neither a relative path nor an http(s) address")
     return text
 
 

@@ -36,9 +36,7 @@ def read_model_tracks(
     if any(track.get("index") is not None for track in elements):
         return (), "the models are listed in a side file, which this version does not read"
     if len(elements) > MAX_TRACKS:
-        fail(
-            elements[0], f"{len(elements)} model tracks for one representation; at most {MAX_TRACKS} are read"
-        )
+        fail(elements[0], f"{len(elements)} model tracks for one representation; at most {MAX_TRACKS} are read")
     return tuple(_read_track(element, segments, timescale) for element in elements), None
 
 
@@ -129,9 +127,7 @@ def append_model_tracks(parent: Element, r: Representation) -> None:
     Raises MalformedManifestError for a table that is too large, or whose uses do not go with the segments.
     """
     if len(r.model_tracks) > MAX_TRACKS:
-        raise MalformedManifestError(
-            f"{r.id} has {len(r.model_tracks)} model tracks; at most {MAX_TRACKS} are read"
-        )
+        raise MalformedManifestError(f"{r.id} has {len(r.model_tracks)} model tracks; at most {MAX_TRACKS} are read")
     table = etree.SubElement(parent, dash("SupplementalProperty"))
     table.set("schemeIdUri", MODEL_SCHEME)
     table.set("value", MODEL_SCHEME_VALUE)
@@ -142,9 +138,7 @@ def append_model_tracks(parent: Element, r: Representation) -> None:
                 "train fewer, for example one per title or scene"
             )
         if len(track.uses) != len(r.segments):
-            raise MalformedManifestError(
-                f"track {track.id} says {len(track.uses)} uses for {len(r.segments)} segments"
-            )
+            raise MalformedManifestError(f"track {track.id} says {len(track.uses)} uses for {len(r.segments)} segments")
         _append_track(table, track, r)
 
 

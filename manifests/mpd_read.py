@@ -205,9 +205,7 @@ def _check_distinct(presentation: Presentation) -> None:
     if not representations:
         raise MalformedManifestError("nothing to play: no video or audio AdaptationSet")
     hrefs = [initialization_href(r) for r in representations]
-    hrefs += [
-        segment_href(r, segment) for r in representations for segment in {r.segments[0], r.segments[-1]}
-    ]
+    hrefs += [segment_href(r, segment) for r in representations for segment in {r.segments[0], r.segments[-1]}]
     for what, names in (
         ("AdaptationSet", [s.id for s in presentation.adaptation_sets]),
         ("Representation", [r.id for r in representations]),

@@ -54,9 +54,7 @@ def read_segments(templates: list[Element], budget: SegmentBudget) -> tuple[Segm
     """
     if template_uint(templates, "presentationTimeOffset", 0, least=0, most=2**63 - 1) != 0:
         fail(templates[0], "a presentationTimeOffset other than 0 is not read")
-    timeline = next(
-        (found for t in templates if (found := t.find(dash("SegmentTimeline"))) is not None), None
-    )
+    timeline = next((found for t in templates if (found := t.find(dash("SegmentTimeline"))) is not None), None)
     if timeline is None:
         fail(templates[0], "no SegmentTimeline: segments of nominal duration are not read")
     # Counted before expansion: one S with r=2147483647 is 30 bytes long.

@@ -51,9 +51,7 @@ def _root(p: Presentation) -> Element:
         information = etree.SubElement(root, dash("ProgramInformation"))
         etree.SubElement(information, dash("Title")).text = p.title
     _append_base_urls(root, p.base_urls)
-    period = etree.SubElement(
-        root, dash("Period"), id="p0", start="PT0S", duration=format_duration(p.duration_s)
-    )
+    period = etree.SubElement(root, dash("Period"), id="p0", start="PT0S", duration=format_duration(p.duration_s))
     for adaptation_set in p.adaptation_sets:
         _append_set(period, adaptation_set)
     return root
@@ -70,9 +68,7 @@ def _append_base_urls(parent: Element, urls: tuple[str, ...]) -> None:
 
 
 def _append_set(period: Element, s: AdaptationSet) -> None:
-    element = etree.SubElement(
-        period, dash("AdaptationSet"), id=s.id, contentType=s.content_type, mimeType=s.mime_type
-    )
+    element = etree.SubElement(period, dash("AdaptationSet"), id=s.id, contentType=s.content_type, mimeType=s.mime_type)
     if s.language is not None:
         element.set("lang", s.language)
     element.set("segmentAlignment", "true")
@@ -100,9 +96,7 @@ def _append_representation(parent: Element, r: Representation, *, own_template: 
     element.set("bandwidth", str(r.bandwidth_bps))
     if r.audio is not None:
         channels = str(r.audio.channels)
-        etree.SubElement(
-            element, dash("AudioChannelConfiguration"), schemeIdUri=AUDIO_CHANNELS_SCHEME, value=channels
-        )
+        etree.SubElement(element, dash("AudioChannelConfiguration"), schemeIdUri=AUDIO_CHANNELS_SCHEME, value=channels)
     if r.model_tracks:
         append_model_tracks(element, r)
     if own_template:

@@ -35,9 +35,7 @@ def tells_segments_apart(template: str) -> bool:
 
 def _expand(template: str, values: dict[str, str | int]) -> str:
     if len(template) > MAX_HREF_CHARACTERS:
-        raise MalformedManifestError(
-            f"template {template[:80]!r} is longer than {MAX_HREF_CHARACTERS} characters"
-        )
+        raise MalformedManifestError(f"template {template[:80]!r} is longer than {MAX_HREF_CHARACTERS} characters")
 
     def value(match: re.Match[str]) -> str:
         known = values.get(match[1])

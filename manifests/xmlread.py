@@ -54,9 +54,7 @@ def fail(element: Element, message: str) -> NoReturn:
     raise MalformedManifestError(f"line {element.sourceline}, {etree.QName(element).localname}: {message}")
 
 
-def uint(
-    element: Element, name: str, default: int | None = None, *, least: int = 0, most: int = MAX_UINT
-) -> int:
+def uint(element: Element, name: str, default: int | None = None, *, least: int = 0, most: int = MAX_UINT) -> int:
     """The unsigned integer of an attribute, in [least, most]. Raises MalformedManifestError."""
     text = element.get(name)
     if text is None and default is not None:

@@ -1,0 +1,190 @@
+"""Tiny real media, a bundle made of it, the goldens' presentations, and the official schemas."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import imageio_ffmpeg
+import numpy as np
+import pytest
+from lxml import etree
+
+from manifests.bundle import model_href, publish_file, publish_manifest
+from manifests.fragments import read_fragment, read_init
+from manifests.model import (
+    AdaptationSet,
+    AudioFormat,
+    ModelFile,
+    ModelTrack,
+    Presentation,
+    Representation,
+    Segment,
+    VideoFormat,
+)
+from manifests.weights import CodedLayer, CodedModel, NetworkSpec, encode_model
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="session")
+def golden_maker() -> ModuleType:
+    """The script that makes the goldens, as a module."""
+    spec = importlib.util.spec_from_file_location("regenerate", HERE / "golden" / "regenerate.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def tiny_media(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """2 s at 30 fps, cut at 0 and 1 s, as fMP4 segments by ffmpeg's DASH muxer.
+
+    Folders 0 (64x36), 1 (128x72): H.264; 2: the same picture at 15 fps; 3: key frames at 0.8 s; 4: AAC stereo 48 kHz,
+    3 segments; 5: HEVC; 6: AV1.
+    """
+    folder = tmp_path_factory.mktemp("tiny")
+    for index in range(7):
+        (folder / str(index)).mkdir()
+    x264 = "-preset ultrafast -sc_threshold 0 -bf 2 -x264-params open-gop=0"
+    arguments = f"""-v error -nostdin -f lavfi -i testsrc2=s=128x72:r=30:d=2 -f lavfi -i sine=d=2
+        -map 0:v -map 0:v -map 0:v -map 0:v -map 1:a -map 0:v -map 0:v -pix_fmt yuv420p {x264}
+        -c:v libx264 -g 30 -s:v:0 64x36 -s:v:1 128x72
+        -s:v:2 64x36 -r:v:2 15 -g:v:2 15 -s:v:3 64x36 -g:v:3 24
+        -c:v:4 libx265 -s:v:4 64x36 -tag:v:4 hvc1 -x265-params:v:4 log-level=none:keyint=30:open-gop=0
+        -c:v:5 libaom-av1 -s:v:5 64x36 -cpu-used:v:5 8
+        -c:a aac -ac 2 -ar 48000 -f dash -seg_duration 1 -use_template 1 -use_timeline 1
+        -init_seg_name $RepresentationID$/init.mp4 -media_seg_name $RepresentationID$/$Number%05d$.m4s manifest.mpd"""
+    subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), *arguments.split()], cwd=folder, check=True, timeout=120)
+    return folder
+
+
+def representation(media: Path, rep_id: str, kind: str, root: Path) -> Representation:
+    """Put the segments in `media` into the bundle at `root` and measure them."""
+    files = sorted(media.glob("*.m4s"))
+    for file in (media / "init.mp4", *files):
+        publish_file(root / kind / rep_id / file.name, file.read_bytes())
+    init = read_init((media / "init.mp4").read_bytes())
+    measured = [read_fragment(file.read_bytes(), init) for file in files]
+    rate = Fraction(measured[0].sample_count * init.timescale, measured[0].duration_ticks)
+    return Representation(
+        id=rep_id,
+        codecs=init.codecs,
+        bandwidth_bps=100_000 + init.width,
+        timescale=init.timescale,
+        initialization=f"{kind}/$RepresentationID$/init.mp4",
+        media=f"{kind}/$RepresentationID$/$Number%05d$.m4s",
+        segments=tuple(Segment(i, m.start_ticks, m.duration_ticks) for i, m in enumerate(measured, 1)),
+        video=VideoFormat(init.width, init.height, rate) if kind == "video" else None,
+        audio=AudioFormat(init.sample_rate_hz, init.channels) if kind == "audio" else None,
+    )
+
+
+def coded_model(seed: int, base: bytes | None = None) -> bytes:
+    """A model file for c4d1 at x2, full or an update to the file `base`."""
+    spec, random = NetworkSpec(2, 4, 1), np.random.default_rng(seed)
+    layers = [
+        CodedLayer(
+            6,
+            random.integers(-32, 32, (3, 3, channels_in, channels_out), dtype=np.int8),
+            np.full(channels_out, 0.01, np.float16),
+            np.zeros(channels_out, np.float16),
+        )
+        for channels_in, channels_out in spec.layers
+    ]
+    base_sha256 = None if base is None else hashlib.sha256(base).hexdigest()
+    return encode_model(CodedModel(spec, 128, tuple(layers), base_sha256))
+
+
+def model_file(n: int, data: bytes, base: int | None = None) -> ModelFile:
+    return ModelFile(n, model_href(data), len(data), hashlib.sha256(data).hexdigest(), base, 0.5)
+
+
+@dataclass(frozen=True)
+class TinyBundle:
+    """A bundle with two rungs, sound, one full model and one update to it."""
+
+    root: Path
+    presentation: Presentation
+
+    def republish(self, change: Callable[[Representation], Representation]) -> None:
+        """Publish again with the lowest rung changed."""
+        publish_manifest(self.root, self.changed(change))
+
+    def changed(self, change: Callable[[Representation], Representation]) -> Presentation:
+        video, *others = self.presentation.adaptation_sets
+        low, *rest = video.representations
+        video = replace(video, representations=(change(low), *rest))
+        return replace(self.presentation, adaptation_sets=(video, *others))
+
+
+@pytest.fixture(scope="session")
+def published_bundle(tiny_media: Path, tmp_path_factory: pytest.TempPathFactory) -> TinyBundle:
+    """Made once; not to be written into."""
+    root = tmp_path_factory.mktemp("bundle")
+    full = coded_model(1)
+    update = coded_model(2, full)
+    for data in (full, update):
+        publish_file(root / model_href(data), data)
+    track = ModelTrack(
+        id="low-c4d1",
+        network="c4d1",
+        scale=2,
+        macs_per_pixel=NetworkSpec(2, 4, 1).macs_per_pixel,
+        rank=1,
+        bandwidth_bps=4 * (len(full) + len(update)),
+        format="ndm/1",
+        models=(model_file(1, full), model_file(2, update, base=1)),
+        uses=(1, 2),
+    )
+    low = replace(representation(tiny_media / "0", "low", "video", root), model_tracks=(track,))
+    high = representation(tiny_media / "1", "high", "video", root)
+    sound = representation(tiny_media / "4", "sound", "audio", root)
+    presentation = Presentation(
+        Fraction(2),
+        (
+            AdaptationSet("1", "video", "video/mp4", (low, high)),
+            AdaptationSet("2", "audio", "audio/mp4", (sound,), "en"),
+        ),
+    )
+    publish_manifest(root, presentation)
+    return TinyBundle(root, presentation)
+
+
+@pytest.fixture
+def tiny_bundle(published_bundle: TinyBundle, tmp_path: Path) -> TinyBundle:
+    """A copy of the published bundle, to be broken."""
+    root = tmp_path / "bundle"
+    shutil.copytree(published_bundle.root, root)
+    return replace(published_bundle, root=root)
+
+
+class _SchemaFiles(etree.Resolver):
+    """Finds the W3C schemas that DASH-MPD.xsd imports by URL."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def resolve(self, url: str, _public_id: str, context: Any) -> Any:
+        name = url.rpartition("/")[2]
+        if name in ("xlink.xsd", "xml.xsd"):
+            return self.resolve_filename(str(self._folder / name), context)
+        return None
+
+
+@pytest.fixture(params=["dash-5th-ed-amd1", "dash-6th-ed-draft"])
+def official_schema(request: pytest.FixtureRequest, shared_dir: Path) -> Any:
+    """The standard's own schema of the MPD, in two editions."""
+    folder = shared_dir / "schemas"
+    parser = etree.XMLParser(resolve_entities=True, no_network=True, huge_tree=True)
+    parser.resolvers.add(_SchemaFiles(folder / "w3c"))
+    return etree.XMLSchema(etree.parse(str(folder / request.param / "DASH-MPD.xsd"), parser))

@@ -1,0 +1,122 @@
+"""Writes the golden files beside it: `python tests/manifests/golden/regenerate.py` (read the difference).
+
+The goldens pin the bytes of what other programs read (tolerance: none): a manifest with all that one can say, one
+without models, one of sound alone, and the playlists of the first.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+sys.path.insert(0, str(FOLDER.parents[2]))
+
+from manifests.hls import write_playlists  # noqa: E402 - the path above makes the script run by itself
+from manifests.model import (  # noqa: E402
+    AdaptationSet,
+    AudioFormat,
+    ModelFile,
+    ModelTrack,
+    Presentation,
+    Representation,
+    Segment,
+    VideoFormat,
+)
+from manifests.mpd import write_mpd  # noqa: E402
+
+
+def segments(count: int, duration_ticks: int) -> tuple[Segment, ...]:
+    return tuple(Segment(i + 1, i * duration_ticks, duration_ticks) for i in range(count))
+
+
+def track() -> ModelTrack:
+    return ModelTrack(
+        id="v360-c16d2",
+        network="c16d2",
+        scale=2,
+        macs_per_pixel=5328,
+        rank=1,
+        bandwidth_bps=3614,
+        format="ndm/1",
+        models=(
+            ModelFile(1, "models/6350208d24224b31.ndm", 3908, "6350208d24224b31" + "0" * 48, None, 0.94),
+            ModelFile(2, "models/cb5b99c5b0f58664.ndm", 610, "cb5b99c5b0f58664" + "0" * 48, 1, 1.08),
+        ),
+        uses=(1, 1, None, 1, 2),
+    )
+
+
+def rung(rung_id: str, width: int, height: int, bandwidth_bps: int) -> Representation:
+    return Representation(
+        id=rung_id,
+        codecs="avc1.64001E",
+        bandwidth_bps=bandwidth_bps,
+        timescale=15360,
+        initialization="video/$RepresentationID$/init.mp4",
+        media="video/$RepresentationID$/$Number%05d$.m4s",
+        segments=segments(5, 30720),
+        video=VideoFormat(width, height, Fraction(30)),
+    )
+
+
+def sound() -> Representation:
+    return Representation(
+        id="a128",
+        codecs="mp4a.40.2",
+        bandwidth_bps=128000,
+        timescale=48000,
+        initialization="audio/$RepresentationID$/init.mp4",
+        media="audio/$RepresentationID$/$Number%05d$.m4s",
+        segments=(*segments(4, 96256), Segment(5, 385024, 95232)),
+        audio=AudioFormat(48000, 2),
+    )
+
+
+def presentations() -> dict[str, Presentation]:
+    enhanced = replace(rung("v360", 640, 360, 493825), model_tracks=(track(),))
+    video = AdaptationSet("1", "video", "video/mp4", (enhanced, rung("v720", 1280, 720, 1520000)))
+    audio = AdaptationSet("2", "audio", "audio/mp4", (sound(),), language="en")
+    ntsc = replace(
+        rung("v240", 426, 240, 300000),
+        timescale=30000,
+        segments=(*segments(2, 60060), Segment(3, 120120, 13013)),
+        video=VideoFormat(426, 240, Fraction(30000, 1001), Fraction(640, 639)),
+    )
+    other = replace(ntsc, id="v360", timescale=90000, segments=tuple(map(_threefold, ntsc.segments)), video=None)
+    other = replace(other, video=VideoFormat(640, 360, Fraction(30000, 1001)))
+    return {
+        "models.mpd": Presentation(
+            Fraction(10),
+            (video, audio),
+            base_urls=("https://mirror.example/title/",),
+            title="Sonnenuntergang über dem Meer & <mehr>",
+        ),
+        "plain.mpd": Presentation(Fraction(133133, 30000), (AdaptationSet("1", "video", "video/mp4", (ntsc, other)),)),
+        "sound.mpd": Presentation(Fraction(10), (replace(audio, id="1"),), min_buffer_s=Fraction(5, 2)),
+    }
+
+
+def _threefold(segment: Segment) -> Segment:
+    return Segment(segment.number, segment.start_ticks * 3, segment.duration_ticks * 3)
+
+
+def sizes_bytes() -> dict[str, list[int]]:
+    return {
+        "v360": [120000, 130000, 90000, 125000, 110000],
+        "v720": [380000] * 5,
+        "a128": [32000, 32500, 32000, 31900, 32100],
+    }
+
+
+def goldens() -> dict[str, bytes]:
+    """Every golden file by name, as the code of today writes it."""
+    files = {name: write_mpd(p) for name, p in presentations().items()}
+    return files | write_playlists(presentations()["models.mpd"], sizes_bytes())
+
+
+if __name__ == "__main__":
+    for name, data in goldens().items():
+        (FOLDER / name).write_bytes(data)

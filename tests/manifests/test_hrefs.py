@@ -1,0 +1,140 @@
+"""Addresses stay inside the bundle, and BaseURLs on the manifest's own server."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import ModuleType
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from manifests.errors import MalformedManifestError
+from manifests.hrefs import base_urls, checked_base_url, checked_href
+from manifests.template import initialization_href, segment_href
+
+MANIFEST_URL = "http://host:8080/title/manifest.mpd"
+
+
+@pytest.mark.parametrize("text", ["a", "models/6350ab.ndm", "video/v360/00001.m4s", "a..b/c~1+2=3@4,5", "_x/-y"[:2]])
+def test_plain_paths_are_allowed(text: str) -> None:
+    assert checked_href(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *[".", "..", "/", "/a", "a/", "a//b", "../a", "a/../b", "a/..", "./a", "a/.b", ".a", "a.", "a./b", "-a"],
+        *[
+            r"a\b",
+            r"c:a",
+            r"http://h/a",
+            r"//h/a",
+            r"a?b",
+            r"a#b",
+            r"%2e%2e/a",
+            r"a%2fb",
+            r"$a$",
+            r"data:,a",
+            r"javascript:a",
+        ],
+        *("", "a b", "a\0b", "a\nb", "a\n", "\u00e4", "a" * 513),
+    ],
+)
+def test_every_other_path_is_refused(text: str) -> None:
+    with pytest.raises(MalformedManifestError, match="no address a bundle may use"):
+        checked_href(text)
+
+
+@given(st.text(st.sampled_from("ab./\\:%-_~"), max_size=12))
+def test_an_allowed_path_never_climbs(text: str) -> None:
+    try:
+        parts = checked_href(text).split("/")
+    except MalformedManifestError:
+        return
+    assert not any(part in ("", ".", "..") or part.startswith(".") or part.endswith(".") for part in parts)
+
+
+@pytest.mark.parametrize("text", ["", "./", "media/", "../", "/media/", "https://h/x/", "http://h:1/"])
+def test_relative_and_http_base_urls_are_allowed(text: str) -> None:
+    assert checked_base_url(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *[
+            "file:///etc/",
+            "javascript:alert(1)",
+            "ftp://h/",
+            "//h/x",
+            "http:x",
+            "http://",
+            "http://u:p@h/",
+            "http://[::1/",
+        ],
+        *("a\\b", "a b", "a\nb", "a?b", "a#b", "d\u00e4tei/", "data:,"),
+    ],
+)
+def test_every_other_base_url_is_refused(text: str) -> None:
+    with pytest.raises(MalformedManifestError, match="BaseURL"):
+        checked_base_url(text)
+
+
+def test_base_urls_resolve_level_by_level(golden_maker: ModuleType) -> None:
+    p = replace(golden_maker.presentations()["plain.mpd"], base_urls=("a/", "/b/"))
+    s = replace(p.adaptation_sets[0], base_urls=("x/", "../y/"))
+    prefix = "http://host:8080"
+    assert base_urls(MANIFEST_URL, p, s) == (
+        f"{prefix}/title/a/x/",
+        f"{prefix}/title/y/",
+        f"{prefix}/b/x/",
+        f"{prefix}/y/",
+    )
+
+
+def test_without_base_urls_the_manifest_is_the_base(golden_maker: ModuleType) -> None:
+    p = golden_maker.presentations()["plain.mpd"]
+    assert base_urls(MANIFEST_URL, p, p.adaptation_sets[0]) == (MANIFEST_URL,)
+
+
+@pytest.mark.parametrize("elsewhere", ["https://host:8080/t/", "http://host/t/", "http://other:8080/t/"])
+def test_another_origin_needs_permission(golden_maker: ModuleType, elsewhere: str) -> None:
+    p = replace(golden_maker.presentations()["plain.mpd"], base_urls=(elsewhere,))
+    with pytest.raises(MalformedManifestError, match="away from"):
+        base_urls(MANIFEST_URL, p, p.adaptation_sets[0])
+    assert base_urls(MANIFEST_URL, p, p.adaptation_sets[0], other_origins=True) == (elsewhere,)
+
+
+def test_templates_expand(golden_maker: ModuleType) -> None:
+    r = golden_maker.rung("v360", 640, 360, 493825)
+    assert initialization_href(r) == "video/v360/init.mp4"
+    assert segment_href(r, r.segments[4]) == "video/v360/00005.m4s"
+    by_time = replace(r, media="$RepresentationID$_$Bandwidth$_$Time%08d$_$Number$.m4s")
+    assert segment_href(by_time, r.segments[1]) == "v360_493825_00030720_2.m4s"
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        *[
+            "$Number$.m4s/..",
+            "../$Number$.m4s",
+            "$Foo$.m4s",
+            "$Number.m4s",
+            "$$.m4s",
+            "$SubNumber$",
+            "http://h/$Number$",
+        ],
+        *("$RepresentationID%05d$.m4s", "$Number%0999d$", "$Number%099d$" * 9, "x" * 600, ""),
+    ],
+)
+def test_a_template_that_leads_astray_is_refused(golden_maker: ModuleType, template: str) -> None:
+    r = replace(golden_maker.rung("v360", 640, 360, 493825), media=template)
+    with pytest.raises(MalformedManifestError):
+        segment_href(r, r.segments[0])
+
+
+def test_an_init_segment_has_no_number(golden_maker: ModuleType) -> None:
+    with pytest.raises(MalformedManifestError, match="may not use"):
+        initialization_href(replace(golden_maker.rung("v", 2, 2, 1), initialization="$Number$.mp4"))
