@@ -1,0 +1,62 @@
+# `make` alone lists what there is. Everything runs in .venv, which `make setup` makes.
+PYTHON ?= python3
+VENV := .venv
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
+BIN := $(VENV)/bin
+endif
+RUN := $(BIN)/python
+READY := $(VENV)/.ready
+
+# Of the demo: a video of yours, and any option of `neudash demo`.
+VIDEO ?=
+DEMO ?=
+# Of the tests: any option of pytest, such as ARGS="-k server -x".
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench picture lock clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):[^#]*## */  make \1|/' | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
+
+setup: $(READY) ## make .venv with everything, from the lock file; again only after a change of it
+	@$(RUN) neudash.py doctor || echo "setup: .ci/install-system-packages gets what Debian and Ubuntu lack"
+
+# TensorFlow publishes no wheels for a Python newer than the one this refuses.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(not (3, 10) <= v <= (3, 13))' || { \
+	  echo "setup: $$($(PYTHON) --version 2>&1) cannot run neudash, which needs Python 3.10 to 3.13;" \
+	    "name one that you have: make setup PYTHON=python3.12" >&2; exit 1; }
+	@echo "setup: $$($(PYTHON) --version), into $(VENV)/ (about 2.5 GB)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(READY) ## package, train, serve, play and report one video: make demo VIDEO=holiday.mp4 DEMO="--seconds 8"
+	@$(RUN) -m neudash demo $(if $(VIDEO),"$(VIDEO)") $(DEMO)
+
+test: $(READY) ## all tests: make test ARGS="-k server -x"
+	@$(RUN) -m pytest $(ARGS)
+
+check: $(READY) ## what CI checks: format, lint, types, imports, tests
+	@$(RUN) -m ruff format --check --quiet . || { echo "check: some files are not formatted; ruff format ." >&2; exit 1; }
+	@$(RUN) -m ruff check --quiet .
+	@$(RUN) -m mypy
+	@$(BIN)/lint-imports
+	@$(RUN) -m pytest $(ARGS)
+
+bench: $(READY) ## the measurements of the README: table, and JSON in bench-out/
+	@$(RUN) -m bench.first
+
+picture: $(READY) ## draw docs/images/enhanced.png again
+	@$(RUN) -m bench.picture
+
+lock: ## choose versions again for requirements.lock (needs uv)
+	uv pip compile pyproject.toml --universal --python-version 3.10 --generate-hashes --no-header --no-annotate \
+	  --extra play --extra train --extra export --extra dev -o requirements.lock
+
+clean: ## remove what can be made again: .venv, caches, outputs of demo and bench
+	rm -rf $(VENV) demo-out bench-out build dist *.egg-info .*_cache .hypothesis
