@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 import shutil
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -38,6 +40,8 @@ FRAMES_PER_SEGMENT = 12
 SEGMENT_COUNT = 4
 USES = (1, 2, None, 1)
 """Segment by segment: full weights, an update to them, plain upscaling, the full weights again."""
+BEEP_S = 1.0
+"""When the only sound of the bundle begins."""
 LOW, HIGH = "v90", "v180"
 
 
@@ -96,7 +100,8 @@ def _video(root: Path, name: str, width: int, height: int, tracks: tuple[ModelTr
 
 def _audio(root: Path) -> Representation:
     seconds = SEGMENT_COUNT * FRAMES_PER_SEGMENT / 24
-    source = ["-f", "lavfi", "-i", f"sine=440:sample_rate=48000:d={seconds}"]
+    beep = f"if(between(t\\,{BEEP_S}\\,{BEEP_S + 0.25})\\,sin(880*2*PI*t)\\,0)"
+    source = ["-f", "lavfi", "-i", f"aevalsrc={beep}:s=48000:d={seconds}"]
     _segmented(root / "audio" / "a1", source, ["-c:a", "aac", "-b:a", "64k"])
     codecs, timescale, segments = _measured(root / "audio" / "a1")
     return Representation(
@@ -216,6 +221,17 @@ def flipped(handler: BaseHTTPRequestHandler, body: bytes) -> None:
     send(handler, body[:middle] + bytes([body[middle] ^ 1]) + body[middle + 1 :])
 
 
+def trickling(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+    """A byte now and then: never silent, never done."""
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    for start in range(50):
+        handler.wfile.write(body[start : start + 1])
+        time.sleep(0.05)
+    handler.close_connection = True
+
+
 @contextlib.contextmanager
 def serving(root: Path) -> Iterator[FaultyServer]:
     faulty = FaultyServer(root)
@@ -250,6 +266,18 @@ def serving(root: Path) -> Iterator[FaultyServer]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@pytest.fixture
+def serve() -> Callable[[Path], contextlib.AbstractContextManager[FaultyServer]]:
+    """Serves any folder, as a context manager."""
+    return serving
+
+
+@pytest.fixture
+def faults() -> ModuleType:
+    """This module: the answers a server can be told to give (importlib mode makes it unimportable by name)."""
+    return sys.modules[__name__]
 
 
 @pytest.fixture

@@ -1,0 +1,248 @@
+"""Files over HTTP from a server that errs, and from a folder: what comes is whole and checked, or a FetchError."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import hashlib
+import zlib
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from player.errors import FetchError, UnplayableError
+from player.fetch import Download, Expected, Fetcher, LocalFetcher, Patience, open_fetcher, origin
+
+QUICK = Patience(attempts=3, deadline_s=2.0, backoff_s=0.01)
+BODY = bytes(range(256)) * 40
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "manifest.mpd").write_bytes(b"<MPD/>")
+    (tmp_path / "a.bin").write_bytes(BODY)
+    return tmp_path
+
+
+@pytest.fixture
+def server(folder: Path, serve: Callable[[Path], Any]) -> Iterator[Any]:
+    with serve(folder) as running:
+        yield running
+
+
+def fetched(fetcher: Fetcher, url: str, expected: Expected, patience: Patience = QUICK) -> Download:
+    async def get() -> Download:
+        try:
+            return await fetcher.get(url, expected, patience)
+        finally:
+            await fetcher.close()
+
+    return asyncio.run(get())
+
+
+def get(server: Any, name: str = "a.bin", max_bytes: int = 10**6, **known: Any) -> tuple[Download, Fetcher]:
+    fetcher = open_fetcher(server.url, QUICK)
+    return fetched(fetcher, server.url.replace("manifest.mpd", name), Expected(max_bytes, **known)), fetcher
+
+
+def test_a_file_comes_whole_and_is_counted(server: Any) -> None:
+    download, fetcher = get(server, sha256=hashlib.sha256(BODY).hexdigest(), size_bytes=len(BODY))
+    assert download.data == BODY
+    assert download.size_bytes == fetcher.received_bytes == len(BODY)
+
+
+@pytest.mark.parametrize("status", [403, 404, 410])
+def test_a_refusal_is_not_asked_again(server: Any, faults: Any, status: int) -> None:
+    server.faults["a.bin"] = faults.failing(status)
+    with pytest.raises(FetchError, match=str(status)) as raised:
+        get(server)
+    assert not raised.value.temporary
+    assert server.count("a.bin") == 1
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_passing_failure_is_asked_again(server: Any, faults: Any, status: int) -> None:
+    server.faults["a.bin"] = faults.failing(status, times=2)
+    download, _ = get(server)
+    assert download.data == BODY
+    assert server.count("a.bin") == 3
+
+
+def test_attempts_end(server: Any, faults: Any) -> None:
+    server.faults["a.bin"] = faults.failing(500)
+    with pytest.raises(FetchError, match="500") as raised:
+        get(server)
+    assert raised.value.temporary
+    assert server.count("a.bin") == QUICK.attempts
+
+
+def test_a_truncated_body_is_asked_again_and_its_bytes_count(server: Any, faults: Any) -> None:
+    server.faults["a.bin"] = faults.truncated
+    fetcher = open_fetcher(server.url, QUICK)
+    with pytest.raises(FetchError, match="connection"):
+        fetched(fetcher, server.url.replace("manifest.mpd", "a.bin"), Expected(10**6))
+    assert server.count("a.bin") == QUICK.attempts
+    assert fetcher.received_bytes == QUICK.attempts * (len(BODY) // 2)
+
+
+def test_another_hash_is_refused(server: Any, faults: Any) -> None:
+    server.faults["a.bin"] = faults.flipped
+    with pytest.raises(FetchError, match="SHA-256"):
+        get(server, sha256=hashlib.sha256(BODY).hexdigest())
+
+
+def test_another_size_is_refused(server: Any) -> None:
+    with pytest.raises(FetchError, match="promises 7"):
+        get(server, size_bytes=7)
+
+
+@pytest.mark.parametrize("trickle", [False, True])
+def test_a_slow_answer_ends_at_the_deadline(server: Any, faults: Any, trickle: bool) -> None:
+    server.faults["a.bin"] = faults.trickling if trickle else faults.silent_for(1.0)
+    with pytest.raises(FetchError, match=r"within 0\.2 s") as raised:
+        fetched(
+            open_fetcher(server.url), server.url.replace("manifest.mpd", "a.bin"), Expected(10**6), Patience(1, 0.2)
+        )
+    assert raised.value.temporary
+
+
+def test_a_body_beyond_its_cap_is_not_read_to_the_end(server: Any) -> None:
+    (server.root / "big.bin").write_bytes(bytes(8 << 20))
+    fetcher = open_fetcher(server.url, QUICK)
+    with pytest.raises(FetchError, match="larger than the 1000 bytes"):
+        fetched(fetcher, server.url.replace("manifest.mpd", "big.bin"), Expected(1000))
+    assert fetcher.received_bytes < 1 << 20
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zlib.compress])
+def test_a_packed_body_is_unpacked_and_counted_as_it_came(server: Any, faults: Any, pack: Any) -> None:
+    packed = pack(BODY)
+    encoding = "gzip" if pack is gzip.compress else "deflate"
+    server.faults["a.bin"] = lambda handler, body: faults.send(handler, packed, Content_Encoding=encoding)
+    download, fetcher = get(server)
+    assert download.data == BODY
+    assert fetcher.received_bytes == len(packed)
+
+
+def test_a_bomb_is_not_unpacked_beyond_the_cap(server: Any, faults: Any) -> None:
+    bomb = gzip.compress(bytes(64 << 20))
+    server.faults["a.bin"] = lambda handler, body: faults.send(handler, bomb, Content_Encoding="gzip")
+    with pytest.raises(FetchError, match="larger than the 5000 bytes"):
+        get(server, max_bytes=5000)
+
+
+@pytest.mark.parametrize(
+    ("packed", "encoding", "said"),
+    [
+        (gzip.compress(BODY)[:-20], "gzip", "ends in the middle"),
+        (b"not gzip at all", "gzip", "does not unpack"),
+        (BODY, "br", "not understood"),
+    ],
+)
+def test_a_broken_encoding_is_refused(server: Any, faults: Any, packed: bytes, encoding: str, said: str) -> None:
+    server.faults["a.bin"] = lambda handler, body: faults.send(handler, packed, Content_Encoding=encoding)
+    with pytest.raises(FetchError, match=said):
+        get(server)
+
+
+def redirecting(faults: Any, location: str) -> Callable[[BaseHTTPRequestHandler, bytes], None]:
+    return lambda handler, body: faults.send(handler, b"", 302, Location=location)
+
+
+def test_a_redirect_within_the_origin_is_followed(server: Any, faults: Any) -> None:
+    server.faults["old.bin"] = redirecting(faults, "/a.bin")
+    assert get(server, "old.bin")[0].data == BODY
+
+
+def test_a_redirect_to_another_origin_is_never_followed(
+    server: Any, faults: Any, folder: Path, serve: Callable[[Path], Any]
+) -> None:
+    with serve(folder) as other:
+        server.faults["a.bin"] = redirecting(faults, other.url)
+        with pytest.raises(FetchError, match="away from the manifest's own server"):
+            get(server)
+        assert other.requests == []
+
+
+def test_a_circle_of_redirects_ends(server: Any, faults: Any) -> None:
+    server.faults["a.bin"] = redirecting(faults, "/a.bin")
+    with pytest.raises(FetchError, match="redirects"):
+        get(server)
+
+
+def test_after_a_redirect_the_manifest_has_its_new_address(server: Any, faults: Any) -> None:
+    (server.root / "new").mkdir()
+    (server.root / "new" / "manifest.mpd").write_bytes(b"<MPD/>")
+    server.faults["old.mpd"] = redirecting(faults, "/new/manifest.mpd")
+
+    async def manifest_url() -> str:
+        fetcher = open_fetcher(server.url.replace("manifest.mpd", "old.mpd"), QUICK)
+        assert await fetcher.manifest() == b"<MPD/>"
+        await fetcher.close()
+        return fetcher.manifest_url
+
+    assert asyncio.run(manifest_url()).endswith("/new/manifest.mpd")
+
+
+def test_a_missing_manifest_cannot_be_played(server: Any) -> None:
+    async def fetch() -> None:
+        fetcher = open_fetcher(server.url.replace("manifest", "other"), QUICK)
+        try:
+            await fetcher.manifest()
+        finally:
+            await fetcher.close()
+
+    with pytest.raises(UnplayableError, match="404"):
+        asyncio.run(fetch())
+
+
+def test_origins_compare_with_their_default_port() -> None:
+    assert origin("http://a.example/x") == origin("http://A.example:80/y")
+    assert origin("http://a.example/") != origin("https://a.example/")
+    assert origin("http://a.example/") != origin("http://a.example:81/")
+
+
+@pytest.mark.parametrize("address", ["ftp://x/y.mpd", "no/such/place", "https:/missing-slash"])
+def test_an_address_of_another_kind_is_refused(address: str) -> None:
+    with pytest.raises(UnplayableError):
+        open_fetcher(address)
+
+
+def test_a_folder_is_read_without_a_server(folder: Path) -> None:
+    fetcher = open_fetcher(str(folder))
+    url = fetcher.manifest_url.replace("manifest.mpd", "a.bin")
+    assert fetched(fetcher, url, Expected(10**6)).data == BODY
+    assert fetcher.received_bytes == len(BODY)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("../secret", "outside|own folder"),
+        ("link", "outside"),
+        ("nothing", "no such file"),
+        (".", "no such file|own folder"),
+    ],
+)
+def test_a_folder_gives_nothing_from_outside(tmp_path: Path, name: str, said: str) -> None:
+    (tmp_path / "secret").write_bytes(b"canary")
+    root = tmp_path / "bundle"
+    root.mkdir()
+    (root / "manifest.mpd").write_bytes(b"<MPD/>")
+    (root / "link").symlink_to(tmp_path / "secret")
+    with pytest.raises(FetchError, match=said):
+        fetched(LocalFetcher(root / "manifest.mpd"), f"{root.as_uri()}/{name}", Expected(100))
+
+
+def test_a_local_file_beyond_its_cap_is_refused(folder: Path) -> None:
+    with pytest.raises(FetchError, match="larger"):
+        fetched(LocalFetcher(folder / "manifest.mpd"), (folder / "a.bin").as_uri(), Expected(10))
+
+
+def test_pauses_grow_and_stay_bounded() -> None:
+    pauses = [Patience().pause_s(failures, 0.0) for failures in range(1, 12)]
+    assert pauses == sorted(pauses)
+    assert pauses[-1] <= 4.0

@@ -1,0 +1,65 @@
+"""The output's form follows from the manifest, never from the rung that happens to play."""
+
+from __future__ import annotations
+
+import dataclasses
+from fractions import Fraction
+
+import pytest
+
+from manifests.model import ModelTrack, Representation, Segment, VideoFormat
+from player.errors import UnplayableError
+from player.geometry import fixed_rung, output_format, switchable
+
+TRACK = ModelTrack("t", "c4d1", 2, 100, 1, 1000, "ndm/1", (), (None,))
+
+
+def rung(height: int, *tracks: ModelTrack, bandwidth_bps: int = 0, name: str = "") -> Representation:
+    video = VideoFormat(height * 16 // 9, height, Fraction(30000, 1001))
+    return Representation(
+        name or f"v{height}", "avc1.42C00B", bandwidth_bps or height, 30000, "i", "m", (Segment(1, 0, 1001),),
+        video, None, tracks,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rungs", "size"),
+    [
+        ([rung(360, TRACK)], (1280, 720)),
+        ([rung(360), rung(720)], (1280, 720)),
+        ([rung(360, TRACK), rung(1080)], (1920, 1080)),
+        ([rung(720, TRACK), rung(1080)], (2560, 1440)),
+        ([rung(360, TRACK, dataclasses.replace(TRACK, scale=3))], (1920, 1080)),
+    ],
+)
+def test_the_largest_enhanced_size_is_the_outputs(rungs: list[Representation], size: tuple[int, int]) -> None:
+    output = output_format(rungs)
+    assert (output.width, output.height) == size
+
+
+def test_a_frames_time_is_a_whole_number_of_steps() -> None:
+    output = output_format([rung(360)])
+    assert (1 / output.frame_rate / output.time_base_s).denominator == 1
+
+
+def test_the_viewers_own_model_enlarges_the_rung_that_is_played() -> None:
+    rungs = [rung(360, TRACK), rung(720)]
+    assert output_format(rungs, scale=4, played="v360").height == 1440
+    assert output_format(rungs, scale=2, played="v360").height == 720
+    assert output_format(rungs, scale=2).height == 1440
+
+
+def test_a_rung_goes_by_id_or_by_height() -> None:
+    rungs = [rung(360, bandwidth_bps=100, name="a"), rung(360, bandwidth_bps=200, name="b"), rung(720)]
+    assert fixed_rung(rungs, "a").id == "a"
+    assert fixed_rung(rungs, "360").id == "b"
+    assert fixed_rung(rungs, "720").id == "v720"
+    with pytest.raises(UnplayableError, match=r"360 \(a\), 360 \(b\), 720 \(v720\)"):
+        fixed_rung(rungs, "480")
+
+
+def test_only_rungs_with_equal_boundaries_are_switched() -> None:
+    odd = dataclasses.replace(rung(180), segments=(Segment(1, 0, 999),))
+    other_scale = dataclasses.replace(rung(270), timescale=60000, segments=(Segment(1, 0, 2002),))
+    rungs = (odd, other_scale, rung(720))
+    assert [r.id for r in switchable(rungs)] == ["v270", "v720"]

@@ -1,0 +1,28 @@
+"""The JSON of `--stats` has the fields that the design names, no more and no fewer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from player.stats import SegmentStats, SessionStats, summary
+
+
+def test_the_json_has_the_agreed_fields(tmp_path: Path) -> None:
+    SessionStats([SegmentStats(1, "v90", download_s=1 / 3)]).write(tmp_path / "deep" / "stats.json")
+    written = json.loads((tmp_path / "deep" / "stats.json").read_text())
+    assert list(written) == [
+        "segments", "frames", "enhanced_frames", "total_bytes", "startup_s", "stall_s", "enhance_fps",
+    ]  # fmt: skip
+    assert list(written["segments"][0]) == [
+        "number", "rung", "video_bytes", "model_bytes", "model", "enhanced", "reason",
+        "download_s", "decode_s", "enhance_s",
+    ]  # fmt: skip
+    assert written["segments"][0]["download_s"] == 0.333333
+
+
+def test_the_summary_groups_reasons() -> None:
+    segments = [SegmentStats(n, reason="late") for n in range(3)] + [SegmentStats(3, enhanced=True)]
+    text = summary(SessionStats(segments, frames=40, enhanced_frames=10, enhance_fps=12.34))
+    assert "40 frames, 10 of them enhanced at 12.3 frames a second" in text
+    assert "3 of 4 segments not enhanced: late" in text
