@@ -59,7 +59,7 @@ def tiny_media(tmp_path_factory: pytest.TempPathFactory) -> Path:
     arguments = f"""-v error -nostdin -f lavfi -i testsrc2=s=128x72:r=30:d=2 -f lavfi -i sine=d=2
         -map 0:v -map 0:v -map 0:v -map 0:v -map 1:a -map 0:v -map 0:v -pix_fmt yuv420p {x264}
         -c:v libx264 -g 30 -s:v:0 64x36 -s:v:1 128x72
-        -s:v:2 64x36 -r:v:2 15 -g:v:2 15 -s:v:3 64x36 -g:v:3 24
+        -filter:v:2 fps=15,scale=64:36 -g:v:2 15 -s:v:3 64x36 -g:v:3 24
         -c:v:4 libx265 -s:v:4 64x36 -tag:v:4 hvc1 -x265-params:v:4 log-level=none:keyint=30:open-gop=0
         -c:v:5 libaom-av1 -s:v:5 64x36 -cpu-used:v:5 8
         -c:a aac -ac 2 -ar 48000 -f dash -seg_duration 1 -use_template 1 -use_timeline 1
