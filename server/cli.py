@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
 import signal
@@ -62,9 +63,10 @@ def serve(settings: ServerSettings) -> None:
         port = listening.getsockname()[1]
         for bundle in index.bundles.values():
             print(address(settings.host, port) + bundle.manifest_url, flush=True)  # noqa: T201  # the command's result
-        # uvicorn stops gently, then raises the signal again: that would make the exit code one of a crash.
-        signal.signal(signal.SIGTERM, lambda _number, _frame: None)
-        _run(settings, catalogue, listening)
+        # uvicorn stops gently and raises the signal again, which would then end us with the code of a crash.
+        signal.signal(signal.SIGTERM, _stop)
+        with contextlib.suppress(_StoppedError):
+            _run(settings, catalogue, listening)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -89,6 +91,14 @@ def address(host: str, port: int) -> str:
     """The URL at which a client on this machine reaches a server that listens on `host`."""
     shown = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104  # compared, not bound
     return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+
+
+class _StoppedError(Exception):
+    """SIGTERM came."""
+
+
+def _stop(_number: int, _frame: object) -> None:
+    raise _StoppedError
 
 
 def _run(settings: ServerSettings, catalogue: Catalogue, listening: socket.socket) -> None:

@@ -59,6 +59,14 @@ def test_sigterm_lets_a_transfer_finish(tiny_library: Path) -> None:
         assert process.wait(timeout=30) == 0
 
 
+@posix_only
+def test_sigterm_at_once_is_not_lost(tiny_library: Path) -> None:
+    with started(tiny_library, "--port", 0) as (process, _):
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=60)
+        assert (process.returncode, errors) == (0, "")
+
+
 def test_a_port_that_is_taken_is_one_clear_line(tiny_library: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
