@@ -137,9 +137,9 @@ def audio_arguments(
 ) -> list[str]:
     """AAC in step with the video from its first frame on, padded or cut to its duration.
 
-    The first frame of AAC cannot be decoded cleanly, so encoders put 1024 samples before the sound and have an
-    edit list skip them, which moves segments off the video's boundaries. Here these samples take the place of
-    the first 21 ms of sound: no edit list, and what is heard is where it belongs.
+    An encoder puts 1024 samples before the sound and an edit list to skip them, which some players heed and
+    some do not, and which makes a title one frame, perhaps one segment, longer. Here these samples take the
+    place of the first 21 ms of sound: no edit list, and the rest is where it belongs.
     """
     frames = max(2, ceil(video_duration_s * AUDIO_RATE_HZ / AAC_FRAME))
     chain = [
@@ -156,6 +156,17 @@ def audio_arguments(
         **{"map_metadata": "-1", "map_chapters": "-1", "use_editlist": "0", "f": "mp4"},
     }
     return [*QUIET, "-y", *stream.output(f"file:{path}", **options).get_args()]
+
+
+AAC_FRAME_S = Fraction(AAC_FRAME, AUDIO_RATE_HZ)
+
+
+def audio_segment_s(segment_s: Fraction) -> Fraction:
+    """The length of an audio segment beside video segments of `segment_s`: whole AAC frames, never fewer.
+
+    So audio never has more segments than video, and every segmenter cuts it alike.
+    """
+    return ceil(segment_s / AAC_FRAME_S) * AAC_FRAME_S
 
 
 def poster_arguments(track: Path, at_s: Fraction) -> list[str]:

@@ -18,12 +18,14 @@ from media.probe import SourceInfo, probe
 from media.programs import RunProgress, find_program, run
 from media.source import SourceTreatment
 from packager.encode import (
+    AAC_FRAME_S,
     AUDIO_BPS,
     AUTO_CRF,
     MAX_CRF,
     Codec,
     VideoSettings,
     audio_arguments,
+    audio_segment_s,
     encode_arguments,
     poster_arguments,
 )
@@ -258,7 +260,8 @@ def _segmented_audio(
     def make_segments(folder: Path) -> None:
         folder.mkdir()
         segment_s = plan.video.segment_frames / plan.treatment.frame_rate
-        segmenter.segment_audio(work.root / f"{AUDIO_ID}.mp4", folder, segment_s)
+        track = work.root / f"{AUDIO_ID}.mp4"
+        segmenter.segment_audio(track, folder, audio_segment_s(segment_s), AAC_FRAME_S)
 
     try:
         work.made(f"{AUDIO_ID}.mp4", lambda path: _run_quietly([ffmpeg, *encode(path)], _encode_deadline_s(plan)))

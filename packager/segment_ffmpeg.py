@@ -23,11 +23,11 @@ class FfmpegSegmenter:
     name: str = "ffmpeg"
 
     def segment_video(self, track: Path, folder: Path, segment_s: Fraction, frame_s: Fraction) -> None:
-        # It cuts at the first key frame after the given time, so any shorter time means: at every key frame.
+        # It cuts at the first key frame after the given time: half a frame less is safe from rounding.
         self._segment(track, folder, segment_s - frame_s / 2)
 
-    def segment_audio(self, track: Path, folder: Path, segment_s: Fraction) -> None:
-        self._segment(track, folder, segment_s)
+    def segment_audio(self, track: Path, folder: Path, segment_s: Fraction, frame_s: Fraction) -> None:
+        self._segment(track, folder, segment_s - frame_s / 2)
 
     def _segment(self, track: Path, folder: Path, segment_s: Fraction) -> None:
         arguments = segment_arguments(track, segment_s)

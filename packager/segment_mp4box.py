@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil
 from pathlib import Path
 
 from media.programs import run
 
 DEADLINE_S = 1800.0
+_TICKS_PER_S = 4_800_000
+"""What it is given times in: milliseconds, its own unit, are too coarse for frames of AAC."""
+
 _MANIFEST = "mp4box.mpd"
 
 
@@ -24,8 +28,9 @@ class Mp4boxSegmenter:
         # Half a frame short of a segment: the cut then falls on the key frame whatever its rounding does.
         self._segment(track, folder, segment_s - frame_s / 2)
 
-    def segment_audio(self, track: Path, folder: Path, segment_s: Fraction) -> None:
-        self._segment(track, folder, segment_s)
+    def segment_audio(self, track: Path, folder: Path, segment_s: Fraction, frame_s: Fraction) -> None:
+        # It cuts where a frame reaches the given time: a little more lets that frame in, for 50,000 segments.
+        self._segment(track, folder, segment_s + frame_s / 100_000)
 
     def _segment(self, track: Path, folder: Path, segment_s: Fraction) -> None:
         # MP4Box gives `:` and `#` in a path a meaning of its own: it is shown relative ones, all of our making.
@@ -37,11 +42,12 @@ class Mp4boxSegmenter:
 
 def segment_arguments(track: Path, folder: Path, segment_s: Fraction) -> list[str]:
     """What follows the program's name."""
-    milliseconds = f"{float(segment_s * 1000):.3f}"
+    ticks = str(ceil(segment_s * _TICKS_PER_S))
     return [
         "-quiet",
-        *("-dash", milliseconds),
-        *("-frag", milliseconds),  # one fragment in each segment
+        *("-dash", ticks),
+        *("-frag", ticks),  # one fragment in each segment
+        *("-dash-scale", str(_TICKS_PER_S)),
         "-rap",  # cut at key frames alone
         *("-profile", "live"),
         *("-bs-switching", "no"),  # each rung keeps its own init segment

@@ -22,8 +22,8 @@ class Segmenter(Protocol):
     def segment_video(self, track: Path, folder: Path, segment_s: Fraction, frame_s: Fraction) -> None:
         """Cut at every key frame; they are `segment_s` apart, and a frame lasts `frame_s`."""
 
-    def segment_audio(self, track: Path, folder: Path, segment_s: Fraction) -> None:
-        """Cut at the first AAC frame that starts at or after each multiple of `segment_s`."""
+    def segment_audio(self, track: Path, folder: Path, segment_s: Fraction, frame_s: Fraction) -> None:
+        """Cut into pieces of `segment_s`, which is a whole number of AAC frames of `frame_s` each."""
 
 
 def open_segmenter(name: str) -> Segmenter:
