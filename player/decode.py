@@ -31,14 +31,15 @@ def segment_frames(delivery: Delivery) -> Iterator[Frame]:
             last_s = pts_s
             count += 1
             yield dataclasses.replace(frame, pts_s=pts_s)
-    expected = _frames_promised(delivery.init, delivery.media)
+    expected = _frames_promised(delivery)
     if count < expected:
         raise UndecodableSegmentError(f"{count} of {expected} frames could be decoded")
 
 
-def _frames_promised(init: bytes, media: bytes) -> int:
-    """What the segment's own tables say; 1 where they are of a kind that only the decoder understands."""
+def _frames_promised(delivery: Delivery) -> int:
+    """What the segment's own tables say; where they do not parse, what its duration asks for."""
+    assert delivery.media is not None and delivery.representation.video is not None, "a segment that was delivered"
     try:
-        return read_fragment(media, read_init(init)).sample_count
+        return read_fragment(delivery.media, read_init(delivery.init)).sample_count
     except MalformedFragmentError:
-        return 1
+        return round((delivery.end_s - delivery.start_s) * delivery.representation.video.frame_rate)

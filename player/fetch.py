@@ -135,26 +135,26 @@ class HttpFetcher:
 
     async def get(self, url: str, expected: Expected, patience: Patience | None = None) -> Download:
         patience = patience or self._patience
-        started_s, received_before = time.monotonic(), self.received_bytes
+        started_s, meter = time.monotonic(), _Meter()
         failures = 0
         while True:
             try:
-                data = await self._attempt(url, expected, patience.deadline_s)
+                data = await self._attempt(url, expected, patience.deadline_s, meter)
                 break
             except FetchError as error:
                 failures += 1
                 if not error.temporary or failures >= patience.attempts:
                     raise
                 await asyncio.sleep(patience.pause_s(failures, random.random()))
-        return Download(data, self.received_bytes - received_before, time.monotonic() - started_s)
+        return Download(data, meter.size_bytes, time.monotonic() - started_s)
 
     async def close(self) -> None:
         await self._client.aclose()
 
-    async def _attempt(self, url: str, expected: Expected, deadline_s: float) -> bytes:
+    async def _attempt(self, url: str, expected: Expected, deadline_s: float, meter: _Meter) -> bytes:
         """One request with its redirects. Raises FetchError and nothing else."""
         try:
-            data = await asyncio.wait_for(self._follow(url, expected), deadline_s)
+            data = await asyncio.wait_for(self._follow(url, expected, meter), deadline_s)
         except (asyncio.TimeoutError, httpx.TimeoutException) as error:
             raise FetchError(f"no complete answer within {deadline_s:g} s", temporary=True) from error
         except httpx.TransportError as error:
@@ -164,29 +164,37 @@ class HttpFetcher:
         expected.check(data)
         return data
 
-    async def _follow(self, url: str, expected: Expected) -> bytes:
+    async def _follow(self, url: str, expected: Expected, meter: _Meter) -> bytes:
         allowed, asked = origin(self.manifest_url), url
         for _ in range(MAX_REDIRECTS + 1):
             if origin(url) != allowed:
                 raise FetchError(f"it leads to {url[:100]}, away from the manifest's own server")
             async with self._client.stream("GET", url) as response:
                 if not response.is_redirect:
-                    data = await self._body(response, expected)
+                    data = await self._body(response, expected, meter)
                     if asked == self.manifest_url:
                         self.manifest_url = url
                     return data
                 url = urljoin(url, response.headers["location"])
         raise FetchError(f"more than {MAX_REDIRECTS} redirects")
 
-    async def _body(self, response: httpx.Response, expected: Expected) -> bytes:
+    async def _body(self, response: httpx.Response, expected: Expected, meter: _Meter) -> bytes:
         if response.status_code != httpx.codes.OK:
             temporary = response.status_code in _TEMPORARY_STATUSES
             raise FetchError(f"HTTP {response.status_code} {response.reason_phrase}".strip(), temporary=temporary)
         body = _Body(expected.max_bytes, response.headers.get("content-encoding", "identity"))
         async for chunk in response.aiter_raw():
             self.received_bytes += len(chunk)
+            meter.size_bytes += len(chunk)
             body.add(chunk)
         return body.whole()
+
+
+@dataclass
+class _Meter:
+    """Bytes received for one file, over all attempts."""
+
+    size_bytes: int = 0
 
 
 class _Body:

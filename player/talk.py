@@ -21,16 +21,17 @@ class Talk:
         self._said: set[str] = set()
 
     def __enter__(self) -> Talk:
-        self._progress.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        if self._bar is not None:
+            self._progress.stop()
 
     def starts(self, frames: int) -> None:
         self._started_s = time.monotonic()
+        self._progress.start()
         self._bar = self._progress.add_task("play", total=frames, note="")
 
     def frame(self, stats: SessionStats) -> None:

@@ -54,7 +54,7 @@ class VideoFile:
     """Written beside its final name and renamed when complete; frames keep their time stamps.
 
     Matroska counts milliseconds, so there a time stamp is off by up to half of one, and the audio encoder's padding
-    before time 0 (21 ms of AAC) is left out.
+    before time 0 (21 ms of AAC) is left out; nor is the shape of pixels told there, where they are not square.
     """
 
     def __init__(self, path: Path) -> None:

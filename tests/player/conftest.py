@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import gzip
 import hashlib
 import shutil
 import subprocess
@@ -219,6 +220,11 @@ def flipped(handler: BaseHTTPRequestHandler, body: bytes) -> None:
     """One byte in the middle is another."""
     middle = len(body) // 2
     send(handler, body[:middle] + bytes([body[middle] ^ 1]) + body[middle + 1 :])
+
+
+def bomb(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+    """64 kB that unpack to 64 MB."""
+    send(handler, gzip.compress(bytes(64 << 20), 1), Content_Encoding="gzip")
 
 
 def trickling(handler: BaseHTTPRequestHandler, body: bytes) -> None:

@@ -1,0 +1,136 @@
+"""Outputs hold exactly the frames they were given, when they were due, under their final names only when whole."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from media.errors import UndecodableSegmentError
+from media.frames import Frame
+from player.colour import bgr_of_frame
+from player.errors import SinkError
+from player.geometry import OutputFormat
+from player.sinks import Sink
+from player.sinks.pictures import PictureFolder
+from player.sinks.video_file import VideoFile
+
+OUTPUT = OutputFormat(64, 36, Fraction(30000, 1001), Fraction(1, 30000), Fraction(4, 3))
+
+
+def noise(index: int) -> Frame:
+    """A frame that no lossy codec could keep."""
+    random = np.random.default_rng(index)
+    y, u, v = (random.integers(0, 256, shape, np.uint8) for shape in ((36, 64), (18, 32), (18, 32)))
+    return Frame(y, u, v, index / OUTPUT.frame_rate)
+
+
+def stored(path: Path, frames: list[Frame]) -> None:
+    sink = VideoFile(path)
+    sink.open(OUTPUT, None)
+    for frame in frames:
+        sink.write(frame)
+    sink.close()
+
+
+def read_back(path: Path) -> list[Frame]:
+    found = []
+    with av.open(str(path)) as container:
+        for decoded in container.decode(video=0):
+            planes = [
+                np.frombuffer(p, np.uint8).reshape(p.height, p.line_size)[:, : p.width].copy() for p in decoded.planes
+            ]
+            assert decoded.pts is not None and decoded.time_base is not None
+            found.append(Frame(*planes, pts_s=decoded.pts * Fraction(decoded.time_base)))
+    return found
+
+
+def test_mkv_is_lossless_frame_for_frame(tmp_path: Path) -> None:
+    frames = [noise(index) for index in range(9)]
+    stored(tmp_path / "x.mkv", frames)
+    back = read_back(tmp_path / "x.mkv")
+    assert [frame.i420() for frame in back] == [frame.i420() for frame in frames]
+    assert all(abs(a.pts_s - b.pts_s) <= Fraction(1, 2000) for a, b in zip(back, frames, strict=True))
+
+
+def test_mp4_keeps_every_time_stamp_exactly_gaps_included(tmp_path: Path) -> None:
+    frames = [noise(index) for index in (*range(5), *range(20, 26))]
+    stored(tmp_path / "x.mp4", frames)
+    assert [frame.pts_s for frame in read_back(tmp_path / "x.mp4")] == [frame.pts_s for frame in frames]
+
+
+@pytest.mark.parametrize("name", ["x.mkv", "x.mp4", "X.MP4"])
+def test_colour_shape_and_rate_are_written(tmp_path: Path, name: str) -> None:
+    stored(tmp_path / name, [noise(index) for index in range(3)])
+    with av.open(str(tmp_path / name)) as container:
+        context = container.streams.video[0].codec_context
+        assert (context.color_primaries, context.color_trc, context.colorspace, context.color_range) == (1, 1, 1, 1)
+        assert name == "x.mkv" or context.sample_aspect_ratio == Fraction(4, 3)
+        assert context.pix_fmt == "yuv420p"
+
+
+@pytest.mark.parametrize("name", ["x.mkv", "x.mp4"])
+def test_the_final_name_appears_at_the_end(tmp_path: Path, name: str) -> None:
+    sink = VideoFile(tmp_path / name)
+    sink.open(OUTPUT, None)
+    sink.write(noise(0))
+    assert not (tmp_path / name).exists()
+    sink.close()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("opened", [False, True])
+def test_without_a_frame_there_is_no_file(tmp_path: Path, opened: bool) -> None:
+    sink = VideoFile(tmp_path / "x.mp4")
+    if opened:
+        sink.open(OUTPUT, None)
+    sink.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SinkError, match=r"\.mp4 or \.mkv"):
+        VideoFile(tmp_path / "x.avi")
+
+
+@pytest.mark.parametrize("make", [lambda p: VideoFile(p / "x.mkv"), lambda p: PictureFolder(p / "x")])
+def test_a_place_that_cannot_be_written_is_said(tmp_path: Path, make: object) -> None:
+    (tmp_path / "file").write_text("in the way")
+    sink: Sink = make(tmp_path / "file")  # type: ignore[operator]  # both make a sink
+    with pytest.raises(SinkError, match="cannot be"):
+        sink.open(OUTPUT, None)
+    sink.close()
+
+
+def test_a_broken_audio_segment_is_told_from_a_full_disk(tmp_path: Path, play_bundle_master: Path) -> None:
+    init = (play_bundle_master / "audio/a1/init.mp4").read_bytes()
+    sink = VideoFile(tmp_path / "x.mp4")
+    sink.open(OUTPUT, init)
+    with pytest.raises(UndecodableSegmentError):
+        sink.sound(b"nonsense", b"more of it")
+    sink.close()
+
+
+def test_pictures_are_numbered_and_lossless(tmp_path: Path) -> None:
+    sink = PictureFolder(tmp_path / "pictures")
+    sink.open(OUTPUT, None)
+    frames = [noise(index) for index in range(3)]
+    for frame in frames:
+        sink.write(frame)
+    sink.close()
+    names = sorted(path.name for path in (tmp_path / "pictures").iterdir())
+    assert names == ["frame-000001.png", "frame-000002.png", "frame-000003.png"]
+    for name, frame in zip(names, frames, strict=True):
+        picture = cv2.imread(str(tmp_path / "pictures" / name))
+        assert picture is not None
+        assert np.array_equal(picture, bgr_of_frame(frame))
+
+
+def test_pictures_are_never_mixed_with_those_of_another_session(tmp_path: Path) -> None:
+    (tmp_path / "frame-000007.png").write_bytes(b"")
+    with pytest.raises(SinkError, match=r"already holds frame-000007\.png"):
+        PictureFolder(tmp_path).open(OUTPUT, None)

@@ -1,0 +1,150 @@
+"""A window shows frames when they are due and does what its keys say; without a display it still keeps the pace."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from media.frames import Frame
+from player.colour import Picture, bgr_of_frame
+from player.sinks.screens import NoScreen, display_problem, open_screen
+from player.sinks.window import ViewerQuitError, Window, picture_of_view
+
+INTERVAL_S = Fraction(1, 50)
+
+
+def grey(level: int, pts_s: Fraction = Fraction(0)) -> Frame:
+    chroma = np.full((4, 8), 128, np.uint8)
+    return Frame(np.full((8, 16), level, np.uint8), chroma, chroma, pts_s)
+
+
+class ScriptedScreen:
+    """A viewer who presses these keys, one after each look."""
+
+    def __init__(self, keys: list[str]) -> None:
+        self.keys = keys
+        self.pictures: list[Picture] = []
+
+    def show(self, picture: Picture) -> None:
+        self.pictures.append(picture)
+
+    def key(self) -> str:
+        return self.keys.pop(0) if self.keys else ""
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class Clock:
+    """Time that passes only where asyncio sleeps, or is told to."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now_s = 100.0
+        monkeypatch.setattr(asyncio, "sleep", self.sleep)
+
+    def __call__(self) -> float:
+        return self.now_s
+
+    async def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+
+
+def shown(window: Window, frames: list[Frame], before: Callable[[int], None] = lambda index: None) -> None:
+    async def show() -> None:
+        for index, frame in enumerate(frames):
+            before(index)
+            await window.show(frame, lambda: grey(50), INTERVAL_S)
+
+    asyncio.run(show())
+
+
+def frames(count: int) -> list[Frame]:
+    return [grey(100, index * INTERVAL_S) for index in range(count)]
+
+
+def test_frames_are_paced_by_their_time_stamps(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    window = Window(NoScreen(), clock)
+    shown(window, frames(26))
+    assert clock.now_s == pytest.approx(100 + 25 * float(INTERVAL_S))
+    assert window.stall_s == 0
+
+
+def test_a_late_frame_is_a_stall_and_moves_the_later_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    window = Window(NoScreen(), clock)
+
+    def be_busy_before_the_tenth(index: int) -> None:
+        clock.now_s += 2.0 if index == 10 else 0.0
+
+    shown(window, frames(26), be_busy_before_the_tenth)
+    # The frame was due one interval after the one before.
+    assert window.stall_s == pytest.approx(2.0 - float(INTERVAL_S))
+    assert clock.now_s == pytest.approx(100 + 25 * float(INTERVAL_S) + window.stall_s)
+
+
+def test_space_pauses_until_space_and_that_is_no_stall(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    screen = ScriptedScreen(["", " ", *[""] * 30, " "])
+    window = Window(screen, clock)
+    shown(window, frames(5))
+    assert window.stall_s == 0
+    assert clock.now_s > 100 + 4 * float(INTERVAL_S) + 0.5
+    assert len(screen.pictures) == 5
+
+
+@pytest.mark.parametrize("keys", [["q"], ["\x1b"], [" ", "", "q"]])
+def test_q_and_escape_quit(monkeypatch: pytest.MonkeyPatch, keys: list[str]) -> None:
+    clock = Clock(monkeypatch)
+    with pytest.raises(ViewerQuitError):
+        shown(Window(ScriptedScreen(keys), clock), frames(3))
+
+
+def test_e_goes_from_enhanced_to_plain_to_split_and_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    screen = ScriptedScreen(["e"] * 4)
+    shown(Window(screen, clock), frames(4))
+    enhanced, plain = bgr_of_frame(grey(100)), bgr_of_frame(grey(50))
+    assert np.array_equal(screen.pictures[0], enhanced)
+    assert np.array_equal(screen.pictures[1], plain)
+    assert np.array_equal(screen.pictures[2][:, :7], plain[:, :7])
+    assert np.array_equal(screen.pictures[2][:, 10:], enhanced[:, 10:])
+    assert np.array_equal(screen.pictures[3], enhanced)
+
+
+def test_plain_is_not_made_where_it_is_not_looked_at() -> None:
+    def never() -> Frame:
+        raise AssertionError("made for nothing")
+
+    picture_of_view("enhanced", grey(100), never)
+
+
+def test_without_a_display_the_screen_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.system", lambda: "Linux")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    screen, problem = open_screen()
+    assert isinstance(screen, NoScreen)
+    assert problem is not None and "no display" in problem
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there a display can be named and not be there")
+def test_a_display_that_is_not_there_does_not_end_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISPLAY", ":94.7")
+    assert display_problem() is not None
+
+
+@pytest.mark.skipif(not os.environ.get("DISPLAY"), reason="needs a display")
+def test_a_real_window_opens_and_closes() -> None:
+    code = (
+        "import numpy as np; from player.sinks.screens import OpenCvScreen; s = OpenCvScreen();"
+        "s.show(np.zeros((90, 160, 3), np.uint8)); s.key(); s.close()"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
