@@ -1,0 +1,142 @@
+"""A real bundle with a table of models, the real server over it, and players that know nothing of either."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import http.server
+import json
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from manifests.bundle import model_href, open_bundle, publish_file, publish_manifest
+from manifests.model import ModelFile, ModelTrack, Presentation, Representation
+
+GOLDEN_MODEL = Path(__file__).parents[1] / "manifests" / "golden" / "c8d2-x2-full.ndm"
+BROWSER = Path(__file__).parent / "browser"
+
+
+def with_models(p: Presentation, model: bytes) -> Presentation:
+    """`p` with one model for every other segment of its lowest rung, and a second track of an unknown network."""
+    file = ModelFile(1, model_href(model), len(model), sha256(model).hexdigest(), gain_db=0.5)
+    lowest = p.video[0]
+    uses = tuple(1 if index % 2 == 0 else None for index in range(len(lowest.segments)))
+    known = ModelTrack("known", "c8d2", 2, 1300, 1, 1000, "ndm/1", (file,), uses)
+    unknown = replace(known, id="unknown", network="z9", format="ndm/9", rank=2)
+
+    def changed(r: Representation) -> Representation:
+        return replace(r, model_tracks=(known, unknown)) if r.id == lowest.id else r
+
+    sets = (replace(s, representations=tuple(map(changed, s.representations))) for s in p.adaptation_sets)
+    return replace(p, adaptation_sets=tuple(sets))
+
+
+@pytest.fixture(scope="session")
+def bundle_with_models(packaged_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`packaged_bundle` with a table of models; the folder above it is a ROOT."""
+    root = tmp_path_factory.mktemp("served") / "film"
+    shutil.copytree(packaged_bundle, root)
+    model = GOLDEN_MODEL.read_bytes()
+    publish_file(root / model_href(model), model)
+    publish_manifest(root, with_models(open_bundle(root).presentation, model))
+    assert b"ModelTrack" in (root / "manifest.mpd").read_bytes()
+    return root
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running `neudash serve`, and what it wrote down of each request."""
+
+    manifest_url: str
+    access_log: Path
+
+    def requests(self) -> list[dict[str, object]]:
+        """One record for each answer so far."""
+        return [json.loads(line) for line in self.access_log.read_text().splitlines()]
+
+    def count(self, kind: str) -> int:
+        """Answers about files of a kind: video, audio, model, manifest."""
+        return sum(record["kind"] == kind for record in self.requests())
+
+
+@contextlib.contextmanager
+def serving(root: Path, access_log: Path) -> Iterator[Served]:
+    """`python -m server` as a process of its own, on a free port."""
+    command = [sys.executable, "-m", "server", str(root), "--port", "0", "--access-log", str(access_log)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        try:
+            yield Served(process.stdout.readline().strip(), access_log)
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+@pytest.fixture
+def served_with_models(bundle_with_models: Path, tmp_path: Path) -> Iterator[Served]:
+    """A server of its own for each test, so that its log holds the requests of one player alone."""
+    with serving(bundle_with_models.parent, tmp_path / "access.jsonl") as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def player_pages() -> Iterator[str]:
+    """Address of the folder `browser`, players installed, on another origin than any bundle."""
+    if shutil.which("npm") is None:
+        pytest.skip("npm is not installed: no dash.js, no Shaka")
+    installed = BROWSER / "node_modules" / ".package-lock.json"
+    wanted = BROWSER / "package-lock.json"
+    if not installed.exists() or installed.stat().st_mtime < wanted.stat().st_mtime:
+        command = [shutil.which("npm") or "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        result = subprocess.run(command, cwd=BROWSER, capture_output=True, text=True, check=False)
+        if result.returncode != 0:
+            pytest.skip(f"npm cannot install the players: {result.stderr.strip()[-300:]}")
+    handler = functools.partial(_Quiet, directory=str(BROWSER))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: the log under test is the bundle server's."""
+
+
+def chromium_path() -> str:
+    """A Chromium of the system, or the test is skipped."""
+    for name in ("chromium", "chromium-browser", "google-chrome", "chrome"):
+        if path := shutil.which(name):
+            return path
+    pytest.skip("no Chromium is installed")
+
+
+@pytest.fixture(scope="session")
+def browser_page() -> Iterator[Callable[[str], object]]:
+    """A function that opens an address in a headless Chromium which can reach this machine and nothing else."""
+    from playwright.sync_api import sync_playwright
+
+    flags = [
+        *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+        *("--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required"),
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    ]
+    path = chromium_path()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, headless=True, args=flags)
+
+        def opened(url: str, **context: object) -> object:
+            page = browser.new_context(**context).new_page()
+            page.goto(url)
+            return page
+
+        yield opened
+        browser.close()
