@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
-import urllib.error
+import queue
+import threading
 import urllib.request
 from http.client import HTTPException
 
@@ -27,21 +27,28 @@ class UnreachableManifestError(BundleError):
 
 
 def fetch_manifest(url: str, deadline_s: float) -> bytes:
-    """The bytes at an http(s) URL, at most `MAX_BYTES`. Raises UnreachableManifestError, also when late."""
-    ends = time.monotonic() + deadline_s
+    """The bytes at an http(s) URL, at most `MAX_BYTES`. Raises UnreachableManifestError, also after `deadline_s`."""
+    # A thread of its own: the socket's timeout starts anew with each packet, and a server may trickle for ever.
+    answers: queue.Queue[bytes | UnreachableManifestError] = queue.Queue()
+    threading.Thread(target=lambda: answers.put(_answer(url, deadline_s)), daemon=True).start()
+    try:
+        answer = answers.get(timeout=deadline_s)
+    except queue.Empty:
+        raise UnreachableManifestError(f"{url} did not arrive within {deadline_s:g} s") from None
+    if isinstance(answer, UnreachableManifestError):
+        raise answer
+    return answer
+
+
+def _answer(url: str, timeout_s: float) -> bytes | UnreachableManifestError:
     opener = urllib.request.OpenerDirector()
     for handler in _HANDLERS:
         opener.add_handler(handler())
-    parts: list[bytes] = []
     try:
-        with opener.open(url, timeout=deadline_s) as response:
-            # read1 comes back after every packet, so that a trickle of bytes meets the deadline too.
-            while part := response.read1(65536):
-                parts.append(part)
-                if sum(map(len, parts)) > MAX_BYTES:
-                    raise UnreachableManifestError(f"{url} sends more than {MAX_BYTES} bytes: no manifest of ours")
-                if time.monotonic() > ends:
-                    raise UnreachableManifestError(f"{url} did not arrive within {deadline_s:g} s")
+        with opener.open(url, timeout=timeout_s) as response:
+            data: bytes = response.read(MAX_BYTES + 1)
     except (OSError, HTTPException, ValueError) as error:
-        raise UnreachableManifestError(f"{url} cannot be fetched: {error}") from error
-    return b"".join(parts)
+        return UnreachableManifestError(f"{url} cannot be fetched: {error}")
+    if len(data) > MAX_BYTES:
+        return UnreachableManifestError(f"{url} sends more than {MAX_BYTES} bytes: no manifest of ours")
+    return data

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import imageio_ffmpeg
 import pytest
 
 from manifests.bundle import (
@@ -312,6 +314,16 @@ def test_playlists_say_what_the_manifest_says(published_bundle: Any) -> None:
         assert sum(durations) == pytest.approx(float(r.duration_s), abs=1e-5)
         target = next(int(line[22:]) for line in lines if line.startswith("#EXT-X-TARGETDURATION:"))
         assert target >= max(durations) and lines[-1] == "#EXT-X-ENDLIST"
+
+
+@pytest.mark.parametrize("name", [MANIFEST, MASTER_PLAYLIST])
+def test_an_unmodified_ffmpeg_plays_every_frame(published_bundle: Any, name: str) -> None:
+    """The table of models is there, and no player stumbles over it."""
+    ffmpeg = imageio_ffmpeg.get_ffmpeg_exe()
+    arguments = [ffmpeg, "-v", "error", "-nostdin", "-i", name, "-map", "0:v:0", "-f", "framecrc", "-"]
+    done = subprocess.run(arguments, cwd=published_bundle.root, capture_output=True, check=True, timeout=60)
+    assert sum(not line.startswith(b"#") for line in done.stdout.splitlines()) == 60
+    assert done.stderr == b""
 
 
 def test_json_survives_the_round_trip(tmp_path: Path) -> None:

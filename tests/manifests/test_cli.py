@@ -211,19 +211,19 @@ def test_an_error_status_is_told() -> None:
         fetch_manifest(url, 5)
 
 
-def test_a_server_that_trickles_meets_the_deadline() -> None:
+@pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nX-Slow: "])
+def test_a_server_that_trickles_meets_the_deadline(head: bytes) -> None:
     """It sends a byte now and then for as long as it is listened to; without the deadline this would not end."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         stop = threading.Event()
 
         def trickle() -> None:
             connection, _ = listener.accept()
-            with connection:
+            with connection, contextlib.suppress(OSError):
                 connection.recv(4096)
-                connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-                with contextlib.suppress(OSError):
-                    while not stop.wait(0.05):
-                        connection.sendall(b"<")
+                connection.sendall(head)
+                while not stop.wait(0.05):
+                    connection.sendall(b"<")
 
         thread = threading.Thread(target=trickle)
         thread.start()
