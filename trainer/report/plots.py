@@ -84,7 +84,8 @@ def segment_plot(rung: RungResult) -> str:
     b = Axis(0.0, most * 1.1 / 1000, HEIGHT - BOTTOM, curve_bottom)
     parts = [_grid(x, y, "seconds", UNITS["psnr_y"], labels_at=HEIGHT - BOTTOM), _gain_area(rung, x, y)]
     parts += [_steps(rung, kind, x, y) for kind in ("plain", "played")]
-    parts.append(f'<text class="label" x="{LEFT}" y="{curve_bottom - 2}">kB a segment, its model on top</text>')
+    scale = f"video and model of a segment, up to {most / 1000:.0f} kB"
+    parts.append(f'<text class="label" x="{LEFT}" y="{curve_bottom - 2}">{scale}</text>')
     for segment in rung.segments:
         left, right = x.at(segment.start_s) + 1, x.at(segment.start_s + segment.duration_s) - 1
         video, total = b.at(segment.size_bytes / 1000), b.at((segment.size_bytes + segment.model_bytes) / 1000)

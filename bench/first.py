@@ -1,0 +1,268 @@
+"""`python -m bench.first`: what one tiny model a title brings, beside plain upscaling and pretrained networks.
+
+Three real clips, x264 at CRF 27 and half size, 4 s segments, one C16D2 a title: packaged, trained, served on a
+socket and played to lossless files by the real programs, and every frame of those files judged.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from bench.cache import Cache, code_digest, digest_of
+from bench.judging import judged, lossless_frames, resized_frames
+from bench.machine import machine
+from bench.programs import ROOT, BenchError, neudash, served
+from bench.speed import Enlarge, Plane, interleaved_ms
+from bench.table import goals_of, text_of
+from manifests.bundle import Bundle, open_bundle
+from manifests.errors import BundleError
+from manifests.model import Representation
+from manifests.template import initialization_href, segment_href
+from manifests.weights import decode_model
+from media.errors import MediaError
+from media.frames import Frame, decode_segment
+from media.probe import probe
+from media.upscale import plain_upscale
+from player.superres.engines import EngineUnavailableError, open_engine
+from player.superres.engines.opencv_dnn import PretrainedGraph
+
+SHARED = ROOT.parent / "shared"
+CLIPS = {"sport-juggle-720p24": None, "animation-1080p30": None, "title-makeup-720p25": 24.0}
+"""Name and how many seconds of it are taken; None for all."""
+CRF, SEGMENT_S, PRESET, NETWORK = 27, 4, "medium", "c16d2"
+PRETRAINED = ("FSRCNN", "ESPCN")
+RESIZED = {"bicubic": cv2.INTER_CUBIC, "lanczos": cv2.INTER_LANCZOS4}
+SPEED_FRAMES = 4
+DEFAULT_STEPS = 2000
+
+# What each result depends on beside its inputs.
+JUDGING_CODE = ("bench/judging.py", "media/frames.py", "media/quality.py", "media/vmaf.py", "media/source.py")
+PRETRAINED_CODE = (*JUDGING_CODE, "player/superres/engines/opencv_dnn.py", "player/superres/enhancer.py")
+BUNDLE_CODE = ("manifests", "media", "packager", "trainer", "player/superres")
+PLAYER_CODE = (*JUDGING_CODE, "manifests", "media", "player")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is asked of every clip."""
+
+    seconds: float | None
+    """Overrides the clip's own."""
+    steps: int
+    scope: str
+    vmaf_every: int
+
+
+@dataclass(frozen=True)
+class Case:
+    """One clip with its trained bundle."""
+
+    clip: str
+    source: Path
+    bundle: Bundle
+    rung: Representation
+    work: Path
+    settings: Settings
+    cache: Cache
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Of the picture that is judged: twice the rung."""
+        assert self.rung.video is not None, "a rung is a video representation"
+        return self.rung.video.width * 2, self.rung.video.height * 2
+
+    def media(self) -> list[Path]:
+        """The files of the rung's video."""
+        hrefs = [initialization_href(self.rung), *(segment_href(self.rung, s) for s in self.rung.segments)]
+        return [self.bundle.path(href) for href in hrefs]
+
+    def models(self) -> list[Path]:
+        return [self.bundle.path(m.href) for track in self.rung.model_tracks for m in track.models]
+
+
+def main(argv: list[str]) -> int:
+    options = _parser().parse_args(argv)
+    if options.quick:
+        options.clips, options.seconds, options.steps, options.every = ["sport-juggle-720p24"], 2.0, 200, 4
+    settings = Settings(options.seconds, options.steps, options.scope, options.every)
+    cache = Cache(options.work / "results", fresh=options.fresh)
+    try:
+        clips = [bench_clip(clip, settings, options.work, cache, fresh=options.fresh) for clip in options.clips]
+    except (BenchError, BundleError, MediaError, EngineUnavailableError, OSError) as error:
+        print(f"bench.first: {error}", file=sys.stderr)
+        return 1
+    result = {
+        "bench": "first",
+        "command": ["python", "-m", "bench.first", *argv],
+        "settings": {**asdict(settings), "crf": CRF, "segment_s": SEGMENT_S, "preset": PRESET, "network": NETWORK},
+        "machine": machine(),
+        "clips": clips,
+    }
+    print(text_of(clips))
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+def bench_clip(clip: str, settings: Settings, work: Path, cache: Cache, *, fresh: bool) -> dict[str, Any]:
+    """All figures of one clip."""
+    case, timings = prepared(clip, settings, work, cache, fresh=fresh)
+    rows = [row for rows in (_resized_rows(case), _player_rows(case), _pretrained_rows(case)) for row in rows]
+    for name, ms in _speeds(case).items():
+        next(row for row in rows if row["method"] == name)["ms_per_frame"] = ms
+    width, height = case.size
+    result = {
+        "clip": clip,
+        "source_sha256": digest_of(case.source),
+        "width": width,
+        "height": height,
+        "seconds": float(case.rung.duration_s),
+        "segments": len(case.rung.segments),
+        **timings,
+        "rows": rows,
+    }
+    whole = settings.seconds is None and settings.steps >= DEFAULT_STEPS
+    return {**result, "goals": goals_of(result) if whole else []}
+
+
+def prepared(clip: str, settings: Settings, work: Path, cache: Cache, *, fresh: bool) -> tuple[Case, dict[str, Any]]:
+    """The clip packaged and trained, with the seconds that took."""
+    source = SHARED / "clips" / f"{clip}.mp4"
+    if not source.is_file():
+        raise BenchError(f"{source} is missing: this bench measures on the shared clips")
+    seconds = settings.seconds or CLIPS[clip]
+    key = digest_of(source, seconds, settings.steps, settings.scope, code_digest(BUNDLE_CODE))
+    root = work / f"{clip}-{key}" / clip
+
+    def make() -> dict[str, Any]:
+        height = probe(source).video.height // 2
+        cut = ["--duration", str(seconds)] if seconds else []
+        rate = ["--rungs", f"{height}@crf{CRF}", "--preset", PRESET, "--segment-seconds", str(SEGMENT_S)]
+        package_s = neudash("package", source, "--out", root, "--force", *rate, *cut)
+        train = ["--net", NETWORK, "--scope", settings.scope, "--steps", str(settings.steps)]
+        train_s = neudash("train", root, "--source", source, *train, *(["--force"] if fresh else []))
+        return {"package_s": package_s, "train_s": train_s}
+
+    timings = cache.result(f"{clip}-bundle", key, make)
+    if not root.exists():
+        timings = make()
+    bundle = open_bundle(root)
+    return Case(clip, source, bundle, bundle.presentation.video[0], root.parent, settings, cache), timings
+
+
+def _resized_rows(case: Case) -> Iterator[dict[str, Any]]:
+    """Bicubic and Lanczos of OpenCV; the bytes are those of the video alone."""
+    video_bytes = sum(path.stat().st_size for path in case.media())
+    for name, interpolation in RESIZED.items():
+        frames = partial(resized_frames, case.bundle, case.rung, *case.size, interpolation)
+        yield {
+            "method": name,
+            "video_bytes": video_bytes,
+            "model_bytes": 0,
+            "total_bytes": None,
+            **_quality(case, name, JUDGING_CODE, [], frames),
+        }
+
+
+def _player_rows(case: Case) -> Iterator[dict[str, Any]]:
+    """Plain playback and ours."""
+    yield _played(case, "plain", PLAYER_CODE, [], "--no-enhance")
+    yield _played(case, "ours", PLAYER_CODE, case.models())
+
+
+def _pretrained_rows(case: Case) -> Iterator[dict[str, Any]]:
+    for name in PRETRAINED:
+        graph = SHARED / "pretrained" / f"{name}_x2.pb"
+        yield _played(case, name, PRETRAINED_CODE, [graph], "--model", graph)
+
+
+def _played(case: Case, name: str, code: tuple[str, ...], inputs: list[Path], *arguments: str | Path) -> dict[str, Any]:
+    """One session over HTTP into a lossless file, and its quality."""
+
+    def play() -> dict[str, Any]:
+        video, stats = case.work / f"{name}.mkv", case.work / f"{name}.json"
+        with served(case.bundle.root) as address:
+            play_s = neudash("play", address, "--out", video, "--stats", stats, *arguments)
+        told = json.loads(stats.read_bytes())
+        result = _judged(case, lossless_frames(video)) | {
+            "video_bytes": sum(segment["video_bytes"] for segment in told["segments"]),
+            "model_bytes": sum(segment["model_bytes"] for segment in told["segments"]),
+            "total_bytes": told["total_bytes"],
+            "enhanced_frames": told["enhanced_frames"],
+            "play_s": play_s,
+        }
+        video.unlink()
+        return result
+
+    return {"method": name, **case.cache.result(f"{case.clip}-{name}", _key(case, code, inputs), play)}
+
+
+def _quality(
+    case: Case, name: str, code: tuple[str, ...], inputs: list[Path], frames: Callable[[], Iterator[Frame]]
+) -> dict[str, Any]:
+    key = _key(case, code, inputs)
+    return case.cache.result(f"{case.clip}-{name}", key, lambda: _judged(case, frames()))
+
+
+def _judged(case: Case, frames: Iterator[Frame]) -> dict[str, Any]:
+    return judged(case.bundle, case.rung, case.source, case.size, frames, case.settings.vmaf_every)
+
+
+def _key(case: Case, code: tuple[str, ...], inputs: list[Path]) -> str:
+    return digest_of(case.source, *case.media(), *inputs, case.settings.vmaf_every, code_digest(code))
+
+
+def _speeds(case: Case) -> dict[str, float]:
+    """Median ms a frame of luma, in one run: ours by the CPU engine, plain, and the pretrained networks."""
+    assert case.rung.video is not None, "a rung is a video representation"
+    ways: dict[str, Enlarge] = {"plain": partial(plain_upscale, scale=2)}
+    if models := case.models():
+        weights = decode_model(models[0].read_bytes())
+        width, height = case.rung.video.width, case.rung.video.height
+        ways["ours"] = open_engine("openvino").upscaler(weights, width, height).upscale
+    for name in PRETRAINED:
+        ways[name] = PretrainedGraph(SHARED / "pretrained" / f"{name}_x2.pb").upscale
+    return interleaved_ms(ways, list(_some_luma(case)))
+
+
+def _some_luma(case: Case) -> Iterator[Plane]:
+    """Planes spread over the first segment."""
+    init, media = case.media()[:2]
+    frames = list(decode_segment(init.read_bytes(), media.read_bytes()))
+    for index in range(SPEED_FRAMES):
+        yield frames[index * len(frames) // SPEED_FRAMES].y
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.first",
+        description=__doc__,
+        epilog="example: python -m bench.first --clips sport-juggle-720p24 --json bench-out/first.json",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--clips", nargs="+", choices=CLIPS, default=list(CLIPS), metavar="CLIP", help=", ".join(CLIPS))
+    parser.add_argument("--seconds", type=float, help="only so much of every clip")
+    parser.add_argument("--steps", type=int, default=DEFAULT_STEPS, help=f"training steps (default: {DEFAULT_STEPS})")
+    parser.add_argument(
+        "--scope", choices=("title", "scene", "segment"), default="title", help="of the models (default: title)"
+    )
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="VMAF of every Nth frame (default: 1)")
+    parser.add_argument("--quick", action="store_true", help="2 s of one clip and 200 steps: does it run?")
+    parser.add_argument("--fresh", action="store_true", help="measure again what is known")
+    parser.add_argument("--work", type=Path, default=ROOT / "bench-out" / "first", help="bundles and known results")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

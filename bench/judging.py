@@ -1,0 +1,59 @@
+"""Quality of what a player wrote, and of the two classic enlargements, against the source: every frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+
+from bench.programs import BenchError
+from manifests.bundle import PROVENANCE, Bundle, read_json
+from manifests.model import Representation
+from manifests.template import initialization_href, segment_href
+from media.frames import Frame, decode_segment, frame_from_i420
+from media.quality import FrameScore, measure, pooled
+from media.source import SourceTreatment, reference_frames
+
+
+def lossless_frames(path: Path) -> Iterator[Frame]:
+    """The frames of a file that the player wrote, bit for bit. Raises BenchError where they are not 4:2:0."""
+    with av.open(str(path)) as container:
+        for index, decoded in enumerate(container.decode(video=0)):
+            if decoded.format.name != "yuv420p":
+                raise BenchError(f"{path.name} holds {decoded.format.name}, not yuv420p")
+            planes = decoded.to_ndarray().tobytes()
+            yield frame_from_i420(planes, decoded.width, decoded.height, Fraction(index))
+
+
+def resized_frames(bundle: Bundle, rung: Representation, width: int, height: int, filter_: int) -> Iterator[Frame]:
+    """The rung's frames enlarged by one of OpenCV's interpolations."""
+    init = bundle.read(initialization_href(rung))
+    for segment in rung.segments:
+        for frame in decode_segment(init, bundle.read(segment_href(rung, segment))):
+            luma = cv2.resize(frame.y, (width, height), interpolation=filter_)
+            u, v = (cv2.resize(c, (width // 2, height // 2), interpolation=filter_) for c in (frame.u, frame.v))
+            yield Frame(luma, u, v, frame.pts_s)
+
+
+def judged(
+    bundle: Bundle, rung: Representation, source: Path, size: tuple[int, int], frames: Iterator[Frame], vmaf_every: int
+) -> dict[str, Any]:
+    """PSNR-Y, SSIM, VMAF and VMAF-NEG of all frames, and PSNR-Y of each segment."""
+    treatment = SourceTreatment.from_json(read_json(bundle.root, PROVENANCE)["treatment"])
+    scores = measure(reference_frames(source, treatment, *size), frames, vmaf_every=vmaf_every)
+    per_segment = [pooled(run).psnr_y for run in _by_segment(rung, scores)]
+    return {**asdict(pooled(scores)), "segments_psnr_y": per_segment}
+
+
+def _by_segment(rung: Representation, scores: list[FrameScore]) -> Iterator[list[FrameScore]]:
+    assert rung.video is not None, "a rung is a video representation"
+    first = 0
+    for segment in rung.segments:
+        count = round(Fraction(segment.duration_ticks, rung.timescale) * rung.video.frame_rate)
+        yield scores[first : first + count]
+        first += count

@@ -1,0 +1,52 @@
+"""Starts the real programs, as a person would: `neudash package`, `train`, `serve`, `play`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+START_DEADLINE_S = 60
+STOP_DEADLINE_S = 20
+
+
+class BenchError(Exception):
+    """A program failed; `str()` says which and what it said last."""
+
+
+def neudash(*arguments: str | Path) -> float:
+    """Run one command to its end, its talk on our stderr; returns the seconds it took. Raises BenchError."""
+    command = _command(arguments)
+    started_s = time.monotonic()
+    done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False)
+    if done.returncode != 0:
+        raise BenchError(f"`neudash {' '.join(map(str, arguments))}` ended with {done.returncode}")
+    return time.monotonic() - started_s
+
+
+@contextmanager
+def served(root: Path) -> Iterator[str]:
+    """A server for one bundle on a free port of this machine; yields the manifest's address. Raises BenchError."""
+    command = _command(["serve", root, "--port", "0"])
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+        if not address.startswith("http"):
+            raise BenchError(f"`neudash serve {root}` printed no address")
+        yield address
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _command(arguments: Sequence[str | Path]) -> list[str]:
+    return [sys.executable, "-m", "neudash", *map(str, arguments)]

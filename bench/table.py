@@ -1,0 +1,109 @@
+"""The figures of `bench.first` as a table, and the goals they are held against. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+BASELINE = "lanczos"
+RIVALS = ("FSRCNN", "ESPCN")
+LEAST_SPEED_UP = 5.0
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a clip must reach over Lanczos of the same rung."""
+
+    gain_db: float
+    model_bytes: int | None = None
+    model_share: float | None = None
+    """Of the rung's bytes."""
+
+
+GOALS = {
+    "sport-juggle-720p24": Goal(0.7, model_bytes=5000),
+    "animation-1080p30": Goal(0.4, model_bytes=5000),
+    "title-makeup-720p25": Goal(0.55, model_share=0.005),
+}
+
+_COLUMNS = ("method", "video B", "model B", "total B", "PSNR-Y", "gain", "VMAF", "NEG", "SSIM", "ms/frame")
+
+
+def goals_of(clip: dict[str, Any]) -> list[dict[str, Any]]:
+    """Each goal with what was reached; `ok` tells whether it is enough."""
+    rows = {row["method"]: row for row in clip["rows"]}
+    ours, baseline, goal = rows["ours"], rows[BASELINE], GOALS[clip["clip"]]
+    gain_db = ours["psnr_y"] - baseline["psnr_y"]
+    goals = [_goal("dB PSNR-Y over Lanczos", goal.gain_db, gain_db, gain_db >= goal.gain_db)]
+    if goal.model_bytes is not None:
+        size = ours["model_bytes"]
+        goals.append(_goal("model bytes in all, below", goal.model_bytes, size, size < goal.model_bytes))
+    if goal.model_share is not None:
+        share = ours["model_bytes"] / ours["video_bytes"]
+        goals.append(
+            _goal("share of models in the rung's bytes, below", goal.model_share, share, share < goal.model_share)
+        )
+    pairs = zip(ours["segments_psnr_y"], rows["plain"]["segments_psnr_y"], strict=True)
+    least_db = min(mine - plain for mine, plain in pairs)
+    goals.append(_goal("dB over plain in the worst segment", 0.0, least_db, least_db >= 0))
+    for name in RIVALS:
+        goals += _rival_goals(name, ours, rows[name])
+    return goals
+
+
+def _rival_goals(name: str, ours: dict[str, Any], rival: dict[str, Any]) -> list[dict[str, Any]]:
+    gain_db = ours["psnr_y"] - rival["psnr_y"]
+    goals = [_goal(f"dB PSNR-Y over {name}", 0.0, gain_db, gain_db > 0)]
+    if ours["vmaf_neg"] is not None and rival["vmaf_neg"] is not None:
+        gain = ours["vmaf_neg"] - rival["vmaf_neg"]
+        goals.append(_goal(f"VMAF-NEG over {name}", 0.0, gain, gain > 0))
+    if "ms_per_frame" in ours and "ms_per_frame" in rival:
+        faster = rival["ms_per_frame"] / ours["ms_per_frame"]
+        goals.append(_goal(f"times as fast as {name}", LEAST_SPEED_UP, faster, faster >= LEAST_SPEED_UP))
+    return goals
+
+
+def _goal(what: str, wanted: float, reached: float, ok: bool) -> dict[str, Any]:
+    return {"what": what, "wanted": wanted, "reached": round(reached, 4), "ok": ok}
+
+
+def text_of(clips: Sequence[dict[str, Any]]) -> str:
+    """One table for all clips, the goals under each."""
+    return "\n\n".join(_clip_text(clip) for clip in clips)
+
+
+def _clip_text(clip: dict[str, Any]) -> str:
+    baseline = next(row["psnr_y"] for row in clip["rows"] if row["method"] == BASELINE)
+    cells = [_COLUMNS, *(_cells(row, baseline) for row in clip["rows"])]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(_COLUMNS))]
+    lines = [
+        f"{clip['clip']}: {clip['seconds']:.1f} s, {clip['segments']} segments, judged at"
+        f" {clip['width']}x{clip['height']}; packaged in {clip['package_s']:.0f} s, trained in {clip['train_s']:.0f} s"
+    ]
+    for line in cells:
+        name, *figures = (cell.rjust(width) for cell, width in zip(line, widths, strict=True))
+        lines.append("  ".join([name.strip().ljust(widths[0]), *figures]))
+    for goal in clip["goals"]:
+        mark = "reached" if goal["ok"] else "MISSED"
+        lines.append(f"  {mark}: {goal['what']}: {goal['reached']:g} (goal {goal['wanted']:g})")
+    return "\n".join(lines)
+
+
+def _cells(row: dict[str, Any], baseline: float) -> tuple[str, ...]:
+    def number(key: str, form: str) -> str:
+        value = row.get(key)
+        return "-" if value is None else format(value, form)
+
+    return (
+        row["method"],
+        number("video_bytes", "d"),
+        number("model_bytes", "d"),
+        number("total_bytes", "d"),
+        number("psnr_y", ".3f"),
+        format(row["psnr_y"] - baseline, "+.3f"),
+        number("vmaf", ".2f"),
+        number("vmaf_neg", ".2f"),
+        number("ssim", ".4f"),
+        number("ms_per_frame", ".1f"),
+    )
