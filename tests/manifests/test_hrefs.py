@@ -6,17 +6,20 @@ from dataclasses import replace
 from types import ModuleType
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from manifests.errors import MalformedManifestError
 from manifests.hrefs import base_urls, checked_base_url, checked_href
 from manifests.template import initialization_href, segment_href
 
+# The machine may be busy: an example that takes long is no failure.
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
 MANIFEST_URL = "http://host:8080/title/manifest.mpd"
 
 
-@pytest.mark.parametrize("text", ["a", "models/6350ab.ndm", "video/v360/00001.m4s", "a..b/c~1+2=3@4,5", "_x/-y"[:2]])
+@pytest.mark.parametrize("text", ["a", "models/6350ab.ndm", "video/v360/00001.m4s", "a..b/c~1+2=3@4,5", "_x"])
 def test_plain_paths_are_allowed(text: str) -> None:
     assert checked_href(text) == text
 
@@ -46,6 +49,7 @@ def test_every_other_path_is_refused(text: str) -> None:
         checked_href(text)
 
 
+@UNHURRIED
 @given(st.text(st.sampled_from("ab./\\:%-_~"), max_size=12))
 def test_an_allowed_path_never_climbs(text: str) -> None:
     try:
