@@ -24,7 +24,7 @@ function modelsOf(rung) {
   if (rung.models.length === 0) return "none";
   return rung.models
     .map((m) => `${m.network} ×${m.scale}: ${m.segments} of ${rung.segments} segments, ${bytes(m.bytes)}`)
-    .join("; ");
+    .join("\n");
 }
 
 function row(rung) {
@@ -60,16 +60,18 @@ function card(bundle, base) {
   const item = document.getElementById("bundle").content.cloneNode(true);
   const absolute = (url) => new URL(url, base).href;
   const manifest = absolute(bundle.manifest_url);
-  item.querySelector("h2").textContent = bundle.title ?? bundle.name;
-  const { video, audio, model } = bundle.bytes;
+  const title = bundle.title ?? bundle.name;
+  item.querySelector("h2").textContent = title;
+  const sizes = Object.entries({ video: bundle.bytes.video, audio: bundle.bytes.audio, models: bundle.bytes.model })
+    .map(([what, count]) => (count > 0 ? `${what} ${bytes(count)}` : `no ${what}`));
   item.querySelector(".summary").textContent =
-    `${clock(bundle.duration_s)} · video ${bytes(video)} · audio ${bytes(audio)} · models ${bytes(model)}`;
+    [...(title === bundle.name ? [] : [bundle.name]), clock(bundle.duration_s), ...sizes].join(" · ");
   item.querySelector(".scroll").setAttribute("aria-label", `Rungs of ${bundle.name}`);
   item.querySelector("tbody").append(...bundle.rungs.map(row));
   const addresses = item.querySelector("dl");
   addresses.append(addressLine("DASH manifest", manifest));
   if (bundle.playlist_url) addresses.append(addressLine("HLS playlist", absolute(bundle.playlist_url)));
-  addresses.append(addressLine("Play it enhanced, in a window", `neudash play ${manifest} --window`));
+  addresses.append(addressLine("Play it enhanced, in a window", `neudash play --window ${manifest}`));
   if (bundle.poster_url) {
     const poster = item.querySelector("img");
     poster.src = absolute(bundle.poster_url);

@@ -29,7 +29,7 @@ def test_bytes_are_counted_by_kind(counted: LiveServer) -> None:
         "audio": [httpx.get(at + "audio/a1/00001.m4s", headers={"Range": "bytes=0-99"})],
         "manifest": [httpx.get(at + "manifest.mpd"), httpx.get(at + "master.m3u8")],
         "other": [httpx.get(at + "poster.jpg")],
-        "model": [],
+        "model": [httpx.get(f"{counted.url}/bundles/b/models/{next((counted.root / 'b/models').iterdir()).name}")],
     }
     httpx.head(at + "video/v360/00001.m4s")
     kinds = httpx.get(f"{counted.url}/api/metrics").json()["kinds"]

@@ -1,0 +1,102 @@
+"""The catalogue page in a real browser: complete, usable by keyboard, on a phone, in the dark, from this host alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Served
+
+pytestmark = pytest.mark.browser
+
+PHONE = {"viewport": {"width": 360, "height": 740}}
+
+
+@pytest.fixture
+def catalogue_url(served_with_models: Served) -> str:
+    return served_with_models.manifest_url.partition("/bundles/")[0] + "/"
+
+
+def settled(page: Any) -> Any:
+    page.wait_for_selector(".bundle")
+    return page
+
+
+def test_it_lists_rungs_models_and_addresses(
+    catalogue_url: str, served_with_models: Served, browser_page: Callable[..., Any]
+) -> None:
+    page = settled(browser_page(catalogue_url))
+    assert page.inner_text("#state") == "1 bundle"
+    assert [row.split("\t")[0] for row in page.locator("tbody tr").all_inner_texts()] == ["v90", "v180"]
+    assert "c8d2 \N{MULTIPLICATION SIGN}2: 2 of 4 segments, 1.3 kB" in page.inner_text("tbody")
+    shown = page.locator("dd code").all_inner_texts()
+    assert shown[0] == served_with_models.manifest_url
+    assert shown[-1] == f"neudash play --window {served_with_models.manifest_url}"
+    page.wait_for_function("document.querySelector('.poster img').naturalWidth > 0")
+    page.context.close()
+
+
+def test_an_address_is_copied_by_keyboard_alone(catalogue_url: str, browser_page: Callable[..., Any]) -> None:
+    page = settled(browser_page(catalogue_url, permissions=["clipboard-read", "clipboard-write"]))
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.tagName") == "BUTTON":
+            break
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Copy: DASH manifest"
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.activeElement.textContent === 'Copied'")
+    assert page.evaluate("navigator.clipboard.readText()").endswith("/bundles/film/manifest.mpd")
+    page.context.close()
+
+
+def test_a_phone_needs_no_scrolling_sideways(catalogue_url: str, browser_page: Callable[..., Any]) -> None:
+    page = settled(browser_page(catalogue_url, **PHONE))
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["viewport"]["width"]
+    page.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_in_both_schemes(catalogue_url: str, browser_page: Callable[..., Any], scheme: str) -> None:
+    """Contrast of 4.5 or more (WCAG 2.2, 1.4.3) for every colour of text on the card."""
+    page = settled(browser_page(catalogue_url, color_scheme=scheme))
+    for selector in ("h2", ".summary", "td", "th", "dt"):
+        colours = page.evaluate(
+            "s => [getComputedStyle(document.querySelector('.bundle ' + s)).color,"
+            " getComputedStyle(document.querySelector('.bundle')).backgroundColor]",
+            selector,
+        )
+        assert contrast(*map(luminance, colours)) >= 4.5
+    assert (luminance(colours[1]) < 0.2) == (scheme == "dark")
+    page.context.close()
+
+
+def test_every_request_goes_to_the_server_and_nothing_is_complained_of(
+    catalogue_url: str, browser_page: Callable[..., Any]
+) -> None:
+    page = browser_page("about:blank")
+    asked: list[str] = []
+    complaints: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(catalogue_url)
+    settled(page)
+    page.wait_for_load_state("networkidle")
+    page.context.close()
+    assert len(asked) >= 4
+    assert [url for url in asked if not url.startswith((catalogue_url, "data:,"))] == []
+    assert complaints == []
+
+
+def luminance(css_colour: str) -> float:
+    """Relative luminance of `rgb(r, g, b)` (WCAG 2.2)."""
+    parts = [int(part) / 255 for part in css_colour.removeprefix("rgb(").removesuffix(")").split(",")]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(first: float, second: float) -> float:
+    return (max(first, second) + 0.05) / (min(first, second) + 0.05)
