@@ -1,13 +1,14 @@
-"""Pretrained TensorFlow graphs (`FSRCNN_x2.pb`, `ESPCN_x4.pb`, `EDSR_x2.pb` ...) run by OpenCV's dnn module.
+"""Model files of other makers, and exported ones of ours, run by OpenCV's dnn module.
 
-They are the ones published for OpenCV's `dnn_superres`, fed the same numbers as there: baselines to beat.
+The TensorFlow graphs (`FSRCNN_x2.pb`, `ESPCN_x4.pb`, `EDSR_x2.pb` ...) are those published for OpenCV's
+`dnn_superres`, fed the same numbers as there: baselines to beat. ONNX files are those of `neudash model export`.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -25,22 +26,25 @@ _registration = threading.Lock()
 
 
 class PretrainedGraph:
-    """One frozen graph as an `Upscaler`: uint8 luma (h, w) in, uint8 luma (h*scale, w*scale) out.
+    """One graph as an `Upscaler`: uint8 luma (h, w) in, uint8 luma (h*scale, w*scale) out.
 
-    A graph of one channel (FSRCNN, ESPCN) takes luma stretched from limited range to 0..1, one of three
-    channels (EDSR) grey in 0..255 less the mean of its training set. Raises MalformedModelError for a file
-    that OpenCV cannot run or that does not enlarge its input by a whole number.
+    A `.pb` graph of one channel (FSRCNN, ESPCN) takes luma stretched from limited range to 0..1, one of three
+    channels (EDSR) grey in 0..255 less the mean of its training set, an `.onnx` graph luma in 0..255. Raises
+    MalformedModelError for a file that OpenCV cannot run or that does not enlarge its input by a whole number.
     """
 
     def __init__(self, path: Path) -> None:
         self.name = path.stem
-        with _depth_to_space_known():
-            self._net = _read_net(path)
+        self._onnx = path.suffix.lower() == ".onnx"
+        with nullcontext() if self._onnx else _depth_to_space_known():
+            self._net = _read_net(path, onnx=self._onnx)
             # OpenCV makes its layers at the first run: they outlive the registration.
             self._channels, self.scale = _probe(self._net, path)
 
     def upscale(self, luma: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        if self._channels == 1:
+        if self._onnx:
+            plane = self._run(luma).mean(axis=0)
+        elif self._channels == 1:
             plane = self._run((luma.astype(np.float32) - LUMA_BLACK) / LUMA_SPAN)[0] * LUMA_SPAN + LUMA_BLACK
         else:
             grey = luma.astype(np.float32) - np.float32(DIV2K_MEAN)
@@ -48,7 +52,7 @@ class PretrainedGraph:
         rounded: NDArray[np.uint8] = np.clip(np.rint(plane), 0, 255).astype(np.uint8)
         return rounded
 
-    def _run(self, plane: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    def _run(self, plane: NDArray[Any]) -> NDArray[np.float32]:
         batch = np.broadcast_to(plane.astype(np.float32), (1, self._channels, *plane.shape))
         return _forward(self._net, batch)
 
@@ -85,16 +89,15 @@ def _depth_to_space_known() -> Iterator[None]:
             cv2.dnn_unregisterLayer("DepthToSpace")
 
 
-def _read_net(path: Path) -> Any:
+def _read_net(path: Path, *, onnx: bool) -> Any:
     import cv2
 
     try:
         # From memory, because OpenCV opens no file whose path has characters outside the Windows code page.
-        return cv2.dnn.readNetFromTensorflow(np.frombuffer(path.read_bytes(), np.uint8))
+        data = np.frombuffer(path.read_bytes(), np.uint8)
+        return cv2.dnn.readNetFromONNX(data) if onnx else cv2.dnn.readNetFromTensorflow(data)
     except (cv2.error, OSError) as error:
-        raise MalformedModelError(
-            f"{path.name} is no TensorFlow graph that OpenCV reads: {_said(error)}"
-        ) from error
+        raise MalformedModelError(f"{path.name} is no graph that OpenCV reads: {_said(error)}") from error
 
 
 def _probe(net: Any, path: Path) -> tuple[int, int]:
@@ -110,9 +113,7 @@ def _probe(net: Any, path: Path) -> tuple[int, int]:
             continue
         scale, rest = divmod(output.shape[1], PROBE_HEIGHT)
         if rest or scale < 1 or output.shape != (channels, PROBE_HEIGHT * scale, PROBE_WIDTH * scale):
-            raise MalformedModelError(
-                f"{path.name} makes {output.shape} of {PROBE_HEIGHT}x{PROBE_WIDTH} pixels"
-            )
+            raise MalformedModelError(f"{path.name} makes {output.shape} of {PROBE_HEIGHT}x{PROBE_WIDTH} pixels")
         return channels, scale
     raise MalformedModelError(f"{path.name} accepts neither 1 nor 3 channels: {'; '.join(reasons)}")
 

@@ -9,7 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 from manifests.errors import MalformedModelError
+from manifests.weights import ModelWeights, NetworkSpec
+from player.superres.engines import open_engine
 from player.superres.engines.opencv_dnn import PretrainedGraph
+from player.superres.export import export
 
 SHARED = Path(__file__).parents[4] / "shared"
 
@@ -32,9 +35,7 @@ def psnr(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
     ("model", "least_gain_db"),
     [("FSRCNN_x2", 0.1), ("ESPCN_x2", 0.0), ("FSRCNN_x4", -0.6), ("ESPCN_x4", -0.6)],
 )
-def test_a_published_graph_stands_up_to_bicubic(
-    model: str, least_gain_db: float, real_luma: NDArray[np.uint8]
-) -> None:
+def test_a_published_graph_stands_up_to_bicubic(model: str, least_gain_db: float, real_luma: NDArray[np.uint8]) -> None:
     graph = PretrainedGraph(SHARED / f"pretrained/{model}.pb")
     assert (graph.name, graph.scale) == (model, int(model[-1]))
     small = cv2.resize(real_luma, None, fx=1 / graph.scale, fy=1 / graph.scale, interpolation=cv2.INTER_AREA)
@@ -57,11 +58,28 @@ def test_the_frame_size_may_change_and_the_layer_is_not_left_registered() -> Non
 
 
 @pytest.mark.parametrize("data", [b"", b"not a graph", bytes(1000)])
-def test_a_file_that_is_no_graph_is_refused_by_name(data: bytes, tmp_path: Path) -> None:
-    path = tmp_path / "junk.pb"
+@pytest.mark.parametrize("name", ["junk.pb", "junk.onnx"])
+def test_a_file_that_is_no_graph_is_refused_by_name(name: str, data: bytes, tmp_path: Path) -> None:
+    path = tmp_path / name
     path.write_bytes(data)
-    with pytest.raises(MalformedModelError, match=r"junk\.pb"):
+    with pytest.raises(MalformedModelError, match=name.replace(".", r"\.")):
         PretrainedGraph(path)
+
+
+def test_an_exported_model_gives_the_picture_of_the_engine(tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    random = np.random.default_rng(3)
+    spec = NetworkSpec(scale=2, width=4, depth=1)
+    kernels = tuple(random.normal(0, 0.1, (3, 3, *shape)).astype(np.float32) for shape in spec.layers)
+    weights = ModelWeights(spec, 110, kernels, tuple(np.zeros(out, np.float32) for _, out in spec.layers))
+    path = tmp_path / "exported.onnx"
+    export(weights, path)
+    luma = random.integers(0, 256, (24, 40), np.uint8)
+    upscaler = PretrainedGraph(path)
+    assert (upscaler.name, upscaler.scale) == ("exported", 2)
+    expected = open_engine("openvino").upscaler(weights, 40, 24).upscale(luma)
+    # Sums in another order may round to the neighbouring level.
+    assert np.abs(upscaler.upscale(luma).astype(int) - expected).max() <= 1
 
 
 @pytest.mark.train
