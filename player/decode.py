@@ -12,19 +12,25 @@ from media.errors import UndecodableSegmentError
 from media.frames import Frame, decode_segment
 from player.downloads import Delivery
 
+MAX_GROWTH = 4
+"""Frames may differ in size from what the manifest says, but not by so many times: queues are counted in frames."""
+
 
 def segment_frames(delivery: Delivery) -> Iterator[Frame]:
     """Its frames with growing time stamps inside the segment's time, the first at its start.
 
     Raises UndecodableSegmentError, after the frames that could be had, where there are fewer than its tables say.
     """
-    assert delivery.media is not None, "asked of a segment that was delivered"
+    video = delivery.representation.video
+    assert delivery.media is not None and video is not None, "asked of a segment that was delivered"
     first_s: Fraction | None = None
     last_s = delivery.start_s - 1
     count = 0
     for frame in decode_segment(delivery.init, delivery.media):
         if frame.width % 2 or frame.height % 2:
             raise UndecodableSegmentError(f"frames of {frame.width}x{frame.height}; sizes are even")
+        if frame.width * frame.height > MAX_GROWTH * video.width * video.height:
+            raise UndecodableSegmentError(f"frames of {frame.width}x{frame.height} in a rung of {video.height} rows")
         first_s = frame.pts_s if first_s is None else first_s
         pts_s = delivery.start_s + frame.pts_s - first_s
         if last_s < pts_s < delivery.end_s:

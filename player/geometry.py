@@ -9,6 +9,9 @@ from fractions import Fraction
 from manifests.model import Representation, Segment, VideoFormat
 from player.errors import UnplayableError
 
+MAX_SIDE = 16384
+"""Of the output, in pixels: what H.264 can hold."""
+
 
 @dataclass(frozen=True)
 class OutputFormat:
@@ -26,15 +29,19 @@ def output_format(rungs: Sequence[Representation], scale: int | None = None, pla
     """The largest enhanced size of the video representations `rungs` (at least one).
 
     A model of the viewer's own enlarges by `scale` each rung that may be played: all, or the one with id `played`.
+    Raises UnplayableError for a size that no output can have.
     """
     sizes = {r.id: _enhanced_scale(r) for r in rungs}
     if scale is not None:
         sizes |= {r.id: scale for r in rungs if played in (None, r.id)}
     largest = max(rungs, key=lambda r: _video(r).height * sizes[r.id])
     video = _video(largest)
+    width, height = video.width * sizes[largest.id], video.height * sizes[largest.id]
+    if width % 2 or height % 2 or max(width, height) > MAX_SIDE:
+        raise UnplayableError(f"the video would be {width}x{height}; sides are even and at most {MAX_SIDE}")
     return OutputFormat(
-        width=video.width * sizes[largest.id],
-        height=video.height * sizes[largest.id],
+        width=width,
+        height=height,
         frame_rate=video.frame_rate,
         time_base_s=Fraction(1, largest.timescale),
         sar=video.sar,

@@ -63,3 +63,9 @@ def test_only_rungs_with_equal_boundaries_are_switched() -> None:
     other_scale = dataclasses.replace(rung(270), timescale=60000, segments=(Segment(1, 0, 2002),))
     rungs = (odd, other_scale, rung(720))
     assert [r.id for r in switchable(rungs)] == ["v270", "v720"]
+
+
+@pytest.mark.parametrize("height", [12000, 45])
+def test_a_size_that_no_output_can_have_is_refused(height: int) -> None:
+    with pytest.raises(UnplayableError, match="sides are even and at most"):
+        output_format([rung(height)])
