@@ -1,0 +1,249 @@
+"""`neudash demo`: the whole way on one video, by the commands that a person would type, each shown as it runs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from manifests.bundle import open_bundle
+from manifests.errors import BundleError
+from media.errors import MediaError
+from media.probe import probe
+from media.progress import progress
+from media.sample import DURATION_S, frame_count, render_sample
+
+INTERRUPTED = 130
+TOP_PX = 1080
+"""Shorter side of the largest rung: what two cores can measure in minutes."""
+_STOP_S = 10.0
+
+_EXAMPLE = """\
+examples:
+  neudash demo
+  neudash demo holiday.mp4 --seconds 20 --out holiday-demo
+
+All outputs go into one folder. Stopped, the same command goes on where it was."""
+
+
+class DemoError(Exception):
+    """A step failed; it has said why on stderr itself."""
+
+
+@dataclass(frozen=True)
+class _Outputs:
+    """Where everything goes: a folder for this video and duration, so that another one does not meet its files."""
+
+    folder: Path
+
+    @property
+    def bundle(self) -> Path:
+        return self.folder / "bundle"
+
+    def file(self, name: str) -> Path:
+        return self.folder / name
+
+
+@dataclass
+class _Steps:
+    """Announces the steps and remembers how long they took."""
+
+    total: int
+    taken: list[tuple[str, float]] = field(default_factory=list)
+
+    @contextmanager
+    def step(self, title: str) -> Iterator[None]:
+        _talk(f"\n[{len(self.taken) + 1}/{self.total}] {title}")
+        begin_s = time.monotonic()
+        yield
+        self.taken.append((title, time.monotonic() - begin_s))
+
+
+def main(argv: list[str]) -> int:
+    """Run the command. 0: all of it worked; 1: a step failed and said why; 130: Ctrl-C before the end."""
+    options = _parser().parse_args(argv)
+    # A plain kill must end the server that we started as well.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        _demo(options)
+    except (DemoError, MediaError, BundleError, OSError) as error:
+        print(f"neudash demo: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="neudash demo",
+        description="Package, train, serve, play enhanced and report one video: yours, or one drawn on the spot.",
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "video", nargs="?", type=Path, metavar="VIDEO", help="(default: a canal town at dusk, drawn now)"
+    )
+    parser.add_argument("--out", type=Path, default=Path("demo-out"), metavar="DIR", help="(default: %(default)s)")
+    parser.add_argument(
+        "--seconds",
+        type=_positive,
+        default=DURATION_S,
+        metavar="S",
+        help="how much of the video, from its start (default: %(default)g)",
+    )
+    parser.add_argument("--steps", type=int, default=1000, help="training steps for each rung (default: %(default)s)")
+    parser.add_argument("--force", action="store_true", help="replace a bundle in DIR that was made otherwise")
+    ending = parser.add_mutually_exclusive_group()
+    ending.add_argument(
+        "--once", action="store_true", help="end after the report (default: where there is no terminal)"
+    )
+    ending.add_argument(
+        "--keep-serving", action="store_true", help="serve until Ctrl-C (default: where there is a terminal)"
+    )
+    return parser
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not value > 0:
+        raise argparse.ArgumentTypeError("must be more than 0")
+    return value
+
+
+def _demo(options: argparse.Namespace) -> None:
+    stem = re.sub(r"[^A-Za-z0-9]+", "-", options.video.stem if options.video else "canal").strip("-").lower()
+    outputs = _Outputs(options.out / f"{stem or 'video'}-{options.seconds:g}s")
+    outputs.folder.mkdir(parents=True, exist_ok=True)
+    steps = _Steps(total=5 if options.video else 6)
+    source = options.video or _sample(steps, outputs, options.seconds)
+    force = ["--force"] if options.force else []
+    with steps.step("package: a ladder of rungs, cut into segments"):
+        length = ["--duration", f"{options.seconds:g}"]
+        _neudash("package", source, "-o", outputs.bundle, "--rungs", wanted_rungs(source), *length, *force)
+    with steps.step("train: a tiny network for every rung that can be enhanced"):
+        _neudash("train", outputs.bundle, "--source", source, "--steps", options.steps)
+    rung = rung_to_play(outputs.bundle)
+    with _served(steps, outputs.bundle) as (server, manifest_url):
+        played = ["--out", outputs.file("enhanced.mp4"), "--stats", outputs.file("play.json")]
+        with steps.step(f"play: rung {rung} over HTTP, every frame enhanced"):
+            _neudash("play", manifest_url, "--rung", rung, *played)
+        written = ["-o", outputs.file("report.html"), "--json", outputs.file("report.json")]
+        with steps.step("report: every frame measured, plain and enhanced"):
+            _neudash("report", outputs.bundle, "--source", source, *written)
+        _summarise(steps, outputs, source, rung)
+        print(
+            f"report:   {outputs.file('report.html')}\npage:     {manifest_url.partition('/bundles/')[0]}/", flush=True
+        )
+        if options.keep_serving or (sys.stdout.isatty() and not options.once):
+            _wait(server)
+
+
+def _sample(steps: _Steps, outputs: _Outputs, duration_s: float) -> Path:
+    """The sample video, drawn unless an earlier run has done so."""
+    path, partial = outputs.file("source.mp4"), outputs.file("source.partial.mp4")
+    with steps.step("draw: a canal town at dusk, for want of a video of yours"):
+        if not path.exists():
+            with progress() as bars:
+                task = bars.add_task("draw", total=frame_count(duration_s), note="")
+                render_sample(partial, duration_s, lambda done: bars.update(task, completed=done))
+            partial.replace(path)
+        _talk(str(path))
+    return path
+
+
+def wanted_rungs(source: Path) -> str:
+    """The `--rungs` for a source: its own ladder, or the one of its picture at 1080 lines. Raises MediaError."""
+    width, height = probe(source).video.display_size
+    if min(width, height) <= TOP_PX:
+        return "auto"
+    quarter = round(height * TOP_PX / min(width, height) / 4)
+    return ",".join(f"{quarter * factor}@crf27" for factor in (1, 2, 4))
+
+
+def rung_to_play(bundle: Path) -> str:
+    """Id of the largest rung with models; without any, of the second largest. Raises BundleError."""
+    ladder = sorted(open_bundle(bundle).presentation.video, key=lambda rung: rung.bandwidth_bps)
+    enhanced = [rung for rung in ladder if rung.model_tracks]
+    return (enhanced or ladder[:-1] or ladder)[-1].id
+
+
+def _neudash(*arguments: object) -> None:
+    """One command, as a person would start it. Raises DemoError."""
+    command = [str(argument) for argument in arguments]
+    _talk(f"$ neudash {shlex.join(command)}")
+    finished = subprocess.run(_python(command), stdin=subprocess.DEVNULL, check=False)  # noqa: S603 - no shell reads it
+    if finished.returncode != 0:
+        raise DemoError(f"`neudash {command[0]}` ended with status {finished.returncode}; what it said stands above")
+
+
+def _python(command: Sequence[str]) -> list[str]:
+    return [sys.executable, "-m", "neudash", *command]
+
+
+@contextmanager
+def _served(steps: _Steps, bundle: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A server of the bundle on a free port, and the address of its manifest; it ends with the block."""
+    command = ["serve", str(bundle), "--port", "0"]
+    with steps.step("serve: the bundle over HTTP"):
+        _talk(f"$ neudash {shlex.join(command)} &")
+        server = subprocess.Popen(  # noqa: S603 - no shell reads it
+            _python(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+        )
+        assert server.stdout is not None, "asked for"
+        manifest_url = server.stdout.readline().strip()
+        _talk(manifest_url)
+    try:
+        if not manifest_url:
+            raise DemoError("`neudash serve` ended at once; what it said stands above")
+        yield server, manifest_url
+    finally:
+        server.terminate()
+        try:
+            server.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def _wait(server: subprocess.Popen[str]) -> None:
+    _talk("serving until Ctrl-C")
+    try:
+        server.wait()
+    except KeyboardInterrupt:
+        _talk("")
+
+
+def _summarise(steps: _Steps, outputs: _Outputs, source: Path, rung: str) -> None:
+    stats = json.loads(outputs.file("play.json").read_text())
+    quality = json.loads(outputs.file("report.json").read_text())
+    segments = next(entry["segments"] for entry in quality["rungs"] if entry["id"] == rung)
+    video_bytes, model_bytes = (sum(segment[key] for segment in segments) for key in ("bytes", "model_bytes"))
+    print("\n" + "\n".join(f"{duration_s:6.1f} s  {title.partition(':')[0]}" for title, duration_s in steps.taken))
+    print(f"{sum(duration_s for _, duration_s in steps.taken):6.1f} s  in all\n")
+    print(f"rung {rung}, shown at {quality['target']['width']}x{quality['target']['height']}")
+    print(f"  frames    {stats['enhanced_frames']} of {stats['frames']} enhanced, {stats['enhance_fps']:.0f} a second")
+    print(f"  bytes     {video_bytes:,} of video, {model_bytes:,} of models ({model_bytes / video_bytes:.2%})")
+    for label, key in (("PSNR-Y", "psnr_y"), ("VMAF", "vmaf"), ("VMAF-NEG", "vmaf_neg")):
+        print(f"  {label:<9} {_gain(segments, key)}")
+    print(f"\nsource:   {source}\nenhanced: {outputs.file('enhanced.mp4')}\nbundle:   {outputs.bundle}")
+
+
+def _gain(segments: Sequence[dict[str, Any]], key: str) -> str:
+    """Plain and played, as means over the segments; one without a model is played plain."""
+    pairs = [(segment["plain"][key], (segment["enhanced"] or segment["plain"])[key]) for segment in segments]
+    plain, played = (fmean(column) for column in zip(*pairs, strict=True))
+    return f"{plain:.2f} plain, {played:.2f} enhanced ({played - plain:+.2f})"
+
+
+def _talk(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
