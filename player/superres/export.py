@@ -149,7 +149,12 @@ def _weights(path: Path, segment: int | None, rung: int | None) -> ModelWeights:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="neudash model", description="Models for other tools.")
+    parser = argparse.ArgumentParser(
+        prog="neudash model",
+        description="Models for other tools.",
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     actions = parser.add_subparsers(required=True, metavar="export")
     action = actions.add_parser(
         "export",
