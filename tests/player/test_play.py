@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -203,8 +204,6 @@ def test_a_late_model_is_used_once_it_is_there(
 def test_models_of_tomorrow_are_played_plainly(
     play_bundle: Path, faults: ModuleType, tmp_path: Path, plain_session: Played
 ) -> None:
-    import dataclasses
-
     presentation = open_bundle(play_bundle).presentation
     changed = faults.with_track(presentation, lambda track: dataclasses.replace(track, network="swin-of-2031"))
     (play_bundle / MANIFEST).write_bytes(write_mpd(changed))
@@ -434,3 +433,11 @@ def test_neither_keras_nor_an_engine_is_imported_before_it_is_needed() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_manifest_that_leads_to_another_host_is_refused(play_bundle: Path, capsys: Any) -> None:
+    presentation = open_bundle(play_bundle).presentation
+    changed = dataclasses.replace(presentation, base_urls=("http://127.0.0.2:9/",))
+    (play_bundle / MANIFEST).write_bytes(write_mpd(changed))
+    assert main([str(play_bundle)]) == 1
+    assert "away from the manifest's own server" in capsys.readouterr().err
