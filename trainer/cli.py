@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -37,8 +38,7 @@ def main(argv: list[str]) -> int:
     if options.backend:
         os.environ["KERAS_BACKEND"] = options.backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets at length
-    from trainer.pipeline import train_bundle  # imports Keras: seconds, and the backend must be chosen before
-
+    train_bundle = _trainer()
     settings = TrainSettings(options.net, options.scope, options.steps, options.seed)
     try:
         with _Bars(quiet=options.quiet) as bars:
@@ -56,6 +56,21 @@ def main(argv: list[str]) -> int:
     if options.json:
         options.json.write_text(json.dumps([asdict(summary) for summary in summaries], indent=1) + "\n")
     return 0
+
+
+def _trainer() -> Callable[..., list[RungSummary]]:
+    """Imports Keras: seconds, and only once the backend is chosen. What TensorFlow's libraries write to stderr while
+    they load, before any setting of theirs counts, is nobody's business; an exception still is.
+    """
+    with Path(os.devnull).open("wb") as nowhere:
+        stderr = os.dup(2)
+        try:
+            os.dup2(nowhere.fileno(), 2)
+            from trainer.pipeline import train_bundle
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+    return train_bundle
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,6 +1,6 @@
 """Overfit one network to patches: the recipe of DESIGN section 6, in Keras 3 on any backend.
 
-A fit is a function of its patches, its settings and its seed. It saves its state between epochs, and a fit that was
+A fit is a function of its patches, its settings and its seed. It saves its state as it goes, and a fit that was
 killed goes on from there to the same weights.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +24,15 @@ from player.superres.network import residual_network
 from trainer.pairs import PatchSource
 
 BATCH = 16
-_STEPS_PER_EPOCH = 50
+_REPORT_STEPS = 50
+"""Between reports, which are when the state is saved."""
 _LEAK = 0.2
 _LEAK_UNTIL = 0.7
 _LOSS_CROP = 2
 """Pixels at a patch's border, where the zero padding is not what the frame has there, that the loss leaves out."""
 
 OnProgress = Callable[[int, float], None]
-"""Called with (steps done, gain in dB on the patches of the last epoch)."""
+"""Called with (steps done, gain in dB on the patches of the steps since the last call)."""
 
 
 @dataclass(frozen=True)
@@ -59,42 +60,88 @@ def prepare_backend(seed: int) -> None:
             tensorflow.config.experimental.enable_op_determinism()
 
 
-def fit(
-    spec: NetworkSpec,
-    patches: PatchSource,
-    settings: FitSettings,
-    *,
-    start: ModelWeights | None = None,
-    checkpoint: Path | None = None,
-    on_progress: OnProgress = lambda steps, gain_db: None,
-) -> ModelWeights:
-    """Weights that turn the pairs' luma into their residual, in full precision.
+class Fitter:
+    """Fits networks of one spec, one after the other, in one compiled model: only the first pays for the compiling."""
 
-    `start` continues from other weights, keeping their input mean, without the leaky phase. `checkpoint` names a file
-    that holds the state between epochs; it is removed at the end.
+    def __init__(self, spec: NetworkSpec) -> None:
+        self._spec = spec
+        self._slope = keras.Variable(0.0, trainable=False, dtype="float32", name="slope")
+        self._model = residual_network(spec, self._slope)
+        # The rate is set before each step: a schedule would be part of what is compiled.
+        self._optimiser = keras.optimizers.Adam(0.0, beta_2=0.99, global_clipnorm=1.0)
+        self._model.compile(optimizer=self._optimiser, loss=_cropped_mse, jit_compile=True)
+        self._optimiser.build(self._model.trainable_variables)
+
+    def fit(
+        self,
+        patches: PatchSource,
+        settings: FitSettings,
+        *,
+        start: ModelWeights | None = None,
+        checkpoint: Path | None = None,
+        on_progress: OnProgress = lambda steps, gain_db: None,
+    ) -> ModelWeights:
+        """Weights that turn the pairs' luma into their residual, in full precision.
+
+        `start` continues from other weights, keeping their input mean, without the leaky phase. `checkpoint` names a
+        file that holds the state from time to time; it is removed at the end.
+        """
+        scaling = _Scaling.of(patches, start)
+        self._set_weights(scaling.normalised(start) if start else initial_weights(self._spec, settings.seed))
+        for variable in self._optimiser.variables:
+            variable.assign(ops.zeros_like(variable))
+        state = _State([*self._model.trainable_variables, *self._optimiser.variables], checkpoint)
+        errors: list[tuple[float, float]] = []
+        for step in range(state.restore(), settings.steps):
+            self._slope.assign(0.0 if start else leak_at(step, settings.steps))
+            self._optimiser.learning_rate = learning_rate_at(step, settings)
+            batch = patches.draw(BATCH, np.random.default_rng([settings.seed, step]))
+            targets = scaling.targets(batch.residual)
+            error = float(self._model.train_on_batch(scaling.inputs(batch.luma), targets))
+            errors.append((float(np.mean(np.square(_inner(targets)))), error))
+            if (step + 1) % _REPORT_STEPS == 0 or step + 1 == settings.steps:
+                on_progress(step + 1, _gain_db(*np.mean(errors, axis=0)))
+                errors.clear()
+                state.save(step + 1)
+        state.remove()
+        return scaling.playable(self._weights(scaling.input_mean))
+
+    def _set_weights(self, weights: ModelWeights) -> None:
+        for index, pair in enumerate(zip(weights.kernels, weights.biases, strict=True)):
+            self._model.get_layer(f"conv{index}").set_weights(list(pair))
+
+    def _weights(self, input_mean: int) -> ModelWeights:
+        pairs = [self._model.get_layer(f"conv{index}").get_weights() for index in range(len(self._spec.layers))]
+        kernels, biases = zip(*pairs, strict=True)
+        return ModelWeights(self._spec, input_mean, kernels, biases)
+
+
+def initial_weights(spec: NetworkSpec, seed: int) -> ModelWeights:
+    """Where a fit starts, the same on every backend: He's initialisation (arXiv:1502.01852), near zero in the last
+    layer, so that training starts from the plain upscale. In the trainer's normalised units.
     """
-    keras.utils.set_random_seed(settings.seed)
-    scaling = _Scaling.of(patches, start)
-    slope = keras.Variable(0.0 if start else _LEAK, trainable=False, dtype="float32", name="slope")
-    model = residual_network(spec, slope)
-    if start is not None:
-        scaling.load(model, start)
-    model.compile(optimizer=_optimiser(settings), loss=_cropped_mse, jit_compile=True)
-    model.optimizer.build(model.trainable_variables)
-    state = _State(model, checkpoint)
-    first_epoch = state.restore()
-    epochs = math.ceil(settings.steps / _STEPS_PER_EPOCH)
-    for epoch in range(first_epoch, epochs):
-        steps = min(_STEPS_PER_EPOCH, settings.steps - epoch * _STEPS_PER_EPOCH)
-        if start is None:
-            done = epoch * _STEPS_PER_EPOCH / settings.steps
-            slope.assign(_LEAK * max(0.0, 1 - done / _LEAK_UNTIL))
-        epoch_patches = _EpochPatches(patches, scaling, settings.seed, epoch, steps)
-        history = model.fit(epoch_patches, epochs=1, shuffle=False, verbose=0)
-        state.save(epoch + 1)
-        on_progress(epoch * _STEPS_PER_EPOCH + steps, _gain_db(epoch_patches.plain_mse, history.history["loss"][0]))
-    state.remove()
-    return scaling.unload(model, spec)
+    random = np.random.default_rng([seed, 2**31])
+    kernels = []
+    for index, (channels_in, channels_out) in enumerate(spec.layers):
+        deviation = np.sqrt((0.01 if index == len(spec.layers) - 1 else 2.0) / (9 * channels_in))
+        values = random.normal(0, deviation, (3, 3, channels_in, channels_out))
+        kernels.append(np.clip(values, -2 * deviation, 2 * deviation).astype(np.float32))
+    biases = [np.zeros(channels_out, np.float32) for _, channels_out in spec.layers]
+    return ModelWeights(spec, 0, tuple(kernels), tuple(biases))
+
+
+def learning_rate_at(step: int, settings: FitSettings) -> float:
+    """Linear warm-up over a twentieth of the steps, then a cosine down to 2 % of the peak."""
+    warmup_steps = max(1, settings.steps // 20)
+    if step < warmup_steps:
+        return settings.peak_learning_rate * (step + 1) / warmup_steps
+    done = (step - warmup_steps) / max(1, settings.steps - warmup_steps)
+    return settings.peak_learning_rate * (0.02 + 0.98 * (1 + math.cos(math.pi * done)) / 2)
+
+
+def leak_at(step: int, steps: int) -> float:
+    """Slope of the activations below zero: none for the last 30 % of the steps."""
+    return _LEAK * max(0.0, 1 - step / (_LEAK_UNTIL * steps))
 
 
 @dataclass(frozen=True)
@@ -116,73 +163,47 @@ class _Scaling:
     def targets(self, residual: NDArray[np.int8]) -> NDArray[np.float32]:
         return np.asarray(residual / np.float32(self.residual_std), np.float32)
 
-    def unload(self, model: Any, spec: NetworkSpec) -> ModelWeights:
-        """The weights for luma in levels. The first kernel takes the input's factor, the last layer the residual's;
-        the mean stays a subtraction, for the zero padding comes after it.
+    def playable(self, weights: ModelWeights) -> ModelWeights:
+        """Weights for luma in levels. The first kernel takes the input's factor, the last layer the residual's; the
+        mean stays a subtraction, for the zero padding comes after it.
         """
-        pairs = [model.get_layer(f"conv{index}").get_weights() for index in range(len(spec.layers))]
-        kernels, biases = [k.copy() for k, _ in pairs], [b.copy() for _, b in pairs]
-        kernels[0] /= self.input_std
-        kernels[-1] *= self.residual_std
-        biases[-1] *= self.residual_std
-        return ModelWeights(spec, self.input_mean, tuple(kernels), tuple(biases))
+        return _rescaled(weights, 1 / self.input_std, self.residual_std)
 
-    def load(self, model: Any, weights: ModelWeights) -> None:
-        kernels, biases = [k.copy() for k in weights.kernels], [b.copy() for b in weights.biases]
-        kernels[0] *= self.input_std
-        kernels[-1] /= self.residual_std
-        biases[-1] /= self.residual_std
-        for index, pair in enumerate(zip(kernels, biases, strict=True)):
-            model.get_layer(f"conv{index}").set_weights(list(pair))
+    def normalised(self, weights: ModelWeights) -> ModelWeights:
+        """The inverse of `playable`."""
+        return _rescaled(weights, self.input_std, 1 / self.residual_std)
 
 
-class _EpochPatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no types
-    """The batches of one epoch: drawn from (seed, epoch, step), so a resumed fit sees what an undisturbed one does."""
-
-    def __init__(self, patches: PatchSource, scaling: _Scaling, seed: int, epoch: int, steps: int) -> None:
-        super().__init__(workers=1)
-        self._patches, self._scaling = patches, scaling
-        self._seed, self._epoch, self._steps = seed, epoch, steps
-        self._plain: list[float] = []
-
-    def __len__(self) -> int:
-        return self._steps
-
-    def __getitem__(self, step: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        batch = self._patches.draw(BATCH, np.random.default_rng([self._seed, self._epoch, step]))
-        targets = self._scaling.targets(batch.residual)
-        inner = targets[:, _LOSS_CROP:-_LOSS_CROP, _LOSS_CROP:-_LOSS_CROP]
-        self._plain.append(float(np.mean(np.square(inner))))
-        return self._scaling.inputs(batch.luma), targets
-
-    @property
-    def plain_mse(self) -> float:
-        """Loss of a network that adds nothing, over the batches drawn so far."""
-        return float(np.mean(self._plain))
+def _rescaled(weights: ModelWeights, first: float, last: float) -> ModelWeights:
+    kernels, biases = list(weights.kernels), list(weights.biases)
+    kernels[0] = kernels[0] * np.float32(first)
+    kernels[-1] = kernels[-1] * np.float32(last)
+    biases[-1] = biases[-1] * np.float32(last)
+    return replace(weights, kernels=tuple(kernels), biases=tuple(biases))
 
 
 class _State:
     """Everything that a fit changes, in one `.npz` of the trainer's own making (no objects in it)."""
 
-    def __init__(self, model: Any, path: Path | None) -> None:
-        self._variables = [*model.trainable_variables, *model.optimizer.variables]
+    def __init__(self, variables: list[Any], path: Path | None) -> None:
+        self._variables = variables
         self._path = path
 
     def restore(self) -> int:
-        """Epochs done before, 0 for a fresh start."""
+        """Steps done before, 0 for a fresh start."""
         if self._path is None or not self._path.exists():
             return 0
         with np.load(self._path, allow_pickle=False) as saved:
             for index, variable in enumerate(self._variables):
                 variable.assign(saved[f"v{index}"])
-            return int(saved["epoch"])
+            return int(saved["step"])
 
-    def save(self, epoch: int) -> None:
+    def save(self, step: int) -> None:
         if self._path is None:
             return
         arrays = {f"v{index}": ops.convert_to_numpy(v) for index, v in enumerate(self._variables)}
         buffer = io.BytesIO()
-        np.savez(buffer, epoch=np.int64(epoch), **arrays)
+        np.savez(buffer, step=np.int64(step), **arrays)
         publish_file(self._path, buffer.getvalue())
 
     def remove(self) -> None:
@@ -190,22 +211,13 @@ class _State:
             self._path.unlink(missing_ok=True)
 
 
-def _optimiser(settings: FitSettings) -> Any:
-    warmup_steps = max(1, settings.steps // 20)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0,
-        decay_steps=max(1, settings.steps - warmup_steps),
-        alpha=0.02,
-        warmup_target=settings.peak_learning_rate,
-        warmup_steps=warmup_steps,
-    )
-    return keras.optimizers.Adam(schedule, beta_2=0.99, global_clipnorm=1.0)
-
-
 def _cropped_mse(target: Any, output: Any) -> Any:
-    inner = slice(_LOSS_CROP, -_LOSS_CROP)
-    return ops.mean(ops.square(target[:, inner, inner] - output[:, inner, inner]))
+    return ops.mean(ops.square(_inner(target) - _inner(output)))
 
 
-def _gain_db(plain_mse: float, mse: float) -> float:
-    return 10 * math.log10(max(plain_mse, 1e-12) / max(mse, 1e-12))
+def _inner(patches: Any) -> Any:
+    return patches[:, _LOSS_CROP:-_LOSS_CROP, _LOSS_CROP:-_LOSS_CROP]
+
+
+def _gain_db(plain_error: float, error: float) -> float:
+    return 10 * math.log10(max(plain_error, 1e-12) / max(error, 1e-12))

@@ -14,7 +14,7 @@ from manifests.bundle import publish_file
 from manifests.template import segment_href
 from manifests.weights import ModelWeights, NetworkSpec, decode_model, encode_model, parse_network
 from player.superres.engines import Engine
-from trainer.fit import FitSettings, fit
+from trainer.fit import FitSettings, Fitter
 from trainer.judge import judge
 from trainer.outcome import RungOutcome, TrainedModel, load_outcome, save_outcome
 from trainer.pairs import Pair, PatchSource, chosen_pairs, frames_to_sample
@@ -76,6 +76,7 @@ class _Job:
         self._rung = rung
         self._settings = settings
         self._spec: NetworkSpec = parse_network(settings.network, rung.scale)
+        self._fitter = Fitter(self._spec)
         self._work = work
         self._engine = engine
         self._reporter = reporter
@@ -126,8 +127,7 @@ class _Job:
         self, name: str, what: str, pairs: Sequence[Pair], settings: FitSettings, start: ModelWeights | None
     ) -> ModelWeights:
         self._reporter.begin(what, settings.steps)
-        return fit(
-            self._spec,
+        return self._fitter.fit(
             PatchSource(pairs),
             settings,
             start=start,

@@ -27,18 +27,7 @@ def residual_network(spec: NetworkSpec, negative_slope: Any) -> keras.Model:
     x = inputs = keras.Input((None, None, 1), name="luma")
     last = len(spec.layers) - 1
     for index, (_, channels_out) in enumerate(spec.layers):
-        x = layers.Conv2D(
-            channels_out,
-            3,
-            padding="same",
-            kernel_initializer=keras.initializers.VarianceScaling(
-                # Near zero at the end: training starts from the plain upscale.
-                scale=0.01 if index == last else 2.0,
-                mode="fan_in",
-                distribution="truncated_normal",
-            ),
-            name=f"conv{index}",
-        )(x)
+        x = layers.Conv2D(channels_out, 3, padding="same", name=f"conv{index}")(x)
         if index != last:
             x = _AnnealedReLU(negative_slope, name=f"relu{index}")(x)
     return keras.Model(inputs, x, name=spec.name)

@@ -1,0 +1,84 @@
+"""What a network learns from: sampling, residuals, and where patches are drawn."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from media.frames import Frame
+from media.upscale import plain_upscale
+from trainer.pairs import PATCH, Pair, PatchSource, frames_to_sample, make_pair
+
+
+def frame(luma: np.ndarray) -> Frame:
+    chroma = np.full((luma.shape[0] // 2, luma.shape[1] // 2), 128, np.uint8)
+    return Frame(luma, chroma, chroma, Fraction(0))
+
+
+def test_plain_upscale_plus_residual_is_the_source() -> None:
+    random = np.random.default_rng(0)
+    low = random.integers(60, 190, (40, 50), dtype=np.uint8)
+    high = random.integers(60, 190, (80, 100), dtype=np.uint8)
+    pair = make_pair(3, frame(low), frame(high), 2)
+    depth = pair.residual.reshape(40, 50, 2, 2).transpose(0, 2, 1, 3).reshape(80, 100)
+    difference = high.astype(int) - plain_upscale(low, 2)
+    np.testing.assert_array_equal(depth, np.clip(difference, -127, 127))
+    assert pair.segment == 3
+
+
+@given(st.lists(st.integers(1, 50), min_size=1, max_size=20), st.integers(1, 2000))
+def test_sampling_spreads_over_the_title_within_the_budget(counts: list[int], budget: int) -> None:
+    kept = frames_to_sample(counts, 1, budget)
+    total = sum(map(len, kept))
+    assert total == min(sum(counts), budget)
+    for indices, count in zip(kept, counts, strict=True):
+        assert all(0 <= index < count for index in indices)
+        share = count * total / sum(counts)
+        assert abs(len(indices) - share) <= 1
+
+
+def test_a_budget_below_one_frame_still_keeps_one() -> None:
+    assert sum(map(len, frames_to_sample([10, 10], 1000, 5))) == 1
+
+
+def test_patches_are_drawn_where_the_plain_upscale_lacks_most() -> None:
+    residual = np.zeros((96, 128, 4), np.int8)
+    residual[64:, 96:] = 90
+    luma = np.zeros((96, 128), np.uint8)
+    luma[64:, 96:] = 200
+    source = PatchSource([Pair(0, luma, residual)])
+    batch = source.draw(200, np.random.default_rng(0))
+    assert batch.luma.shape == (200, PATCH, PATCH)
+    assert batch.residual.shape == (200, PATCH, PATCH, 4)
+    hard = (batch.luma.max(axis=(1, 2)) == 200).mean()
+    assert hard > 0.8, "one twelfth of the frame holds all that is to be learnt"
+
+
+def test_luma_and_residual_of_a_patch_are_of_one_place() -> None:
+    luma = np.arange(64 * 64, dtype=np.int64).reshape(64, 64)
+    residual = np.repeat((luma % 100)[:, :, None], 4, axis=2).astype(np.int8)
+    source = PatchSource([Pair(0, (luma % 100).astype(np.uint8), residual)])
+    batch = source.draw(20, np.random.default_rng(1))
+    np.testing.assert_array_equal(batch.luma, batch.residual[..., 0])
+
+
+def test_a_black_title_has_statistics_to_divide_by() -> None:
+    black = Pair(0, np.zeros((32, 32), np.uint8), np.zeros((32, 32, 4), np.int8))
+    mean, deviation, residual_deviation = PatchSource([black]).statistics()
+    assert mean == 0
+    assert deviation > 0
+    assert residual_deviation > 0
+
+
+def test_frames_smaller_than_a_patch_are_drawn_whole() -> None:
+    small = Pair(0, np.zeros((20, 40), np.uint8), np.ones((20, 40, 4), np.int8))
+    assert PatchSource([small]).draw(3, np.random.default_rng(0)).luma.shape == (3, 20, PATCH)
+
+
+def test_no_frames_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no frames"):
+        PatchSource([])

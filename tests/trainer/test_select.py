@@ -1,0 +1,71 @@
+"""Which segment gets which model: the arithmetic of bytes and decibels."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trainer.judge import SegmentScore
+from trainer.select import RATE_PER_DB, Candidate, choose
+
+PLAIN = 1_000_000
+
+
+def score(*gains_db: float | None) -> SegmentScore:
+    """A segment on which each model gains that much; None where it was not tried."""
+    return SegmentScore(1000, PLAIN, tuple(None if g is None else round(PLAIN / 10 ** (g / 10)) for g in gains_db))
+
+
+def test_a_model_that_saves_more_than_it_costs_is_used_where_it_wins() -> None:
+    assert choose([score(0.5), score(-0.1), score(0.3)], [100_000] * 3, [Candidate(4000)]) == [0, None, 0]
+
+
+def test_a_model_that_costs_more_than_it_saves_is_not_sent() -> None:
+    saves = RATE_PER_DB * 0.5 * 30_000
+    assert choose([score(0.5)], [30_000], [Candidate(int(saves) + 10)]) == [None]
+    assert choose([score(0.5)], [30_000], [Candidate(int(saves) - 10)]) == [0]
+
+
+def test_no_candidates_is_plain_throughout() -> None:
+    assert choose([score(), score()], [1000, 1000], []) == [None, None]
+
+
+def test_an_update_goes_out_only_where_it_pays() -> None:
+    shared, small, dear = Candidate(4000), Candidate(500, base=0), Candidate(50_000, base=0)
+    scores = [score(0.5, 0.6, None), score(0.5, None, 0.9), score(0.5, None, None)]
+    assert choose(scores, [100_000] * 3, [shared, small, dear]) == [1, 0, 0]
+
+
+def test_an_update_pays_for_its_base_too() -> None:
+    scores = [score(-0.5, 0.3)]
+    assert choose(scores, [100_000], [Candidate(4000), Candidate(1000, base=0)]) == [1]
+    assert choose(scores, [70_000], [Candidate(4000), Candidate(1000, base=0)]) == [None]
+
+
+def test_of_a_title_model_and_scene_models_the_set_that_saves_most() -> None:
+    title, first, second = Candidate(4000), Candidate(4000), Candidate(4000)
+    alike = [score(0.50, 0.52, None), score(0.50, None, 0.52)]
+    assert choose(alike, [100_000] * 2, [title, first, second]) == [0, 0]
+    different = [score(0.1, 0.9, None), score(0.1, None, 0.9)]
+    assert choose(different, [100_000] * 2, [title, first, second]) == [1, 2]
+
+
+gains = st.one_of(st.none(), st.floats(-2, 2))
+
+
+@given(st.lists(st.tuples(st.lists(gains, min_size=3, max_size=3), st.integers(0, 10**6)), min_size=1, max_size=8))
+def test_nothing_chosen_is_worse_than_plain_nor_costs_more_than_it_saves(
+    segments: list[tuple[list[float | None], int]],
+) -> None:
+    candidates = [Candidate(4000), Candidate(900, base=0), Candidate(3000)]
+    scores = [score(*row) for row, _ in segments]
+    uses = choose(scores, [size for _, size in segments], candidates)
+    saved = 0.0
+    for (_, size), segment, use in zip(segments, scores, uses, strict=True):
+        if use is not None:
+            assert segment.gain_db(use) > 0
+            saved += RATE_PER_DB * segment.gain_db(use) * size
+    sent = {use for use in uses if use is not None}
+    if 1 in sent:
+        sent.add(0)
+    assert saved >= sum(candidates[index].size_bytes for index in sent)

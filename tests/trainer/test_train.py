@@ -1,0 +1,209 @@
+"""Training for real, on a small bundle: gains, repeatability, resuming after a kill, what is published."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from manifests.bundle import PROVENANCE, open_bundle, read_json
+from manifests.model import Representation
+from manifests.verify import verify_bundle
+from media.programs import find_program, run
+from packager.cli import main as package
+from trainer.cli import main
+from trainer.fit import FitSettings, Fitter
+from trainer.pairs import Pair, PatchSource
+
+pytestmark = pytest.mark.train
+
+OPTIONS = ("--net", "c4d1", "--steps", "150", "--quiet")
+
+
+def train(bundle: Path, source: Path, *options: str) -> int:
+    return main([str(bundle), "--source", str(source), *OPTIONS, *options])
+
+
+def rung(bundle: Path, name: str = "v90") -> Representation:
+    return next(r for r in open_bundle(bundle).presentation.video if r.id == name)
+
+
+def model_files(bundle: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted((bundle / "models").glob("*"))}
+
+
+@pytest.fixture(scope="module")
+def rich_bundle(testsrc_video: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`testsrc_video` at 160x90 and its own size, 4 segments of 1 s, at rates where a model's bytes are few.
+
+    Copy it before changing anything in it.
+    """
+    bundle = tmp_path_factory.mktemp("rich") / "bundle"
+    rungs = ["--rungs", "90@crf14,180@crf30", "--segment-seconds", "1", "--preset", "ultrafast", "--quiet"]
+    assert package([str(testsrc_video), "-o", str(bundle), *rungs]) == 0
+    return bundle
+
+
+@pytest.fixture(scope="module")
+def trained(rich_bundle: Path, testsrc_video: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    bundle = tmp_path_factory.mktemp("trained") / "bundle"
+    shutil.copytree(rich_bundle, bundle)
+    assert train(bundle, testsrc_video, "--json", str(bundle.parent / "summary.json")) == 0
+    return bundle
+
+
+def test_the_models_gain_what_the_manifest_says_and_the_bundle_is_sound(trained: Path) -> None:
+    (track,) = rung(trained).model_tracks
+    assert (track.network, track.scale, track.rank) == ("c4d1", 2, 1)
+    assert track.uses.count(None) < len(track.uses)
+    gains = [model.gain_db for model in track.models if model.gain_db is not None]
+    assert max(gains) > 0.1
+    assert verify_bundle(trained).problems == ()
+    (summary,) = json.loads((trained.parent / "summary.json").read_text())
+    assert summary["model_bytes"] == sum(model.size_bytes for model in track.models)
+    assert summary["gain_db"] > 0.1
+
+
+def test_the_top_rung_has_no_models_for_the_source_has_no_more_pixels(trained: Path) -> None:
+    assert rung(trained, "v180").model_tracks == ()
+
+
+def test_nothing_unfinished_is_left(trained: Path) -> None:
+    assert not (trained / ".train").exists()
+    listed = set(open_bundle(trained).files())
+    assert {f"models/{name}" for name in model_files(trained)} <= listed
+
+
+def test_training_again_with_the_same_settings_changes_nothing(
+    trained: Path, testsrc_video: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest = (trained / "manifest.mpd").stat().st_mtime_ns
+    assert train(trained, testsrc_video) == 0
+    assert "dB" in capsys.readouterr().out
+    assert (trained / "manifest.mpd").stat().st_mtime_ns == manifest
+
+
+def test_the_same_seed_gives_the_same_files_and_a_kill_changes_nothing(
+    trained: Path, rich_bundle: Path, testsrc_video: Path, tmp_path: Path
+) -> None:
+    """Killed in the middle of a fit, then after the first finished model: the models are those of a quiet run."""
+    bundle = tmp_path / "bundle"
+    shutil.copytree(rich_bundle, bundle)
+    work = bundle / ".train"
+    for pattern in ("*/*.npz", "*/*.ndm"):
+        before = set(work.glob(pattern))
+        _run_until(bundle, testsrc_video, lambda before=before, pattern=pattern: set(work.glob(pattern)) - before)
+        assert rung(bundle).model_tracks == ()
+    finished = {path: path.stat().st_mtime_ns for path in work.glob("*/*.ndm")}
+    assert finished
+    _run_until(bundle, testsrc_video, lambda: (bundle / "models").exists(), kill=False)
+    assert model_files(bundle) == model_files(trained)
+
+
+def _run_until(bundle: Path, source: Path, reached: object, *, kill: bool = True) -> None:
+    command = [sys.executable, "-m", "trainer", str(bundle), "--source", str(source), *OPTIONS]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    if kill:
+        while not reached() and process.poll() is None and time.monotonic() < deadline:  # type: ignore[operator]
+            time.sleep(0.02)
+        assert process.poll() is None, process.stderr.read().decode()  # type: ignore[union-attr]
+        process.send_signal(signal.SIGKILL if os.name == "posix" else signal.SIGTERM)
+        process.wait()
+    else:
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors.decode()
+    if process.stderr:
+        process.stderr.close()
+
+
+def test_another_network_is_published_beside_the_first(trained: Path, testsrc_video: Path, tmp_path: Path) -> None:
+    bundle = tmp_path / "bundle"
+    shutil.copytree(trained, bundle)
+    assert main([str(bundle), "--source", str(testsrc_video), "--net", "c6d1", "--steps", "100", "--quiet",
+                 "--scope", "title"]) == 0  # fmt: skip
+    tracks = rung(bundle).model_tracks
+    assert [(track.network, track.rank) for track in tracks] == [("c6d1", 1), ("c4d1", 2)]
+    assert verify_bundle(bundle).problems == ()
+    assert "v90" in read_json(bundle, PROVENANCE)["training"]
+
+
+def test_jobs_in_processes_of_their_own_publish_the_same(
+    testsrc_video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundles = [tmp_path / "one", tmp_path / "two"]
+    for bundle, jobs in zip(bundles, ("1", "2"), strict=True):
+        rungs = ["--rungs", "60@crf16,90@crf16", "--segment-seconds", "4", "--preset", "ultrafast", "--quiet"]
+        assert package([str(testsrc_video), "-o", str(bundle), *rungs]) == 0
+        assert main([str(bundle), "--source", str(testsrc_video), "--net", "c4d1", "--steps", "60", "--quiet",
+                     "--jobs", jobs]) == 0  # fmt: skip
+    assert model_files(bundles[0]) == model_files(bundles[1])
+
+
+def test_scenes_get_models_of_their_own_only_where_they_pay(
+    rich_bundle: Path, testsrc_video: Path, tmp_path: Path
+) -> None:
+    bundle = tmp_path / "bundle"
+    shutil.copytree(rich_bundle, bundle)
+    assert train(bundle, testsrc_video, "--scope", "scene") == 0
+    for track in rung(bundle).model_tracks:
+        assert all(model.base is None for model in track.models)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["nowhere", "--source", "{video}"], "no bundle"),
+        (["{bundle}", "--source", "missing.mp4"], "does not exist"),
+        (["{bundle}", "--source", "{other}"], "is it the video"),
+    ],
+)
+def test_what_does_not_fit_together_is_one_clear_line(
+    rich_bundle: Path,
+    testsrc_video: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    says: str,
+) -> None:
+    bundle = tmp_path / "bundle"
+    shutil.copytree(rich_bundle, bundle)
+    cut = ["-nostdin", "-v", "error", "-t", "2", "-i", str(testsrc_video), "-c", "copy", str(tmp_path / "other.mp4")]
+    run([str(find_program("ffmpeg")), *cut], deadline_s=60)
+    names = {"video": testsrc_video, "bundle": bundle, "other": tmp_path / "other.mp4"}
+    assert main([argument.format(**names) for argument in arguments] + ["--quiet", "--steps", "1"]) == 1
+    error = capsys.readouterr().err.strip()
+    assert error.startswith("neudash train: ")
+    assert says in error
+    assert len(error.splitlines()) == 1
+
+
+def test_a_network_outside_the_family_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["x", "--source", "y", "--net", "edsr"])
+    assert stop.value.code == 2
+    assert "c16d2" in capsys.readouterr().err
+
+
+def test_no_relu_dies_at_the_full_learning_rate_on_flat_content() -> None:
+    """Dark, smooth frames killed every unit of plain ReLU networks: the gain was 0.000 exactly."""
+    from manifests.weights import NetworkSpec
+
+    random = np.random.default_rng(0)
+    luma = (20 + random.integers(0, 4, (64, 64))).astype(np.uint8)
+    residual = np.repeat(((luma.astype(int) - 21) // 2)[:, :, None], 4, axis=2).astype(np.int8)
+    gains: list[float] = []
+    Fitter(NetworkSpec(2, 8, 1)).fit(
+        PatchSource([Pair(0, luma, residual)]),
+        FitSettings(200, 0, 2e-2),
+        on_progress=lambda _, gain_db: gains.append(gain_db),
+    )
+    assert gains[-1] > 3
