@@ -1,0 +1,16 @@
+"""docs/bundle.md says what the code does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from media.upscale import phase_taps
+
+SPECIFICATION = (Path(__file__).parents[1] / "docs" / "bundle.md").read_text(encoding="utf-8")
+
+
+def test_the_printed_taps_are_the_taps() -> None:
+    rows = re.findall(r"^\| ([234]) \| ([0-3]) \| ([−0-9 ]+) \|$", SPECIFICATION, re.MULTILINE)
+    printed = {(int(s), int(p)): tuple(int(t.replace("−", "-")) for t in taps.split()) for s, p, taps in rows}
+    assert printed == {(s, p): taps for s in (2, 3, 4) for p, taps in enumerate(phase_taps(s))}
