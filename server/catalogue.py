@@ -147,25 +147,26 @@ class Catalogue:
         self.root = root
         self.index = Index()
         self._rescan_s = rescan_s
-        self._looked_at_s = float("-inf")
+        self._next_look_s = float("-inf")
         self._looking = asyncio.Lock()
         self._hashes: dict[str, tuple[storage.Signature, str]] = {}
 
     def look(self) -> Index:
         """Looks at the disk and replaces the index. Blocks. Says in the log what became broken."""
-        before = self.index
+        before, started_s = self.index, time.monotonic()
         self.index = build_index(self.root, before)
         for name, reason in self.index.broken.items():
             if before.broken.get(name) != reason:
                 logger.warning("bundle %s is not served: %s", name, reason)
         self._hashes = {path: known for path, known in self._hashes.items() if path in self.index.files}
-        self._looked_at_s = time.monotonic()
+        ended_s = time.monotonic()
+        # A huge tree must not keep the disk busy for ever: a tenth of the time at most goes into looking.
+        self._next_look_s = ended_s + (max(self._rescan_s, 9 * (ended_s - started_s)) if self._rescan_s else 0)
         return self.index
 
     async def current(self) -> Index:
-        """The index, at most `rescan_s` old unless another request is looking right now."""
-        due = time.monotonic() - self._looked_at_s >= self._rescan_s
-        if due and not self._looking.locked():
+        """The index, `rescan_s` old at most unless looking takes long; 0 looks for every request."""
+        if time.monotonic() >= self._next_look_s and not self._looking.locked():
             async with self._looking:
                 await asyncio.to_thread(self.look)
         return self.index

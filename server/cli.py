@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import logging
 import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import uvicorn
@@ -45,7 +45,7 @@ def main(argv: list[str]) -> int:
     try:
         serve(read_settings(os.environ, flags))
     except (ServerError, OSError) as error:
-        print(f"neudash serve: {error}", file=sys.stderr)  # noqa: T201  # the command's one line of failure
+        print(f"neudash serve: {error}", file=sys.stderr)  # the command's one line of failure
         return 1
     except KeyboardInterrupt:
         return 130
@@ -60,13 +60,11 @@ def serve(settings: ServerSettings) -> None:
         raise NothingToServeError(_nothing_below(settings.root, index))
     listening = listen(settings.host, settings.port)
     with listening:
+        run = _runner(settings, catalogue, listening)
         port = listening.getsockname()[1]
         for bundle in index.bundles.values():
-            print(address(settings.host, port) + bundle.manifest_url, flush=True)  # noqa: T201  # the command's result
-        # uvicorn stops gently and raises the signal again, which would then end us with the code of a crash.
-        signal.signal(signal.SIGTERM, _stop)
-        with contextlib.suppress(_StoppedError):
-            _run(settings, catalogue, listening)
+            print(address(settings.host, port) + bundle.manifest_url, flush=True)
+        run()
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -93,15 +91,8 @@ def address(host: str, port: int) -> str:
     return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
 
 
-class _StoppedError(Exception):
-    """SIGTERM came."""
-
-
-def _stop(_number: int, _frame: object) -> None:
-    raise _StoppedError
-
-
-def _run(settings: ServerSettings, catalogue: Catalogue, listening: socket.socket) -> None:
+def _runner(settings: ServerSettings, catalogue: Catalogue, listening: socket.socket) -> Callable[[], None]:
+    """What serves until it is told to stop. SIGTERM is heeded from now on, even before it is called."""
     several = settings.workers > 1
     config = uvicorn.Config(
         "server.app:from_environment" if several else create_app(settings, catalogue),
@@ -122,9 +113,15 @@ def _run(settings: ServerSettings, catalogue: Catalogue, listening: socket.socke
     if several:
         # Workers are started anew and read their settings where anybody's would be read.
         os.environ.update(settings.to_environment())
-        Multiprocess(config, sockets=[listening]).run()
-    else:
-        uvicorn.Server(config).run(sockets=[listening])
+        return Multiprocess(config, sockets=[listening]).run
+    server = uvicorn.Server(config)
+
+    def stop(_number: int, _frame: object) -> None:
+        server.should_exit = True
+
+    # uvicorn stops gently and then raises the signal again, which by default would end us as a crash does.
+    signal.signal(signal.SIGTERM, stop)
+    return lambda: server.run(sockets=[listening])
 
 
 def _nothing_below(root: Path, index: Index) -> str:

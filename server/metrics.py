@@ -59,7 +59,7 @@ class AccessLog:
 
 
 class Accounting:
-    """Wraps an ASGI application and counts each answer once it is over, however it ended."""
+    """Wraps an ASGI application and counts each answer once, however it ends."""
 
     def __init__(
         self, app: ASGIApp, counters: Counters, kind_of: Callable[[str], str], log: AccessLog | None = None
@@ -75,20 +75,29 @@ class Accounting:
             await self._app(scope, receive, send)
             return
         started_s = time.monotonic()
-        status, size_bytes = 500, 0
+        status, size_bytes, noted = 500, 0, False
+
+        def note() -> None:
+            nonlocal noted
+            if not noted:
+                noted = True
+                self._note(scope, status, size_bytes, time.monotonic() - started_s)
 
         async def counted(message: Message) -> None:
             nonlocal status, size_bytes
             if message["type"] == "http.response.start":
                 status = message["status"]
-            elif scope["method"] != "HEAD":
-                size_bytes += len(message.get("body", b""))
+            else:
+                size_bytes += len(message.get("body", b"")) if scope["method"] != "HEAD" else 0
+                # Before the last bytes leave: a client that has them all finds itself counted.
+                if not message.get("more_body"):
+                    note()
             await send(message)
 
         try:
             await self._app(scope, receive, counted)
         finally:
-            self._note(scope, status, size_bytes, time.monotonic() - started_s)
+            note()
 
     def _note(self, scope: Scope, status: int, size_bytes: int, duration_s: float) -> None:
         kind = self._kind_of(scope["path"])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from manifests.bundle import MANIFEST
 from server.catalogue import Catalogue, Index, build_index, find_bundles
@@ -65,3 +68,14 @@ def test_names_that_need_escapes_in_a_url(tmp_path: Path, make_bundle: Callable[
 def test_a_folder_without_bundles_is_an_empty_index(tmp_path: Path) -> None:
     assert build_index(tmp_path, Index()) == Index()
     assert build_index(tmp_path / "none", Index()) == Index()
+
+
+@pytest.mark.parametrize(("rescan_s", "seen"), [(0.0, ["b", "c"]), (1000.0, ["b"])])
+def test_the_disk_is_looked_at_no_more_often_than_asked(
+    tmp_path: Path, make_bundle: Callable[..., Path], rescan_s: float, seen: list[str]
+) -> None:
+    catalogue = Catalogue(tmp_path, rescan_s)
+    make_bundle(tmp_path / "b")
+    assert list(asyncio.run(catalogue.current()).bundles) == ["b"]
+    make_bundle(tmp_path / "c")
+    assert sorted(asyncio.run(catalogue.current()).bundles) == seen
