@@ -47,6 +47,8 @@ class VideoInfo:
     """The lowest rate that could hold all time stamps; far above the average when the rate varies."""
     frames: int | None
     """As the header says; it may be wrong, and many files do not say."""
+    duration_s: Fraction | None
+    """Of this stream, or of the file where the stream does not say; neither need be true."""
     first_frame_s: Fraction
     """When the first decodable frame is shown, counted from the start of the file."""
     interlaced: bool
@@ -82,8 +84,6 @@ class SourceInfo:
     name: str
     format: str
     """ffmpeg's name of the container."""
-    duration_s: Fraction | None
-    """As the header says."""
     video: VideoInfo
     audio: AudioInfo | None
 
@@ -105,8 +105,7 @@ def probe(path: Path) -> SourceInfo:
         return SourceInfo(
             name=path.name,
             format=container.format.name,
-            duration_s=Fraction(container.duration, av.time_base) if container.duration else None,
-            video=_video(stream, _first_frame(path, container, stream), start_s),
+            video=_video(stream, _first_frame(path, container, stream), start_s, _duration_s(container, stream)),
             audio=audio,
         )
 
@@ -157,7 +156,13 @@ def _first_frame(path: Path, container: InputContainer, stream: AvVideoStream) -
     raise UnreadableSourceError(f"{path.name!r} opens, but none of its {stream.codec.name} frames decodes")
 
 
-def _video(stream: AvVideoStream, frame: VideoFrame, start_s: Fraction) -> VideoInfo:
+def _duration_s(container: InputContainer, stream: AvVideoStream) -> Fraction | None:
+    if stream.duration and stream.time_base:
+        return stream.duration * Fraction(stream.time_base)
+    return Fraction(container.duration, av.time_base) if container.duration else None
+
+
+def _video(stream: AvVideoStream, frame: VideoFrame, start_s: Fraction, duration_s: Fraction | None) -> VideoInfo:
     time_base = frame.time_base or stream.time_base or Fraction(1)
     shown_s = Fraction(frame.pts) * Fraction(time_base) - start_s if frame.pts is not None else Fraction(0)
     return VideoInfo(
@@ -171,6 +176,7 @@ def _video(stream: AvVideoStream, frame: VideoFrame, start_s: Fraction) -> Video
         average_rate=_rate(stream.average_rate),
         base_rate=_rate(stream.base_rate),
         frames=stream.frames or None,
+        duration_s=duration_s,
         first_frame_s=max(shown_s, Fraction(0)),
         interlaced=bool(frame.interlaced_frame),
         full_range=frame.color_range == FULL_RANGE or frame.format.name.startswith("yuvj"),

@@ -6,17 +6,12 @@ deadline; whatever ends a run early (deadline, Ctrl-C, a reader that left) termi
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import os
 import queue
-import shlex
 import shutil
-import signal
 import subprocess
-import sys
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,12 +19,9 @@ from functools import cache
 from pathlib import Path
 from typing import IO
 
-from media.errors import ProgramFailedError, ProgramNotFoundError
+from media.errors import ProgramNotFoundError
+from media.running import Running, end_process, started
 
-GRACE_S = 5.0
-"""How long a program may take to end by itself once told to."""
-
-_STDERR_LINES = 30
 _LOG = logging.getLogger(__name__)
 
 _HOW_TO_GET = {
@@ -109,15 +101,16 @@ def run(
     on_progress: Callable[[RunProgress], None] | None = None,
     input: bytes | None = None,
     cwd: Path | None = None,
+    with_stderr: bool = False,
 ) -> bytes:
-    """Run a program to its end and return its stdout.
+    """Run a program to its end and return its stdout, after it stderr if `with_stderr` asks for it.
 
     `deadline_s` counts from the start. With `on_progress` the program must be an ffmpeg told to
     `-progress pipe:1`; its reports are then taken off stdout and the result is empty. `input` is written
     to its stdin, which is closed otherwise.
     Raises ProgramFailedError, and ProgramNotFoundError if `arguments[0]` cannot be started.
     """
-    with _started(arguments, stdin=input is not None, cwd=cwd) as running:
+    with started(arguments, stdin=input is not None, cwd=cwd) as running:
         output: list[bytes] = []
         readers = [running.thread(_read_output, running.process.stdout, on_progress, output)]
         if input is not None:
@@ -129,6 +122,8 @@ def run(
         for reader in readers:
             reader.join()
         running.check_status()
+        if with_stderr:
+            output.append(running.tail().encode())
     return b"".join(output)
 
 
@@ -138,7 +133,7 @@ def stream(arguments: Sequence[str], *, frame_bytes: int, deadline_s: float) -> 
     `deadline_s` is the longest wait for one piece, so a slow reader costs nothing.
     Raises ProgramFailedError, also if the output is no whole number of pieces.
     """
-    with _started(arguments, stdin=False, cwd=None) as running:
+    with started(arguments, stdin=False, cwd=None) as running:
         pieces: queue.Queue[bytes] = queue.Queue(maxsize=4)
         abandoned = threading.Event()
         running.thread(_read_pieces, running.process.stdout, frame_bytes, pieces, abandoned)
@@ -153,15 +148,13 @@ def stream(arguments: Sequence[str], *, frame_bytes: int, deadline_s: float) -> 
 
 
 @contextmanager
-def fed(
-    arguments: Sequence[str], *, deadline_s: float, cwd: Path | None = None
-) -> Iterator[Callable[[bytes], None]]:
+def fed(arguments: Sequence[str], *, deadline_s: float, cwd: Path | None = None) -> Iterator[Callable[[bytes], None]]:
     """A running program that is written to bit by bit: yields the function that writes to its stdin.
 
     Leaving the block closes stdin and waits for the end; leaving it by an exception ends the program.
     `deadline_s` is the longest wait for one write, and for the end. Raises ProgramFailedError.
     """
-    with _started(arguments, stdin=True, cwd=cwd) as running:
+    with started(arguments, stdin=True, cwd=cwd) as running:
         pipe = running.process.stdin
         assert pipe is not None
 
@@ -173,7 +166,7 @@ def fed(
                 pipe.write(data)
                 pipe.flush()
             except OSError:
-                _end(running.process)
+                end_process(running.process)
                 raise running.failure("stopped reading its input") from None
             finally:
                 watchdog.cancel()
@@ -191,97 +184,7 @@ def fed(
         running.check_status()
 
 
-class _Running:
-    """A started program, the last lines of its stderr, and the threads that serve its pipes."""
-
-    def __init__(self, arguments: Sequence[str], process: subprocess.Popen[bytes]) -> None:
-        self.process = process
-        self.threads: list[threading.Thread] = []
-        self._name = Path(arguments[0]).name
-        self._stderr: deque[str] = deque(maxlen=_STDERR_LINES)
-        self._drain = self.thread(_keep_tail, process.stderr, self._stderr)
-
-    def thread(self, target: Callable[..., None], *args: object) -> threading.Thread:
-        thread = threading.Thread(target=target, args=args, daemon=True)
-        thread.start()
-        self.threads.append(thread)
-        return thread
-
-    def check_status(self) -> None:
-        """Wait for the end that has begun, and raise ProgramFailedError unless it is a good one."""
-        try:
-            status = self.process.wait(GRACE_S)
-        except subprocess.TimeoutExpired:
-            raise self.failure("closed its output but did not end") from None
-        if status != 0:
-            raise self.failure(f"ended with status {status}")
-
-    def failure(self, what: str) -> ProgramFailedError:
-        if self.process.poll() is not None:
-            self._drain.join(GRACE_S)  # the line that says why may still be in the pipe
-        tail = [line for line in self._stderr if line.strip()]
-        reason = f": {tail[-1].strip()}" if tail else ""
-        return ProgramFailedError(f"{self._name} {what}{reason}", "\n".join(tail))
-
-    def end(self) -> None:
-        _end(self.process)
-        for thread in self.threads:
-            thread.join(GRACE_S)
-        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
-            if pipe is not None and not pipe.closed:
-                pipe.close()
-
-
-@contextmanager
-def _started(arguments: Sequence[str], *, stdin: bool, cwd: Path | None) -> Iterator[_Running]:
-    """The running program; on leaving it runs no more."""
-    _LOG.info("%s", shlex.join(arguments))
-    try:
-        process = subprocess.Popen(  # noqa: S603 - argument lists are built here, no shell reads them
-            list(arguments),
-            stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=cwd,
-            preexec_fn=_die_with_parent(),
-        )
-    except OSError as error:
-        raise ProgramNotFoundError(f"{arguments[0]} cannot be started: {error.strerror}") from error
-    running = _Running(arguments, process)
-    try:
-        yield running
-    finally:
-        running.end()
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is not None:
-        return
-    process.terminate()
-    try:
-        process.wait(GRACE_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
-def _die_with_parent() -> Callable[[], None] | None:
-    """On Linux a program ends with us even if we are killed with -9, instead of encoding on for hours."""
-    # The kernel ties this to the thread that forks; only the main thread is sure to live as long as we do.
-    if not sys.platform.startswith("linux") or threading.current_thread() is not threading.main_thread():
-        return None
-    prctl = ctypes.CDLL(None).prctl
-    set_parent_death_signal = 1
-
-    def arm() -> None:
-        prctl(set_parent_death_signal, signal.SIGKILL)
-
-    return arm
-
-
-def _read_output(
-    pipe: IO[bytes], on_progress: Callable[[RunProgress], None] | None, output: list[bytes]
-) -> None:
+def _read_output(pipe: IO[bytes], on_progress: Callable[[RunProgress], None] | None, output: list[bytes]) -> None:
     if on_progress is None:
         output.append(pipe.read())
         return
@@ -307,9 +210,7 @@ def _write_input(pipe: IO[bytes], data: bytes) -> None:
     try:
         pipe.write(data)
         pipe.close()
-    except (
-        OSError
-    ):  # the program ended before it had read everything; its status says whether that is an error
+    except OSError:  # the program ended before it had read everything; its status says whether that is an error
         _LOG.debug("input was not read to its end")
 
 
@@ -326,13 +227,8 @@ def _read_pieces(pipe: IO[bytes], size: int, pieces: queue.Queue[bytes], abandon
             return
 
 
-def _next_piece(pieces: queue.Queue[bytes], running: _Running, deadline_s: float) -> bytes:
+def _next_piece(pieces: queue.Queue[bytes], running: Running, deadline_s: float) -> bytes:
     try:
         return pieces.get(timeout=deadline_s)
     except queue.Empty:
         raise running.failure(f"gave no frame for {deadline_s:.0f} s") from None
-
-
-def _keep_tail(pipe: IO[bytes], lines: deque[str]) -> None:
-    for line in pipe:
-        lines.append(line.decode("utf-8", "replace").rstrip())

@@ -17,7 +17,8 @@ from media.programs import RunProgress
 from media.progress import progress
 from packager.encode import AUTO_CRF, ENCODERS, PRESETS
 from packager.errors import PackagingError
-from packager.pipeline import Listener, Request, Result, package
+from packager.pipeline import Listener, Result, package
+from packager.plan import Request
 from packager.rungs import parse_rungs
 
 _TIME = re.compile(r"(?:(?:(\d{1,3}):)?(\d{1,3}):)?(\d{1,6}(?:\.\d{1,6})?)")

@@ -91,7 +91,7 @@ def _output(
     chain.append(("setsar", {"sar": f"{size.sar.numerator}/{size.sar.denominator}", "max": "65535"}))
     options = {
         **_encoder_options(settings),
-        **_rate_options(rung),
+        **_rate_options(rung, settings.codec),
         "fps_mode": "passthrough",  # the filters have made the rate constant
         "video_track_timescale": str(timescale(treatment.frame_rate)),
         **{"color_range": "tv", "color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709"},
@@ -125,10 +125,12 @@ def _encoder_options(settings: VideoSettings) -> dict[str, str]:
     }
 
 
-def _rate_options(rung: Rung) -> dict[str, str]:
+def _rate_options(rung: Rung, codec: Codec) -> dict[str, str]:
     if isinstance(rung.rate, Crf):
         return {"crf": f"{rung.rate.value:g}"}
     bps = rung.rate.bps
+    if codec == "av1":
+        return {"b:v": str(bps)}  # SVT-AV1 takes a bound on the rate with constant quality alone
     return {"b:v": str(bps), "maxrate": str(bps), "bufsize": str(2 * bps)}
 
 

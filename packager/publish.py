@@ -1,22 +1,52 @@
-"""The output folder: whose it is, whether it is done, and making room in it without ever a half bundle."""
+"""The output folder: whose it is, whether it is done, and putting a new bundle into it, the manifest last."""
 
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from manifests.bundle import MANIFEST, MASTER_PLAYLIST, POSTER, PROVENANCE, QUALITY, read_json
+from manifests.bundle import (
+    MANIFEST,
+    MASTER_PLAYLIST,
+    POSTER,
+    PROVENANCE,
+    QUALITY,
+    publish_file,
+    publish_json,
+    publish_manifest,
+    read_json,
+)
 from manifests.errors import BundleError
+from packager.encode import AUDIO_BPS
 from packager.errors import OutputFolderError
+from packager.ladder import Rung
+from packager.plan import Plan
+from packager.presentation import MeasuredTrack, build_presentation
+from packager.tools import tool_versions
 from packager.workfolder import FOLDER
+
+AUDIO_ID = f"a{AUDIO_BPS // 1000}"
 
 _FOLDERS = ("video", "audio", "models")
 _FILES = (MASTER_PLAYLIST, "playlist_*.m3u8", QUALITY, PROVENANCE, POSTER)
 
 
+@dataclass(frozen=True)
+class Pieces:
+    """What is to be published; the segments lie in the work folder as `video-<id>` and `audio-<id>`."""
+
+    video: tuple[tuple[Rung, MeasuredTrack], ...]
+    audio: MeasuredTrack | None
+    poster: bytes
+    """JPEG."""
+    segmenter: str
+
+
 def check_output(bundle: Path) -> None:
-    """Refuse a folder that holds files and is neither a bundle nor one in the making. Raises OutputFolderError."""
+    """Refuse a folder that holds files but no bundle, finished or begun. Raises OutputFolderError."""
     if bundle.exists() and not bundle.is_dir():
         raise OutputFolderError(f"{bundle} is a file; name a folder for the bundle")
     if not bundle.is_dir() or (bundle / MANIFEST).exists() or (bundle / FOLDER).exists():
@@ -46,8 +76,26 @@ def is_done(bundle: Path, settings: dict[str, Any], *, force: bool) -> bool:
     )
 
 
-def clear_bundle(bundle: Path) -> None:
-    """Unpublish what is there, manifest first: from then on the folder is no bundle until it is a new one."""
+def publish(plan: Plan, work: Path, pieces: Pieces) -> None:
+    """Replace whatever bundle there is. In between there is none, and then there is a whole one.
+
+    Raises BundleError where the pieces do not make one.
+    """
+    bundle = plan.request.bundle
+    _clear(bundle)
+    for rung, _ in pieces.video:
+        _move(work / f"video-{rung.id}", bundle / "video" / rung.id)
+    if pieces.audio is not None:
+        _move(work / f"audio-{AUDIO_ID}", bundle / "audio" / AUDIO_ID)
+    publish_file(bundle / POSTER, pieces.poster)
+    publish_json(bundle, PROVENANCE, provenance(plan, pieces.segmenter))
+    language = plan.info.audio.language if plan.info.audio else None
+    audio = None if pieces.audio is None else (AUDIO_ID, language, pieces.audio)
+    title = printable(plan.request.source.stem)
+    publish_manifest(bundle, build_presentation(pieces.video, plan.treatment.frame_rate, audio, title))
+
+
+def _clear(bundle: Path) -> None:
     (bundle / MANIFEST).unlink(missing_ok=True)
     for pattern in _FILES:
         for path in bundle.glob(pattern):
@@ -55,3 +103,32 @@ def clear_bundle(bundle: Path) -> None:
     for name in _FOLDERS:
         if (bundle / name).exists():
             shutil.rmtree(bundle / name)
+
+
+def _move(folder: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    folder.replace(target)
+
+
+def provenance(plan: Plan, segmenter: str) -> dict[str, Any]:
+    """What it takes to make the bundle again, and the reference frames of its rungs."""
+    name = printable(plan.info.name)
+    return {
+        "neudash": version(),
+        "source": {"name": name, "sha256": plan.sha256, "probe": plan.info.to_json() | {"name": name}},
+        "treatment": plan.treatment.to_json(),
+        "packaging": {"settings": plan.settings, "segmenter": segmenter, "tools": tool_versions()},
+    }
+
+
+def version() -> str:
+    """Of neudash."""
+    try:
+        return metadata.version("neudash")
+    except metadata.PackageNotFoundError:  # run from a checkout that was never installed
+        return "unknown"
+
+
+def printable(text: str) -> str:
+    """Without what XML or JSON cannot hold: control characters, undecodable bytes of file names."""
+    return "".join(character for character in text if character.isprintable()) or "video"

@@ -6,8 +6,10 @@ from functools import cache
 
 from media.errors import MediaError
 from media.programs import find_program, run
+from packager.encode import ENCODERS, Codec
+from packager.errors import PackagingError
 
-ANSWER_S = 30.0
+ANSWER_S = 60.0
 
 
 @cache
@@ -21,20 +23,23 @@ def can_tone_map() -> bool:
     return " zscale " in _ffmpeg_says("-filters")
 
 
-def has_encoder(name: str) -> bool:
-    """Whether this ffmpeg has that encoder, such as `libx264`."""
-    return f" {name} " in _ffmpeg_says("-encoders")
+def require_encoder(codec: Codec) -> None:
+    """Raises PackagingError where this ffmpeg was built without the codec's encoder."""
+    encoder = ENCODERS[codec]
+    if f" {encoder} " not in _ffmpeg_says("-encoders"):
+        raise PackagingError(
+            f"{find_program('ffmpeg')} has no encoder {encoder}, which {codec} needs; "
+            "set NEUDASH_FFMPEG to one that has, or choose another --codec"
+        )
 
 
 def tool_versions() -> dict[str, str]:
-    """The version line of each program, for provenance.json; a program that is not there is left out."""
+    """The version line of each program, for provenance.json; one that is not there is left out."""
     versions = {}
-    for program, option in (("ffmpeg", "-version"), ("MP4Box", "-version")):
+    for program in ("ffmpeg", "MP4Box"):
         try:
-            answer = run([str(find_program(program)), option], deadline_s=ANSWER_S)
+            answer = run([str(find_program(program)), "-version"], deadline_s=ANSWER_S, with_stderr=True)
         except MediaError:
             continue
-        lines = answer.decode("utf-8", "replace").splitlines()
-        if lines:
-            versions[program] = lines[0].strip()
+        versions[program] = answer.decode("utf-8", "replace").splitlines()[0].strip() if answer else ""
     return versions

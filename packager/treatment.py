@@ -25,7 +25,7 @@ def plan_treatment(
 
     `tone_map` says whether the ffmpeg at hand can tone-map; without it HDR comes out flat.
     """
-    frame_rate = constant_rate(info.video, info.duration_s)
+    frame_rate = constant_rate(info.video)
     transfer = transfer_of(info.video)
     return SourceTreatment(
         stream_index=info.video.index,
@@ -47,19 +47,19 @@ def transfer_of(video: VideoInfo) -> Transfer:
     return "hlg" if video.transfer == HLG else "sdr"
 
 
-def is_constant_rate(video: VideoInfo, duration_s: Fraction | None) -> bool:
+def is_constant_rate(video: VideoInfo) -> bool:
     """Whether the source's frames lie on a grid, so that each of them comes out exactly once."""
     average, base = video.average_rate, video.base_rate
-    return average is not None and base is not None and _agree(average, base, duration_s)
+    return average is not None and base is not None and _agree(average, base, video.duration_s)
 
 
-def constant_rate(video: VideoInfo, duration_s: Fraction | None) -> Fraction:
+def constant_rate(video: VideoInfo) -> Fraction:
     """The constant rate to give a source: its own where it has one, exact or as the standard it means."""
     average = video.average_rate or video.base_rate or Fraction(25)
     for standard in sorted(STANDARD_RATES, key=lambda rate: abs(rate - average)):
-        if _agree(average, standard, duration_s):
+        if _agree(average, standard, video.duration_s):
             return standard
-    if is_constant_rate(video, duration_s):
+    if is_constant_rate(video):
         return average
     return next((rate for rate in STANDARD_RATES if rate >= average), STANDARD_RATES[-1])
 

@@ -1,0 +1,132 @@
+"""What is asked for and what is decided: everything that determines a bundle, before any of the work."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from media.errors import UnreadableSourceError
+from media.probe import SourceInfo, probe
+from media.source import SourceTreatment
+from packager.encode import AUTO_CRF, MAX_CRF, Codec, VideoSettings
+from packager.errors import LadderError
+from packager.ladder import Rung, auto_ladder, wanted_ladder
+from packager.rungs import Crf, WantedRung
+from packager.tools import can_tone_map, require_encoder
+from packager.treatment import is_constant_rate, plan_treatment, transfer_of
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks for."""
+
+    source: Path
+    bundle: Path
+    wanted: tuple[WantedRung, ...] | None = None
+    """None: the auto ladder."""
+    segment_s: Fraction = Fraction(4)
+    codec: Codec = "h264"
+    preset: str = "medium"
+    segmenter: str = "auto"
+    start_s: Fraction = Fraction(0)
+    duration_s: Fraction | None = None
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All decisions, none of the work."""
+
+    request: Request
+    info: SourceInfo
+    sha256: str
+    """Of the source."""
+    treatment: SourceTreatment
+    rungs: tuple[Rung, ...]
+    video: VideoSettings
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What decides the content of the bundle, as JSON. (Both segmenters make the same segments.)"""
+        return {
+            "source_sha256": self.sha256,
+            "treatment": self.treatment.to_json(),
+            "rungs": [
+                {"id": r.id, "width": r.size.width, "height": r.size.height, "rate": str(r.rate)} for r in self.rungs
+            ],
+            **asdict(self.video),
+        }
+
+    @property
+    def segment_s(self) -> Fraction:
+        """Of all video segments but the last."""
+        return self.video.segment_frames / self.treatment.frame_rate
+
+    @property
+    def expected_frames(self) -> int | None:
+        """As far as the source's header tells; None where it does not."""
+        treatment, total_s = self.treatment, self.info.video.duration_s
+        if total_s is None:
+            return treatment.frame_limit
+        left = max(0, round((total_s - treatment.start_s) * treatment.frame_rate))
+        return left if treatment.frame_limit is None else min(left, treatment.frame_limit)
+
+
+def make_plan(request: Request) -> Plan:
+    """Probe the source and decide. Raises MediaError, PackagingError."""
+    require_encoder(request.codec)
+    info = probe(request.source)
+    treatment = plan_treatment(info, start_s=request.start_s, duration_s=request.duration_s, tone_map=can_tone_map())
+    frames = max(1, round(request.segment_s * treatment.frame_rate))
+    plan = Plan(
+        request=request,
+        info=info,
+        sha256=file_sha256(request.source),
+        treatment=treatment,
+        rungs=_rungs(request, info),
+        video=VideoSettings(request.codec, request.preset, frames),
+    )
+    if plan.expected_frames == 0:
+        raise no_frames(plan)
+    return plan
+
+
+def no_frames(plan: Plan) -> UnreadableSourceError:
+    """What to raise where not one frame comes out."""
+    part = f" after {float(plan.request.start_s):g} s" if plan.request.start_s else ""
+    return UnreadableSourceError(f"{plan.info.name!r} has no frames{part}; nothing is left to package")
+
+
+def _rungs(request: Request, info: SourceInfo) -> tuple[Rung, ...]:
+    area = info.video.display_size
+    if request.wanted is None:
+        return auto_ladder(area, Crf(AUTO_CRF[request.codec]))
+    for rung in request.wanted:
+        if isinstance(rung.rate, Crf) and rung.rate.value > MAX_CRF[request.codec]:
+            raise LadderError(
+                f"rung {rung} is beyond the scale of {request.codec}, which ends at {MAX_CRF[request.codec]}"
+            )
+    return wanted_ladder(area, request.wanted)
+
+
+def file_sha256(path: Path) -> str:
+    """64 hex digits over the whole file."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def plan_warnings(plan: Plan) -> list[str]:
+    """What a person should know of how this source is treated."""
+    warnings = []
+    video, rate = plan.info.video, plan.treatment.frame_rate
+    if not is_constant_rate(video) and video.average_rate != rate:
+        warnings.append(f"the source's frame rate varies; it becomes {float(rate):.4g} frames a second")
+    if transfer_of(video) != plan.treatment.transfer:
+        warnings.append("this ffmpeg has no zscale filter, so HDR is not tone-mapped and will look flat")
+    return warnings
