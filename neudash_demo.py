@@ -128,8 +128,9 @@ def _demo(options: argparse.Namespace) -> None:
     source = options.video or _sample(steps, outputs, options.seconds)
     force = ["--force"] if options.force else []
     with steps.step("package: a ladder of rungs, cut into segments"):
+        rungs = wanted_rungs(*map(float, probe(source).video.display_size))
         length = ["--duration", f"{options.seconds:g}"]
-        _neudash("package", source, "-o", outputs.bundle, "--rungs", wanted_rungs(source), *length, *force)
+        _neudash("package", source, "-o", outputs.bundle, "--rungs", rungs, *length, *force)
     with steps.step("train: a tiny network for every rung that can be enhanced"):
         _neudash("train", outputs.bundle, "--source", source, "--steps", options.steps)
     rung = rung_to_play(outputs.bundle)
@@ -161,9 +162,8 @@ def _sample(steps: _Steps, outputs: _Outputs, duration_s: float) -> Path:
     return path
 
 
-def wanted_rungs(source: Path) -> str:
-    """The `--rungs` for a source: its own ladder, or the one of its picture at 1080 lines. Raises MediaError."""
-    width, height = probe(source).video.display_size
+def wanted_rungs(width: float, height: float) -> str:
+    """The `--rungs` for a source of that size: its own ladder, or the one of its picture at 1080 lines."""
     if min(width, height) <= TOP_PX:
         return "auto"
     quarter = round(height * TOP_PX / min(width, height) / 4)
