@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ def digest_of(*parts: object) -> str:
     return digest.hexdigest()[:16]
 
 
-def code_digest(names: Iterable[str]) -> str:
+@cache
+def code_digest(names: tuple[str, ...]) -> str:
     """Over the Python files of packages and modules, named from the root: `media`, `player/enlarge.py`."""
     files: list[Path] = []
     for name in names:

@@ -18,7 +18,7 @@ from typing import Any
 import cv2
 
 from bench.cache import Cache, code_digest, digest_of
-from bench.judging import judged, lossless_frames, resized_frames
+from bench.judging import at_size, judged, lossless_frames, resized_frames
 from bench.machine import machine
 from bench.programs import ROOT, BenchError, neudash, served
 from bench.speed import Enlarge, Plane, interleaved_ms
@@ -41,7 +41,7 @@ CLIPS = {"sport-juggle-720p24": None, "animation-1080p30": None, "title-makeup-7
 CRF, SEGMENT_S, PRESET, NETWORK = 27, 4, "medium", "c16d2"
 PRETRAINED = ("FSRCNN", "ESPCN")
 RESIZED = {"bicubic": cv2.INTER_CUBIC, "lanczos": cv2.INTER_LANCZOS4}
-SPEED_FRAMES = 4
+SPEED_FRAMES, SPEED_ROUNDS = 4, 5
 DEFAULT_STEPS = 2000
 
 # What each result depends on beside its inputs.
@@ -194,7 +194,7 @@ def _played(case: Case, name: str, code: tuple[str, ...], inputs: list[Path], *a
         with served(case.bundle.root) as address:
             play_s = neudash("play", address, "--out", video, "--stats", stats, *arguments)
         told = json.loads(stats.read_bytes())
-        result = _judged(case, lossless_frames(video)) | {
+        result = _judged(case, at_size(lossless_frames(video), *case.size)) | {
             "video_bytes": sum(segment["video_bytes"] for segment in told["segments"]),
             "model_bytes": sum(segment["model_bytes"] for segment in told["segments"]),
             "total_bytes": told["total_bytes"],
@@ -232,7 +232,7 @@ def _speeds(case: Case) -> dict[str, float]:
         ways["ours"] = open_engine("openvino").upscaler(weights, width, height).upscale
     for name in PRETRAINED:
         ways[name] = PretrainedGraph(SHARED / "pretrained" / f"{name}_x2.pb").upscale
-    return interleaved_ms(ways, list(_some_luma(case)))
+    return interleaved_ms(ways, list(_some_luma(case)), SPEED_ROUNDS)
 
 
 def _some_luma(case: Case) -> Iterator[Plane]:

@@ -18,6 +18,7 @@ from manifests.template import initialization_href, segment_href
 from media.frames import Frame, decode_segment, frame_from_i420
 from media.quality import FrameScore, measure, pooled
 from media.source import SourceTreatment, reference_frames
+from player.superres.enhancer import enhance_frame
 
 
 def lossless_frames(path: Path) -> Iterator[Frame]:
@@ -28,6 +29,12 @@ def lossless_frames(path: Path) -> Iterator[Frame]:
                 raise BenchError(f"{path.name} holds {decoded.format.name}, not yuv420p")
             planes = decoded.to_ndarray().tobytes()
             yield frame_from_i420(planes, decoded.width, decoded.height, Fraction(index))
+
+
+def at_size(frames: Iterator[Frame], width: int, height: int) -> Iterator[Frame]:
+    """The frames, doubled plainly where the player left them at the rung's size for want of any model."""
+    for frame in frames:
+        yield frame if (frame.width, frame.height) == (width, height) else enhance_frame(frame, None, 2)
 
 
 def resized_frames(bundle: Bundle, rung: Representation, width: int, height: int, filter_: int) -> Iterator[Frame]:

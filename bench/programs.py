@@ -12,6 +12,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 START_DEADLINE_S = 60
 STOP_DEADLINE_S = 20
+STDERR = 2
+"""Not `sys.stderr`, which may be no file: a table of ours must not have the talk of others in it."""
 
 
 class BenchError(Exception):
@@ -22,7 +24,7 @@ def neudash(*arguments: str | Path) -> float:
     """Run one command to its end, its talk on our stderr; returns the seconds it took. Raises BenchError."""
     command = _command(arguments)
     started_s = time.monotonic()
-    done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False)
+    done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=STDERR, check=False)
     if done.returncode != 0:
         raise BenchError(f"`neudash {' '.join(map(str, arguments))}` ended with {done.returncode}")
     return time.monotonic() - started_s

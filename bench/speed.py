@@ -12,10 +12,8 @@ from numpy.typing import NDArray
 Plane = NDArray[np.uint8]
 Enlarge = Callable[[Plane], Plane]
 
-ROUNDS = 5
 
-
-def interleaved_ms(ways: dict[str, Enlarge], planes: Sequence[Plane], rounds: int = ROUNDS) -> dict[str, float]:
+def interleaved_ms(ways: dict[str, Enlarge], planes: Sequence[Plane], rounds: int) -> dict[str, float]:
     """For each way the median time of one plane; every way is run once beforehand."""
     times: dict[str, list[float]] = {name: [] for name in ways}
     for enlarge in ways.values():
