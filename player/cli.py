@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+# Before all that brings PyAV along, or OpenCV's windows find PyAV's private libxcb and hang (PyAV issue 1050).
+import cv2  # noqa: F401 - loaded for the order alone
+
+# isort: split
 import argparse
 import asyncio
 import signal

@@ -69,6 +69,8 @@ def display_problem() -> str | None:
         return None
     if not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
         return "there is no display (DISPLAY is not set)"
+    if "av" in sys.modules and not _came_before("cv2", "av"):
+        return "PyAV was loaded before OpenCV, whose windows then hang"
     # Qt ends the whole process where it finds no display it can use, so another process tries first.
     try:
         tried = subprocess.run(  # noqa: S603 - our own interpreter and a constant
@@ -80,3 +82,9 @@ def display_problem() -> str | None:
     except subprocess.TimeoutExpired:
         return "the display does not answer"
     return None if tried.returncode == 0 else f"the display {os.environ.get('DISPLAY', '')} cannot be used"
+
+
+def _came_before(first: str, second: str) -> bool:
+    """Whether one module was loaded before another: the table of modules keeps the order."""
+    loaded = list(sys.modules)
+    return loaded.index(first) < loaded.index(second)

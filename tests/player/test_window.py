@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -141,10 +143,32 @@ def test_a_display_that_is_not_there_does_not_end_the_process(monkeypatch: pytes
     assert display_problem() is not None
 
 
-@pytest.mark.skipif(not os.environ.get("DISPLAY"), reason="needs a display")
-def test_a_real_window_opens_and_closes() -> None:
-    code = (
-        "import numpy as np; from player.sinks.screens import OpenCvScreen; s = OpenCvScreen();"
-        "s.show(np.zeros((90, 160, 3), np.uint8)); s.key(); s.close()"
+def test_opencv_is_loaded_before_pyav() -> None:
+    code = "import sys, player.cli; loaded = list(sys.modules); print(loaded.index('cv2') < loaded.index('av'))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True", "or OpenCV's windows hang"
+
+
+@pytest.fixture
+def virtual_display() -> Iterator[str]:
+    """A display without a screen, by Xvfb."""
+    program = shutil.which("Xvfb")
+    if program is None:
+        pytest.skip("Xvfb is not installed")
+    readable, writable = os.pipe()
+    command = [program, "-displayfd", str(writable), "-screen", "0", "800x600x24", "-nolisten", "tcp"]
+    with subprocess.Popen(command, pass_fds=[writable], stderr=subprocess.DEVNULL) as process:
+        os.close(writable)
+        with os.fdopen(readable) as number:
+            yield f":{number.readline().strip()}"
+        process.terminate()
+
+
+def test_a_real_window_shows_a_session_to_its_end(virtual_display: str, play_bundle_master: Path) -> None:
+    command = [sys.executable, "-m", "player", str(play_bundle_master), "--rung", "90", "--window"]
+    done = subprocess.run(
+        command, env={**os.environ, "DISPLAY": virtual_display}, capture_output=True, text=True, timeout=100
     )
-    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+    assert done.returncode == 0, done.stderr
+    assert "48 frames" in done.stdout
+    assert "window" not in done.stderr, "no fallback"
