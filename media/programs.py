@@ -13,16 +13,19 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from time import monotonic
 from typing import IO
 
 from media.errors import ProgramNotFoundError
 from media.running import Running, end_process, started
 
 _LOG = logging.getLogger(__name__)
+
+_REPORT_EVERY_S = 0.2
 
 _HOW_TO_GET = {
     "ffmpeg": "install ffmpeg or `pip install imageio-ffmpeg`, or set NEUDASH_FFMPEG to its path",
@@ -105,26 +108,50 @@ def run(
 ) -> bytes:
     """Run a program to its end and return its stdout, after it stderr if `with_stderr` asks for it.
 
-    `deadline_s` counts from the start. With `on_progress` the program must be an ffmpeg told to
-    `-progress pipe:1`; its reports are then taken off stdout and the result is empty. `input` is written
-    to its stdin, which is closed otherwise.
+    `deadline_s` counts from the start. With `on_progress` the program must be an ffmpeg told to `-progress pipe:1`;
+    its reports are taken off stdout, the result is empty, and the calls come from this thread. `input` is written to
+    the program's stdin, which is closed otherwise.
     Raises ProgramFailedError, and ProgramNotFoundError if `arguments[0]` cannot be started.
     """
     with started(arguments, stdin=input is not None, cwd=cwd) as running:
         output: list[bytes] = []
-        readers = [running.thread(_read_output, running.process.stdout, on_progress, output)]
+        reports: queue.SimpleQueue[RunProgress] = queue.SimpleQueue()
+        pipes = running.process
+        if on_progress is None:
+            readers = [running.thread(_read_output, pipes.stdout, output)]
+        else:
+            readers = [running.thread(_read_reports, pipes.stdout, reports)]
         if input is not None:
-            readers.append(running.thread(_write_input, running.process.stdin, input))
-        try:
-            running.process.wait(deadline_s)
-        except subprocess.TimeoutExpired:
-            raise running.failure(f"was still running after {deadline_s:.0f} s") from None
+            readers.append(running.thread(_write_input, pipes.stdin, input))
+        _wait(running, deadline_s, reports, on_progress)
         for reader in readers:
             reader.join()
+        _pass_on(reports, on_progress)
         running.check_status()
         if with_stderr:
             output.append(running.tail().encode())
     return b"".join(output)
+
+
+def _wait(
+    running: Running,
+    deadline_s: float,
+    reports: queue.SimpleQueue[RunProgress],
+    on_progress: Callable[[RunProgress], None] | None,
+) -> None:
+    """Until the program has ended, its reports passed on in the thread that waits."""
+    deadline = monotonic() + deadline_s
+    while (left_s := deadline - monotonic()) > 0:
+        with suppress(subprocess.TimeoutExpired):
+            running.process.wait(min(left_s, _REPORT_EVERY_S))
+            return
+        _pass_on(reports, on_progress)
+    raise running.failure(f"was still running after {deadline_s:.0f} s")
+
+
+def _pass_on(reports: queue.SimpleQueue[RunProgress], on_progress: Callable[[RunProgress], None] | None) -> None:
+    while on_progress is not None and not reports.empty():
+        on_progress(reports.get())
 
 
 def stream(arguments: Sequence[str], *, frame_bytes: int, deadline_s: float) -> Iterator[bytes]:
@@ -184,16 +211,17 @@ def fed(arguments: Sequence[str], *, deadline_s: float, cwd: Path | None = None)
         running.check_status()
 
 
-def _read_output(pipe: IO[bytes], on_progress: Callable[[RunProgress], None] | None, output: list[bytes]) -> None:
-    if on_progress is None:
-        output.append(pipe.read())
-        return
+def _read_output(pipe: IO[bytes], output: list[bytes]) -> None:
+    output.append(pipe.read())
+
+
+def _read_reports(pipe: IO[bytes], reports: queue.SimpleQueue[RunProgress]) -> None:
     report: dict[str, str] = {}
     for line in pipe:
         key, _, value = line.decode("utf-8", "replace").strip().partition("=")
         report[key] = value.strip()
         if key == "progress":
-            on_progress(parse_progress(report))
+            reports.put(parse_progress(report))
 
 
 def parse_progress(report: dict[str, str]) -> RunProgress:

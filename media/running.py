@@ -27,8 +27,8 @@ _LOG = logging.getLogger(__name__)
 _LOG_PREFIX = re.compile(r"^(?:\[[^\]]* @ 0x[0-9a-f]+\] ?)+")
 _SAYS_NOTHING = re.compile(
     "Conversion failed|Nothing was written|Terminating thread|Task finished|Could not open encoder|"
-    "Error sending frames|Error while opening encoder|Error opening output file|Error initializing output|"
-    r"Error selecting an encoder|Error setting encoder|^Svt\[(?:info|warn)\]"
+    "Error sending frames|Error opening input file|Error while opening encoder|Error opening output file|"
+    r"Error initializing output|Error selecting an encoder|Error setting encoder|^Svt\[(?:info|warn)\]"
 )
 
 

@@ -15,6 +15,7 @@ from manifests.errors import BundleError
 from media.errors import MediaError
 from media.programs import RunProgress
 from media.progress import progress
+from packager.capture import parse_device, record
 from packager.encode import AUTO_CRF, ENCODERS, PRESETS
 from packager.errors import PackagingError
 from packager.pipeline import Listener, Result, package
@@ -35,7 +36,8 @@ def main(argv: list[str]) -> int:
     logging.basicConfig(level=logging.INFO if arguments.verbose else logging.WARNING, format="%(message)s")
     try:
         with progress(quiet=arguments.quiet) as bar:
-            result = package(_request(arguments), _listener(bar))
+            listener = _listener(bar)
+            result = package(_request(arguments, listener), listener)
     except (PackagingError, MediaError, BundleError, OSError) as error:
         message = " ".join(str(error).split())
         print(f"neudash package: {message}", file=sys.stderr)
@@ -56,7 +58,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     crfs = ", ".join(f"{codec} {crf}" for codec, crf in AUTO_CRF.items())
     add = parser.add_argument
-    add("video", type=Path, metavar="VIDEO", help="any video file that ffmpeg reads")
+    add(
+        "video",
+        metavar="VIDEO",
+        help="any video file that ffmpeg reads; or a camera, recorded for --duration into BUNDLE.capture.mkv: "
+        "/dev/video0, avfoundation:0, 'dshow:video=NAME'",
+    )
     add("-o", "--out", dest="bundle", type=Path, required=True, metavar="BUNDLE", help="folder to make")
     add(
         "--rungs",
@@ -95,13 +102,29 @@ def _seconds(text: str) -> Fraction:
     return hours * 3600 + minutes * 60 + rest
 
 
-def _request(arguments: argparse.Namespace) -> Request:
+def _recorded(arguments: argparse.Namespace, listener: Listener) -> Path:
+    """The file to package: the one that was named, or what the device that was named has recorded."""
+    device = parse_device(arguments.video)
+    if device is None:
+        return Path(arguments.video)
+    bundle: Path = arguments.bundle.resolve()
+    recording = bundle.with_name(f"{bundle.name}.capture.mkv")
+    if recording.exists() and not arguments.force:
+        print(f"neudash package: going on with {recording}; --force records anew", file=sys.stderr)
+        return recording
+    listener.step(f"record {device.name}")
+    record(device, arguments.duration, recording)
+    return recording
+
+
+def _request(arguments: argparse.Namespace, listener: Listener) -> Request:
     if arguments.segment_seconds <= 0 or arguments.duration == 0:
         raise PackagingError("--segment-seconds and --duration must be more than 0")
+    wanted = parse_rungs(arguments.rungs)
     return Request(
-        source=arguments.video,
+        source=_recorded(arguments, listener),
         bundle=arguments.bundle,
-        wanted=parse_rungs(arguments.rungs),
+        wanted=wanted,
         segment_s=arguments.segment_seconds,
         codec=arguments.codec,
         preset=arguments.preset,

@@ -1,0 +1,68 @@
+"""A capture device read like any input: recorded without loss beside the bundle, and that file packaged.
+
+The recording has to stay: the trainer and the report compare with it.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import ffmpeg
+
+from media.programs import find_program, run
+from media.source import seconds
+from packager.errors import CaptureError
+
+FORMATS = ("v4l2", "avfoundation", "dshow", "lavfi")
+"""ffmpeg's devices of Linux, macOS and Windows; `lavfi` is a picture that ffmpeg makes up, such as a test pattern."""
+
+_DEVICE = re.compile(rf"({'|'.join(FORMATS)}):(.+)", re.DOTALL)
+START_UP_S = 60.0
+"""What a camera may take beyond the duration asked for."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where to record from."""
+
+    format: str
+    """One of FORMATS."""
+    name: str
+    """As that device wants it: `/dev/video0`, `0`, `video=Integrated Camera`."""
+
+
+def parse_device(text: str) -> Device | None:
+    """The device that `/dev/video0`, `v4l2:/dev/video0`, `avfoundation:0` … names; None for anything else."""
+    match = _DEVICE.fullmatch(text)
+    if match is not None:
+        return Device(match[1], match[2])
+    if sys.platform.startswith("linux") and re.fullmatch(r"/dev/video\d+", text):
+        return Device("v4l2", text)
+    return None
+
+
+def record(device: Device, duration_s: Fraction | None, path: Path) -> None:
+    """Record for that long into `path`, a Matroska file. Raises CaptureError, ProgramFailedError."""
+    if duration_s is None:
+        raise CaptureError(f"{device.name} has no end; say how long to record with --duration")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.tmp")
+    run(
+        [str(find_program("ffmpeg")), *capture_arguments(device, duration_s, unfinished)],
+        deadline_s=float(duration_s) + START_UP_S,
+    )
+    unfinished.replace(path)
+
+
+def capture_arguments(device: Device, duration_s: Fraction, path: Path) -> list[str]:
+    """What follows the program's name."""
+    stream = ffmpeg.input(device.name, f=device.format, t=seconds(duration_s))
+    # Lossless, as fast as it goes: a camera does not wait.
+    output = stream.output(
+        f"file:{path}", f="matroska", preset="ultrafast", **{"c:v": "libx264", "qp": "0", "c:a": "flac"}
+    )
+    return ["-hide_banner", "-nostdin", "-loglevel", "error", "-y", *output.get_args()]
