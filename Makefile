@@ -52,6 +52,7 @@ bench: $(READY) ## the measurements of the README: table, and JSON in bench-out/
 	@$(RUN) -m bench.first
 
 picture: $(READY) ## draw docs/images/enhanced.png again
+	@$(RUN) -m neudash demo --once
 	@$(RUN) -m bench.picture
 
 lock: ## choose versions again for requirements.lock (needs uv)

@@ -151,7 +151,7 @@ def _demo(options: argparse.Namespace) -> None:
 
 def _sample(steps: _Steps, outputs: _Outputs, duration_s: float) -> Path:
     """The sample video, drawn unless an earlier run has done so."""
-    path, partial = outputs.file("source.mp4"), outputs.file("source.partial.mp4")
+    path, partial = outputs.file("canal.mp4"), outputs.file("canal.partial.mp4")
     with steps.step("draw: a canal town at dusk, for want of a video of yours"):
         if not path.exists():
             with progress() as bars:
