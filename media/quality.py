@@ -144,9 +144,7 @@ def _score(error: int, samples: int, rated: VmafScore | None) -> FrameScore:
     return FrameScore(error, samples, ssim=rated.ssim, vmaf=rated.vmaf, vmaf_neg=rated.vmaf_neg)
 
 
-def measure(
-    reference: Iterable[Frame], distorted: Iterable[Frame], *, vmaf_every: int = 1
-) -> list[FrameScore]:
+def measure(reference: Iterable[Frame], distorted: Iterable[Frame], *, vmaf_every: int = 1) -> list[FrameScore]:
     """Score two videos frame by frame, holding one pair at a time.
 
     Raises UnequalPicturesError where one is longer or of another size, ProgramFailedError.

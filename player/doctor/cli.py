@@ -92,7 +92,5 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the findings to FILE")
-    parser.add_argument(
-        "--camera", action="store_true", help="switch the first camera on and take a picture with it"
-    )
+    parser.add_argument("--camera", action="store_true", help="switch the first camera on and take a picture with it")
     return parser

@@ -64,9 +64,7 @@ def nvidia() -> Finding:
     )
     program = shutil.which("nvidia-smi")
     if program is None:
-        return Finding(
-            name, False, "no driver (nvidia-smi not found): training and playback use the CPU", remedy
-        )
+        return Finding(name, False, "no driver (nvidia-smi not found): training and playback use the CPU", remedy)
     try:
         listed = subprocess.run(  # noqa: S603 - a fixed query
             [program, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"],

@@ -73,11 +73,7 @@ def test_errors_are_summed_before_decibels_are_taken(sharp: list[Frame]) -> None
 def test_more_blur_scores_lower_by_every_measure(sharp: list[Frame], scored_blur: list[FrameScore]) -> None:
     little, much = pooled(scored_blur), pooled(measure(sharp, blurred(sharp, 2.0)))
     for measured in ("psnr_y", "ssim", "vmaf", "vmaf_neg"):
-        assert (
-            getattr(much, measured)
-            < getattr(little, measured)
-            < getattr(pooled(measure(sharp, sharp)), measured)
-        )
+        assert getattr(much, measured) < getattr(little, measured) < getattr(pooled(measure(sharp, sharp)), measured)
 
 
 def test_vmaf_neg_does_not_reward_sharpening(sharp: list[Frame]) -> None:
@@ -98,9 +94,7 @@ def test_reference_and_distorted_are_not_mixed_up(sharp: list[Frame], scored_blu
     assert swapped.vmaf > (pooled(scored_blur).vmaf or 0) + 5
 
 
-def test_every_other_frame_gets_the_same_score_as_among_all(
-    sharp: list[Frame], scored_blur: list[FrameScore]
-) -> None:
+def test_every_other_frame_gets_the_same_score_as_among_all(sharp: list[Frame], scored_blur: list[FrameScore]) -> None:
     sampled = measure(sharp, blurred(sharp, 1.0), vmaf_every=2)
     assert [score.vmaf is not None for score in sampled] == [True, False] * (FRAMES // 2)
     assert sampled[2].vmaf == pytest.approx(scored_blur[2].vmaf, abs=0.01)
