@@ -13,8 +13,13 @@ from av.video.reformatter import Interpolation
 from numpy.typing import NDArray
 
 from media.errors import UndecodableSegmentError
+from media.programs import MAX_SOURCE_PIXELS
 
 Plane = NDArray[np.uint8]
+
+
+# A kilobyte can claim a picture that takes gigabytes to decode. Probing decodes too, so both are told.
+_LIMITS = {"max_pixels": str(MAX_SOURCE_PIXELS)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,12 +54,12 @@ def decode_segment(init: bytes, media: bytes) -> Iterator[Frame]:
     Raises UndecodableSegmentError, possibly after some frames.
     """
     try:
-        # Two threads a frame ahead of each other hide the decoder behind the enhancement.
-        with av.open(io.BytesIO(init + media), format="mp4") as container:
+        with av.open(io.BytesIO(init + media), format="mp4", options=_LIMITS) as container:
             if not container.streams.video:
                 raise UndecodableSegmentError("the segment holds no video track")
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
+            stream.codec_context.options = _LIMITS
             for decoded in container.decode(stream):
                 yield _to_frame(decoded)
     except av.FFmpegError as error:
