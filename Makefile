@@ -55,9 +55,15 @@ picture: $(READY) ## draw docs/images/enhanced.png again
 	@$(RUN) -m neudash demo --once
 	@$(RUN) -m bench.picture
 
-lock: ## choose versions again for requirements.lock (needs uv)
-	uv pip compile pyproject.toml --universal --python-version 3.10 --generate-hashes --no-header --no-annotate \
-	  --extra play --extra train --extra export --extra dev -o requirements.lock
+PIN := uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header --no-annotate
+PIN_IMAGE := $(PIN) -c requirements.lock
+lock: ## choose versions again for requirements.lock and requirements/ (needs uv)
+	$(PIN) pyproject.toml --extra play --extra train --extra export --extra dev -o requirements.lock
+	$(PIN_IMAGE) pyproject.toml -o requirements/base.lock
+	$(PIN_IMAGE) pyproject.toml --extra train --extra play -o requirements/trainer.lock
+	$(PIN_IMAGE) pyproject.toml --extra gpu -o requirements/trainer-gpu.lock
+	$(PIN_IMAGE) pyproject.toml --extra play -o requirements/player.lock
+	echo 'setuptools>=77' | $(PIN_IMAGE) - -o requirements/build.lock
 
 clean: ## remove what can be made again: .venv, caches, outputs of demo and bench
 	rm -rf $(VENV) demo-out bench-out build dist *.egg-info .*_cache .hypothesis

@@ -43,7 +43,7 @@ class DemoError(Exception):
 
 @dataclass(frozen=True)
 class _Outputs:
-    """Where everything goes: a folder for this video and duration, so that another one does not meet its files."""
+    """Where everything goes."""
 
     folder: Path
 
@@ -93,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "video", nargs="?", type=Path, metavar="VIDEO", help="(default: a canal town at dusk, drawn now)"
     )
-    parser.add_argument("--out", type=Path, default=Path("demo-out"), metavar="DIR", help="(default: %(default)s)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="for all outputs (default: demo-out/NAME-LENGTH)")
     parser.add_argument(
         "--seconds",
         type=_positive,
@@ -121,8 +121,7 @@ def _positive(text: str) -> float:
 
 
 def _demo(options: argparse.Namespace) -> None:
-    stem = re.sub(r"[^A-Za-z0-9]+", "-", options.video.stem if options.video else "canal").strip("-").lower()
-    outputs = _Outputs(options.out / f"{stem or 'video'}-{options.seconds:g}s")
+    outputs = _Outputs(options.out or default_folder(options.video, options.seconds))
     outputs.folder.mkdir(parents=True, exist_ok=True)
     steps = _Steps(total=5 if options.video else 6)
     source = options.video or _sample(steps, outputs, options.seconds)
@@ -147,6 +146,12 @@ def _demo(options: argparse.Namespace) -> None:
         )
         if options.keep_serving or (sys.stdout.isatty() and not options.once):
             _wait(server)
+
+
+def default_folder(video: Path | None, duration_s: float) -> Path:
+    """One for each video and duration, so that none meets the files of another."""
+    stem = re.sub(r"\W+", "-", video.stem if video else "canal").strip("-").lower()
+    return Path("demo-out") / f"{stem or 'video'}-{duration_s:g}s"
 
 
 def _sample(steps: _Steps, outputs: _Outputs, duration_s: float) -> Path:

@@ -61,7 +61,7 @@ def demo_arguments(small_sample: Path, tmp_path_factory: pytest.TempPathFactory)
 def finished(demo_arguments: list[object]) -> Finished:
     done = subprocess.run(command(*demo_arguments, "--once"), capture_output=True, text=True, timeout=DEADLINE_S)
     assert done.returncode == 0, done.stderr
-    return Finished(Path(str(demo_arguments[-1])) / "small-sample-2s", done.stdout, done.stderr)
+    return Finished(Path(str(demo_arguments[-1])), done.stdout, done.stderr)
 
 
 def test_it_leaves_a_bundle_with_a_model_and_plays_it_enhanced(finished: Finished) -> None:
@@ -133,6 +133,14 @@ def test_a_video_that_is_none_ends_in_one_line(tmp_path: Path) -> None:
     assert done.stderr.strip().splitlines()[-1].startswith("neudash demo: ")
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("video", "folder"),
+    [(None, "canal-10s"), (Path("films/Été à Paris.mov"), "été-à-paris-10s"), (Path("!.mkv"), "video-10s")],
+)
+def test_each_video_has_a_folder_of_its_own(video: Path | None, folder: str) -> None:
+    assert neudash_demo.default_folder(video, 10.0) == Path("demo-out") / folder
 
 
 @pytest.mark.parametrize(
