@@ -153,7 +153,8 @@ def _first_frame(path: Path, container: InputContainer, stream: AvVideoStream) -
             return frame
         if count >= MAX_PACKETS_TO_FIRST_FRAME:
             break
-    raise UnreadableSourceError(f"{path.name!r} opens, but none of its {stream.codec.name} frames decodes")
+    limit = "" if stream.width else ", or they are larger than 8K"  # past the limit the decoder does not even open
+    raise UnreadableSourceError(f"{path.name!r} opens, but none of its {stream.codec.name} frames decodes{limit}")
 
 
 def _duration_s(container: InputContainer, stream: AvVideoStream) -> Fraction | None:

@@ -131,7 +131,7 @@ def _tone_map(treatment: SourceTreatment) -> list[Filter]:
                 "matrixin": "bt2020nc",
                 "rangein": _range(treatment),
                 "transfer": "linear",
-                "npl": "203",  # nits of diffuse white, ITU-R BT.2408
+                "npl": "100",  # nits of SDR's white; the curve below brings HDR's 203 under it
             },
         ),
         ("format", {"pix_fmts": "gbrpf32le"}),

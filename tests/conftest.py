@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -17,8 +18,13 @@ PACKAGED_SEGMENTS = 4
 """Of `packaged_bundle`: 1 s, 24 frames each."""
 
 
-def make_video(path: Path, *arguments: str) -> Path:
-    """Run ffmpeg with these arguments and `path` as its output."""
+class MakeVideo(Protocol):
+    """Runs ffmpeg with these arguments and `path` as its output, and returns the path."""
+
+    def __call__(self, path: Path, *arguments: str) -> Path: ...
+
+
+def _make_video(path: Path, *arguments: str) -> Path:
     command = [str(find_program("ffmpeg")), "-nostdin", "-v", "error", "-y", *arguments, str(path)]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL, timeout=120)
     return path
@@ -40,9 +46,15 @@ def media_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def make_video() -> MakeVideo:
+    """For media that only one test wants."""
+    return _make_video
+
+
+@pytest.fixture(scope="session")
 def testsrc_video(media_folder: Path) -> Path:
     """A zoom into the Mandelbrot set, 320x180, 24 frames a second, 96 frames, BT.709; AAC stereo, 440 Hz, 4 s."""
-    return make_video(
+    return _make_video(
         media_folder / "testsrc.mp4",
         *("-f", "lavfi", "-i", "mandelbrot=size=320x180:rate=24:end_scale=0.05:maxiter=1000"),
         *("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=4"),
@@ -55,7 +67,7 @@ def testsrc_video(media_folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def silent_video(media_folder: Path) -> Path:
     """ffmpeg's test pattern, 256x144, 30 frames a second, 45 frames (1.5 s), no audio."""
-    return make_video(
+    return _make_video(
         media_folder / "silent.mp4",
         *("-f", "lavfi", "-i", "testsrc2=size=256x144:rate=30:duration=1.5"),
         *("-c:v", "libx264", "-preset", "ultrafast", "-crf", "18", "-pix_fmt", "yuv420p"),

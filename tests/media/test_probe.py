@@ -1,0 +1,112 @@
+"""What the probe says of generated media whose properties are known."""
+
+from __future__ import annotations
+
+import json
+import os
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from media.errors import UnreadableSourceError
+from media.probe import probe
+
+if TYPE_CHECKING:
+    from conftest import MakeVideo
+
+
+def test_a_plain_video(testsrc_video: Path) -> None:
+    info = probe(testsrc_video)
+    video = info.video
+    assert (video.width, video.height, video.sar, video.rotation) == (320, 180, 1, 0)
+    assert (video.average_rate, video.base_rate, video.frames) == (24, 24, 96)
+    assert (video.duration_s, video.first_frame_s) == (4, 0)
+    assert (video.matrix, video.full_range, video.interlaced) == ("bt709", False, False)
+    assert info.audio is not None
+    assert (info.audio.codec, info.audio.sample_rate_hz, info.audio.channels) == ("aac", 48000, 2)
+
+
+def test_what_the_probe_says_is_json(testsrc_video: Path) -> None:
+    value = json.loads(json.dumps(probe(testsrc_video).to_json()))
+    assert value["video"]["average_rate"] == "24"
+
+
+def test_no_audio_is_said(silent_video: Path) -> None:
+    assert probe(silent_video).audio is None
+
+
+def test_size_as_displayed_is_turned_and_stretched(make_video: MakeVideo, tmp_path: Path) -> None:
+    flat = make_video(
+        tmp_path / "flat.mp4",
+        *("-f", "lavfi", "-i", "testsrc2=size=180x144:duration=0.2", "-vf", "setsar=4/3", "-pix_fmt", "yuv420p"),
+    )
+    assert probe(flat).video.display_size == (240, 144)
+    turned = make_video(tmp_path / "turned.mp4", "-display_rotation", "90", "-i", str(flat), "-c", "copy")
+    assert probe(turned).video.display_size == (144, 240)
+
+
+def test_a_narrow_sample_makes_the_picture_taller(make_video: MakeVideo, tmp_path: Path) -> None:
+    tall = make_video(
+        tmp_path / "tall.mp4",
+        *("-f", "lavfi", "-i", "testsrc2=size=160x120:duration=0.2", "-vf", "setsar=1/2", "-pix_fmt", "yuv420p"),
+    )
+    assert probe(tall).video.display_size == (160, 240)
+
+
+def test_a_late_first_frame_is_measured(make_video: MakeVideo, tmp_path: Path) -> None:
+    late = make_video(
+        tmp_path / "late.mkv",
+        *("-f", "lavfi", "-i", "sine=duration=1"),
+        *("-itsoffset", "0.4", "-f", "lavfi", "-i", "testsrc2=size=64x64:rate=25:duration=0.4"),
+    )
+    assert abs(probe(late).video.first_frame_s - Fraction(2, 5)) < Fraction(1, 500)
+
+
+def test_cover_art_is_no_video(make_video: MakeVideo, tmp_path: Path) -> None:
+    cover = make_video(tmp_path / "cover.png", "-f", "lavfi", "-i", "testsrc2=size=64x64", "-frames:v", "1")
+    song = make_video(
+        tmp_path / "song.m4a",
+        *("-f", "lavfi", "-i", "sine=duration=0.3", "-i", str(cover), "-map", "0", "-map", "1"),
+        *("-c:v", "png", "-disposition:v:0", "attached_pic"),
+    )
+    with pytest.raises(UnreadableSourceError, match="no video stream"):
+        probe(song)
+
+
+def test_a_picture_too_large_is_refused(make_video: MakeVideo, tmp_path: Path) -> None:
+    large = make_video(
+        tmp_path / "large.mkv", "-f", "lavfi", "-i", "color=size=8192x4400", "-frames:v", "1", "-c:v", "ffv1"
+    )
+    with pytest.raises(UnreadableSourceError, match="larger than 8K"):
+        probe(large)
+
+
+def test_a_picture_of_a_claimed_size_is_not_allocated(tmp_path: Path) -> None:
+    claim = (60000).to_bytes(2, "little") * 2
+    frame = b"\x2c" + bytes(4) + claim + b"\x00\x02\x02\x4c\x01\x00"
+    bomb = tmp_path / "bomb.gif"
+    bomb.write_bytes(b"GIF89a" + claim + b"\x80\x00\x00" + bytes(6) + frame + b";")
+    with pytest.raises(UnreadableSourceError):
+        probe(bomb)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs here")
+def test_what_never_ends_is_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mp4")
+    for path in (tmp_path / "pipe.mp4", Path("/dev/zero"), tmp_path):
+        with pytest.raises(UnreadableSourceError, match="not a regular file"):
+            probe(path)
+
+
+def test_a_missing_file_is_said_to_be_missing(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableSourceError, match="does not exist"):
+        probe(tmp_path / "none.mp4")
+
+
+@pytest.mark.parametrize("name", ["-i.mp4", "http:x.mp4", "a:b?c#d.mp4", "new\nline.mp4", "it's %03d.mp4", "ü☃.mp4"])
+def test_any_name_will_do(silent_video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(name).write_bytes(silent_video.read_bytes())
+    assert probe(Path(name)).video.frames == 45

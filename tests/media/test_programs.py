@@ -1,0 +1,191 @@
+"""The gateway to other programs: what it starts ends, and what went wrong is said."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from media.errors import ProgramFailedError, ProgramNotFoundError
+from media.programs import RunProgress, fed, find_program, parse_progress, run, source_url, stream
+
+PYTHON = sys.executable
+SLEEPER = "import time; print('up', flush=True); time.sleep(600)"
+
+
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_stdout_comes_back_and_stdin_is_empty() -> None:
+    assert run([PYTHON, "-c", "import sys; print(len(sys.stdin.read()))"], deadline_s=30).split() == [b"0"]
+
+
+def test_input_is_written_to_stdin() -> None:
+    data = os.urandom(1 << 20)
+    echo = "import sys; sys.stdout.buffer.write(sys.stdin.buffer.read())"
+    assert run([PYTHON, "-c", echo], deadline_s=30, input=data) == data
+
+
+def test_input_that_nobody_reads_is_no_error() -> None:
+    assert run([PYTHON, "-c", "pass"], deadline_s=30, input=b"x" * (1 << 20)) == b""
+
+
+def test_the_logged_line_pastes_into_a_shell(caplog: pytest.LogCaptureFixture) -> None:
+    arguments = [PYTHON, "-c", "print('it''s; $HOME \"quoted\"')", "a b"]
+    with caplog.at_level(logging.INFO):
+        expected = run(arguments, deadline_s=30)
+    [line] = [record.getMessage() for record in caplog.records]
+    assert shlex.split(line) == arguments
+    if os.name == "posix":
+        assert subprocess.run(line, shell=True, capture_output=True, check=True).stdout == expected
+
+
+def test_a_failure_tells_the_last_words() -> None:
+    script = "import sys; sys.stderr.write('first\\n[x @ 0x1f] no such codec\\nConversion failed!\\n'); sys.exit(3)"
+    with pytest.raises(ProgramFailedError, match=r"status 3: no such codec$") as caught:
+        run([PYTHON, "-c", script], deadline_s=30)
+    assert caught.value.stderr_tail.splitlines()[0] == "first"
+
+
+def test_with_stderr_brings_it_back_on_success() -> None:
+    assert run([PYTHON, "-c", "import sys; sys.stderr.write('v1')"], deadline_s=30, with_stderr=True) == b"v1"
+
+
+def test_a_missing_program_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ProgramNotFoundError, match="no-such-program"):
+        run(["no-such-program"], deadline_s=1)
+    monkeypatch.setenv("NEUDASH_MP4BOX", "/no/such/MP4Box")
+    find_program.cache_clear()
+    try:
+        with pytest.raises(ProgramNotFoundError, match="NEUDASH_MP4BOX names '/no/such/MP4Box'"):
+            find_program("MP4Box")
+    finally:
+        find_program.cache_clear()
+
+
+def test_the_environment_has_the_first_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEUDASH_FFMPEG", PYTHON)
+    find_program.cache_clear()
+    try:
+        assert find_program("ffmpeg") == Path(PYTHON)
+    finally:
+        find_program.cache_clear()
+
+
+def test_a_program_beyond_its_deadline_is_ended(tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+    script = f"import os, pathlib; pathlib.Path({str(note)!r}).write_text(str(os.getpid())); {SLEEPER}"
+    with pytest.raises(ProgramFailedError, match="still running after 2 s"):
+        run([PYTHON, "-c", script], deadline_s=2)
+    assert not is_running(int(note.read_text()))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only POSIX programs can ignore a request to end")
+def test_a_program_that_ignores_the_request_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("media.running.GRACE_S", 0.3)
+    note = tmp_path / "pid"
+    script = (
+        "import os, signal, pathlib; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+        f"pathlib.Path({str(note)!r}).write_text(str(os.getpid())); {SLEEPER}"
+    )
+    with pytest.raises(ProgramFailedError):
+        run([PYTHON, "-c", script], deadline_s=2)
+    assert not is_running(int(note.read_text()))
+
+
+def test_progress_is_passed_on_in_the_calling_thread_to_the_last_report() -> None:
+    seen: list[tuple[RunProgress, threading.Thread]] = []
+    script = "for n in (1, 2, 7): print(f'frame={n}\\nout_time_us={n}000000\\nspeed= 2.5x\\nprogress=x', flush=True)"
+    output = run(
+        [PYTHON, "-c", script], deadline_s=30, on_progress=lambda p: seen.append((p, threading.current_thread()))
+    )
+    assert output == b""
+    assert [report for report, _ in seen] == [RunProgress(n, float(n), "2.5x") for n in (1, 2, 7)]
+    assert {thread for _, thread in seen} == {threading.current_thread()}
+
+
+def test_a_callback_that_raises_ends_the_program() -> None:
+    def stop(progress: RunProgress) -> None:
+        raise KeyboardInterrupt
+
+    script = f"print('frame=1\\nprogress=continue', flush=True); {SLEEPER}"
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run([PYTHON, "-c", script], deadline_s=300, on_progress=stop)
+    assert time.monotonic() - started < 60  # rather than the program's ten minutes
+
+
+def test_progress_that_ffmpeg_does_not_know_yet_is_nought() -> None:
+    assert parse_progress({"frame": "0", "out_time_us": "N/A", "speed": "N/A"}) == RunProgress(0, 0.0, "N/A")
+    assert parse_progress({}) == RunProgress(0, 0.0, "N/A")
+
+
+def test_stream_cuts_output_into_pieces() -> None:
+    script = "import sys; sys.stdout.buffer.write(bytes(range(200)) * 30)"
+    pieces = list(stream([PYTHON, "-c", script], frame_bytes=1000, deadline_s=30))
+    assert b"".join(pieces) == bytes(range(200)) * 30
+    assert {len(piece) for piece in pieces} == {1000}
+
+
+def test_stream_refuses_half_a_piece() -> None:
+    script = "import sys; sys.stdout.buffer.write(bytes(1500))"
+    with pytest.raises(ProgramFailedError, match="middle of a frame"):
+        list(stream([PYTHON, "-c", script], frame_bytes=1000, deadline_s=30))
+
+
+def test_stream_reports_a_failure_after_the_pieces_it_got() -> None:
+    script = "import sys; sys.stdout.buffer.write(bytes(1000)); sys.stdout.flush(); sys.exit('broken')"
+    pieces = stream([PYTHON, "-c", script], frame_bytes=1000, deadline_s=30)
+    assert len(next(pieces)) == 1000
+    with pytest.raises(ProgramFailedError, match="broken"):
+        next(pieces)
+
+
+def test_a_reader_who_leaves_ends_the_stream(tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+    script = (
+        f"import os, sys, pathlib; pathlib.Path({str(note)!r}).write_text(str(os.getpid()))\n"
+        "while True: sys.stdout.buffer.write(bytes(1000))"
+    )
+    pieces = stream([PYTHON, "-c", script], frame_bytes=1000, deadline_s=30)
+    next(pieces)
+    pieces.close()  # type: ignore[attr-defined]  # it is a generator, which its promise does not say
+    assert not is_running(int(note.read_text()))
+
+
+def test_stream_gives_up_on_a_silent_program() -> None:
+    with pytest.raises(ProgramFailedError, match="no frame for 1 s"):
+        list(stream([PYTHON, "-c", "import time; time.sleep(600)"], frame_bytes=10, deadline_s=1))
+
+
+def test_fed_writes_bit_by_bit_and_waits_for_the_end(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    script = f"import sys, pathlib; pathlib.Path({str(target)!r}).write_bytes(sys.stdin.buffer.read())"
+    with fed([PYTHON, "-c", script], deadline_s=30) as write:
+        write(b"one ")
+        write(b"two")
+    assert target.read_bytes() == b"one two"
+
+
+def test_fed_reports_a_program_that_stops_reading() -> None:
+    with pytest.raises(ProgramFailedError), fed([PYTHON, "-c", "raise SystemExit('full')"], deadline_s=30) as write:
+        while True:
+            write(bytes(1 << 20))
+
+
+def test_a_source_name_is_never_an_option_or_a_protocol(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("-i", "http:x", "concat:a|b"):
+        assert source_url(Path(name)) == f"file:{tmp_path / name}"
