@@ -12,13 +12,14 @@ from lxml import etree
 
 from manifests.bundle import Bundle, open_bundle, read_json
 from manifests.checks import media_problems, model_problems, presentation_problems
-from manifests.errors import BrokenBundleError, BundleError, MalformedModelError
+from manifests.errors import BrokenBundleError, BundleError
 from manifests.hls import write_playlists
+from manifests.loading import load_model
 from manifests.model import ModelFile, ModelTrack, Representation
 from manifests.mpd_names import own
 from manifests.names import MANIFEST, PROVENANCE, QUALITY
 from manifests.template import segment_href
-from manifests.weights import FORMAT, ModelWeights, NetworkSpec, decode_model, parse_network
+from manifests.weights import FORMAT, NetworkSpec, parse_network
 from manifests.xmlread import Element, parse_xml
 
 
@@ -87,31 +88,16 @@ def _track_problems(bundle: Bundle, track: ModelTrack) -> Iterator[str]:
         return
     if spec.macs_per_pixel != track.macs_per_pixel:
         yield f"{track.id}: macs is {track.macs_per_pixel}, {track.network} takes {spec.macs_per_pixel}"
-    loaded: dict[int, ModelWeights] = {}
     for model in track.models:
-        yield from _weights_problems(bundle, track, model, spec, loaded)
+        yield from _weights_problems(bundle, track, model, spec)
 
 
-def _weights_problems(
-    bundle: Bundle, track: ModelTrack, model: ModelFile, spec: NetworkSpec, loaded: dict[int, ModelWeights]
-) -> Iterator[str]:
+def _weights_problems(bundle: Bundle, track: ModelTrack, model: ModelFile, spec: NetworkSpec) -> Iterator[str]:
     try:
-        if _load(bundle, track, model, loaded).spec != spec:
+        if load_model(bundle, track, model.n).spec != spec:
             yield f"{model.href}: holds another network than {track.network} at x{track.scale}"
     except BundleError as error:
         yield f"{model.href}: {error}"
-
-
-def _load(bundle: Bundle, track: ModelTrack, model: ModelFile, loaded: dict[int, ModelWeights]) -> ModelWeights:
-    """The weights of `model`, by way of its base chain; `loaded` keeps what has been loaded, by n."""
-    base: ModelWeights | None = None
-    for link in track.chain(model.n):
-        if link.n not in loaded:
-            loaded[link.n] = decode_model(bundle.read(link.href), base)
-        base = loaded[link.n]
-    if base is None:
-        raise MalformedModelError("an empty chain")
-    return base
 
 
 def _playlist_problems(bundle: Bundle) -> Iterator[str]:

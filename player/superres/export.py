@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from manifests.bundle import open_bundle
 from manifests.errors import BundleError
+from manifests.loading import load_model
 from manifests.weights import MAX_MODEL_BYTES, ModelWeights, decode_model
 from media.upscale import LOBES, phase_kernels
 
@@ -140,11 +141,7 @@ def _weights(path: Path, segment: int | None, rung: int | None) -> ModelWeights:
         use = track.models[0].n if segment is None else track.uses[numbers.index(segment)]
         if use is None:
             raise ExportError(f"segment {segment} of {representation.id} has no model: plain upscaling wins there")
-        weights = None
-        for link in track.chain(use):
-            weights = decode_model(bundle.read(link.href), weights)
-        assert weights is not None, "a chain has at least one file"
-        return weights
+        return load_model(bundle, track, use)
     raise ExportError("no such rung has models; `neudash inspect` shows which have")
 
 

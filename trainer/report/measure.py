@@ -12,9 +12,10 @@ from pathlib import Path
 
 from manifests.bundle import Bundle
 from manifests.errors import BundleError
+from manifests.loading import load_model
 from manifests.model import ModelFile, ModelTrack, Representation
 from manifests.template import initialization_href, segment_href
-from manifests.weights import FORMAT, ModelWeights, decode_model, parse_network
+from manifests.weights import FORMAT, ModelWeights, parse_network
 from media.frames import Frame, decode_segment
 from media.quality import FrameScore, Judge, judge, pooled
 from media.source import SourceTreatment, reference_frames
@@ -76,12 +77,12 @@ def rung_player(subject: Subject, representation: Representation, engine: Callab
     held: set[str] = set()
     upscalers, model_bytes = [], []
     for position in range(len(representation.segments)):
-        _, chain = wanted(representation, position)
+        track, chain = wanted(representation, position)
         model_bytes.append(sum(file.size_bytes for file in chain if file.href not in held))
         held |= {file.href for file in chain}
         name = chain[-1].href if chain else ""
         if name not in made:
-            weights = _weights(subject.bundle, chain)
+            weights = _weights(subject.bundle, track, chain)
             made[name] = engine().upscaler(weights, video.width, video.height) if weights else None
         upscalers.append(made[name])
     scale = representation.target_height // video.height
@@ -107,17 +108,13 @@ def _known(track: ModelTrack) -> bool:
     return track.format == FORMAT
 
 
-def _weights(bundle: Bundle, chain: tuple[ModelFile, ...]) -> ModelWeights | None:
-    weights: ModelWeights | None = None
-    try:
-        for file in chain:
-            data = bundle.read(file.href)
-            if hashlib.sha256(data).hexdigest() != file.sha256:
-                return None
-            weights = decode_model(data, weights)
-    except (BundleError, OSError):
+def _weights(bundle: Bundle, track: ModelTrack | None, chain: tuple[ModelFile, ...]) -> ModelWeights | None:
+    if track is None:
         return None
-    return weights
+    try:
+        return load_model(bundle, track, chain[-1].n)
+    except BundleError:
+        return None
 
 
 def frame_count(representation: Representation) -> int:

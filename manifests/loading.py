@@ -1,0 +1,26 @@
+"""The weights that a segment asks for, from the files of a bundle on disk."""
+
+from __future__ import annotations
+
+import hashlib
+
+from manifests.bundle import Bundle
+from manifests.errors import MalformedModelError, WrongHashError
+from manifests.model import ModelTrack
+from manifests.weights import ModelWeights, decode_model
+
+
+def load_model(bundle: Bundle, track: ModelTrack, n: int) -> ModelWeights:
+    """Model `n` of the track, by way of its base chain.
+
+    Raises BundleError: a file that is missing, has another hash than the manifest says, or holds no such weights.
+    """
+    weights: ModelWeights | None = None
+    for file in track.chain(n):
+        data = bundle.read(file.href)
+        if hashlib.sha256(data).hexdigest() != file.sha256:
+            raise WrongHashError(f"{file.href} is not the file that the manifest promises: its hash differs")
+        weights = decode_model(data, weights)
+    if weights is None:
+        raise MalformedModelError(f"{track.id} has no model {n}")
+    return weights
