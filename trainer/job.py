@@ -14,6 +14,7 @@ from manifests.bundle import publish_file
 from manifests.template import segment_href
 from manifests.weights import ModelWeights, NetworkSpec, decode_model, encode_model, parse_network
 from player.superres.engines import Engine
+from trainer.confirm import spoilt_segments
 from trainer.fit import FitSettings, Fitter
 from trainer.judge import judge
 from trainer.outcome import RungOutcome, TrainedModel, load_outcome, save_outcome
@@ -63,7 +64,15 @@ def train_rung(rung: Rung, settings: TrainSettings, work: Path, engine: Engine, 
     reporter.begin("judging every frame", sum(rung.frame_counts()))
     tried = [(weights, model.segments) for weights, model in zip(decoded, models, strict=True)]
     scores = judge(rung.frames(), len(rung.representation.segments), tried, engine, rung.scale, reporter.at)
-    uses = choose(scores, rung.media_bytes(), [Candidate(len(m.data), m.base) for m in models])
+    media_bytes, candidates = rung.media_bytes(), [Candidate(len(m.data), m.base) for m in models]
+    uses = choose(scores, media_bytes, candidates)
+    if any(use is not None for use in uses):
+        reporter.begin("second opinion (VMAF-NEG)", sum(rung.frame_counts()))
+        played = [None if use is None else decoded[use] for use in uses]
+        spoilt = spoilt_segments(rung.frames(), played, engine, rung.scale, rung.enhanced_size, reporter.at)
+        if spoilt:
+            scores = [score.barred() if index in spoilt else score for index, score in enumerate(scores)]
+            uses = choose(scores, media_bytes, candidates)
     outcome = RungOutcome(tuple(models), tuple(uses), tuple(scores))
     save_outcome(work, outcome)
     return outcome

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
+from dataclasses import dataclass, replace
 
 from manifests.weights import ModelWeights
 from media.frames import Frame
+from media.quality import squared_error
 from media.upscale import plain_upscale
 from player.superres.engines import Engine, Upscaler
 
@@ -30,9 +28,9 @@ class SegmentScore:
         sse = self.model_sse[model]
         return -math.inf if sse is None else 10 * math.log10(max(self.plain_sse, 1) / max(sse, 1))
 
-    def psnr_y(self, sse: int) -> float:
-        """PSNR-Y in dB for one of the sums."""
-        return 10 * math.log10(255**2 * self.samples / max(sse, 1))
+    def barred(self) -> SegmentScore:
+        """The same segment as if no model had been tried on it."""
+        return replace(self, model_sse=(None,) * len(self.model_sse))
 
 
 def judge(
@@ -55,7 +53,7 @@ def judge(
     upscalers: dict[int, Upscaler] = {}
     for done, (segment, _, decoded, reference) in enumerate(frames, 1):
         samples[segment] += reference.y.size
-        plain[segment] += squared_error(plain_upscale(decoded.y, scale), reference.y)
+        plain[segment] += squared_error(reference.y, plain_upscale(decoded.y, scale))
         for index, (weights, _) in enumerate(models):
             total = sums[segment][index]
             if total is None:
@@ -63,12 +61,6 @@ def judge(
             if index not in upscalers:
                 upscalers[index] = engine.upscaler(weights, decoded.width, decoded.height)
             picture = upscalers[index].upscale(decoded.y)
-            sums[segment][index] = total + squared_error(picture, reference.y)
+            sums[segment][index] = total + squared_error(reference.y, picture)
         on_frame(done)
     return [SegmentScore(samples[s], plain[s], tuple(sums[s])) for s in range(segments)]
-
-
-def squared_error(picture: NDArray[np.uint8], reference: NDArray[np.uint8]) -> int:
-    """Sum of squared differences of two planes of one size."""
-    difference = picture.astype(np.int16) - reference
-    return int(np.square(difference, dtype=np.int32).sum(dtype=np.int64))

@@ -32,6 +32,12 @@ class Rung:
         assert video is not None, "a rung is a video representation"
         return video.width, video.height
 
+    @property
+    def enhanced_size(self) -> tuple[int, int]:
+        """(width, height) of its frames once enhanced."""
+        width, height = self.size
+        return width * self.scale, height * self.scale
+
     def frame_counts(self) -> list[int]:
         """Frames of each segment."""
         video = self.representation.video
@@ -49,8 +55,7 @@ class Rung:
 
         Raises TrainingError where source and bundle differ in length, and what decoding raises.
         """
-        width, height = self.size
-        references = reference_frames(self.source, self.treatment, width * self.scale, height * self.scale)
+        references = reference_frames(self.source, self.treatment, *self.enhanced_size)
         for position, (segment, index, decoded) in enumerate(self._decoded()):
             reference = next(references, None)
             if reference is None:

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manifests.weights import ModelWeights, decode_model, encode_model
+from media.quality import squared_error
 from media.upscale import plain_upscale
 from player.superres.engines import Engine
-from trainer.judge import squared_error
 from trainer.pairs import Pair
 from trainer.quantise import quantise_update
 from trainer.select import RATE_PER_DB
@@ -41,7 +41,7 @@ def _error(weights: ModelWeights, pairs: Sequence[Pair], engine: Engine) -> int:
     height, width = pairs[0].luma.shape
     upscaler = engine.upscaler(weights, width, height)
     scale = weights.spec.scale
-    return max(1, sum(squared_error(upscaler.upscale(pair.luma), _reference(pair, scale)) for pair in pairs))
+    return max(1, sum(squared_error(_reference(pair, scale), upscaler.upscale(pair.luma)) for pair in pairs))
 
 
 def _reference(pair: Pair, scale: int) -> NDArray[np.uint8]:
