@@ -246,6 +246,8 @@ def _summarise(steps: _Steps, outputs: _Outputs, source: Path, rung: str) -> Non
 def _gain(segments: Sequence[dict[str, Any]], key: str) -> str:
     """Plain and played, as means over the segments; one without a model is played plain."""
     pairs = [(segment["plain"][key], (segment["enhanced"] or segment["plain"])[key]) for segment in segments]
+    if any(value is None for pair in pairs for value in pair):
+        return "not measured: this ffmpeg has no libvmaf"
     plain, played = (fmean(column) for column in zip(*pairs, strict=True))
     return f"{plain:.2f} plain, {played:.2f} enhanced ({played - plain:+.2f})"
 

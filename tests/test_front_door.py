@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -53,6 +54,36 @@ def test_every_command_explains_itself_by_an_example(command: str, capsys: pytes
     text = capsys.readouterr().out
     assert re.search(r"^examples?:", text, re.MULTILINE), "no example"
     assert f"neudash {command}" in text
+
+
+def documented_lines() -> list[str]:
+    """Command lines of the README's code blocks."""
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if line.startswith("neudash ")]
+
+
+@pytest.mark.parametrize("line", documented_lines())
+def test_what_the_readme_types_is_understood(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = shlex.split(line, comments=True)[1:]
+    command = words[:2] if words[0] == "model" else words[:1]
+    with pytest.raises(SystemExit):
+        neudash.main([*command, "--help"])
+    known = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", capsys.readouterr().out))
+    assert {word for word in words if re.match(r"--?[a-z]", word)} <= known
+
+
+def test_the_readme_shows_every_command() -> None:
+    assert {line.split()[1] for line in documented_lines()} == set(neudash.COMMANDS)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "bench" / "README.md"],
+    ids=lambda page: page.name,
+)
+def test_links_between_documents_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
+        assert target.startswith("https://") or (page.parent / target).exists(), target
 
 
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
