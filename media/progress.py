@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
 
 def progress(*, quiet: bool = False) -> Progress:
@@ -13,13 +14,18 @@ def progress(*, quiet: bool = False) -> Progress:
     state once, so that logs stay readable.
     """
     return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=28),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeElapsedColumn(),
+        TextColumn("{task.description}", table_column=_fixed()),
+        # The one column that gives way on a narrow terminal.
+        BarColumn(bar_width=None, table_column=Column(ratio=1, max_width=28)),
+        TextColumn("{task.percentage:>3.0f} %", table_column=_fixed()),
         TextColumn("eta"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        TimeRemainingColumn(elapsed_when_finished=True, table_column=_fixed()),
+        TextColumn("{task.fields[note]}", table_column=_fixed()),
         console=Console(stderr=True),
+        expand=True,
         disable=quiet,
     )
+
+
+def _fixed() -> Column:
+    return Column(no_wrap=True)

@@ -67,7 +67,7 @@ def train_rung(rung: Rung, settings: TrainSettings, work: Path, engine: Engine, 
     media_bytes, candidates = rung.media_bytes(), [Candidate(len(m.data), m.base) for m in models]
     uses = choose(scores, media_bytes, candidates)
     if any(use is not None for use in uses):
-        reporter.begin("second opinion (VMAF-NEG)", sum(rung.frame_counts()))
+        reporter.begin("VMAF-NEG check", sum(rung.frame_counts()))
         played = [None if use is None else decoded[use] for use in uses]
         spoilt = spoilt_segments(rung.frames(), played, engine, rung.scale, rung.enhanced_size, reporter.at)
         if spoilt:
@@ -141,7 +141,7 @@ class _Job:
             settings,
             start=start,
             checkpoint=self._work / f"{name}.npz",
-            on_progress=lambda step, gain_db: self._reporter.at(step, f"{gain_db:+.2f} dB on hard patches"),
+            on_progress=lambda step, gain_db: self._reporter.at(step, f"patches {gain_db:+.2f} dB"),
         )
 
     def _once(self, name: str, make: Callable[[], bytes]) -> bytes:
