@@ -72,7 +72,7 @@ def _publish(subject: Subject, rungs: Sequence[RungResult]) -> None:
 def telling_pictures(
     subject: Subject, engine: Callable[[], Engine], rungs: Sequence[RungResult], *, quiet: bool
 ) -> list[Shown]:
-    """Moments of the best enhanced rung; none where nothing is enhanced. Raises as `measured_rungs` does."""
+    """Moments of the best enhanced rung, most gain first; none where nothing is enhanced. Raises as `measured_rungs` does."""
     enhanced = [rung for rung in rungs if rung.enhanced]
     if not enhanced:
         return []
@@ -81,7 +81,8 @@ def telling_pictures(
     with progress(quiet=quiet) as bars:
         task = bars.add_task("pictures", total=None, note="")
         player = rung_player(subject, representation, engine)
-        pictures = [shown(moment) for moment in moments(player, telling_segments(best))]
+        found = sorted(moments(player, telling_segments(best)), key=lambda moment: -moment.gain_db)
+        pictures = [shown(moment) for moment in found]
         bars.update(task, total=1, completed=1)
     return pictures
 
