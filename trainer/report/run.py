@@ -72,7 +72,7 @@ def _publish(subject: Subject, rungs: Sequence[RungResult]) -> None:
 def telling_pictures(
     subject: Subject, engine: Callable[[], Engine], rungs: Sequence[RungResult], *, quiet: bool
 ) -> list[Shown]:
-    """Moments of the best enhanced rung, most gain first; none where nothing is enhanced. Raises as `measured_rungs` does."""
+    """Moments of the best enhanced rung, most gain first; none without any. Raises as `measured_rungs` does."""
     enhanced = [rung for rung in rungs if rung.enhanced]
     if not enhanced:
         return []
