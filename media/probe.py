@@ -48,7 +48,9 @@ class VideoInfo:
     frames: int | None
     """As the header says; it may be wrong, and many files do not say."""
     duration_s: Fraction | None
-    """Of this stream, or of the file where the stream does not say; neither need be true."""
+    """Of this stream, or of the file from the first frame on where the stream does not say."""
+    duration_known: bool
+    """Whether the duration is this stream's own; even then it may be a lie."""
     first_frame_s: Fraction
     """When the first decodable frame is shown, counted from the start of the file."""
     interlaced: bool
@@ -105,7 +107,7 @@ def probe(path: Path) -> SourceInfo:
         return SourceInfo(
             name=path.name,
             format=container.format.name,
-            video=_video(stream, _first_frame(path, container, stream), start_s, _duration_s(container, stream)),
+            video=_video(stream, _first_frame(path, container, stream), start_s, container),
             audio=audio,
         )
 
@@ -157,15 +159,15 @@ def _first_frame(path: Path, container: InputContainer, stream: AvVideoStream) -
     raise UnreadableSourceError(f"{path.name!r} opens, but none of its {stream.codec.name} frames decodes{limit}")
 
 
-def _duration_s(container: InputContainer, stream: AvVideoStream) -> Fraction | None:
-    if stream.duration and stream.time_base:
-        return stream.duration * Fraction(stream.time_base)
-    return Fraction(container.duration, av.time_base) if container.duration else None
-
-
-def _video(stream: AvVideoStream, frame: VideoFrame, start_s: Fraction, duration_s: Fraction | None) -> VideoInfo:
+def _video(stream: AvVideoStream, frame: VideoFrame, start_s: Fraction, container: InputContainer) -> VideoInfo:
     time_base = frame.time_base or stream.time_base or Fraction(1)
     shown_s = Fraction(frame.pts) * Fraction(time_base) - start_s if frame.pts is not None else Fraction(0)
+    first_frame_s = max(shown_s, Fraction(0))
+    duration_s = None
+    if stream.duration and stream.time_base:
+        duration_s = stream.duration * Fraction(stream.time_base)
+    elif container.duration:
+        duration_s = max(Fraction(container.duration, av.time_base) - first_frame_s, Fraction(0))
     return VideoInfo(
         index=stream.index,
         codec=stream.codec_context.name,
@@ -178,7 +180,8 @@ def _video(stream: AvVideoStream, frame: VideoFrame, start_s: Fraction, duration
         base_rate=_rate(stream.base_rate),
         frames=stream.frames or None,
         duration_s=duration_s,
-        first_frame_s=max(shown_s, Fraction(0)),
+        duration_known=bool(stream.duration) or len(container.streams) == 1,
+        first_frame_s=first_frame_s,
         interlaced=bool(frame.interlaced_frame),
         full_range=frame.color_range == FULL_RANGE or frame.format.name.startswith("yuvj"),
         matrix=None if frame.format.is_rgb else _MATRICES.get(int(frame.colorspace)),

@@ -88,7 +88,7 @@ def _output(
 ) -> ffmpeg.nodes.OutputStream:
     size = rung.size
     chain = size_filters(treatment, size.width, size.height)
-    chain.append(("setsar", {"sar": f"{size.sar.numerator}/{size.sar.denominator}", "max": "65535"}))
+    chain.append(("setsar", {"sar": f"{size.sar.numerator}/{size.sar.denominator}", "max": str(2**31 - 1)}))
     options = {
         **_encoder_options(settings),
         **_rate_options(rung, settings.codec),

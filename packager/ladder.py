@@ -6,7 +6,7 @@ halves the source, whichever way it stands.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
@@ -15,7 +15,7 @@ from packager.errors import LadderError
 from packager.rungs import Rate, WantedRung
 
 MAX_SAR_TERM = 4096
-"""ffmpeg rounds the sample aspect ratio it hands to x264 to terms of up to this."""
+"""ffmpeg rounds the sample aspect ratio it hands to x264 to terms of up to this; the manifest's stays exact."""
 
 AUTO_RUNGS = 3
 MIN_PARTNER_SIDE = 90
@@ -23,8 +23,6 @@ MIN_PARTNER_SIDE = 90
 
 NEAR = Fraction(3, 100)
 """How far from the wanted height, in parts of it, an exact size may be."""
-
-_ASPECT_DENOMINATORS = (2000, 1000, 500, 200, 100)
 
 Area = tuple[Fraction, Fraction]
 """Width and height in square pixels."""
@@ -45,7 +43,7 @@ class Size:
 
     @property
     def representable(self) -> bool:
-        """Whether the sample aspect ratio survives the encoder."""
+        """Whether the encoder keeps the sample aspect ratio to the last digit."""
         return max(self.sar.numerator, self.sar.denominator) <= MAX_SAR_TERM
 
 
@@ -69,13 +67,10 @@ def auto_ladder(source: Area, rate: Rate) -> tuple[Rung, ...]:
         halvings += 1
     lowest = (source[0] / 2**halvings, source[1] / 2**halvings)
 
-    def sizes(aspect: Fraction) -> list[Size]:
-        found = [nearest_size(lowest, aspect, lowest[1])]
-        for _ in range(halvings):
-            found.append(found[-1].doubled())
-        return found
-
-    return tuple(Rung(f"v{size.height}", size, rate) for size in _with_aspect(source, sizes))
+    sizes = [nearest_size(lowest, lowest[0] / lowest[1], lowest[1])]
+    for _ in range(halvings):
+        sizes.append(sizes[-1].doubled())
+    return tuple(Rung(f"v{size.height}", size, rate) for size in sizes)
 
 
 def wanted_ladder(source: Area, wanted: Sequence[WantedRung]) -> tuple[Rung, ...]:
@@ -87,7 +82,7 @@ def wanted_ladder(source: Area, wanted: Sequence[WantedRung]) -> tuple[Rung, ...
         if rung.height > source[1]:
             raise LadderError(f"rung {rung} is above the source, which is {floor(source[1])} high; leave it out")
     heights = sorted({rung.height for rung in wanted})
-    sizes = dict(zip(heights, _with_aspect(source, lambda a: _partnered(source, a, heights)), strict=True))
+    sizes = _partnered(source, heights)
     shared = [height for height in heights if sum(rung.height == height for rung in wanted) > 1]
     ids = [f"v{sizes[r.height].height}" + (f"-{r.rate}" if r.height in shared else "") for r in wanted]
     for index, name in enumerate(ids):
@@ -96,7 +91,7 @@ def wanted_ladder(source: Area, wanted: Sequence[WantedRung]) -> tuple[Rung, ...
     return tuple(Rung(name, sizes[r.height], r.rate) for name, r in zip(ids, wanted, strict=True))
 
 
-def _partnered(source: Area, aspect: Fraction, heights: Sequence[int]) -> list[Size]:
+def _partnered(source: Area, heights: Sequence[int]) -> dict[int, Size]:
     """A size for each of the ascending heights."""
     sizes: dict[int, Size] = {}
     for height in heights:
@@ -108,28 +103,15 @@ def _partnered(source: Area, aspect: Fraction, heights: Sequence[int]) -> list[S
             doublings += 1
         # What will be doubled must still fit into the source when it has been.
         bound = (source[0] / 2**doublings, source[1] / 2**doublings)
-        sizes[height] = nearest_size(bound, aspect, Fraction(height))
-    return list(sizes.values())
-
-
-def _with_aspect(source: Area, plan: Callable[[Fraction], list[Size]]) -> list[Size]:
-    """The plan for the source's aspect ratio, or for the nearest one that every encoder can express.
-
-    Only sides with two large prime factors need the latter; the picture is then wrong by less than a pixel.
-    """
-    aspect = source[0] / source[1]
-    sizes = plan(aspect)
-    for denominator in _ASPECT_DENOMINATORS:
-        if all(size.representable for size in sizes):
-            break
-        sizes = plan(aspect.limit_denominator(denominator))
+        sizes[height] = nearest_size(bound, source[0] / source[1], Fraction(height))
     return sizes
 
 
 def nearest_size(bound: Area, aspect: Fraction, height: Fraction) -> Size:
     """The even size of a display aspect ratio that is nearest to `height` rows and nowhere above `bound`.
 
-    With square samples where such a size is near, else the size nearest to square samples.
+    With square samples where such a size is near, else with a sample aspect ratio of small terms where there is
+    one, else with the one nearest to square.
     Raises LadderError where not even 2x2 fits.
     """
     if min(bound) < 2:

@@ -129,7 +129,7 @@ def _segmented_video(plan: Plan, work: WorkFolder, rung: Rung, segmenter: Segmen
 
 def _missing_frames(plan: Plan, frames: int) -> list[str]:
     expected = plan.expected_frames
-    if expected is None or frames >= EXPECTED_PART * expected - 1:
+    if expected is None or not plan.info.video.duration_known or frames >= EXPECTED_PART * expected - 1:
         return []
     return [
         f"the source promises {expected} frames, {frames} could be decoded; it is damaged or cut off, "

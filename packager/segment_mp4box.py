@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from media.programs import run
+from media.programs import find_program, run
+from packager.presentation import measure_track
+from packager.segment_ffmpeg import FfmpegSegmenter
 
 DEADLINE_S = 1800.0
 _TICKS_PER_S = 1_000_000
@@ -26,10 +28,21 @@ class Mp4boxSegmenter:
     def segment_video(self, track: Path, folder: Path, segment_s: Fraction, frame_s: Fraction) -> None:
         # Half a frame short of a segment: the cut then falls on the key frame whatever its rounding does.
         self._segment(track, folder, segment_s - frame_s / 2)
+        if _longest_s(folder) > segment_s:
+            _empty(folder)
+            self._instead.segment_video(track, folder, segment_s, frame_s)
 
     def segment_audio(self, track: Path, folder: Path, segment_s: Fraction, frame_s: Fraction) -> None:
         # It rounds the time down to a sample: half of one more keeps floats from losing a whole one each time.
         self._segment(track, folder, segment_s + frame_s / 2048, "-closest")
+        if _longest_s(folder) > segment_s:
+            _empty(folder)
+            self._instead.segment_audio(track, folder, segment_s, frame_s)
+
+    @property
+    def _instead(self) -> FfmpegSegmenter:
+        """For what MP4Box 1.0 cannot do: begin a segment with the very last frame of a track."""
+        return FfmpegSegmenter(find_program("ffmpeg"))
 
     def _segment(self, track: Path, folder: Path, segment_s: Fraction, *options: str) -> None:
         # MP4Box gives `:` and `#` in a path a meaning of its own: it is shown relative ones, all of our making.
@@ -57,3 +70,13 @@ def segment_arguments(track: Path, folder: Path, segment_s: Fraction, *options: 
         *("-out", str(folder / _MANIFEST)),
         str(track),
     ]
+
+
+def _longest_s(folder: Path) -> Fraction:
+    track = measure_track(folder)
+    return Fraction(max(segment.duration_ticks for segment in track.segments), track.init.timescale)
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        path.unlink()

@@ -1,0 +1,109 @@
+"""Argument lists: what must be in them for every source and codec."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from media.source import SourceTreatment
+from packager.encode import (
+    ENCODERS,
+    Codec,
+    VideoSettings,
+    audio_arguments,
+    audio_segment_s,
+    encode_arguments,
+    timescale,
+)
+from packager.ladder import Rung, Size
+from packager.rungs import Bitrate, Crf
+
+TREATMENT = SourceTreatment(
+    stream_index=2,
+    frame_rate=Fraction(24),
+    first_frame_s=Fraction(1, 10),
+    start_s=Fraction(5),
+    duration_s=Fraction(10),
+    deinterlace=True,
+    matrix="bt601",
+    full_range=True,
+    transfer="sdr",
+)
+RUNGS = [
+    (Rung("v180", Size(320, 180, Fraction(1)), Crf(27)), Path("/w/v180.mp4")),
+    (Rung("v360", Size(640, 360, Fraction(1)), Bitrate(800_000)), Path("/w/v360.mp4")),
+]
+
+
+def arguments(codec: Codec = "h264") -> list[str]:
+    return encode_arguments(Path("/films/-a b.mkv"), TREATMENT, VideoSettings(codec, "medium", 96), RUNGS)
+
+
+def value(options: list[str], name: str) -> list[str]:
+    return [options[index + 1] for index, option in enumerate(options) if option == name]
+
+
+def test_the_source_is_opened_once_with_whitelists_and_without_stdin() -> None:
+    options = arguments()
+    before_input = options[: options.index("-i")]
+    assert value(options, "-i") == ["file:/films/-a b.mkv"]
+    assert value(before_input, "-protocol_whitelist") == ["file"]
+    assert "concat" not in value(before_input, "-format_whitelist")[0]
+    assert value(before_input, "-max_pixels")
+    assert "-nostdin" in options
+
+
+def test_one_decode_feeds_all_rungs() -> None:
+    [graph] = value(arguments(), "-filter_complex")
+    assert graph.count("fps=fps=24") == graph.count("bwdif") == graph.count("split=2") == 1
+    assert graph.count("scale=") == 2
+    assert graph.startswith("[0:2]")
+    assert value(arguments(), "-map") and len(value(arguments(), "-map")) == 2
+
+
+def test_reading_begins_half_a_frame_early_and_ends_by_count() -> None:
+    options = arguments()
+    assert value(options, "-ss") == [f"{0.1 + 5 - 1 / 48:.6f}"]
+    [graph] = value(options, "-filter_complex")
+    assert f"PTS-({1 / 48:.6f})/TB" in graph
+    assert "trim=end_frame=240" in graph
+
+
+@pytest.mark.parametrize("codec", ENCODERS)
+def test_rungs_get_their_rate_and_everybody_the_same_closed_groups(codec: Codec) -> None:
+    options = arguments(codec)
+    assert value(options, "-c:v") == [ENCODERS[codec]] * 2
+    assert value(options, "-g") == ["96"] * 2
+    assert value(options, "-crf") == ["27"]
+    assert value(options, "-b:v") == ["800000"]
+    assert value(options, "-colorspace") == ["bt709"] * 2
+    assert value(options, "-color_range") == ["tv"] * 2
+
+
+def test_a_bitrate_has_a_buffer() -> None:
+    assert value(arguments(), "-maxrate") == ["800000"]
+    assert value(arguments(), "-bufsize") == ["1600000"]
+
+
+@pytest.mark.parametrize("rate", ["24", "25", "30000/1001", "24000/1001", "90000/3001", "25/2", "10", "120", "1/3"])
+def test_a_frame_lasts_a_whole_number_of_ticks(rate: str) -> None:
+    ticks = timescale(Fraction(rate))
+    assert (ticks / Fraction(rate)).denominator == 1
+    assert ticks >= 10_000
+
+
+def test_audio_segments_are_whole_aac_frames_and_never_shorter_than_the_videos() -> None:
+    for segment_s in (Fraction(4), Fraction(1001, 250), Fraction(1, 2)):
+        audio_s = audio_segment_s(segment_s)
+        assert (audio_s * 48000 / 1024).denominator == 1
+        assert segment_s <= audio_s < segment_s + Fraction(1024, 48000)
+
+
+def test_audio_covers_the_video_in_whole_frames() -> None:
+    options = audio_arguments(Path("/a.mkv"), TREATMENT, 1, Fraction(10), Path("/w/a.mp4"))
+    [graph] = value(options, "-filter_complex")
+    assert graph.startswith("[0:1]")
+    assert f"atrim=end_sample={469 * 1024}:start_sample=1024" in graph  # 10 s are 468.75 frames
+    assert value(options, "-use_editlist") == ["0"]

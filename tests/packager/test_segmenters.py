@@ -1,0 +1,151 @@
+"""MP4Box and ffmpeg, held to one test body: same segments, same durations, same frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import av
+import numpy as np
+import pytest
+
+from manifests.bundle import open_bundle
+from media.errors import ProgramNotFoundError
+from media.frames import Frame
+from media.programs import find_program
+from packager.encode import AAC_FRAME_S, ENCODERS, audio_segment_s, timescale
+from packager.presentation import MeasuredTrack, measure_track
+from packager.segmenter import open_segmenter
+
+if TYPE_CHECKING:
+    from conftest import MakeVideo
+
+Package = Callable[..., Path]
+Decoded = Callable[[Path, str], list[list[Frame]]]
+SEGMENTERS = ("mp4box", "ffmpeg")
+
+
+@pytest.fixture(params=SEGMENTERS)
+def segmenter(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    try:
+        open_segmenter(name)
+    except ProgramNotFoundError as error:
+        pytest.skip(str(error))
+    return name
+
+
+@pytest.mark.parametrize("codec", ENCODERS)
+def test_segments_hold_whole_groups_and_decode_alone(
+    testsrc_video: Path, package: Package, decoded: Decoded, segmenter: str, codec: str
+) -> None:
+    bundle = package(
+        testsrc_video,
+        "--rungs",
+        "90@crf30,180@crf35",
+        "--segment-seconds",
+        "1.25",
+        *("--segmenter", segmenter, "--codec", codec),
+    )
+    presentation = open_bundle(bundle).presentation
+    for r in presentation.video:
+        assert [(s.number, s.start_ticks, s.duration_ticks) for s in r.segments] == [
+            (1, 0, 15360),
+            (2, 15360, 15360),
+            (3, 30720, 15360),
+            (4, 46080, 3072),
+        ]
+        assert r.timescale == 12288
+        frames = decoded(bundle, r.id)
+        assert [len(segment) for segment in frames] == [30, 30, 30, 6]
+        assert [f.pts_s for segment in frames for f in segment] == [Fraction(n, 24) for n in range(96)]
+    [audio] = presentation.audio
+    assert [s.duration_ticks for s in audio.segments] == [59 * 1024, 59 * 1024, 59 * 1024, 11 * 1024]
+
+
+def test_both_make_the_same_of_one_encode(testsrc_video: Path, package: Package, decoded: Decoded) -> None:
+    if not all(map(_available, SEGMENTERS)):
+        pytest.skip("needs both")
+    options = ("--rungs", "90@crf30,180@crf27", "--segment-seconds", "1")
+    bundles = [package(testsrc_video, *options, "--segmenter", name, name=name) for name in SEGMENTERS]
+    a, b = (open_bundle(bundle).presentation for bundle in bundles)
+    for ours, theirs in zip((*a.video, *a.audio), (*b.video, *b.audio), strict=True):
+        assert (ours.segments, ours.timescale, ours.codecs) == (theirs.segments, theirs.timescale, theirs.codecs)
+    for rung in ("v90", "v180"):
+        first, second = ([f for s in decoded(bundle, rung) for f in s] for bundle in bundles)
+        assert all(np.array_equal(x.y, y.y) and x.pts_s == y.pts_s for x, y in zip(first, second, strict=True))
+    assert np.array_equal(*(decoded_audio(bundle) for bundle in bundles))
+
+
+@pytest.mark.parametrize(
+    ("rate", "segment_frames", "frames"),
+    [
+        ("24", 96, 97),
+        ("30000/1001", 30, 1500),
+        ("90000/3001", 7, 500),
+        ("25", 100, 1),
+        ("25/2", 13, 200),
+        ("60", 240, 961),
+    ],
+)
+def test_video_is_cut_at_every_key_frame(
+    make_video: MakeVideo, tmp_path: Path, rate: str, segment_frames: int, frames: int
+) -> None:
+    frame_s = 1 / Fraction(rate)
+    track = make_video(
+        tmp_path / "track.mp4",
+        *("-f", "lavfi", "-i", f"color=size=32x32:rate={rate}", "-frames:v", str(frames), "-c:v", "libx264"),
+        *("-preset", "ultrafast", "-bf", "2", "-g", str(segment_frames), "-keyint_min", str(segment_frames)),
+        *("-sc_threshold", "0", "-video_track_timescale", str(timescale(Fraction(rate)))),
+    )
+    for name in filter(_available, SEGMENTERS):
+        folder = tmp_path / name
+        folder.mkdir()
+        open_segmenter(name).segment_video(track, folder, segment_frames * frame_s, frame_s)
+        ticks = segment_frames * frame_s * timescale(Fraction(rate))
+        whole, rest = divmod(frames, segment_frames)
+        assert durations(measure_track(folder)) == [ticks] * whole + [ticks * rest / segment_frames] * bool(rest)
+
+
+@pytest.mark.parametrize(
+    ("length_s", "segment_s"), [("10", "4"), ("7.3", "2"), ("1.2", "4"), ("0.04", "4"), ("4.03", "4"), ("600", "1")]
+)
+def test_audio_is_cut_into_equal_numbers_of_frames(
+    make_video: MakeVideo, tmp_path: Path, length_s: str, segment_s: str
+) -> None:
+    track = make_video(
+        tmp_path / "track.mp4",
+        *("-f", "lavfi", "-i", f"anullsrc=sample_rate=48000:duration={length_s}", "-c:a", "aac", "-use_editlist", "0"),
+    )
+    lengths = []
+    for name in filter(_available, SEGMENTERS):
+        folder = tmp_path / name
+        folder.mkdir()
+        open_segmenter(name).segment_audio(track, folder, audio_segment_s(Fraction(segment_s)), AAC_FRAME_S)
+        lengths.append(durations(measure_track(folder)))
+        assert set(lengths[-1][:-1]) <= {audio_segment_s(Fraction(segment_s)) * 48000}
+    assert all(length == lengths[0] for length in lengths)
+
+
+def durations(track: MeasuredTrack) -> list[int]:
+    return [segment.duration_ticks for segment in track.segments]
+
+
+def decoded_audio(bundle: Path) -> np.ndarray:
+    data = b"".join(
+        path.read_bytes() for path in [bundle / "audio/a128/init.mp4", *sorted(bundle.glob("audio/a128/*.m4s"))]
+    )
+    joined = bundle / "joined.mp4"
+    joined.write_bytes(data)
+    with av.open(str(joined)) as container:
+        return np.concatenate([frame.to_ndarray() for frame in container.decode(audio=0)], axis=1)
+
+
+def _available(name: str) -> bool:
+    try:
+        find_program({"mp4box": "MP4Box", "ffmpeg": "ffmpeg"}[name])
+    except ProgramNotFoundError:
+        return False
+    return True
