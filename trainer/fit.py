@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from manifests.bundle import publish_file
 from manifests.weights import ModelWeights, NetworkSpec
-from player.superres.network import residual_network
+from player.superres.network import residual_network, set_leak
 from trainer.pairs import PatchSource
 
 BATCH = 16
@@ -65,8 +65,7 @@ class Fitter:
 
     def __init__(self, spec: NetworkSpec) -> None:
         self._spec = spec
-        self._slope = keras.Variable(0.0, trainable=False, dtype="float32", name="slope")
-        self._model = residual_network(spec, self._slope)
+        self._model = residual_network(spec)
         # The rate is set before each step: a schedule would be part of what is compiled.
         self._optimiser = keras.optimizers.Adam(0.0, beta_2=0.99, global_clipnorm=1.0)
         self._model.compile(optimizer=self._optimiser, loss=_cropped_mse, jit_compile=True)
@@ -89,11 +88,11 @@ class Fitter:
         scaling = _Scaling.of(patches, start)
         self._set_weights(scaling.normalised(start) if start else initial_weights(self._spec, settings.seed))
         for variable in self._optimiser.variables:
-            variable.assign(ops.zeros_like(variable))
+            variable.assign(ops.zeros(variable.shape, variable.dtype))
         state = _State([*self._model.trainable_variables, *self._optimiser.variables], checkpoint)
         errors: list[tuple[float, float]] = []
         for step in range(state.restore(), settings.steps):
-            self._slope.assign(0.0 if start else leak_at(step, settings.steps))
+            set_leak(self._model, 0.0 if start else leak_at(step, settings.steps))
             self._optimiser.learning_rate = learning_rate_at(step, settings)
             batch = patches.draw(BATCH, np.random.default_rng([settings.seed, step]))
             targets = scaling.targets(batch.residual)

@@ -7,7 +7,6 @@ loads in plain Keras on any backend.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -18,31 +17,35 @@ from manifests.weights import ModelWeights, NetworkSpec
 from media.upscale import LOBES, phase_kernels
 
 
-def residual_network(spec: NetworkSpec, negative_slope: Any) -> keras.Model:
-    """The convolutions, from a normalised luma (h, w, 1) to the residual in depth (h, w, scale²), normalised.
-
-    `negative_slope` is a scalar Keras variable: the slope of the activations below zero, which training lowers to 0
-    (a network that is a ReLU network from the start dies silently at the learning rate used).
-    """
+def residual_network(spec: NetworkSpec) -> keras.Model:
+    """The convolutions, from a normalised luma (h, w, 1) to the residual in depth (h, w, scale²), normalised."""
     x = inputs = keras.Input((None, None, 1), name="luma")
     last = len(spec.layers) - 1
     for index, (_, channels_out) in enumerate(spec.layers):
         x = layers.Conv2D(channels_out, 3, padding="same", name=f"conv{index}")(x)
         if index != last:
-            x = _AnnealedReLU(negative_slope, name=f"relu{index}")(x)
+            x = _AnnealedReLU(name=f"relu{index}")(x)
     return keras.Model(inputs, x, name=spec.name)
+
+
+def set_leak(model: keras.Model, slope: float) -> None:
+    """Slope of a residual network's activations below zero. Training lowers it to 0: a network that is a ReLU network
+    from the start dies silently at the learning rate used.
+    """
+    for layer in model.layers:
+        if isinstance(layer, _AnnealedReLU):
+            layer.slope.assign(slope)
 
 
 class _AnnealedReLU(layers.Layer):  # type: ignore[misc]  # Keras has no types
     """max(x, slope·x) with a slope that changes between steps without a new trace. Training only; never saved."""
 
-    def __init__(self, slope: Any, **options: Any) -> None:
-        super().__init__(**options)
-        # Hidden from Keras' attribute tracking: the variable is the trainer's, not one of the network's weights.
-        self._slope_of: Callable[[], Any] = lambda: slope
+    def build(self, input_shape: Any) -> None:
+        # A weight of the layer: what JAX compiles sees the value of the day in tracked variables alone.
+        self.slope = self.add_weight(shape=(), initializer="zeros", trainable=False, name="slope")
 
     def call(self, x: Any) -> Any:
-        return ops.maximum(x, ops.cast(self._slope_of(), x.dtype) * x)
+        return ops.maximum(x, self.slope * x)
 
 
 def playable_network(
