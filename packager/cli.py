@@ -6,10 +6,11 @@ import argparse
 import logging
 import re
 import sys
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 
-from rich.progress import Progress
+from rich.progress import Progress, TaskID
 
 from manifests.errors import BundleError
 from media.errors import MediaError
@@ -35,8 +36,8 @@ def main(argv: list[str]) -> int:
     arguments = _parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO if arguments.verbose else logging.WARNING, format="%(message)s")
     try:
-        with progress(quiet=arguments.quiet) as bar:
-            listener = _listener(bar)
+        with ExitStack() as stack:
+            listener = _listener(progress(quiet=arguments.quiet), stack)
             result = package(_request(arguments, listener), listener)
     except (PackagingError, MediaError, BundleError, OSError) as error:
         message = " ".join(str(error).split())
@@ -135,14 +136,20 @@ def _request(arguments: argparse.Namespace, listener: Listener) -> Request:
     )
 
 
-def _listener(bar: Progress) -> Listener:
-    task = bar.add_task("package", total=None, note="")
+def _listener(bar: Progress, stack: ExitStack) -> Listener:
+    """One bar; it appears with the first step, so that what fails before it says its one line alone."""
+
+    def task() -> TaskID:
+        if not bar.task_ids:
+            stack.enter_context(bar)
+            bar.add_task("package", total=None, note="")
+        return bar.task_ids[0]
 
     def encoding(report: RunProgress, total: int | None) -> None:
-        bar.update(task, completed=report.frames, total=total, note=report.speed)
+        bar.update(task(), completed=report.frames, total=total, note=report.speed)
 
     def step(what: str) -> None:
-        bar.update(task, description=what, note="")
+        bar.update(task(), description=what, note="")
 
     return Listener(step=step, encoding=encoding)
 

@@ -1,0 +1,103 @@
+"""The command line: what is asked, what is answered, and where."""
+
+from __future__ import annotations
+
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from manifests.bundle import open_bundle
+from packager.capture import Device, parse_device
+from packager.cli import main
+
+
+def fails(capsys: pytest.CaptureFixture[str], *options: str) -> str:
+    """The one line that a failing run says."""
+    assert main(list(options)) == 1
+    output = capsys.readouterr()
+    assert output.out == ""
+    [line] = output.err.splitlines()
+    assert line.startswith("neudash package: ")
+    return line.removeprefix("neudash package: ")
+
+
+def test_what_cannot_be_done_is_said_in_one_line(
+    silent_video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    video, out = str(silent_video), ("-o", str(tmp_path / "bundle"), "-q")
+    assert "does not exist" in fails(capsys, str(tmp_path / "none.mp4"), *out)
+    assert "rung 360@crf27 is above the source" in fails(capsys, video, *out, "--rungs", "360@crf27")
+    assert "'360p'" in fails(capsys, video, *out, "--rungs", "360p")
+    assert "ends at 51" in fails(capsys, video, *out, "--rungs", "144@crf60")
+    assert "no frames after 60 s" in fails(capsys, video, *out, "--start", "1:00")
+    assert "more than 0" in fails(capsys, video, *out, "--duration", "0")
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_bad_usage_is_left_to_argparse(tmp_path: Path) -> None:
+    for options in ([], ["a.mp4"], ["a.mp4", "-o", "b", "--codec", "vp8"], ["a.mp4", "-o", "b", "--start", "noon"]):
+        with pytest.raises(SystemExit) as caught:
+            main(options)
+        assert caught.value.code == 2
+
+
+def test_help_shows_defaults_and_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    text = capsys.readouterr().out
+    assert "(default: medium)" in text
+    assert "neudash package film.mp4 -o bundles/film" in text
+
+
+def test_an_ffmpeg_without_the_encoder_is_named(
+    silent_video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("packager.tools._ffmpeg_says", lambda option: " V....D libx264 H.264\n")
+    line = fails(capsys, str(silent_video), "-o", str(tmp_path / "b"), "--codec", "av1")
+    assert "has no encoder libsvtav1, which av1 needs" in line
+
+
+def test_progress_goes_to_stderr_and_the_result_to_stdout(
+    silent_video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(silent_video), "-o", str(tmp_path / "b"), "--rungs", "144@crf40", "--preset", "ultrafast"]) == 0
+    output = capsys.readouterr()
+    assert output.out == f"{tmp_path / 'b' / 'manifest.mpd'}\n"
+    assert "100 %" in output.err
+
+
+@pytest.mark.parametrize(
+    ("text", "device"),
+    [
+        ("v4l2:/dev/video1", Device("v4l2", "/dev/video1")),
+        ("avfoundation:0", Device("avfoundation", "0")),
+        ("dshow:video=USB Camera", Device("dshow", "video=USB Camera")),
+        ("film.mp4", None),
+        ("c:/films/a.mp4", None),
+        ("http:x", None),
+    ],
+)
+def test_devices_are_told_from_files(text: str, device: Device | None) -> None:
+    assert parse_device(text) == device
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a name of Linux")
+def test_a_camera_of_linux_goes_by_its_file() -> None:
+    assert parse_device("/dev/video0") == Device("v4l2", "/dev/video0")
+    assert parse_device("/dev/video") is None
+
+
+def test_a_device_is_recorded_once_and_packaged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bundle = tmp_path / "bundle"
+    device = ["lavfi:testsrc2=size=64x64:rate=25", "-o", str(bundle), "-q", "--rungs", "64@crf40"]
+    assert "say how long to record with --duration" in fails(capsys, *device)
+    assert main([*device, "--duration", "0.4"]) == 0
+    [r] = open_bundle(bundle).presentation.video
+    assert r.duration_s == Fraction(2, 5)
+    recording = tmp_path / "bundle.capture.mkv"
+    recorded = recording.read_bytes()
+    assert main([*device, "--duration", "0.4"]) == 0
+    assert recording.read_bytes() == recorded
+    assert "going on with" in capsys.readouterr().err
