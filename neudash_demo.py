@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from manifests.bundle import open_bundle
@@ -22,7 +21,7 @@ from manifests.errors import BundleError
 from media.errors import MediaError
 from media.probe import probe
 from media.progress import progress
-from media.sample import DURATION_S, frame_count, render_sample
+from media.sample import DURATION_S, MAX_DURATION_S, frame_count, render_sample
 
 INTERRUPTED = 130
 TOP_PX = 1080
@@ -99,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
         type=_positive,
         default=DURATION_S,
         metavar="S",
-        help="how much of the video, from its start (default: %(default)g)",
+        help=f"how much of the video, from its start; the drawn one has {MAX_DURATION_S:g} (default: %(default)g)",
     )
     parser.add_argument("--steps", type=int, default=1000, help="training steps for each rung (default: %(default)s)")
     parser.add_argument("--force", action="store_true", help="replace a bundle in DIR that was made otherwise")
@@ -124,7 +123,7 @@ def _demo(options: argparse.Namespace) -> None:
     outputs = _Outputs(options.out or default_folder(options.video, options.seconds))
     outputs.folder.mkdir(parents=True, exist_ok=True)
     steps = _Steps(total=5 if options.video else 6)
-    source = options.video or _sample(steps, outputs, options.seconds)
+    source = options.video or _sample(steps, outputs, min(options.seconds, MAX_DURATION_S))
     force = ["--force"] if options.force else []
     with steps.step("package: a ladder of rungs, cut into segments"):
         rungs = wanted_rungs(*map(float, probe(source).video.display_size))
@@ -141,11 +140,13 @@ def _demo(options: argparse.Namespace) -> None:
         with steps.step("report: every frame measured, plain and enhanced"):
             _neudash("report", outputs.bundle, "--source", source, *written)
         _summarise(steps, outputs, source, rung)
-        print(
-            f"report:   {outputs.file('report.html')}\npage:     {manifest_url.partition('/bundles/')[0]}/", flush=True
-        )
+        print(f"report:   {outputs.file('report.html')}")
         if options.keep_serving or (sys.stdout.isatty() and not options.once):
+            print(f"page:     {manifest_url.partition('/bundles/')[0]}/", flush=True)
             _wait(server)
+        else:
+            again = shlex.join(["neudash", "serve", str(outputs.bundle)])
+            print(f"page:     http://127.0.0.1:8000/ while `{again}` runs", flush=True)
 
 
 def default_folder(video: Path | None, duration_s: float) -> Path:
@@ -231,24 +232,23 @@ def _wait(server: subprocess.Popen[str]) -> None:
 def _summarise(steps: _Steps, outputs: _Outputs, source: Path, rung: str) -> None:
     stats = json.loads(outputs.file("play.json").read_text())
     quality = json.loads(outputs.file("report.json").read_text())
-    segments = next(entry["segments"] for entry in quality["rungs"] if entry["id"] == rung)
-    video_bytes, model_bytes = (sum(segment[key] for segment in segments) for key in ("bytes", "model_bytes"))
+    measured = next(entry for entry in quality["rungs"] if entry["id"] == rung)
+    video_bytes, model_bytes = measured["video_bytes"], measured["model_bytes"]
     print("\n" + "\n".join(f"{duration_s:6.1f} s  {title.partition(':')[0]}" for title, duration_s in steps.taken))
     print(f"{sum(duration_s for _, duration_s in steps.taken):6.1f} s  in all\n")
     print(f"rung {rung}, shown at {quality['target']['width']}x{quality['target']['height']}")
     print(f"  frames    {stats['enhanced_frames']} of {stats['frames']} enhanced, {stats['enhance_fps']:.0f} a second")
     print(f"  bytes     {video_bytes:,} of video, {model_bytes:,} of models ({model_bytes / video_bytes:.2%})")
     for label, key in (("PSNR-Y", "psnr_y"), ("VMAF", "vmaf"), ("VMAF-NEG", "vmaf_neg")):
-        print(f"  {label:<9} {_gain(segments, key)}")
+        print(f"  {label:<9} {_gain(measured, key)}")
     print(f"\nsource:   {source}\nenhanced: {outputs.file('enhanced.mp4')}\nbundle:   {outputs.bundle}")
 
 
-def _gain(segments: Sequence[dict[str, Any]], key: str) -> str:
-    """Plain and played, as means over the segments; one without a model is played plain."""
-    pairs = [(segment["plain"][key], (segment["enhanced"] or segment["plain"])[key]) for segment in segments]
-    if any(value is None for pair in pairs for value in pair):
+def _gain(measured: dict[str, Any], key: str) -> str:
+    """What the rung scores plain and as it is played; without any model that is the same."""
+    plain, played = measured["plain"][key], (measured["enhanced"] or measured["plain"])[key]
+    if plain is None:
         return "not measured: this ffmpeg has no libvmaf"
-    plain, played = (fmean(column) for column in zip(*pairs, strict=True))
     return f"{plain:.2f} plain, {played:.2f} enhanced ({played - plain:+.2f})"
 
 

@@ -22,7 +22,7 @@ from media.sample_scene import Picture
 Number = TypeVar("Number", np.uint8, np.float32)
 
 WIDTH, HEIGHT, FRAME_RATE = 1280, 720, 24
-DURATION_S = 10.0
+DURATION_S, MAX_DURATION_S = 10.0, 20.0
 SEED = 2026
 
 _WATERLINE = 540
@@ -52,7 +52,10 @@ def frame_count(duration_s: float) -> int:
 
 
 def sample_frames(duration_s: float = DURATION_S) -> Iterator[Picture]:
-    """The pictures, BGR (HEIGHT, WIDTH, 3). A shorter sample is the beginning of a longer one."""
+    """The pictures, BGR (HEIGHT, WIDTH, 3). A shorter sample is the beginning of a longer one.
+
+    The town ends after MAX_DURATION_S.
+    """
     scene = _Scene(np.random.default_rng(SEED))
     for number in range(frame_count(duration_s)):
         yield scene.at(number / FRAME_RATE)
@@ -62,14 +65,14 @@ class _Scene:
     """The layers, and where they are at a time."""
 
     def __init__(self, random: np.random.Generator) -> None:
-        reach = WIDTH + int(_PAN_PX_PER_S * 20)
+        reach = WIDTH + int(_PAN_PX_PER_S * MAX_DURATION_S)
         self._sky = sample_scene.sky(random, WIDTH + 260, _WATERLINE)
         self._houses = sample_scene.houses(random, reach, _WATERLINE - 40)
         self._quay = sample_scene.quay(random, reach, _QUAY_ROWS)
         self._boat = sample_scene.boat(random)
         self._branch = sample_scene.branch(random, 2 * reach, 230)
         self._ripples = [
-            sample_scene.noise(random, HEIGHT - _WATERLINE, WIDTH + 200, cell, 3) for cell in (150.0, 60.0)
+            sample_scene.noise(random, HEIGHT - _WATERLINE, WIDTH + 400, cell, 3) for cell in (150.0, 60.0)
         ]
 
     def at(self, time_s: float) -> Picture:
@@ -87,8 +90,8 @@ class _Scene:
         """Town and boat upside down, shaken by waves that are larger the nearer they are."""
         rows = HEIGHT - _WATERLINE
         depth = np.linspace(0, 1, rows, dtype=np.float32)[:, None]
-        wave_x = _shifted(self._ripples[0], 60 + 9 * time_s, 0, (WIDTH, rows))
-        wave_y = _shifted(self._ripples[1], 100 - 9 * time_s, 0, (WIDTH, rows))
+        wave_x = _shifted(self._ripples[0], 200 + 9 * time_s, 0, (WIDTH, rows))
+        wave_y = _shifted(self._ripples[1], 200 - 9 * time_s, 0, (WIDTH, rows))
         swell = np.sin(55 * depth**0.6 - 3.2 * time_s + 3 * wave_x)
         x = np.arange(WIDTH, dtype=np.float32) + (2 + 12 * depth) * wave_x + 3 * depth * swell
         y = np.arange(rows, dtype=np.float32)[:, None] + (1 + 8 * depth) * (wave_y + 0.5 * swell)
