@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ from media.programs import MAX_SOURCE_PIXELS, source_options, source_url
 
 MAX_PACKETS_TO_FIRST_FRAME = 2000
 """A stream in which so many packets give no frame is taken for undecodable."""
+
+TYPICAL_FRAMES = 1000
+"""So many frames are looked at for the typical rate."""
 
 FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 PQ, HLG = 16, 18  # AVCOL_TRC_SMPTE2084, AVCOL_TRC_ARIB_STD_B67; numbers of ITU-T H.273, as below
@@ -45,6 +49,8 @@ class VideoInfo:
     """Frames over duration."""
     base_rate: Fraction | None
     """The lowest rate that could hold all time stamps; far above the average when the rate varies."""
+    typical_rate: Fraction | None
+    """One over the median distance of its first frames: what a varying rate is while something moves."""
     frames: int | None
     """As the header says; it may be wrong, and many files do not say."""
     duration_s: Fraction | None
@@ -103,13 +109,15 @@ def probe(path: Path) -> SourceInfo:
     with _opened(path) as container:
         stream = _video_stream(path, container)
         start_s = Fraction(container.start_time or 0, av.time_base)
-        audio = _audio(container)
-        return SourceInfo(
+        info = SourceInfo(
             name=path.name,
             format=container.format.name,
             video=_video(stream, _first_frame(path, container, stream), start_s, container),
-            audio=audio,
+            audio=_audio(container),
         )
+    with _opened(path) as container:
+        typical_rate = _typical_rate(container, container.streams[info.video.index])
+    return replace(info, video=replace(info.video, typical_rate=typical_rate))
 
 
 @contextmanager
@@ -178,6 +186,7 @@ def _video(stream: AvVideoStream, frame: VideoFrame, start_s: Fraction, containe
         pixel_format=frame.format.name,
         average_rate=_rate(stream.average_rate),
         base_rate=_rate(stream.base_rate),
+        typical_rate=None,
         frames=stream.frames or None,
         duration_s=duration_s,
         duration_known=bool(stream.duration) or len(container.streams) == 1,
@@ -187,6 +196,23 @@ def _video(stream: AvVideoStream, frame: VideoFrame, start_s: Fraction, containe
         matrix=None if frame.format.is_rgb else _MATRICES.get(int(frame.colorspace)),
         transfer=int(frame.color_trc),
     )
+
+
+def _typical_rate(container: InputContainer, stream: Stream) -> Fraction | None:
+    times: list[int] = []
+    try:
+        for packet in container.demux(stream):
+            if packet.pts is not None:
+                times.append(packet.pts)
+            if len(times) == TYPICAL_FRAMES:
+                break
+    except av.FFmpegError:  # a file cut off in its first frames; the rest will tell
+        pass
+    times.sort()
+    distances = sorted(later - earlier for earlier, later in pairwise(times) if later > earlier)
+    if not distances or not stream.time_base:
+        return None
+    return 1 / (distances[len(distances) // 2] * Fraction(stream.time_base))
 
 
 def _rate(rate: Fraction | None) -> Fraction | None:

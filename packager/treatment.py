@@ -9,7 +9,10 @@ from media.source import SourceTreatment, Transfer
 
 _RATES = "10 12 25/2 15 20 24000/1001 24 25 30000/1001 30 48 50 60000/1001 60"
 STANDARD_RATES = tuple(map(Fraction, _RATES.split()))
-"""What a source of variable rate is brought to, the first of these that is not below its average."""
+"""What a source of variable rate is brought to: the first of these that is not below its average, nor below its
+typical rate as far as that is SMOOTH: a screen recording stands still for seconds, and then something moves."""
+
+SMOOTH = Fraction(30)
 
 MAX_DRIFT_FRAMES = Fraction(2, 5)
 """Two rates are one and the same when they agree within this over the whole source: rounding hides it."""
@@ -61,7 +64,8 @@ def constant_rate(video: VideoInfo) -> Fraction:
             return standard
     if is_constant_rate(video):
         return average
-    return next((rate for rate in STANDARD_RATES if rate >= average), STANDARD_RATES[-1])
+    enough = max(average, min(video.typical_rate or average, SMOOTH))
+    return next((rate for rate in STANDARD_RATES if rate >= enough), STANDARD_RATES[-1])
 
 
 def _agree(a: Fraction, b: Fraction, duration_s: Fraction | None) -> bool:

@@ -21,7 +21,7 @@ def test_a_plain_video(testsrc_video: Path) -> None:
     info = probe(testsrc_video)
     video = info.video
     assert (video.width, video.height, video.sar, video.rotation) == (320, 180, 1, 0)
-    assert (video.average_rate, video.base_rate, video.frames) == (24, 24, 96)
+    assert (video.average_rate, video.base_rate, video.typical_rate, video.frames) == (24, 24, 24, 96)
     assert (video.duration_s, video.first_frame_s) == (4, 0)
     assert (video.matrix, video.full_range, video.interlaced) == ("bt709", False, False)
     assert info.audio is not None

@@ -44,7 +44,7 @@ RIGHT = {
     "short-1.2s.mp4": Right(240, (320, 240), 36, "30", TV, audio=True),
     "single-frame.mp4": Right(180, (320, 180), 1, "24", WIDE),
     "truncated-header-ok.mp4": Right(180, (320, 180), 23, "25", WIDE, audio=True, warning="promises 75 frames, 23"),
-    "vfr-huge-odd-3026x1386.mp4": Right(344, (748, 342), 87, "10", Fraction(3026, 1386), warning="rate varies"),
+    "vfr-huge-odd-3026x1386.mp4": Right(344, (748, 342), 262, "30", Fraction(3026, 1386), warning="rate varies"),
     "vp9-10bit-426x240.webm": Right(240, (426, 240), 72, "24000/1001", Fraction(426, 240)),
     "vp9-odd-161x121.webm": Right(120, (160, 120), 30, "30000/1001", Fraction(161, 121)),
     "yuv444-720p20.mp4": Right(180, (320, 180), 280, "20", WIDE, audio=True),

@@ -110,7 +110,7 @@ def test_video_is_cut_at_every_key_frame(
 
 
 @pytest.mark.parametrize(
-    ("length_s", "segment_s"), [("10", "4"), ("7.3", "2"), ("1.2", "4"), ("0.04", "4"), ("4.03", "4"), ("600", "1")]
+    ("length_s", "segment_s"), [("10", "4"), ("7.3", "2"), ("1.2", "4"), ("0.04", "4"), ("4.03", "4"), ("300", "1")]
 )
 def test_audio_is_cut_into_equal_numbers_of_frames(
     make_video: MakeVideo, tmp_path: Path, length_s: str, segment_s: str

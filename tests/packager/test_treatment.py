@@ -20,6 +20,7 @@ HD = VideoInfo(
     pixel_format="yuv420p",
     average_rate=Fraction(25),
     base_rate=Fraction(25),
+    typical_rate=None,
     frames=None,
     duration_s=Fraction(60),
     duration_known=True,
@@ -54,6 +55,12 @@ def info(video: VideoInfo) -> SourceInfo:
 def test_the_rate_of_a_source(average: str, base: str, duration_s: Fraction, expected: str) -> None:
     video = replace(HD, average_rate=Fraction(average), base_rate=Fraction(base), duration_s=Fraction(duration_s))
     assert constant_rate(video) == Fraction(expected)
+
+
+@pytest.mark.parametrize(("typical", "expected"), [("8", "10"), ("39", "30"), ("25", "25"), ("90", "30")])
+def test_a_varying_rate_is_smooth_where_something_moves(typical: str, expected: str) -> None:
+    screen = replace(HD, average_rate=Fraction("7.2"), base_rate=Fraction(57600), typical_rate=Fraction(typical))
+    assert constant_rate(screen) == Fraction(expected)
 
 
 def test_a_varying_rate_is_known_as_such() -> None:
