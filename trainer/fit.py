@@ -23,11 +23,11 @@ from manifests.weights import ModelWeights, NetworkSpec
 from player.superres.network import residual_network, set_leak
 from trainer.pairs import PatchSource
 
-BATCH = 16
+BATCH = 32
 _REPORT_STEPS = 50
 """Between reports, which are when the state is saved."""
 _LEAK = 0.2
-_LEAK_UNTIL = 0.7
+_LEAK_UNTIL = 0.5
 _LOSS_CROP = 2
 """Pixels at a patch's border, where the zero padding is not what the frame has there, that the loss leaves out."""
 
@@ -139,7 +139,7 @@ def learning_rate_at(step: int, settings: FitSettings) -> float:
 
 
 def leak_at(step: int, steps: int) -> float:
-    """Slope of the activations below zero: none for the last 30 % of the steps."""
+    """Slope of the activations below zero: none for the second half of the steps."""
     return _LEAK * max(0.0, 1 - step / (_LEAK_UNTIL * steps))
 
 
