@@ -14,13 +14,11 @@ from player.superres.engines import open_engine
 from player.superres.engines.opencv_dnn import PretrainedGraph
 from player.superres.export import export
 
-SHARED = Path(__file__).parents[4] / "shared"
-
 
 @pytest.fixture(scope="module")
-def real_luma() -> NDArray[np.uint8]:
+def real_luma(shared_dir: Path) -> NDArray[np.uint8]:
     """256x256 luma of a real frame: grass and a shoe."""
-    with av.open(str(SHARED / "clips/sport-juggle-720p24.mp4")) as container:
+    with av.open(str(shared_dir / "clips/sport-juggle-720p24.mp4")) as container:
         frame = next(container.decode(video=0))
     return np.ascontiguousarray(frame.to_ndarray(format="yuv420p")[300:556, 400:656])
 
@@ -35,8 +33,10 @@ def psnr(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
     ("model", "least_gain_db"),
     [("FSRCNN_x2", 0.1), ("ESPCN_x2", 0.0), ("FSRCNN_x4", -0.6), ("ESPCN_x4", -0.6)],
 )
-def test_a_published_graph_stands_up_to_bicubic(model: str, least_gain_db: float, real_luma: NDArray[np.uint8]) -> None:
-    graph = PretrainedGraph(SHARED / f"pretrained/{model}.pb")
+def test_a_published_graph_stands_up_to_bicubic(
+    model: str, least_gain_db: float, real_luma: NDArray[np.uint8], shared_dir: Path
+) -> None:
+    graph = PretrainedGraph(shared_dir / f"pretrained/{model}.pb")
     assert (graph.name, graph.scale) == (model, int(model[-1]))
     small = cv2.resize(real_luma, None, fx=1 / graph.scale, fy=1 / graph.scale, interpolation=cv2.INTER_AREA)
     enlarged = graph.upscale(small)
@@ -47,11 +47,11 @@ def test_a_published_graph_stands_up_to_bicubic(model: str, least_gain_db: float
 
 
 @pytest.mark.shared
-def test_the_frame_size_may_change_and_the_layer_is_not_left_registered() -> None:
-    first = PretrainedGraph(SHARED / "pretrained/FSRCNN_x2.pb")
+def test_the_frame_size_may_change_and_the_layer_is_not_left_registered(shared_dir: Path) -> None:
+    first = PretrainedGraph(shared_dir / "pretrained/FSRCNN_x2.pb")
     assert first.upscale(np.full((20, 34), 90, np.uint8)).shape == (40, 68)
     assert first.upscale(np.full((33, 17), 90, np.uint8)).shape == (66, 34)
-    net = cv2.dnn.readNetFromTensorflow(str(SHARED / "pretrained/ESPCN_x2.pb"))
+    net = cv2.dnn.readNetFromTensorflow(str(shared_dir / "pretrained/ESPCN_x2.pb"))
     net.setInput(np.zeros((1, 1, 8, 8), np.float32))
     with pytest.raises(cv2.error):
         net.forward()
