@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -21,6 +22,8 @@ class MeasuredTrack:
     sizes_bytes: tuple[int, ...]
     frames: int
     """Samples in all segments."""
+    sha256: str
+    """Over the init segment and all segments, in order."""
 
     @property
     def duration_s(self) -> Fraction:
@@ -30,15 +33,24 @@ class MeasuredTrack:
 
 def measure_track(folder: Path) -> MeasuredTrack:
     """Read `init.mp4` and every segment. Raises MalformedFragmentError."""
-    init = read_init((folder / "init.mp4").read_bytes())
+    data = (folder / "init.mp4").read_bytes()
+    init, digest = read_init(data), hashlib.sha256(data)
     segments, sizes, frames = [], [], 0
     for number, path in enumerate(sorted(folder.glob("*.m4s")), start=1):
         data = path.read_bytes()
+        digest.update(data)
         fragment = read_fragment(data, init)
         segments.append(Segment(number, fragment.start_ticks, fragment.duration_ticks))
         sizes.append(len(data))
         frames += fragment.sample_count
-    return MeasuredTrack(init, tuple(segments), tuple(sizes), frames)
+    return MeasuredTrack(init, tuple(segments), tuple(sizes), frames, digest.hexdigest())
+
+
+def content_tag(tracks: Iterable[MeasuredTrack]) -> str:
+    """Eight hex digits for the folders of all tracks of a bundle. Segments are cached for ever under their addresses,
+    so a bundle that is packaged anew must have others; one tag for all keeps one SegmentTemplate for all rungs.
+    """
+    return hashlib.sha256("".join(track.sha256 for track in tracks).encode()).hexdigest()[:8]
 
 
 def bandwidth_bps(track: MeasuredTrack) -> int:
@@ -59,43 +71,44 @@ def build_presentation(
     frame_rate: Fraction,
     audio: tuple[str, str | None, MeasuredTrack] | None,
     title: str,
+    tag: str,
 ) -> Presentation:
-    """The presentation of measured tracks; `audio` is an id, a language and a track.
+    """The presentation of measured tracks; `audio` is an id, a language and a track, `tag` their `content_tag`.
 
     It lasts as long as the video: audio may end up to one AAC frame later.
     """
-    rungs = tuple(_video_representation(rung, track, frame_rate) for rung, track in video)
+    rungs = tuple(_video_representation(rung, track, frame_rate, tag) for rung, track in video)
     sets = [AdaptationSet("1", "video", "video/mp4", rungs)]
     if audio is not None:
         name, language, track = audio
-        sets.append(AdaptationSet("2", "audio", "audio/mp4", (_audio_representation(name, track),), language))
+        sets.append(AdaptationSet("2", "audio", "audio/mp4", (_audio_representation(name, track, tag),), language))
     longest = max(Fraction(s.duration_ticks, r.timescale) for r in rungs for s in r.segments)
     return Presentation(
         duration_s=video[0][1].duration_s, adaptation_sets=tuple(sets), min_buffer_s=longest, title=title
     )
 
 
-def _video_representation(rung: Rung, track: MeasuredTrack, frame_rate: Fraction) -> Representation:
+def _video_representation(rung: Rung, track: MeasuredTrack, frame_rate: Fraction, tag: str) -> Representation:
     return Representation(
         id=rung.id,
         codecs=track.init.codecs,
         bandwidth_bps=bandwidth_bps(track),
         timescale=track.init.timescale,
-        initialization="video/$RepresentationID$/init.mp4",
-        media="video/$RepresentationID$/$Number%05d$.m4s",
+        initialization=f"video/$RepresentationID$-{tag}/init.mp4",
+        media=f"video/$RepresentationID$-{tag}/$Number%05d$.m4s",
         segments=track.segments,
         video=VideoFormat(track.init.width, track.init.height, frame_rate, rung.size.sar),
     )
 
 
-def _audio_representation(name: str, track: MeasuredTrack) -> Representation:
+def _audio_representation(name: str, track: MeasuredTrack, tag: str) -> Representation:
     return Representation(
         id=name,
         codecs=track.init.codecs,
         bandwidth_bps=bandwidth_bps(track),
         timescale=track.init.timescale,
-        initialization="audio/$RepresentationID$/init.mp4",
-        media="audio/$RepresentationID$/$Number%05d$.m4s",
+        initialization=f"audio/$RepresentationID$-{tag}/init.mp4",
+        media=f"audio/$RepresentationID$-{tag}/$Number%05d$.m4s",
         segments=track.segments,
         audio=AudioFormat(track.init.sample_rate_hz, track.init.channels),
     )

@@ -24,7 +24,7 @@ from packager.encode import AUDIO_BPS
 from packager.errors import OutputFolderError
 from packager.ladder import Rung
 from packager.plan import Plan
-from packager.presentation import MeasuredTrack, build_presentation
+from packager.presentation import MeasuredTrack, build_presentation, content_tag
 from packager.tools import tool_versions
 from packager.workfolder import FOLDER
 
@@ -82,17 +82,19 @@ def publish(plan: Plan, work: Path, pieces: Pieces) -> None:
     Raises BundleError where the pieces do not make one.
     """
     bundle = plan.request.bundle
+    tag = content_tag([track for _, track in pieces.video] + ([pieces.audio] if pieces.audio else []))
     _clear(bundle)
     for rung, _ in pieces.video:
-        _move(work / f"video-{rung.id}", bundle / "video" / rung.id)
+        _move(work / f"video-{rung.id}", bundle / "video" / f"{rung.id}-{tag}")
     if pieces.audio is not None:
-        _move(work / f"audio-{AUDIO_ID}", bundle / "audio" / AUDIO_ID)
+        _move(work / f"audio-{AUDIO_ID}", bundle / "audio" / f"{AUDIO_ID}-{tag}")
     publish_file(bundle / POSTER, pieces.poster)
     publish_json(bundle, PROVENANCE, provenance(plan, pieces.segmenter))
     language = plan.info.audio.language if plan.info.audio else None
     audio = None if pieces.audio is None else (AUDIO_ID, language, pieces.audio)
     title = printable(plan.request.source.stem)
-    publish_manifest(bundle, build_presentation(pieces.video, plan.treatment.frame_rate, audio, title))
+    presentation = build_presentation(pieces.video, plan.treatment.frame_rate, audio, title, tag)
+    publish_manifest(bundle, presentation)
 
 
 def _clear(bundle: Path) -> None:

@@ -92,7 +92,7 @@ def test_a_run_killed_while_it_publishes_goes_on(
     monkeypatch.setattr(Path, "replace", replace)
     with pytest.raises(KeyboardInterrupt):
         package(request(testsrc_video, bundle), QUIET)
-    assert (bundle / "video" / "v90").is_dir()
+    assert len(list(bundle.glob("video/v90-*"))) == 1
     assert not is_whole(bundle)
     monkeypatch.undo()
 
@@ -127,6 +127,18 @@ def test_another_bundle_is_replaced_only_by_force(testsrc_video: Path, silent_vi
     assert [r.id for r in open_bundle(bundle).presentation.video] == ["v90"]
     names = "audio video manifest.mpd master.m3u8 playlist_a128.m3u8 playlist_v90.m3u8 poster.jpg provenance.json"
     assert {path.name for path in bundle.iterdir()} == set(names.split())
+
+
+def test_a_bundle_that_is_packaged_anew_has_new_addresses(testsrc_video: Path, tmp_path: Path) -> None:
+    """Segments are cached for ever: two versions of a bundle must not meet under one address."""
+    bundle = tmp_path / "bundle"
+    addresses = []
+    for wanted in (LADDER, LADDER[:1]):
+        package(request(testsrc_video, bundle, wanted=wanted, force=True), QUIET)
+        addresses.append(
+            {href for href, file in open_bundle(bundle).files().items() if file.kind in ("init", "segment")}
+        )
+    assert not addresses[0] & addresses[1]
 
 
 def test_force_that_is_stopped_leaves_the_old_bundle(testsrc_video: Path, tmp_path: Path) -> None:

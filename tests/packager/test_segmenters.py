@@ -135,7 +135,8 @@ def durations(track: MeasuredTrack) -> list[int]:
 
 def decoded_audio(bundle: Path) -> np.ndarray:
     data = b"".join(
-        path.read_bytes() for path in [bundle / "audio/a128/init.mp4", *sorted(bundle.glob("audio/a128/*.m4s"))]
+        path.read_bytes()
+        for path in [*bundle.glob("audio/a128-*/init.mp4"), *sorted(bundle.glob("audio/a128-*/*.m4s"))]
     )
     joined = bundle / "joined.mp4"
     joined.write_bytes(data)
