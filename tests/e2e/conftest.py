@@ -119,7 +119,8 @@ def chromium_path() -> str:
     pytest.skip("no Chromium is installed")
 
 
-@pytest.fixture(scope="session")
+# Not for the whole session: while Playwright is open, its event loop runs, and no test can start another.
+@pytest.fixture(scope="module")
 def browser_page() -> Iterator[Callable[[str], object]]:
     """A function that opens an address in a headless Chromium which can reach this machine and nothing else."""
     from playwright.sync_api import sync_playwright
