@@ -9,9 +9,9 @@ import numpy as np
 
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
 
-from test_weights import GOLDEN, coded_model
+from test_weights import GOLDEN, coded_model  # noqa: E402 - found by the line above
 
-from manifests.weights import ModelWeights, NetworkSpec, decode_model, encode_model
+from manifests.weights import ModelWeights, NetworkSpec, decode_model, encode_model  # noqa: E402 - likewise
 
 
 def write(name: str, data: bytes, base: ModelWeights | None = None) -> ModelWeights:
