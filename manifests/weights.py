@@ -219,8 +219,8 @@ def _encode_layer(layer: CodedLayer, channels_in: int, channels_out: int) -> byt
     if layer.bits == 0:
         return biases
     limit = 1 << (layer.bits - 1)
-    if layer.codes.min() < -limit or layer.codes.max() >= limit:
-        raise ValueError(f"codes from {layer.codes.min()} to {layer.codes.max()} do not fit in {layer.bits} bits")
+    if np.min(layer.codes) < -limit or np.max(layer.codes) >= limit:
+        raise ValueError(f"codes from {np.min(layer.codes)} to {np.max(layer.codes)} do not fit in {layer.bits} bits")
     # Output channel outermost: the weights that share a scale lie together.
     offset = (layer.codes.transpose(3, 0, 1, 2).ravel().astype(np.int16) + limit).astype(np.uint8)
     bits = np.unpackbits(offset[:, None], axis=1)[:, 8 - layer.bits :]
