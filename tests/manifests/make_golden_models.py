@@ -9,9 +9,10 @@ import numpy as np
 
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
 
-from test_weights import GOLDEN, coded_model  # noqa: E402 - found by the line above
+# Only now can the test's own maker of models be found.
+from test_weights import GOLDEN, coded_model  # noqa: E402
 
-from manifests.weights import ModelWeights, NetworkSpec, decode_model, encode_model  # noqa: E402 - likewise
+from manifests.weights import ModelWeights, NetworkSpec, decode_model, encode_model  # noqa: E402
 
 
 def write(name: str, data: bytes, base: ModelWeights | None = None) -> ModelWeights:
