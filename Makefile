@@ -29,7 +29,7 @@ $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(not (3, 10) <= v <= (3, 13))' || { \
 	  echo "setup: $$($(PYTHON) --version 2>&1) cannot run neudash, which needs Python 3.10 to 3.13;" \
 	    "name one that you have: make setup PYTHON=python3.12" >&2; exit 1; }
-	@echo "setup: $$($(PYTHON) --version), into $(VENV)/ (about 2.5 GB)"
+	@echo "setup: $$($(PYTHON) --version), into $(VENV)/ (about 2.6 GB)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
