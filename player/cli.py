@@ -37,8 +37,8 @@ WINDOW_MODEL_PATIENCE_S = 1.0
 _EXAMPLE = """\
 examples:
   neudash play http://localhost:8080/title/manifest.mpd --out enhanced.mp4 --stats stats.json
-  neudash play demo-out/bundle --rung 360 --out judged.mkv
-  neudash play demo-out/bundle --rung 360 --model FSRCNN_x2.pb --frames pictures
+  neudash play demo-out/canal-10s/bundle --rung 360 --out judged.mkv
+  neudash play demo-out/canal-10s/bundle --rung 360 --model FSRCNN_x2.pb --frames pictures
 """
 
 

@@ -29,7 +29,7 @@ MAX_PICTURE_BYTES = 256 << 20
 
 _EXAMPLE = """\
 example:
-  neudash image demo-out/bundle --segment 3 still.png enhanced.png
+  neudash image demo-out/canal-10s/bundle --segment 3 still.png enhanced.png
 """
 
 
