@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from pathlib import Path
 from typing import Protocol
@@ -28,6 +29,11 @@ def _make_video(path: Path, *arguments: str) -> Path:
     command = [str(find_program("ffmpeg")), "-nostdin", "-v", "error", "-y", *arguments, str(path)]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL, timeout=120)
     return path
+
+
+def pytest_configure() -> None:
+    """Started in the background of a shell, we ignore Ctrl-C, and so would each program that a test interrupts."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
