@@ -7,6 +7,7 @@ and VMAF-NEG (which sharpening does not raise) agree.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from manifests.weights import ModelWeights
 from media.frames import Frame
@@ -43,8 +44,9 @@ def spoilt_segments(
             if model is not None and id(model) not in upscalers:
                 upscalers[id(model)] = engine.upscaler(model, decoded.width, decoded.height)
             upscaler = None if model is None else upscalers[id(model)]
-            plain.add(reference, enhance_frame(decoded, None, scale))
-            played.add(reference, enhance_frame(decoded, upscaler, scale))
+            floor = enhance_frame(decoded, None, scale)
+            plain.add(reference, floor)
+            played.add(reference, floor if upscaler is None else replace(floor, y=upscaler.upscale(decoded.y)))
             on_frame(done)
     before, after = (_neg_of_segments(scores, starts) for scores in (plain.scores(), played.scores()))
     return {

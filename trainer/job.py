@@ -86,6 +86,7 @@ class _Job:
         self._settings = settings
         self._spec: NetworkSpec = parse_network(settings.network, rung.scale)
         self._fitter = Fitter(self._spec)
+        self._media_bytes = rung.media_bytes()
         self._work = work
         self._engine = engine
         self._reporter = reporter
@@ -124,11 +125,10 @@ class _Job:
         steps = max(1, round(self._settings.steps * _UPDATE_STEPS_SHARE))
         settings = FitSettings(steps, self._settings.seed, _UPDATE_LEARNING_RATE)
         name, what = f"update-{segment}", f"update for segment {segment + 1}"
-        media_bytes = self._rung.media_bytes()[segment]
 
         def train() -> bytes:
             tuned = self._fit(name, what, pairs, settings, base)
-            return best_update(tuned, base, pairs, media_bytes, self._engine)
+            return best_update(tuned, base, pairs, self._media_bytes[segment], self._engine)
 
         return self._once(name, train)
 

@@ -81,17 +81,22 @@ def train_bundle(
         shutil.rmtree(root / WORK, ignore_errors=True)
     folders = {name: root / WORK / keys[name] for name in todo}
     outcomes = _trained(todo, settings, folders, reporter_of, jobs)
-    for name, outcome in outcomes.items():
-        spec = parse_network(settings.network, rungs[name].scale)
-        record = {
-            "key": keys[name],
-            "neudash": version("neudash"),
-            "keras": version("keras"),
-            "segment_gains_db": [round(g, 4) for g in outcome.gains_db()],
-        }
-        publish_models(root, settings, spec, {name: outcome}, record)
+    if outcomes:
+        records = {name: _record(keys[name], outcome) for name, outcome in outcomes.items()}
+        # Once for all rungs: publishing checks every segment of the bundle.
+        publish_models(root, settings, parse_network(settings.network, SCALE), outcomes, records)
     shutil.rmtree(root / WORK, ignore_errors=True)
     return summaries(open_bundle(root), settings.network, list(rungs))
+
+
+def _record(key: str, outcome: RungOutcome) -> dict[str, object]:
+    """What provenance.json keeps of a rung's training, beside the settings."""
+    return {
+        "key": key,
+        "neudash": version("neudash"),
+        "keras": version("keras"),
+        "segment_gains_db": [round(gain_db, 4) for gain_db in outcome.gains_db()],
+    }
 
 
 def _trained(

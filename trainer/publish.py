@@ -28,12 +28,13 @@ def publish_models(
     settings: TrainSettings,
     spec: NetworkSpec,
     outcomes: Mapping[str, RungOutcome],
-    record: Mapping[str, object],
+    records: Mapping[str, Mapping[str, object]],
 ) -> None:
     """Put the models of `outcomes` (by representation id) into the bundle at `root`.
 
-    A rung's models of the same network are replaced, those of other networks stay beside them. `record` goes into
-    provenance.json. Raises BundleError; the bundle then stays as it was, but for model files that nothing lists.
+    A rung's models of the same network are replaced, those of other networks stay beside them. `records`, by the same
+    ids, go into provenance.json. Raises BundleError; the bundle then stays as it was, but for model files that nothing
+    lists.
     """
     bundle = open_bundle(root)
     for outcome in outcomes.values():
@@ -43,7 +44,10 @@ def publish_models(
     presentation = with_models(bundle.presentation, spec, outcomes)
     publish_manifest(root, presentation)
     provenance = read_json(root, PROVENANCE)
-    training = {**provenance.get("training", {}), **{name: dict(record, **asdict(settings)) for name in outcomes}}
+    training = {
+        **provenance.get("training", {}),
+        **{name: dict(records[name], **asdict(settings)) for name in outcomes},
+    }
     publish_json(root, PROVENANCE, {**provenance, "training": training})
     _remove_unlisted(root)
 
