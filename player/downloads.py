@@ -16,9 +16,10 @@ from player.concurrency import run_together
 from player.errors import FetchError, UnplayableError
 from player.files import PresentationFiles
 from player.geometry import end_s, start_s
-from player.models import ModelStore, WantedModel, wanted_model
+from player.models import ModelStore
 from player.soundtrack import AudioSegment, Soundtrack
 from player.stats import SegmentStats
+from player.wanted import WantedModel, wanted_model
 
 TRANSFERS_REMEMBERED = 20
 MAX_SILENT_SEGMENTS = 3

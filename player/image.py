@@ -21,9 +21,10 @@ from player.errors import PlayerError, UnplayableError
 from player.fetch import Fetcher, open_fetcher
 from player.files import PresentationFiles
 from player.geometry import fixed_rung
-from player.models import ModelStore, wanted_model
+from player.models import ModelStore
 from player.sinks.pictures import write_png
 from player.superres.engines import BACKENDS, ENGINES, Upscaler
+from player.wanted import wanted_model
 
 MAX_PICTURE_BYTES = 256 << 20
 

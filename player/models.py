@@ -1,4 +1,4 @@
-"""Which model a segment wants, which of its files are not held yet, and the weights once they are."""
+"""The models that segments want: which of their files are not held yet, and the weights once they are."""
 
 from __future__ import annotations
 
@@ -6,70 +6,19 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
-from manifests.errors import BundleError, UnknownNetworkError
-from manifests.model import ModelFile, ModelTrack, Representation
-from manifests.weights import FORMAT, MAX_MODEL_BYTES, ModelWeights, decode_model, parse_network
+from manifests.errors import BundleError
+from manifests.model import ModelFile, Representation
+from manifests.weights import MAX_MODEL_BYTES, ModelWeights, decode_model, parse_network
 from player.errors import FetchError
 from player.fetch import Download, Expected
-from player.stats import ModelKind
+from player.wanted import NO_MODELS, WantedModel
 
 MAX_HELD = 64
 """Models kept decoded. Sessions with an update for every segment of a film must not grow without end."""
 
 _Chain = tuple[ModelFile, ...]
 _Key = tuple[str, ...]
-
-NO_MODELS = "this rung has no models"
-PLAIN_IS_BEST = "the manifest names no model: plain upscaling is best here"
-
-
-@dataclass(frozen=True)
-class WantedModel:
-    """What the manifest says about one segment."""
-
-    representation: Representation
-    track: ModelTrack | None
-    files: tuple[ModelFile, ...]
-    """The chain, full weights first; empty for plain upscaling."""
-    reason: str | None = None
-    """Why there is no model to use."""
-
-    @property
-    def kind(self) -> ModelKind:
-        if not self.files:
-            return "none"
-        return "base" if len(self.files) == 1 else "update"
-
-
-def wanted_model(representation: Representation, position: int) -> WantedModel:
-    """The model for the segment at `position` (from 0): of the best-ranked track that this version can run."""
-    known: list[ModelTrack] = []
-    reason = representation.model_problem or NO_MODELS
-    for track in sorted(representation.model_tracks, key=lambda t: t.rank):
-        problem = _problem(track)
-        if problem is None:
-            known.append(track)
-        else:
-            reason = problem
-    for track in known:
-        n = track.uses[position]
-        if n is not None:
-            return WantedModel(representation, track, track.chain(n))
-    return WantedModel(representation, None, (), PLAIN_IS_BEST if known else reason)
-
-
-def _problem(track: ModelTrack) -> str | None:
-    """Why this version cannot run the track."""
-    if track.format != FORMAT:
-        return f"model format {track.format[:40]!r} is not known to this version"
-    try:
-        parse_network(track.network, track.scale)
-    except UnknownNetworkError as error:
-        return str(error)
-    return None
-
 
 Received = Callable[[int], None]
 """Told the bytes that a model file took."""

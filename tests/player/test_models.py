@@ -17,13 +17,10 @@ from player.errors import FetchError, SinkError
 from player.fetch import Download
 from player.models import (
     MAX_HELD,
-    NO_MODELS,
-    PLAIN_IS_BEST,
     ModelStore,
-    WantedModel,
     expected_model,
-    wanted_model,
 )
+from player.wanted import NO_MODELS, PLAIN_IS_BEST, WantedModel, wanted_model
 
 SHA = {n: f"{n:064x}" for n in range(1, 4)}
 

@@ -13,15 +13,16 @@ from pathlib import Path
 from manifests.bundle import Bundle
 from manifests.errors import BundleError
 from manifests.loading import load_model
-from manifests.model import ModelFile, ModelTrack, Representation
+from manifests.model import Representation
 from manifests.template import initialization_href, segment_href
-from manifests.weights import FORMAT, ModelWeights, parse_network
+from manifests.weights import ModelWeights
 from media.frames import Frame, decode_segment
 from media.quality import FrameScore, Judge, judge, pooled
 from media.source import SourceTreatment, reference_frames
 from player.enlarge import enlarged, plain_scale
 from player.geometry import OutputFormat
 from player.superres.engines import Engine, Upscaler
+from player.wanted import WantedModel, wanted_model
 from trainer.errors import TrainingError
 from trainer.report.results import RungResult, SegmentResult, scores_of
 
@@ -77,12 +78,12 @@ def rung_player(subject: Subject, representation: Representation, engine: Callab
     held: set[str] = set()
     upscalers, model_bytes = [], []
     for position in range(len(representation.segments)):
-        track, chain = wanted(representation, position)
-        model_bytes.append(sum(file.size_bytes for file in chain if file.href not in held))
-        held |= {file.href for file in chain}
-        name = chain[-1].href if chain else ""
+        wanted = wanted_model(representation, position)
+        model_bytes.append(sum(file.size_bytes for file in wanted.files if file.href not in held))
+        held |= {file.href for file in wanted.files}
+        name = wanted.files[-1].href if wanted.files else ""
         if name not in made:
-            weights = _weights(subject.bundle, track, chain)
+            weights = _weights(subject.bundle, wanted)
             made[name] = engine().upscaler(weights, video.width, video.height) if weights else None
         upscalers.append(made[name])
     scale = representation.target_height // video.height
@@ -91,28 +92,11 @@ def rung_player(subject: Subject, representation: Representation, engine: Callab
     return RungPlayer(subject, representation, tuple(upscalers), tuple(model_bytes), scale)
 
 
-def wanted(representation: Representation, position: int) -> tuple[ModelTrack | None, tuple[ModelFile, ...]]:
-    """The track and the chain of files that a player uses for the segment at that position."""
-    for track in sorted(representation.model_tracks, key=lambda t: t.rank):
-        n = track.uses[position]
-        if n is not None and _known(track):
-            return track, track.chain(n)
-    return None, ()
-
-
-def _known(track: ModelTrack) -> bool:
-    try:
-        parse_network(track.network, track.scale)
-    except BundleError:
-        return False
-    return track.format == FORMAT
-
-
-def _weights(bundle: Bundle, track: ModelTrack | None, chain: tuple[ModelFile, ...]) -> ModelWeights | None:
-    if track is None:
+def _weights(bundle: Bundle, wanted: WantedModel) -> ModelWeights | None:
+    if wanted.track is None:
         return None
     try:
-        return load_model(bundle, track, chain[-1].n)
+        return load_model(bundle, wanted.track, wanted.files[-1].n)
     except BundleError:
         return None
 
@@ -131,7 +115,7 @@ def rung_key(subject: Subject, representation: Representation, source_sha256: st
     digest.update(subject.bundle.read(initialization_href(representation)))
     for position, segment in enumerate(representation.segments):
         digest.update(subject.bundle.read(segment_href(representation, segment)))
-        digest.update("".join(file.sha256 for file in wanted(representation, position)[1]).encode())
+        digest.update("".join(file.sha256 for file in wanted_model(representation, position).files).encode())
     return digest.hexdigest()[:16]
 
 
@@ -181,7 +165,7 @@ def _result(
         run = slice(first, first + counts[position])
         first = run.stop
         enhanced = player.upscalers[position] is not None and played is not None
-        track, _ = wanted(representation, position)
+        track = wanted_model(representation, position).track
         segments.append(
             SegmentResult(
                 number=segment.number,

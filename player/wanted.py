@@ -1,0 +1,59 @@
+"""Which model the manifest names for a segment, among those this version can run: one rule for player and report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from manifests.errors import UnknownNetworkError
+from manifests.model import ModelFile, ModelTrack, Representation
+from manifests.weights import FORMAT, parse_network
+from player.stats import ModelKind
+
+NO_MODELS = "this rung has no models"
+PLAIN_IS_BEST = "the manifest names no model: plain upscaling is best here"
+
+
+@dataclass(frozen=True)
+class WantedModel:
+    """What the manifest says about one segment."""
+
+    representation: Representation
+    track: ModelTrack | None
+    files: tuple[ModelFile, ...]
+    """The chain, full weights first; empty for plain upscaling."""
+    reason: str | None = None
+    """Why there is no model to use."""
+
+    @property
+    def kind(self) -> ModelKind:
+        if not self.files:
+            return "none"
+        return "base" if len(self.files) == 1 else "update"
+
+
+def wanted_model(representation: Representation, position: int) -> WantedModel:
+    """The model for the segment at `position` (from 0): of the best-ranked track that this version can run."""
+    known: list[ModelTrack] = []
+    reason = representation.model_problem or NO_MODELS
+    for track in sorted(representation.model_tracks, key=lambda t: t.rank):
+        problem = _problem(track)
+        if problem is None:
+            known.append(track)
+        else:
+            reason = problem
+    for track in known:
+        n = track.uses[position]
+        if n is not None:
+            return WantedModel(representation, track, track.chain(n))
+    return WantedModel(representation, None, (), PLAIN_IS_BEST if known else reason)
+
+
+def _problem(track: ModelTrack) -> str | None:
+    """Why this version cannot run the track."""
+    if track.format != FORMAT:
+        return f"model format {track.format[:40]!r} is not known to this version"
+    try:
+        parse_network(track.network, track.scale)
+    except UnknownNetworkError as error:
+        return str(error)
+    return None
