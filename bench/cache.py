@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from manifests.bundle import publish_file
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -38,11 +40,24 @@ class Cache:
 
     def result(self, name: str, key: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """What was kept for that key, or what `make` returns now."""
-        path = self._folder / f"{name}-{key}.json"
-        if path.exists() and not self._fresh:
-            kept: dict[str, Any] = json.loads(path.read_bytes())
+        kept = self.known(name, key)
+        if kept is not None:
             return kept
         made = make()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(made), encoding="utf-8")
+        self.keep(name, key, made)
         return made
+
+    def known(self, name: str, key: str) -> dict[str, Any] | None:
+        """What was kept for that key."""
+        path = self._path(name, key)
+        if self._fresh or not path.exists():
+            return None
+        kept: dict[str, Any] = json.loads(path.read_bytes())
+        return kept
+
+    def keep(self, name: str, key: str, value: dict[str, Any]) -> None:
+        """A killed run leaves no half of it."""
+        publish_file(self._path(name, key), json.dumps(value).encode())
+
+    def _path(self, name: str, key: str) -> Path:
+        return self._folder / f"{name}-{key}.json"

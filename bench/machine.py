@@ -25,7 +25,7 @@ def machine() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "packages": {name: found for name in PACKAGES if (found := _version(name))},
-        "ffmpeg": _ffmpeg(),
+        "ffmpeg": ffmpeg_version(),
     }
 
 
@@ -45,7 +45,8 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _ffmpeg() -> str:
+def ffmpeg_version() -> str:
+    """Of the ffmpeg that encodes; why there is none, where there is none."""
     try:
         return run([str(find_program("ffmpeg")), "-version"], deadline_s=20).split()[2].decode()
     except MediaError as error:

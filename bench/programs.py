@@ -31,9 +31,12 @@ def neudash(*arguments: str | Path) -> float:
 
 
 @contextmanager
-def served(root: Path) -> Iterator[str]:
-    """A server for one bundle on a free port of this machine; yields the manifest's address. Raises BenchError."""
-    command = _command(["serve", root, "--port", "0"])
+def served(root: Path, *arguments: str | Path) -> Iterator[str]:
+    """A server for what is below `root` on a free port of this machine; yields the first manifest's address.
+
+    `arguments`: further ones of `neudash serve`. Raises BenchError.
+    """
+    command = _command(["serve", root, "--port", "0", *arguments])
     process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None

@@ -1,4 +1,4 @@
-"""How near a picture is to its reference: PSNR-Y, SSIM, VMAF and VMAF-NEG of each frame and pooled.
+"""How near a picture is to its reference: PSNR of Y, U and V, SSIM, VMAF and VMAF-NEG of each frame and pooled.
 
 PSNR is pooled over the summed squared error of all frames, never as a mean of decibels, where one black frame
 would outweigh a minute of film. VMAF (Li et al., Netflix 2016), its form NEG (no enhancement gain, 2020) and
@@ -37,6 +37,9 @@ class FrameScore:
     squared_error: int
     """Summed over the luma samples."""
     samples: int
+    """Of the luma; each chroma plane has a quarter of them."""
+    chroma_errors: tuple[int, int]
+    """Summed over the samples of U and of V."""
     ssim: float | None = None
     """Structural similarity of the luma, up to 1. None where libvmaf is missing or skipped the frame."""
     vmaf: float | None = None
@@ -53,6 +56,9 @@ class Quality:
     """dB, from the squared error of all frames together."""
     psnr_y_of_frames: float
     """dB, mean of the frames' own: what other tools call average PSNR. For comparison with them alone."""
+    psnr_u: float
+    """dB, pooled as `psnr_y`; so is that of V."""
+    psnr_v: float
     ssim: float | None
     vmaf: float | None
     vmaf_neg: float | None
@@ -76,9 +82,12 @@ def pooled(scores: Sequence[FrameScore]) -> Quality:
     """One Quality for a segment, a rung or a title. Raises ValueError without any frame."""
     if not scores:
         raise ValueError("the quality of no frames")
+    samples = sum(s.samples for s in scores)
     return Quality(
         frames=len(scores),
-        psnr_y=psnr_y(sum(s.squared_error for s in scores), sum(s.samples for s in scores)),
+        psnr_y=psnr_y(sum(s.squared_error for s in scores), samples),
+        psnr_u=psnr_y(sum(s.chroma_errors[0] for s in scores), samples // 4),
+        psnr_v=psnr_y(sum(s.chroma_errors[1] for s in scores), samples // 4),
         psnr_y_of_frames=sum(psnr_y(s.squared_error, s.samples) for s in scores) / len(scores),
         ssim=_mean([s.ssim for s in scores]),
         vmaf=_mean([s.vmaf for s in scores]),
@@ -97,6 +106,7 @@ class Judge:
     def __init__(self, width: int, height: int, meter: VmafMeter | None) -> None:
         self._size = (width, height)
         self._errors: list[int] = []
+        self._chroma_errors: list[tuple[int, int]] = []
         self._meter = meter
 
     def add(self, reference: Frame, distorted: Frame) -> int:
@@ -105,6 +115,7 @@ class Judge:
         self._check("distorted", distorted)
         error = squared_error(reference.y, distorted.y)
         self._errors.append(error)
+        self._chroma_errors.append((squared_error(reference.u, distorted.u), squared_error(reference.v, distorted.v)))
         if self._meter:
             self._meter.add(reference, distorted)
         return error
@@ -120,7 +131,8 @@ class Judge:
         """A score for each pair, in order. VMAF and SSIM only after the block of `judge`."""
         rated = self._meter.scores if self._meter else {}
         samples = self._size[0] * self._size[1]
-        return [_score(error, samples, rated.get(index)) for index, error in enumerate(self._errors)]
+        pairs = enumerate(zip(self._errors, self._chroma_errors, strict=True))
+        return [_score(error, samples, chroma, rated.get(index)) for index, (error, chroma) in pairs]
 
 
 @contextmanager
@@ -138,10 +150,10 @@ def judge(width: int, height: int, *, vmaf_every: int = 1) -> Iterator[Judge]:
         yield Judge(width, height, meter)
 
 
-def _score(error: int, samples: int, rated: VmafScore | None) -> FrameScore:
+def _score(error: int, samples: int, chroma_errors: tuple[int, int], rated: VmafScore | None) -> FrameScore:
     if rated is None:
-        return FrameScore(error, samples)
-    return FrameScore(error, samples, ssim=rated.ssim, vmaf=rated.vmaf, vmaf_neg=rated.vmaf_neg)
+        return FrameScore(error, samples, chroma_errors)
+    return FrameScore(error, samples, chroma_errors, ssim=rated.ssim, vmaf=rated.vmaf, vmaf_neg=rated.vmaf_neg)
 
 
 def measure(reference: Iterable[Frame], distorted: Iterable[Frame], *, vmaf_every: int = 1) -> list[FrameScore]:

@@ -1,0 +1,1 @@
+"""Rate against distortion: what enhancement saves over the convex hull of plain video. See docs/measuring.md."""

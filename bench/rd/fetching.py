@@ -1,0 +1,90 @@
+"""The bytes of a rung as a client fetches them over HTTP: what the server's access log says it sent."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, urljoin
+
+import httpx
+
+from bench.programs import BenchError, served
+from manifests.bundle import MANIFEST
+from manifests.mpd import read_mpd
+from manifests.template import initialization_href, segment_href
+
+TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True)
+class Bytes:
+    """Bodies of HTTP answers; heads are left out, for every kind of point alike."""
+
+    manifest: int
+    init: int
+    media: int
+    models: int
+
+    @property
+    def total(self) -> int:
+        return self.manifest + self.init + self.media + self.models
+
+
+class Loopback:
+    """A running server for views, and its log."""
+
+    def __init__(self, origin: str, log: Path) -> None:
+        self._origin, self._log = origin, log
+
+    def address(self, name: str) -> str:
+        """Of the manifest of the view with that name below the served folder."""
+        return f"{self._origin}/bundles/{quote(name)}/{MANIFEST}"
+
+    def fetch(self, name: str) -> Bytes:
+        """Fetch all of a view without models as a player would, and return what that took. Raises BenchError."""
+        address = self.address(name)
+        try:
+            with httpx.Client(timeout=TIMEOUT_S, trust_env=False) as client:
+                manifest = client.get(address).raise_for_status().content
+                (rung,) = read_mpd(manifest).video
+                for href in [initialization_href(rung), *(segment_href(rung, s) for s in rung.segments)]:
+                    client.get(urljoin(address, href)).raise_for_status()
+        except httpx.HTTPError as error:
+            raise BenchError(f"{address}: {error}") from error
+        return self.sent(name)
+
+    def sent(self, name: str) -> Bytes:
+        """What the log says of all that was asked for of a view. Raises BenchError for an answer that was no file."""
+        records = [json.loads(line) for line in self._log.read_text(encoding="utf-8").splitlines()]
+        return tally([record for record in records if record["path"].startswith(f"/bundles/{name}/")])
+
+
+def tally(records: list[dict[str, object]]) -> Bytes:
+    """Bytes by kind from lines of the server's log. Raises BenchError for an answer that was no file."""
+    counted = {"manifest": 0, "init": 0, "media": 0, "models": 0}
+    for record in records:
+        kind = _kind(str(record["kind"]), str(record["path"]))
+        if kind is None or record["status"] != 200:
+            raise BenchError(f"the server answered {record['status']} for {record['path']}")
+        counted[kind] += int(str(record["bytes"]))
+    return Bytes(**counted)
+
+
+def _kind(kind: str, path: str) -> str | None:
+    if kind == "video":
+        return "init" if path.endswith("/init.mp4") else "media"
+    return {"manifest": "manifest", "model": "models"}.get(kind)
+
+
+@contextmanager
+def loopback(root: Path) -> Iterator[Loopback]:
+    """One server for all views below `root`. Raises BenchError."""
+    with tempfile.TemporaryDirectory(prefix="neudash-rd-") as folder:
+        log = Path(folder) / "access.log"
+        log.touch()
+        with served(root, "--access-log", log) as address:
+            yield Loopback(address.partition("/bundles/")[0], log)

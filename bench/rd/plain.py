@@ -1,0 +1,103 @@
+"""The plain line: every rung fetched over HTTP and enlarged by OpenCV, judged against the source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from itertools import chain
+
+import cv2
+
+from bench.cache import Cache, code_digest, digest_of
+from bench.machine import ffmpeg_version
+from bench.rd.fetching import Bytes, loopback
+from bench.rd.judging import RESIZED, enlargement, judged
+from bench.rd.points import Point, point_of
+from bench.rd.rungs import Clip, Rung, write_view
+from bench.rd.talk import Talk
+from manifests.bundle import MANIFEST
+from media.frames import Frame, decode_segment
+from media.source import reference_frames
+from media.vmaf import vmaf_program
+
+JUDGING_CODE = ("bench/rd/judging.py", "media/quality.py", "media/vmaf.py", "media/source.py")
+"""What a plain quality depends on beside its bytes. Not on the decoder: H.264, HEVC and AV1 decode exactly."""
+FETCHING_CODE = ("bench/rd/fetching.py",)
+
+
+def plain_points(clip: Clip, rungs: Sequence[Rung], size: tuple[int, int], cache: Cache, talk: Talk) -> list[Point]:
+    """Two points a rung, bicubic and Lanczos, or the one of a rung that is as large as the source."""
+    sent = fetched(clip, rungs, cache)
+    points = []
+    for rung in rungs:
+        for way, quality in qualities(clip, rung, ways_of(rung, size), size, cache, talk).items():
+            points.append(point_of("plain", way, rung, sent[rung.id], quality))
+            talk.point(points[-1])
+    return points
+
+
+def ways_of(rung: Rung, size: tuple[int, int]) -> list[str]:
+    """How a rung without models can be brought to `size`."""
+    return ["source"] if rung.size == size else list(RESIZED)
+
+
+def fetched(clip: Clip, rungs: Sequence[Rung], cache: Cache) -> dict[str, Bytes]:
+    """For each rung what its one-rung manifest and its files take; a server starts only for what is not known."""
+    root = clip.work / "views" / "plain"
+    found: dict[str, Bytes] = {}
+    keys: dict[str, str] = {}
+    for rung in rungs:
+        view = write_view(root / rung.id, [rung])
+        keys[rung.id] = digest_of(view.root / MANIFEST, *rung.media, code_digest(FETCHING_CODE))
+        known = cache.known(f"bytes-{rung.id}", keys[rung.id])
+        if known is not None:
+            found[rung.id] = Bytes(**known)
+    missing = [rung.id for rung in rungs if rung.id not in found]
+    if missing:
+        with loopback(root) as server:
+            for name in missing:
+                found[name] = server.fetch(name)
+                cache.keep(f"bytes-{name}", keys[name], asdict(found[name]))
+    return found
+
+
+def qualities(
+    clip: Clip, rung: Rung, ways: Sequence[str], size: tuple[int, int], cache: Cache, talk: Talk
+) -> dict[str, dict[str, object]]:
+    """The quality of a rung in each of these ways; those not known are judged from one decode."""
+    key = quality_key(clip, rung, size, code_digest(JUDGING_CODE))
+    known = {way: cache.known(f"{rung.id}-{way}", key) for way in ways}
+    missing = {way: enlargement(way, *size) for way in ways if known[way] is None}
+    if missing:
+        with talk.frames(f"judge {rung.id} {' '.join(missing)}", frame_count(rung)) as on_frame:
+            made = judged(
+                reference_frames(clip.source, rung.treatment, *size),
+                decoded_frames(rung),
+                missing,
+                size,
+                vmaf_every=clip.settings.vmaf_every,
+                on_frame=on_frame,
+            )
+        for way, quality in made.items():
+            cache.keep(f"{rung.id}-{way}", key, quality)
+            known[way] = quality
+    return {way: quality for way, quality in known.items() if quality is not None}
+
+
+def quality_key(clip: Clip, rung: Rung, size: tuple[int, int], *more: object) -> str:
+    """Equal keys promise equal qualities: source, segments, size, how often libvmaf looks, tools, and `more`."""
+    treatment = sorted(rung.treatment.to_json().items())
+    tools = (cv2.__version__, ffmpeg_version(), vmaf_program() and vmaf_program().name)  # type: ignore[union-attr]
+    return digest_of(clip.key, treatment, *rung.media, size, clip.settings.vmaf_every, tools, *more)
+
+
+def decoded_frames(rung: Rung) -> Iterator[Frame]:
+    """All frames of a rung, as a player decodes them."""
+    init, *segments = (path.read_bytes() for path in rung.media)
+    return chain.from_iterable(decode_segment(init, segment) for segment in segments)
+
+
+def frame_count(rung: Rung) -> int:
+    """Frames that its manifest promises."""
+    assert rung.representation.video is not None, "a rung is a video representation"
+    return round(rung.representation.duration_s * rung.representation.video.frame_rate)

@@ -1,0 +1,54 @@
+"""What a run measures: the grid of plain rungs, the part of the clip, the class of networks."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+CLASSES = ("cpu", "gpu")
+SLOW_RIVALS = ("fsrcnn", "espcn")
+RIVALS = ("lanczos", "unsharp", *SLOW_RIVALS, "generic", "title", "segment")
+CODECS = ("h264", "hevc", "av1")
+PRESET, SEGMENT_S = "medium", 4
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that decides the figures of a clip, beside its bytes and our code."""
+
+    size_class: str = "cpu"
+    """Of the networks: what a CPU, or a GPU, runs in real time."""
+    start_s: float = 0.0
+    seconds: float | None = None
+    """None: to the end of the clip."""
+    crfs: tuple[int, ...] = tuple(range(19, 44, 4))
+    divisors: tuple[float, ...] = (1.0, 1.5, 2.0, 3.0)
+    """Of the source's height."""
+    codecs: tuple[str, ...] = ("h264",)
+    """Plain lines; what is enhanced, and compared with, is the first."""
+    preset: str = PRESET
+    vmaf_every: int = 4
+    """libvmaf looks at one frame in so many."""
+    net: str = "auto"
+    scope: str = "auto"
+    steps: int | None = None
+    """Of training; None: what the trainer takes."""
+    cut_db: float = 1.5
+    """A rung whose plain picture is further below the hull is not enhanced."""
+    rivals: tuple[str, ...] = RIVALS
+    slow_every: int = 12
+    """Of the pretrained networks: one frame in so many."""
+    ladder: bool = True
+    """Whether the fixed ladder is measured."""
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def heights(rows: int, divisors: tuple[float, ...]) -> list[int]:
+    """Heights to ask the packager for, highest first, for a source of so many rows.
+
+    The half is half of the highest, a third half of two thirds: so the packager makes exact partners of them.
+    """
+    named = {1.0: 2 * (rows // 2), 2.0: rows // 2, 3.0: round(rows / 3), 1.5: 2 * round(rows / 3)}
+    return sorted({named.get(divisor, round(rows / divisor)) for divisor in divisors}, reverse=True)

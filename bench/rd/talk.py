@@ -1,0 +1,32 @@
+"""How a long measurement says on stderr how far it is."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from bench.rd.points import Point
+from media.progress import progress
+
+
+class Talk:
+    """A line for each point, a bar while frames are judged."""
+
+    def say(self, text: str) -> None:
+        print(f"bench.rd: {text}", file=sys.stderr, flush=True)
+
+    def point(self, point: Point) -> None:
+        """One line with the figures of a point."""
+        neg = point.quality["vmaf_neg"]
+        self.say(
+            f"{point.kind} {point.rung} {point.way}: {point.rate_bps / 1000:.0f} kbit/s, "
+            f"{point.quality['psnr_y']:.2f} dB" + ("" if neg is None else f", VMAF-NEG {neg:.2f}")
+        )
+
+    @contextmanager
+    def frames(self, what: str, total: int) -> Iterator[Callable[[], None]]:
+        """A bar that moves by one with each call."""
+        with progress() as bar:
+            task = bar.add_task(what, total=total, note="")
+            yield lambda: bar.advance(task)
