@@ -40,6 +40,11 @@ def _settings(options: argparse.Namespace) -> Settings:
         start_s=options.start,
         seconds=options.seconds,
         crfs=options.crfs,
+        enhance=not options.plain,
+        net=options.net,
+        scope=options.scope,
+        steps=options.steps,
+        cut_db=options.cut_db,
         vmaf_every=1 if options.full else options.vmaf_every,
     )
 
@@ -61,6 +66,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--crfs", type=_numbers, default=default.crfs, metavar="LIST", help=f"of the plain rungs (default: {crfs})")
     add("--vmaf-every", type=int, default=default.vmaf_every, metavar="N", help="VMAF of every Nth frame (default: 4)")
     add("--full", action="store_true", help="VMAF of every frame")
+    add("--plain", action="store_true", help="nothing but the plain line")
+    add("--net", default=default.net, help="of `neudash train` (default: auto)")
+    add("--scope", default=default.scope, help="of `neudash train` (default: auto)")
+    add("--steps", type=int, metavar="N", help="of `neudash train` (default: the trainer's)")
+    cut = f"enhance no rung that is further below the plain hull (default: {default.cut_db:g})"
+    add("--cut-db", type=float, default=default.cut_db, metavar="DB", help=cut)
     add("--work", type=Path, default=ROOT / "bench-out" / "rd", help="bundles and known results")
     add("--fresh", action="store_true", help="measure again what is known")
     add("--json", type=Path, metavar="FILE", help="write all figures to FILE")

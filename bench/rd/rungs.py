@@ -128,8 +128,7 @@ def write_view(root: Path, rungs: Sequence[Rung]) -> Bundle:
             _link(path, root / href)
         for path in rung.models:
             _link(path, root / path.relative_to(rung.bundle.root))
-        tracks = tuple(replace(track, id=f"{rung.id}-{track.network}") for track in renamed.model_tracks)
-        representations.append(replace(renamed, model_tracks=tracks))
+        representations.append(renamed)
     first = rungs[0].bundle
     publish_json(root, PROVENANCE, {"treatment": read_json(first.root, PROVENANCE)["treatment"]})
     publish_manifest(root, _presentation(first.presentation, representations))

@@ -29,6 +29,8 @@ class Settings:
     preset: str = PRESET
     vmaf_every: int = 4
     """libvmaf looks at one frame in so many."""
+    enhance: bool = True
+    """Whether anything but the plain line is measured."""
     net: str = "auto"
     scope: str = "auto"
     steps: int | None = None

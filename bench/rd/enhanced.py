@@ -1,0 +1,114 @@
+"""Rungs with models: played over HTTP by `neudash play` into a lossless file, and that file judged."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from bench.cache import Cache, code_digest
+from bench.judging import lossless_frames
+from bench.programs import neudash
+from bench.rd.fetching import Bytes, Loopback, loopback
+from bench.rd.judging import judged, resized_frame
+from bench.rd.plain import FETCHING_CODE, JUDGING_CODE, frame_count, quality_key
+from bench.rd.points import Point, point_of
+from bench.rd.rungs import Clip, Rung, write_view
+from bench.rd.talk import Talk
+from manifests.bundle import MANIFEST
+from media.frames import Frame
+from media.source import reference_frames
+
+PLAYING_CODE = (
+    *JUDGING_CODE,
+    *FETCHING_CODE,
+    *("bench/judging.py", "media/frames.py", "media/upscale.py", "manifests/weights.py"),
+    *(f"player/{name}.py" for name in ("enhancement", "enlarge", "geometry", "models", "pipeline", "wanted")),
+    *("player/superres", "player/sinks/video_file.py"),
+)
+"""What an enhanced picture depends on beside bytes."""
+
+
+def enhanced_points(
+    clip: Clip, kind: str, rungs: Sequence[Rung], size: tuple[int, int], cache: Cache, talk: Talk
+) -> list[Point]:
+    """A point for every rung with models; where there are several networks, one more for each of them alone."""
+    shown = [variant for rung in rungs for variant in variants(rung)]
+    root = clip.work / "views" / kind
+    keys = {}
+    for rung in shown:
+        view = write_view(root / rung.id, [rung])
+        keys[rung.id] = quality_key(clip, rung, size, view.root / MANIFEST, *rung.models, code_digest(PLAYING_CODE))
+    results = {rung.id: cache.known(f"{kind}-{rung.id}", keys[rung.id]) for rung in shown}
+    missing = [rung for rung in shown if results[rung.id] is None]
+    if missing:
+        with loopback(root) as server:
+            for rung in missing:
+                played = _played(clip, rung, size, server, talk)
+                cache.keep(f"{kind}-{rung.id}", keys[rung.id], played)
+                results[rung.id] = played
+    return [_point(kind, rung, result, talk) for rung in shown if (result := results[rung.id]) is not None]
+
+
+def variants(rung: Rung) -> Iterator[Rung]:
+    """The rung as published, if it has models at all, then with each of its networks alone where it has several."""
+    tracks = rung.representation.model_tracks
+    if tracks:
+        yield rung
+    if len(tracks) > 1:
+        for track in tracks:
+            alone = replace(rung.representation, model_tracks=(track,))
+            yield replace(rung, id=f"{rung.id}-rank{track.rank}", representation=alone)
+
+
+def _played(clip: Clip, rung: Rung, size: tuple[int, int], server: Loopback, talk: Talk) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(dir=clip.work) as folder:
+        video, stats = Path(folder) / "played.mkv", Path(folder) / "stats.json"
+        neudash("play", server.address(rung.id), "--out", video, "--stats", stats)
+        sent = server.sent(rung.id)
+        sizes: set[tuple[int, int]] = set()
+        with talk.frames(f"judge {rung.id} as played", frame_count(rung)) as on_frame:
+            quality = judged(
+                reference_frames(clip.source, rung.treatment, *size),
+                lossless_frames(video),
+                {"played": lambda frame: _fitted(frame, size, sizes)},
+                size,
+                vmaf_every=clip.settings.vmaf_every,
+                on_frame=on_frame,
+            )["played"]
+        told = json.loads(stats.read_bytes())
+    return {"bytes": asdict(sent), "quality": quality, "notes": _notes(told, sent, sizes, size)}
+
+
+def _fitted(frame: Frame, size: tuple[int, int], sizes: set[tuple[int, int]]) -> Frame:
+    """The frame as played, enlarged by Lanczos where its network does not reach the source's size."""
+    sizes.add((frame.width, frame.height))
+    return resized_frame(frame, *size, cv2.INTER_LANCZOS4)
+
+
+def _notes(told: dict[str, Any], sent: Bytes, sizes: set[tuple[int, int]], size: tuple[int, int]) -> dict[str, Any]:
+    """From the player's `--stats`; what is out of the ordinary stands there only when it happened."""
+    reasons = Counter(segment["reason"] for segment in told["segments"] if segment["reason"])
+    notes: dict[str, Any] = {"enhanced_frames": told["enhanced_frames"], "enhance_fps": told["enhance_fps"]}
+    if reasons:
+        notes["segments_not_enhanced"] = dict(reasons)
+    if told["total_bytes"] != sent.total:
+        notes["bytes_by_the_player's_count"] = told["total_bytes"]
+    if sizes != {size}:
+        notes["played_size"] = ", ".join(f"{width}x{height}" for width, height in sorted(sizes))
+    return notes
+
+
+def _point(kind: str, rung: Rung, result: dict[str, Any], talk: Talk) -> Point:
+    tracks = sorted(rung.representation.model_tracks, key=lambda track: track.rank)
+    networks = [f"{track.network}x{track.scale}" for track in tracks]
+    notes = {**result["notes"], "networks": networks, "macs_per_pixel": [track.macs_per_pixel for track in tracks]}
+    point = point_of(kind, "+".join(networks), rung, Bytes(**result["bytes"]), result["quality"], notes)
+    talk.point(point)
+    return point

@@ -1,0 +1,103 @@
+"""Models for a clip's rungs by `neudash train`, and what making them took."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bench.cache import ROOT, Cache, code_digest, digest_of
+from bench.programs import neudash
+from bench.rd.curves import hull, quality_at
+from bench.rd.points import Point, curve
+from bench.rd.rungs import Clip, Rung, write_view
+from bench.rd.settings import Settings
+from manifests.bundle import open_bundle
+
+TRAINING_CODE = (
+    *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "trainer").glob("*.py")),
+    *("player/superres", "manifests/weights.py", "media/source.py", "media/upscale.py"),
+)
+"""What models depend on beside rungs, source and settings."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is asked of the trainer."""
+
+    net: str
+    scope: str
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Rungs with their models, where they got any, and what `--json` of the trainer and the clock said."""
+
+    rungs: list[Rung]
+    told: dict[str, Any]
+
+
+def recipe_of(kind: str, settings: Settings) -> Recipe:
+    """Of the points of a kind: `enhanced`, or one of the rivals that are trained."""
+    recipes = {
+        "enhanced": Recipe(settings.net, settings.scope),
+        "title": Recipe(settings.net, "title"),
+        "segment": Recipe(settings.net, "segment"),
+        "generic": Recipe("generic", settings.scope),
+    }
+    return recipes[kind]
+
+
+def train_arguments(settings: Settings, recipe: Recipe) -> list[str]:
+    """For `neudash train`, beside the bundle and its source."""
+    # A network that was named needs no class to be chosen from.
+    chosen = ["--class", settings.size_class] if "auto" in (recipe.net, recipe.scope) else []
+    steps = [] if settings.steps is None else ["--steps", str(settings.steps)]
+    return ["--net", recipe.net, "--scope", recipe.scope, *chosen, *steps]
+
+
+def worth_training(rungs: Sequence[Rung], plain: Sequence[Point], cut_db: float) -> tuple[list[Rung], dict[str, float]]:
+    """The rungs near the plain hull of PSNR-Y, and for each other one by how many dB it is further below it."""
+    line = hull(curve(plain, "psnr_y"))
+    below: dict[str, float] = {}
+    for rung in rungs:
+        best = max((p for p in plain if p.rung == rung.id), key=lambda p: p.quality["psnr_y"])
+        reached = quality_at(line, best.rate_bps)
+        below[rung.id] = 0.0 if reached is None else max(0.0, reached - best.quality["psnr_y"])
+    near = [rung for rung in rungs if below[rung.id] <= cut_db]
+    return near, {name: round(gap_db, 3) for name, gap_db in below.items() if gap_db > cut_db}
+
+
+def trained(clip: Clip, kind: str, rungs: Sequence[Rung], recipe: Recipe, cache: Cache) -> Trained:
+    """One bundle of all these rungs, with models. A run that was killed goes on. Raises BenchError."""
+    arguments = train_arguments(clip.settings, recipe)
+    inputs = [part for rung in rungs for part in (rung.id, *rung.media)]
+    key = digest_of(clip.key, *inputs, *arguments, code_digest(TRAINING_CODE))
+    root = clip.work / "trained" / f"{kind}-{key}" / clip.name
+    told = cache.known(f"training-{kind}", key)
+    if told is None or not root.exists():
+        if not root.exists():
+            write_view(root, rungs)
+        told = _train(clip.source, root, arguments)
+        cache.keep(f"training-{kind}", key, told)
+    bundle = open_bundle(root)
+    found = {r.id: r for r in bundle.presentation.video}
+    return Trained([replace(rung, bundle=bundle, representation=found[rung.id]) for rung in rungs], told)
+
+
+def _train(source: Path, root: Path, arguments: list[str]) -> dict[str, Any]:
+    summary = root.parent / "train.json"
+    before = os.times()
+    started_s = time.monotonic()
+    neudash("train", root, "--source", source, *arguments, "--json", summary)
+    after = os.times()
+    cpu_s = after.children_user + after.children_system - before.children_user - before.children_system
+    return {
+        "wall_s": round(time.monotonic() - started_s, 1),
+        "cpu_s": round(cpu_s, 1),
+        "rungs": json.loads(summary.read_bytes()),
+    }
