@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench.programs import ROOT, BenchError
 from bench.rd.run import measure_clip
-from bench.rd.settings import CLASSES, Settings
+from bench.rd.settings import CLASSES, CODEC_CRFS, RIVALS, Settings, small
 from bench.rd.talk import Talk
 from manifests.errors import BundleError
 from media.errors import MediaError
@@ -35,18 +36,22 @@ def main(argv: list[str]) -> int:
 
 
 def _settings(options: argparse.Namespace) -> Settings:
-    return Settings(
+    settings = Settings(
         size_class=options.size_class,
         start_s=options.start,
         seconds=options.seconds,
         crfs=options.crfs,
+        codecs=options.codecs,
+        vmaf_every=1 if options.full else options.vmaf_every,
         enhance=not options.plain,
         net=options.net,
         scope=options.scope,
         steps=options.steps,
         cut_db=options.cut_db,
-        vmaf_every=1 if options.full else options.vmaf_every,
+        rivals=options.rivals,
+        ladder=not options.no_ladder,
     )
+    return small(settings) if options.small else settings
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -72,6 +77,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--steps", type=int, metavar="N", help="of `neudash train` (default: the trainer's)")
     cut = f"enhance no rung that is further below the plain hull (default: {default.cut_db:g})"
     add("--cut-db", type=float, default=default.cut_db, metavar="DB", help=cut)
+    listed = f"all, none, or a list of {', '.join(RIVALS)} (default: all)"
+    add("--rivals", type=_rivals, default=RIVALS, metavar="LIST", help=listed)
+    add("--no-ladder", action="store_true", help="without the fixed ladder")
+    others = f"plain lines; the first is enhanced: a list of {', '.join(CODEC_CRFS)} (default: h264)"
+    add("--codecs", type=_codecs, default=default.codecs, metavar="LIST", help=others)
+    add("--small", action="store_true", help="2 s, six rungs, 100 steps: does it run?")
     add("--work", type=Path, default=ROOT / "bench-out" / "rd", help="bundles and known results")
     add("--fresh", action="store_true", help="measure again what is known")
     add("--json", type=Path, metavar="FILE", help="write all figures to FILE")
@@ -80,6 +91,24 @@ def _parser() -> argparse.ArgumentParser:
 
 def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split(","))
+
+
+def _rivals(text: str) -> tuple[str, ...]:
+    if text == "none":
+        return ()
+    return RIVALS if text == "all" else _known(text, RIVALS)
+
+
+def _codecs(text: str) -> tuple[str, ...]:
+    return _known(text, tuple(CODEC_CRFS))
+
+
+def _known(text: str, names: Sequence[str]) -> tuple[str, ...]:
+    parts = tuple(text.split(","))
+    for part in parts:
+        if part not in names:
+            raise argparse.ArgumentTypeError(f"{part!r} is none of {', '.join(names)}")
+    return parts
 
 
 if __name__ == "__main__":

@@ -12,15 +12,16 @@ from typing import Any
 
 import cv2
 
-from bench.cache import Cache, code_digest
+from bench.cache import code_digest
 from bench.judging import lossless_frames
 from bench.programs import neudash
+from bench.rd.context import Context
 from bench.rd.fetching import Bytes, Loopback, loopback
 from bench.rd.judging import judged, resized_frame
 from bench.rd.plain import FETCHING_CODE, JUDGING_CODE, frame_count, quality_key
 from bench.rd.points import Point, point_of
-from bench.rd.rungs import Clip, Rung, write_view
-from bench.rd.talk import Talk
+from bench.rd.rungs import Rung, write_view
+from bench.rd.training import recipe_of, trained
 from manifests.bundle import MANIFEST
 from media.frames import Frame
 from media.source import reference_frames
@@ -35,25 +36,34 @@ PLAYING_CODE = (
 """What an enhanced picture depends on beside bytes."""
 
 
-def enhanced_points(
-    clip: Clip, kind: str, rungs: Sequence[Rung], size: tuple[int, int], cache: Cache, talk: Talk
-) -> list[Point]:
+def trained_points(context: Context, kind: str, rungs: Sequence[Rung]) -> tuple[list[Point], dict[str, Any]]:
+    """Points of a kind of models for these rungs, and what training them took. Raises BenchError."""
+    clip = context.clip
+    made = trained(clip, rungs, recipe_of(kind, clip.settings), context.cache)
+    told = {**made.told, "cpu_s_per_video_s": round(made.told["cpu_s"] / rungs[0].duration_s, 2)}
+    return enhanced_points(context, kind, made.rungs), told
+
+
+def enhanced_points(context: Context, kind: str, rungs: Sequence[Rung]) -> list[Point]:
     """A point for every rung with models; where there are several networks, one more for each of them alone."""
     shown = [variant for rung in rungs for variant in variants(rung)]
-    root = clip.work / "views" / kind
+    root, cache = context.clip.work / "views" / kind, context.cache
     keys = {}
     for rung in shown:
         view = write_view(root / rung.id, [rung])
-        keys[rung.id] = quality_key(clip, rung, size, view.root / MANIFEST, *rung.models, code_digest(PLAYING_CODE))
-    results = {rung.id: cache.known(f"{kind}-{rung.id}", keys[rung.id]) for rung in shown}
+        keys[rung.id] = quality_key(context, rung, view.root / MANIFEST, *rung.models, code_digest(PLAYING_CODE))
+    results = {rung.id: cache.known(f"played-{rung.id}", keys[rung.id]) for rung in shown}
     missing = [rung for rung in shown if results[rung.id] is None]
     if missing:
         with loopback(root) as server:
             for rung in missing:
-                played = _played(clip, rung, size, server, talk)
-                cache.keep(f"{kind}-{rung.id}", keys[rung.id], played)
+                played = _played(context, rung, server)
+                cache.keep(f"played-{rung.id}", keys[rung.id], played)
                 results[rung.id] = played
-    return [_point(kind, rung, result, talk) for rung in shown if (result := results[rung.id]) is not None]
+    points = [_point(kind, rung, result) for rung in shown if (result := results[rung.id]) is not None]
+    for point in points:
+        context.talk.point(point)
+    return points
 
 
 def variants(rung: Rung) -> Iterator[Rung]:
@@ -67,13 +77,14 @@ def variants(rung: Rung) -> Iterator[Rung]:
             yield replace(rung, id=f"{rung.id}-rank{track.rank}", representation=alone)
 
 
-def _played(clip: Clip, rung: Rung, size: tuple[int, int], server: Loopback, talk: Talk) -> dict[str, Any]:
+def _played(context: Context, rung: Rung, server: Loopback) -> dict[str, Any]:
+    clip, size = context.clip, context.size
     with tempfile.TemporaryDirectory(dir=clip.work) as folder:
         video, stats = Path(folder) / "played.mkv", Path(folder) / "stats.json"
         neudash("play", server.address(rung.id), "--out", video, "--stats", stats)
         sent = server.sent(rung.id)
         sizes: set[tuple[int, int]] = set()
-        with talk.frames(f"judge {rung.id} as played", frame_count(rung)) as on_frame:
+        with context.talk.frames(f"judge {rung.id} as played", frame_count(rung)) as on_frame:
             quality = judged(
                 reference_frames(clip.source, rung.treatment, *size),
                 lossless_frames(video),
@@ -105,10 +116,8 @@ def _notes(told: dict[str, Any], sent: Bytes, sizes: set[tuple[int, int]], size:
     return notes
 
 
-def _point(kind: str, rung: Rung, result: dict[str, Any], talk: Talk) -> Point:
+def _point(kind: str, rung: Rung, result: dict[str, Any]) -> Point:
     tracks = sorted(rung.representation.model_tracks, key=lambda track: track.rank)
     networks = [f"{track.network}x{track.scale}" for track in tracks]
     notes = {**result["notes"], "networks": networks, "macs_per_pixel": [track.macs_per_pixel for track in tracks]}
-    point = point_of(kind, "+".join(networks), rung, Bytes(**result["bytes"]), result["quality"], notes)
-    talk.point(point)
-    return point
+    return point_of(kind, "+".join(networks), rung, Bytes(**result["bytes"]), result["quality"], notes)

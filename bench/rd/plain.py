@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import chain
+from typing import Any
 
 import cv2
 
-from bench.cache import Cache, code_digest, digest_of
+from bench.cache import code_digest, digest_of
 from bench.machine import ffmpeg_version
+from bench.rd.context import Context
 from bench.rd.fetching import Bytes, loopback
 from bench.rd.judging import RESIZED, enlargement, judged
 from bench.rd.points import Point, point_of
-from bench.rd.rungs import Clip, Rung, write_view
-from bench.rd.talk import Talk
+from bench.rd.rungs import Rung, write_view
 from manifests.bundle import MANIFEST
 from media.frames import Frame, decode_segment
 from media.source import reference_frames
@@ -25,14 +26,14 @@ JUDGING_CODE = ("bench/rd/judging.py", "media/quality.py", "media/vmaf.py", "med
 FETCHING_CODE = ("bench/rd/fetching.py",)
 
 
-def plain_points(clip: Clip, rungs: Sequence[Rung], size: tuple[int, int], cache: Cache, talk: Talk) -> list[Point]:
+def plain_points(context: Context, rungs: Sequence[Rung], kind: str = "plain") -> list[Point]:
     """Two points a rung, bicubic and Lanczos, or the one of a rung that is as large as the source."""
-    sent = fetched(clip, rungs, cache)
+    sent = fetched(context, rungs)
     points = []
     for rung in rungs:
-        for way, quality in qualities(clip, rung, ways_of(rung, size), size, cache, talk).items():
-            points.append(point_of("plain", way, rung, sent[rung.id], quality))
-            talk.point(points[-1])
+        for way, quality in qualities(context, rung, ways_of(rung, context.size)).items():
+            points.append(point_of(kind, way, rung, sent[rung.id], quality))
+            context.talk.point(points[-1])
     return points
 
 
@@ -41,9 +42,9 @@ def ways_of(rung: Rung, size: tuple[int, int]) -> list[str]:
     return ["source"] if rung.size == size else list(RESIZED)
 
 
-def fetched(clip: Clip, rungs: Sequence[Rung], cache: Cache) -> dict[str, Bytes]:
+def fetched(context: Context, rungs: Sequence[Rung]) -> dict[str, Bytes]:
     """For each rung what its one-rung manifest and its files take; a server starts only for what is not known."""
-    root = clip.work / "views" / "plain"
+    root, cache = context.clip.work / "views" / "plain", context.cache
     found: dict[str, Bytes] = {}
     keys: dict[str, str] = {}
     for rung in rungs:
@@ -61,15 +62,14 @@ def fetched(clip: Clip, rungs: Sequence[Rung], cache: Cache) -> dict[str, Bytes]
     return found
 
 
-def qualities(
-    clip: Clip, rung: Rung, ways: Sequence[str], size: tuple[int, int], cache: Cache, talk: Talk
-) -> dict[str, dict[str, object]]:
+def qualities(context: Context, rung: Rung, ways: Sequence[str]) -> dict[str, dict[str, Any]]:
     """The quality of a rung in each of these ways; those not known are judged from one decode."""
-    key = quality_key(clip, rung, size, code_digest(JUDGING_CODE))
+    key = quality_key(context, rung, code_digest(JUDGING_CODE))
+    clip, cache, size = context.clip, context.cache, context.size
     known = {way: cache.known(f"{rung.id}-{way}", key) for way in ways}
     missing = {way: enlargement(way, *size) for way in ways if known[way] is None}
     if missing:
-        with talk.frames(f"judge {rung.id} {' '.join(missing)}", frame_count(rung)) as on_frame:
+        with context.talk.frames(f"judge {rung.id} {' '.join(missing)}", frame_count(rung)) as on_frame:
             made = judged(
                 reference_frames(clip.source, rung.treatment, *size),
                 decoded_frames(rung),
@@ -84,11 +84,13 @@ def qualities(
     return {way: quality for way, quality in known.items() if quality is not None}
 
 
-def quality_key(clip: Clip, rung: Rung, size: tuple[int, int], *more: object) -> str:
+def quality_key(context: Context, rung: Rung, *more: object) -> str:
     """Equal keys promise equal qualities: source, segments, size, how often libvmaf looks, tools, and `more`."""
     treatment = sorted(rung.treatment.to_json().items())
-    tools = (cv2.__version__, ffmpeg_version(), vmaf_program() and vmaf_program().name)  # type: ignore[union-attr]
-    return digest_of(clip.key, treatment, *rung.media, size, clip.settings.vmaf_every, tools, *more)
+    vmaf = vmaf_program()
+    tools = (cv2.__version__, ffmpeg_version(), vmaf and vmaf.name)
+    every = context.clip.settings.vmaf_every
+    return digest_of(context.clip.key, treatment, *rung.media, context.size, every, tools, *more)
 
 
 def decoded_frames(rung: Rung) -> Iterator[Frame]:

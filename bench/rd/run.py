@@ -2,85 +2,88 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench.cache import Cache
 from bench.machine import machine
-from bench.rd.enhanced import enhanced_points
+from bench.rd.context import Context
+from bench.rd.curves import bd_rate, hull
+from bench.rd.enhanced import trained_points
+from bench.rd.ladder import fixed_ladder
 from bench.rd.plain import plain_points
-from bench.rd.points import Point
-from bench.rd.rungs import Clip, Rung, open_clip, plain_rungs
-from bench.rd.settings import Settings
+from bench.rd.points import COMPARED, Point, curve
+from bench.rd.rivals import rival
+from bench.rd.rungs import Rung, open_clip, plain_rungs
+from bench.rd.settings import CODEC_CRFS, Settings
 from bench.rd.summary import details, hulls, percents, unions
 from bench.rd.talk import Talk
-from bench.rd.training import recipe_of, trained, worth_training
-
-
-@dataclass(frozen=True)
-class Plain:
-    """The plain line of a clip, that all else is held against."""
-
-    rungs: list[Rung]
-    near: list[Rung]
-    """Those worth enhancing."""
-    left_out: dict[str, float]
-    """Each other rung, and by how many dB it is below the hull."""
-    points: list[Point]
-    size: tuple[int, int]
-    """At which everything is judged."""
+from bench.rd.training import worth_training
 
 
 def measure_clip(source: Path, settings: Settings, work: Path, talk: Talk, *, fresh: bool) -> dict[str, Any]:
     """What `--json` holds of the clip. Raises BenchError, BundleError, MediaError, OSError."""
     clip = open_clip(source, settings, work)
-    cache = Cache(clip.work / "results", fresh=fresh)
-    plain = _plain(clip, cache, talk)
+    rungs = plain_rungs(clip, settings.codecs[0], settings.crfs)
+    size = max(rung.size for rung in rungs)
+    context = Context(clip, size, Cache(clip.work / "results", fresh=fresh), talk)
+    plain = plain_points(context, rungs)
+    near, left_out = worth_training(rungs, plain, settings.cut_db)
     result: dict[str, Any] = {
         "machine": machine(),
-        "clip": _clip_json(clip, plain),
+        "clip": _clip_json(context, rungs[0]),
         "class": settings.size_class,
         "settings": settings.to_json(),
-        "points": [point.to_json() for point in plain.points],
-        "plain_hull": hulls(plain.points),
-        "left_out_db_below_hull": plain.left_out,
+        "points": [point.to_json() for point in plain],
+        "plain_hull": hulls(plain),
+        "left_out_db_below_hull": left_out,
+        "codecs": {codec: _other_codec(context, codec, plain) for codec in settings.codecs[1:]},
     }
     if settings.enhance:
-        points, told = _enhanced(clip, "enhanced", plain, cache, talk)
-        rates = unions(plain.points, points)
-        result["points"] += [point.to_json() for point in points]
-        result |= {
-            "union_hull": hulls([*plain.points, *points]),
-            "bd_rate_union": percents(rates),
-            "bd_rate_union_details": details(rates),
-            "training": told,
-        }
+        result |= _enhanced(context, near, plain, result["points"])
+    if settings.enhance and settings.ladder:
+        result["fixed_ladder"] = fixed_ladder(context)
     return result
 
 
-def _plain(clip: Clip, cache: Cache, talk: Talk) -> Plain:
-    settings = clip.settings
-    rungs = plain_rungs(clip, settings.codecs[0], settings.crfs)
-    size = max(rung.size for rung in rungs)
-    points = plain_points(clip, rungs, size, cache, talk)
-    near, left_out = worth_training(rungs, points, settings.cut_db)
-    return Plain(rungs, near, left_out, points, size)
-
-
-def _enhanced(clip: Clip, kind: str, plain: Plain, cache: Cache, talk: Talk) -> tuple[list[Point], dict[str, Any]]:
-    """Points of a kind of models on the rungs near the hull, and what training took."""
-    made = trained(clip, kind, plain.near, recipe_of(kind, clip.settings), cache)
-    points = enhanced_points(clip, kind, made.rungs, plain.size, cache, talk)
-    duration_s = plain.rungs[0].duration_s
-    return points, {**made.told, "cpu_s_per_video_s": round(made.told["cpu_s"] / duration_s, 2)}
-
-
-def _clip_json(clip: Clip, plain: Plain) -> dict[str, Any]:
+def _enhanced(
+    context: Context, near: list[Rung], plain: list[Point], told_points: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Ours and the rivals; their points are appended to `told_points`."""
+    points, training = trained_points(context, "enhanced", near)
+    rates = unions(plain, points)
+    told_points += [point.to_json() for point in points]
+    rivals: dict[str, Any] = {}
+    for name in context.clip.settings.rivals:
+        rivals[name], rival_points = rival(context, name, near, plain)
+        told_points += [point.to_json() for point in rival_points]
     return {
-        "name": clip.name,
-        "key": clip.key,
-        "width": plain.size[0],
-        "height": plain.size[1],
-        "duration_s": plain.rungs[0].duration_s,
+        "union_hull": hulls([*plain, *points]),
+        "bd_rate_union": percents(rates),
+        "bd_rate_union_details": details(rates),
+        "training": training,
+        "rivals": rivals,
+    }
+
+
+def _other_codec(context: Context, codec: str, plain: list[Point]) -> dict[str, Any]:
+    """The plain line of another codec against ours, on a coarser grid of its own scale."""
+    rungs = plain_rungs(context.clip, codec, CODEC_CRFS[codec])
+    points = plain_points(context, rungs, f"plain-{codec}")
+    rates = {m: bd_rate(hull(curve(plain, m)), hull(curve(points, m))) for m in COMPARED}
+    return {
+        "points": [point.to_json() for point in points],
+        "plain_hull": hulls(points),
+        "bd_rate": percents(rates),
+        "bd_rate_details": details(rates),
+    }
+
+
+def _clip_json(context: Context, rung: Rung) -> dict[str, Any]:
+    return {
+        "name": context.clip.name,
+        "key": context.clip.key,
+        "width": context.size[0],
+        "height": context.size[1],
+        "duration_s": rung.duration_s,
     }

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 CLASSES = ("cpu", "gpu")
 SLOW_RIVALS = ("fsrcnn", "espcn")
 RIVALS = ("lanczos", "unsharp", *SLOW_RIVALS, "generic", "title", "segment")
-CODECS = ("h264", "hevc", "av1")
+CODEC_CRFS = {"h264": tuple(range(19, 44, 4)), "hevc": (22, 28, 34, 40), "av1": (30, 40, 50, 60)}
+"""A full grid for the codec that is enhanced, a coarse one for others, whose encoders take many times as long."""
 PRESET, SEGMENT_S = "medium", 4
 
 
@@ -21,7 +22,7 @@ class Settings:
     start_s: float = 0.0
     seconds: float | None = None
     """None: to the end of the clip."""
-    crfs: tuple[int, ...] = tuple(range(19, 44, 4))
+    crfs: tuple[int, ...] = CODEC_CRFS["h264"]
     divisors: tuple[float, ...] = (1.0, 1.5, 2.0, 3.0)
     """Of the source's height."""
     codecs: tuple[str, ...] = ("h264",)
@@ -45,6 +46,22 @@ class Settings:
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def small(settings: Settings) -> Settings:
+    """So little that it takes less than a minute: it tells that everything runs, and no figure of it means anything."""
+    return replace(
+        settings,
+        seconds=min(2.0, settings.seconds or 2.0),
+        crfs=(23, 31, 39),
+        divisors=(1.0, 2.0),
+        net="c8d2",
+        scope="title",
+        steps=100,
+        cut_db=100.0,
+        rivals=("lanczos", "unsharp"),
+        ladder=False,
+    )
 
 
 def heights(rows: int, divisors: tuple[float, ...]) -> list[int]:

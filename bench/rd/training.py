@@ -25,6 +25,10 @@ TRAINING_CODE = (
 """What models depend on beside rungs, source and settings."""
 
 
+LADDER = "ladder-"
+"""Before the kind of a point of the fixed ladder."""
+
+
 @dataclass(frozen=True)
 class Recipe:
     """What is asked of the trainer."""
@@ -47,9 +51,9 @@ def recipe_of(kind: str, settings: Settings) -> Recipe:
         "enhanced": Recipe(settings.net, settings.scope),
         "title": Recipe(settings.net, "title"),
         "segment": Recipe(settings.net, "segment"),
-        "generic": Recipe("generic", settings.scope),
+        "generic": Recipe("generic", "title"),
     }
-    return recipes[kind]
+    return recipes[kind.removeprefix(LADDER)]
 
 
 def train_arguments(settings: Settings, recipe: Recipe) -> list[str]:
@@ -72,18 +76,18 @@ def worth_training(rungs: Sequence[Rung], plain: Sequence[Point], cut_db: float)
     return near, {name: round(gap_db, 3) for name, gap_db in below.items() if gap_db > cut_db}
 
 
-def trained(clip: Clip, kind: str, rungs: Sequence[Rung], recipe: Recipe, cache: Cache) -> Trained:
+def trained(clip: Clip, rungs: Sequence[Rung], recipe: Recipe, cache: Cache) -> Trained:
     """One bundle of all these rungs, with models. A run that was killed goes on. Raises BenchError."""
     arguments = train_arguments(clip.settings, recipe)
     inputs = [part for rung in rungs for part in (rung.id, *rung.media)]
     key = digest_of(clip.key, *inputs, *arguments, code_digest(TRAINING_CODE))
-    root = clip.work / "trained" / f"{kind}-{key}" / clip.name
-    told = cache.known(f"training-{kind}", key)
+    root = clip.work / "trained" / key / clip.name
+    told = cache.known("training", key)
     if told is None or not root.exists():
         if not root.exists():
             write_view(root, rungs)
         told = _train(clip.source, root, arguments)
-        cache.keep(f"training-{kind}", key, told)
+        cache.keep("training", key, told)
     bundle = open_bundle(root)
     found = {r.id: r for r in bundle.presentation.video}
     return Trained([replace(rung, bundle=bundle, representation=found[rung.id]) for rung in rungs], told)

@@ -1,0 +1,105 @@
+"""Networks of other makers as rivals: FSRCNN and ESPCN, by OpenCV, on a sample of the frames.
+
+They take hundreds of milliseconds a frame, so they enlarge one frame in `slow_every` and Lanczos all others. The figure
+of a rung is that of Lanczos over all frames plus what the network gained over Lanczos on the sampled ones: a paired
+difference, in which what sets one frame apart from another cancels. libvmaf is shown every frame, so its motion is the
+source's own; only sampled frames are scored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from bench.cache import ROOT, code_digest, digest_of
+from bench.programs import BenchError
+from bench.rd.context import Context
+from bench.rd.judging import METRICS, quality_json, resized_frame
+from bench.rd.plain import JUDGING_CODE, decoded_frames, fetched, frame_count, qualities, quality_key
+from bench.rd.points import Point, point_of
+from bench.rd.rungs import Rung
+from media.frames import Frame
+from media.quality import judge, pooled
+from media.source import reference_frames
+from player.superres.engines.opencv_dnn import PretrainedGraph
+
+FOLDER = ROOT.parent / "shared" / "pretrained"
+GRAPHS = {"fsrcnn": "FSRCNN", "espcn": "ESPCN"}
+PRETRAINED_CODE = (*JUDGING_CODE, "bench/rd/pretrained.py", "player/superres/engines/opencv_dnn.py")
+
+
+def graph_for(name: str, rung: tuple[int, int], size: tuple[int, int], folder: Path = FOLDER) -> Path | None:
+    """The graph that takes a rung of that size exactly to `size`; None where there is none."""
+    scale, rest = divmod(size[0], rung[0])
+    path = folder / f"{GRAPHS[name]}_x{scale}.pb"
+    return path if not rest and (rung[1] * scale == size[1]) and path.is_file() else None
+
+
+def pretrained_points(context: Context, name: str, rungs: Iterable[Rung]) -> list[Point]:
+    """A point for each rung that a graph fits. Raises BenchError where it fits none."""
+    fitting = {rung.id: path for rung in rungs if (path := graph_for(name, rung.size, context.size))}
+    taken = [rung for rung in rungs if rung.id in fitting]
+    if not taken:
+        raise BenchError(f"no rung is a whole fraction of the source for which there is a graph {GRAPHS[name]}_x*.pb")
+    sent = fetched(context, taken)
+    points = []
+    for rung in taken:
+        quality = _quality(context, name, rung, fitting[rung.id])
+        notes = {"frames_sampled": quality.pop("frames_sampled")}
+        points.append(point_of(name, fitting[rung.id].stem, rung, sent[rung.id], quality, notes))
+        context.talk.point(points[-1])
+    return points
+
+
+def _quality(context: Context, name: str, rung: Rung, graph: Path) -> dict[str, Any]:
+    settings = context.clip.settings
+    lanczos = qualities(context, rung, ["lanczos"])["lanczos"]
+
+    def sampled() -> dict[str, Any]:
+        with context.talk.frames(f"judge {rung.id} {graph.stem}", frame_count(rung)) as on_frame:
+            references = reference_frames(context.clip.source, rung.treatment, *context.size)
+            upscale = PretrainedGraph(graph).upscale
+            return paired(references, decoded_frames(rung), upscale, context.size, settings.slow_every, on_frame)
+
+    key = quality_key(context, rung, settings.slow_every, digest_of(graph), code_digest(PRETRAINED_CODE))
+    pair = context.cache.result(f"{rung.id}-{name}", key, sampled)
+    gains = {metric: _gain(pair, metric) for metric in METRICS}
+    return {
+        "frames": lanczos["frames"],
+        "frames_sampled": pair["rival"]["frames"],
+        **{metric: None if gain is None else lanczos[metric] + gain for metric, gain in gains.items()},
+    }
+
+
+def _gain(pair: dict[str, Any], metric: str) -> float | None:
+    rival, lanczos = pair["rival"][metric], pair["lanczos"][metric]
+    return None if rival is None or lanczos is None else float(rival - lanczos)
+
+
+def paired(
+    references: Iterator[Frame],
+    decoded: Iterator[Frame],
+    upscale: Callable[[Any], Any],
+    size: tuple[int, int],
+    every: int,
+    on_frame: Callable[[], None],
+) -> dict[str, Any]:
+    """Quality of `rival` and of `lanczos` on one frame in `every`. The rival's chroma is that of Lanczos.
+
+    Raises BenchError where there is a frame too few or too many.
+    """
+    with judge(*size, vmaf_every=every) as lanczos, judge(*size, vmaf_every=every) as rival:
+        for index, (reference, frame) in enumerate(zip_longest(references, decoded)):
+            if reference is None or frame is None:
+                raise BenchError(f"source and rung differ in length: one of them ends after {index} frames")
+            plain = resized_frame(frame, *size, cv2.INTER_LANCZOS4)
+            lanczos.add(reference, plain)
+            shown = plain if index % every else Frame(upscale(frame.y), plain.u, plain.v, plain.pts_s)
+            rival.add(reference, shown)
+            on_frame()
+    judges = {"lanczos": lanczos, "rival": rival}
+    return {name: quality_json(pooled(verdict.scores()[::every])) for name, verdict in judges.items()}
