@@ -7,10 +7,13 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from bench.programs import ROOT, BenchError
+from bench.rd.plots import plot
 from bench.rd.run import measure_clip
 from bench.rd.settings import CLASSES, CODEC_CRFS, RIVALS, Settings, small
+from bench.rd.table import markdown_of
 from bench.rd.talk import Talk
 from manifests.errors import BundleError
 from media.errors import MediaError
@@ -29,10 +32,25 @@ def main(argv: list[str]) -> int:
         print("bench.rd: stopped; the same command goes on from here", file=sys.stderr)
         return 130
     result = {"bench": "rd", "command": ["python", "-m", "bench.rd", *argv], **result}
-    if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    for path, text in _outputs(options, result).items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    print(markdown_of([result]), end="")
     return 0
+
+
+def _outputs(options: argparse.Namespace, result: dict[str, Any]) -> dict[Path, str]:
+    """What was asked to be written, by file."""
+    outputs: dict[Path, str] = {}
+    if options.json:
+        outputs[options.json] = json.dumps(result, indent=1) + "\n"
+    if options.markdown:
+        outputs[options.markdown] = markdown_of([result])
+    if options.plots:
+        name = result["clip"]["name"]
+        drawn = [metric for metric in ("psnr_y", "vmaf_neg") if result["plain_hull"][metric]]
+        outputs |= {options.plots / f"{name}-{metric}.svg": plot(result, metric) for metric in drawn}
+    return outputs
 
 
 def _settings(options: argparse.Namespace) -> Settings:
@@ -86,6 +104,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--work", type=Path, default=ROOT / "bench-out" / "rd", help="bundles and known results")
     add("--fresh", action="store_true", help="measure again what is known")
     add("--json", type=Path, metavar="FILE", help="write all figures to FILE")
+    add("--markdown", type=Path, metavar="FILE", help="write the table to FILE")
+    add("--plots", type=Path, metavar="DIR", help="draw rate against quality, as SVG")
     return parser
 
 
