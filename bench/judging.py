@@ -15,10 +15,9 @@ from bench.programs import BenchError
 from manifests.bundle import PROVENANCE, Bundle, read_json
 from manifests.model import Representation
 from manifests.template import initialization_href, segment_href
-from media.frames import Frame, decode_segment, frame_from_i420
+from media.frames import Frame, decode_segment, fit, frame_from_i420
 from media.quality import FrameScore, measure, pooled
 from media.source import SourceTreatment, reference_frames
-from player.superres.enhancer import enhance_frame
 
 
 def lossless_frames(path: Path) -> Iterator[Frame]:
@@ -32,9 +31,9 @@ def lossless_frames(path: Path) -> Iterator[Frame]:
 
 
 def at_size(frames: Iterator[Frame], width: int, height: int) -> Iterator[Frame]:
-    """The frames, doubled plainly where the player left them at the rung's size for want of any model."""
+    """The frames, enlarged plainly where the player left them at the rung's size for want of any model."""
     for frame in frames:
-        yield frame if (frame.width, frame.height) == (width, height) else enhance_frame(frame, None, 2)
+        yield fit(frame, width, height)
 
 
 def resized_frames(bundle: Bundle, rung: Representation, width: int, height: int, filter_: int) -> Iterator[Frame]:

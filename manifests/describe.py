@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from manifests.model import ModelTrack, Presentation, Representation
+from manifests.model import ModelTrack, Presentation, Representation, VideoFormat
 from manifests.template import initialization_href, segment_href
 
 SizeOf = Callable[[str], "int | None"]
@@ -37,7 +37,7 @@ def _rung(r: Representation, size_of: SizeOf) -> dict[str, Any]:
         "bandwidth_bps": r.bandwidth_bps,
         "segments": len(r.segments),
         "media_bytes": sum(known) if len(known) == len(sizes) else None,
-        "models": [_track(track) for track in r.model_tracks],
+        "models": [_track(track, r.video) for track in r.model_tracks if r.video is not None],
         "model_problem": r.model_problem,
     }
     if r.video is not None:
@@ -51,11 +51,14 @@ def _rung(r: Representation, size_of: SizeOf) -> dict[str, Any]:
     return described
 
 
-def _track(track: ModelTrack) -> dict[str, Any]:
+def _track(track: ModelTrack, rung: VideoFormat) -> dict[str, Any]:
+    width, height = track.enhanced_size_of(rung)
     return {
         "id": track.id,
         "network": track.network,
         "scale": track.scale,
+        "width": width,
+        "height": height,
         "macs_per_pixel": track.macs_per_pixel,
         "files": len(track.models),
         "updates": sum(model.base is not None for model in track.models),
@@ -96,7 +99,7 @@ def _rows(rung: dict[str, Any]) -> list[tuple[str, ...]]:
 def _track_cells(track: dict[str, Any], segments: int) -> tuple[str, ...]:
     files = f"{track['files'] - track['updates']} + {track['updates']} updates"
     enhanced = f"{track['enhanced_segments']} of {segments}"
-    return f"{track['network']} x{track['scale']}", files, _bytes(track["bytes"]), enhanced
+    return f"{track['network']} to {track['width']}x{track['height']}", files, _bytes(track["bytes"]), enhanced
 
 
 def _bytes(size: int | None) -> str:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
+from manifests.networks import Size
+
 ContentType = Literal["video", "audio"]
 
 
@@ -45,8 +47,9 @@ class ModelTrack:
     network: str
     """Name of the network, such as `c16d2`. May be one that this version does not know."""
     scale: int
+    """Enlargement of the picture that goes into the network."""
     macs_per_pixel: int
-    """Multiply-adds per low-resolution pixel: what a player compares with its measured speed."""
+    """Multiply-adds per pixel of the representation: what a player compares with its measured speed."""
     rank: int
     """1 is the best picture among the tracks of a representation."""
     bandwidth_bps: int
@@ -56,6 +59,18 @@ class ModelTrack:
     models: tuple[ModelFile, ...]
     uses: tuple[int | None, ...]
     """For every segment of the representation, in order: the `n` of its model, None for plain upscaling."""
+    input_size: Size | None = None
+    """(width, height) of the picture that goes into the network, to which the plain resize brings each frame first;
+    None for frames as they are."""
+
+    def input_size_of(self, rung: VideoFormat) -> Size:
+        """(width, height) of the picture that goes into the network for frames of `rung`."""
+        return self.input_size or (rung.width, rung.height)
+
+    def enhanced_size_of(self, rung: VideoFormat) -> Size:
+        """(width, height) of what comes out of the network."""
+        width, height = self.input_size_of(rung)
+        return width * self.scale, height * self.scale
 
     def model(self, n: int) -> ModelFile:
         """The model numbered `n`. Raises KeyError."""
@@ -119,10 +134,12 @@ class Representation:
         return Fraction(last.start_ticks + last.duration_ticks - self.segments[0].start_ticks, self.timescale)
 
     @property
-    def target_height(self) -> int:
-        """Luma rows once enhanced: the height times the largest scale among its models (1 without any)."""
+    def target_size(self) -> Size:
+        """(width, height) once enhanced: the largest that any of its tracks makes, its own without any."""
         assert self.video is not None, "asked of a video representation"
-        return self.video.height * max((track.scale for track in self.model_tracks), default=1)
+        video = self.video
+        sizes = [track.enhanced_size_of(video) for track in self.model_tracks]
+        return max(sizes, key=lambda size: size[0] * size[1], default=(video.width, video.height))
 
 
 @dataclass(frozen=True)

@@ -8,20 +8,23 @@ from lxml import etree
 
 from manifests.errors import MalformedManifestError
 from manifests.hrefs import checked_href
-from manifests.model import ModelFile, ModelTrack, Representation, Segment
+from manifests.model import ModelFile, ModelTrack, Representation, Segment, VideoFormat
 from manifests.mpd_names import GAIN, ID, MODEL_SCHEME, MODEL_SCHEME_VALUE, SHA256, TOKEN, dash, own
+from manifests.networks import Size
 from manifests.xmlread import Element, fail, matching, uint
 
 MAX_TRACKS = 8
 """Network sizes offered for one representation."""
 MAX_MODELS = 300
 """Models of one track; a larger table would have to move out of the manifest."""
+MAX_ENLARGEMENT = 8
+"""Between a representation and the picture that goes into a network, for each side."""
 MAX_CHAIN = 16
 """Files that together make one model: a full one and its updates."""
 
 
 def read_model_tracks(
-    properties: list[Element], segments: tuple[Segment, ...], timescale: int
+    properties: list[Element], segments: tuple[Segment, ...], timescale: int, rung: VideoFormat
 ) -> tuple[tuple[ModelTrack, ...], str | None]:
     """The tracks in a representation's SupplementalProperty elements, and why a table was passed over, if so.
 
@@ -37,25 +40,40 @@ def read_model_tracks(
         return (), "the models are listed in a side file, which this version does not read"
     if len(elements) > MAX_TRACKS:
         fail(elements[0], f"{len(elements)} model tracks for one representation; at most {MAX_TRACKS} are read")
-    return tuple(_read_track(element, segments, timescale) for element in elements), None
+    return tuple(_read_track(element, segments, timescale, rung) for element in elements), None
 
 
-def _read_track(element: Element, segments: tuple[Segment, ...], timescale: int) -> ModelTrack:
+def _read_track(element: Element, segments: tuple[Segment, ...], timescale: int, rung: VideoFormat) -> ModelTrack:
     models = _read_models(element)
     timelines = list(element.iterchildren(own("Timeline")))
     if len(timelines) != 1:
         fail(element, f"{len(timelines)} Timeline elements, where one is needed")
+    scale = uint(element, "scale", least=1, most=8)
     return ModelTrack(
         id=matching(element, "id", ID),
         network=matching(element, "network", TOKEN),
-        scale=uint(element, "scale", least=1, most=8),
+        scale=scale,
         macs_per_pixel=uint(element, "macs", most=2**40),
         rank=uint(element, "rank", least=1, most=2**31),
         bandwidth_bps=uint(element, "bandwidth", most=2**40),
         format=matching(element, "format", TOKEN),
         models=tuple(models.values()),
         uses=_read_uses(timelines[0], models, segments, timescale),
+        input_size=_read_input_size(element, scale, rung),
     )
+
+
+def _read_input_size(track: Element, scale: int, rung: VideoFormat) -> Size | None:
+    if track.get("width") is None and track.get("height") is None:
+        return None
+    width, height = (uint(track, name, least=2, most=16384) for name in ("width", "height"))
+    if not (rung.width <= width <= MAX_ENLARGEMENT * rung.width):
+        fail(track, f"width={width} is not 1 to {MAX_ENLARGEMENT} times the {rung.width} of the representation")
+    if not (rung.height <= height <= MAX_ENLARGEMENT * rung.height):
+        fail(track, f"height={height} is not 1 to {MAX_ENLARGEMENT} times the {rung.height} of the representation")
+    if width * scale % 2 or height * scale % 2:
+        fail(track, f"the enhanced picture would be {width * scale}x{height * scale}; its sides must be even")
+    return width, height
 
 
 def _read_models(track: Element) -> dict[int, ModelFile]:
@@ -154,6 +172,9 @@ def _append_track(table: Element, track: ModelTrack, r: Representation) -> None:
         "format": track.format,
     }.items():
         element.set(name, str(value))
+    if track.input_size is not None:
+        for name, side in zip(("width", "height"), track.input_size, strict=True):
+            element.set(name, str(side))
     for model in track.models:
         _append_model(element, model)
     timeline = etree.SubElement(element, own("Timeline"), timescale=str(r.timescale))

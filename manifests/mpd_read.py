@@ -155,8 +155,9 @@ def _read_representation(
     templates = segment_templates(element, parent, period)
     timescale = template_uint(templates, "timescale", 1, least=1, most=2**32 - 1)
     segments = read_segments(templates, budget)
-    properties = list(element.iterchildren(dash("SupplementalProperty"))) if content_type == "video" else []
-    tracks, problem = read_model_tracks(properties, segments, timescale)
+    properties = list(element.iterchildren(dash("SupplementalProperty")))
+    video = _read_video(element, parent) if content_type == "video" else None
+    tracks, problem = read_model_tracks(properties, segments, timescale, video) if video else ((), None)
     return Representation(
         id=matching(element, "id", ID),
         codecs=matching(element, "codecs", CODECS, _inherited(element, parent, "codecs")),
@@ -165,7 +166,7 @@ def _read_representation(
         initialization=template_text(templates, "initialization"),
         media=template_text(templates, "media"),
         segments=segments,
-        video=_read_video(element, parent) if content_type == "video" else None,
+        video=video,
         audio=_read_audio(element, parent) if content_type == "audio" else None,
         model_tracks=tracks,
         model_problem=problem,

@@ -18,6 +18,7 @@ from manifests.loading import load_model
 from manifests.model import ModelFile, ModelTrack, Representation
 from manifests.mpd_names import own
 from manifests.names import MANIFEST, PROVENANCE, QUALITY
+from manifests.networks import macs_per_rung_pixel
 from manifests.template import segment_href
 from manifests.weights import FORMAT, NetworkSpec, parse_network
 from manifests.xmlread import Element, parse_xml
@@ -74,10 +75,10 @@ def _table_problems(bundle: Bundle, r: Representation) -> Iterator[str]:
     if r.model_problem is not None:
         yield f"{r.id}: {r.model_problem}"
     for track in r.model_tracks:
-        yield from _track_problems(bundle, track)
+        yield from _track_problems(bundle, r, track)
 
 
-def _track_problems(bundle: Bundle, track: ModelTrack) -> Iterator[str]:
+def _track_problems(bundle: Bundle, r: Representation, track: ModelTrack) -> Iterator[str]:
     try:
         spec = parse_network(track.network, track.scale)
     except BundleError as error:
@@ -86,8 +87,10 @@ def _track_problems(bundle: Bundle, track: ModelTrack) -> Iterator[str]:
     if track.format != FORMAT:
         yield f"{track.id}: model format {track.format!r} is not {FORMAT!r}"
         return
-    if spec.macs_per_pixel != track.macs_per_pixel:
-        yield f"{track.id}: macs is {track.macs_per_pixel}, {track.network} takes {spec.macs_per_pixel}"
+    assert r.video is not None, "asked of a video representation"
+    macs = macs_per_rung_pixel(spec, track.input_size_of(r.video), (r.video.width, r.video.height))
+    if macs != track.macs_per_pixel:
+        yield f"{track.id}: macs is {track.macs_per_pixel}, {track.network} takes {macs}"
     for model in track.models:
         yield from _weights_problems(bundle, track, model, spec)
 

@@ -1,4 +1,4 @@
-"""The model format `.ndm`: networks by name, weights as data. Specified in docs/bundle.md, section "Model files".
+"""The model format `.ndm`: weights as data, for networks by name. Specified in docs/bundle.md, section "Model files".
 
 Nothing here runs a network, and nothing in a file can: a file holds numbers for a network that the reader already
 knows by name. Every length follows from the fixed header, and is compared with the length of the file before memory
@@ -8,7 +8,6 @@ is taken.
 from __future__ import annotations
 
 import hashlib
-import re
 import struct
 from dataclasses import dataclass, field
 
@@ -16,64 +15,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manifests.errors import MalformedModelError, UnknownNetworkError
+from manifests.networks import NetworkSpec, parse_network
+
+__all__ = [
+    "FORMAT",
+    "MAX_MODEL_BYTES",
+    "CodedLayer",
+    "CodedModel",
+    "ModelWeights",
+    "NetworkSpec",
+    "decode_model",
+    "encode_model",
+    "parse_model",
+    "parse_network",
+]
 
 FORMAT = "ndm/1"
 MAX_MODEL_BYTES = 4 << 20
-"""No file is larger: the largest network allowed (width 128, depth 16) takes 2.4 MB at 8 bits a weight."""
+"""No file is larger: the largest network allowed (width 128, depth 16) takes 2.7 MB at 8 bits a weight."""
 
 _MAGIC = b"NDM1"
 _HEADER = struct.Struct("<4sBBBBBBB")  # magic, flags, family, scale, width, depth, base upsample, input mean
 _FLAG_UPDATE = 1
-_FAMILY_CNDM = 1
+_FOLDS = {1: 1, 2: 2, 3: 4}
+"""Fold of the network by the family byte."""
+_FAMILIES = {fold: family for family, fold in _FOLDS.items()}
 _BASE_LANCZOS4 = 1
 _BASE_HASH_BYTES = 8
 _MAX_ABS_WEIGHT = 1e4
 """Far above any trained weight; keeps every sum of a network finite in float32."""
 
-_NAME = re.compile(r"c([1-9]\d{0,2})d(0|[1-9]\d?)")
-
 Array = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class NetworkSpec:
-    """A member of the family CnDm: conv3x3 1→n, m times conv3x3 n→n, conv3x3 n→s², depth-to-space; ReLU between."""
-
-    scale: int
-    """Enlargement s, 2 to 4."""
-    width: int
-    """Channels n of the hidden layers, 1 to 128."""
-    depth: int
-    """Hidden n→n layers m, 0 to 16."""
-
-    def __post_init__(self) -> None:
-        if not (2 <= self.scale <= 4 and 1 <= self.width <= 128 and 0 <= self.depth <= 16):
-            raise UnknownNetworkError(f"no network c{self.width}d{self.depth} at x{self.scale} is known")
-
-    @property
-    def name(self) -> str:
-        return f"c{self.width}d{self.depth}"
-
-    @property
-    def layers(self) -> tuple[tuple[int, int], ...]:
-        """(channels in, channels out) of each 3x3 convolution, first to last."""
-        hidden = [(self.width, self.width)] * self.depth
-        return ((1, self.width), *hidden, (self.width, self.scale**2))
-
-    @property
-    def macs_per_pixel(self) -> int:
-        """Multiply-adds per low-resolution pixel; the base upsample is not counted."""
-        return sum(9 * channels_in * channels_out for channels_in, channels_out in self.layers)
-
-
-def parse_network(name: str, scale: int) -> NetworkSpec:
-    """The network called `name` in a manifest, such as `c16d2`. Raises UnknownNetworkError."""
-    match = _NAME.fullmatch(name)
-    if match is None:
-        raise UnknownNetworkError(
-            f"network {name[:40]!r} is not known; this version knows c<width>d<depth>, such as c16d2"
-        )
-    return NetworkSpec(scale=scale, width=int(match[1]), depth=int(match[2]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,9 +95,8 @@ def encode_model(model: CodedModel) -> bytes:
     """The file's bytes. Raises ValueError where an array does not fit the network or the bits."""
     flags = 0 if model.base_sha256 is None else _FLAG_UPDATE
     spec = model.spec
-    parts = [
-        _HEADER.pack(_MAGIC, flags, _FAMILY_CNDM, spec.scale, spec.width, spec.depth, _BASE_LANCZOS4, model.input_mean)
-    ]
+    family = _FAMILIES[spec.fold]
+    parts = [_HEADER.pack(_MAGIC, flags, family, spec.scale, spec.width, spec.depth, _BASE_LANCZOS4, model.input_mean)]
     if model.base_sha256 is not None:
         parts.append(bytes.fromhex(model.base_sha256)[:_BASE_HASH_BYTES])
     parts.append(bytes(layer.bits for layer in model.layers))
@@ -140,11 +111,11 @@ def parse_model(data: bytes) -> CodedModel:
     magic, flags, family, scale, width, depth, base_upsample, input_mean = _HEADER.unpack(reader.take(_HEADER.size))
     if magic != _MAGIC:
         raise MalformedModelError("not a neudash model: the file does not start with NDM1")
-    if family != _FAMILY_CNDM or base_upsample != _BASE_LANCZOS4 or flags & ~_FLAG_UPDATE:
+    if family not in _FOLDS or base_upsample != _BASE_LANCZOS4 or flags & ~_FLAG_UPDATE:
         raise UnknownNetworkError(
             f"model file of family {family}, base upsample {base_upsample}, flags {flags}: made by a newer version"
         )
-    spec = NetworkSpec(scale, width, depth)
+    spec = NetworkSpec(scale, width, depth, _FOLDS[family])
     base = reader.take(_BASE_HASH_BYTES).hex() if flags & _FLAG_UPDATE else None
     bits_of_layers = reader.take(len(spec.layers))
     expected = sum(_layer_bytes(bits, *shape) for bits, shape in zip(bits_of_layers, spec.layers, strict=True))

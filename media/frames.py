@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from media.errors import UndecodableSegmentError
 from media.programs import MAX_SOURCE_PIXELS
+from media.upscale import plain_resize
 
 Plane = NDArray[np.uint8]
 
@@ -67,9 +68,15 @@ def decode_segment(init: bytes, media: bytes) -> Iterator[Frame]:
 
 
 def fit(frame: Frame, width: int, height: int) -> Frame:
-    """The frame at another size by Lanczos (libswscale); the same frame where it already has that size."""
+    """The frame at another size; the same frame where it already has that size.
+
+    Enlarged by the plain resize, made smaller by libswscale's Lanczos, which filters against aliasing.
+    """
     if (frame.width, frame.height) == (width, height):
         return frame
+    if width >= frame.width and height >= frame.height:
+        u, v = (plain_resize(plane, width // 2, height // 2) for plane in (frame.u, frame.v))
+        return Frame(plain_resize(frame.y, width, height), u, v, frame.pts_s)
     source = av.VideoFrame.from_ndarray(_stacked(frame), format="yuv420p")
     scaled = source.reformat(width, height, format="yuv420p", interpolation=Interpolation.LANCZOS)
     return Frame(*_planes(scaled), pts_s=frame.pts_s)

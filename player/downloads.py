@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from manifests.model import Representation, Segment
+from manifests.model import ModelTrack, Representation, Segment
+from manifests.networks import Size
 from manifests.weights import ModelWeights
 from player.abr import Cost, Rule, Transfer, throughput_bps
 from player.concurrency import run_together
@@ -40,11 +41,20 @@ class Delivery:
     """None where it was not delivered."""
     weights: ModelWeights | None = None
     """Of its model, where it came whole and in time."""
+    track: ModelTrack | None = None
+    """The one that its weights are of."""
     audio: list[AudioSegment] = field(default_factory=list)
 
     @property
     def segment(self) -> Segment:
         return self.representation.segments[self.position]
+
+    @property
+    def input_size(self) -> Size:
+        """(width, height) of the picture that its model takes."""
+        video = self.representation.video
+        assert video is not None, "a rung is of video"
+        return (video.width, video.height) if self.track is None else self.track.input_size_of(video)
 
     @property
     def start_s(self) -> Fraction:
@@ -132,7 +142,7 @@ class Downloads:
         if isinstance(weights, str):
             delivery.record.reason = weights
         else:
-            delivery.weights = weights
+            delivery.weights, delivery.track = weights, wanted.track
 
     async def _video(self, delivery: Delivery, others: Sequence[Representation]) -> None:
         """The segment's media, from another rung where need be."""

@@ -26,17 +26,17 @@ class OutputFormat:
 
 
 def output_format(rungs: Sequence[Representation], scale: int | None = None, played: str | None = None) -> OutputFormat:
-    """The largest enhanced size of the video representations `rungs` (at least one).
+    """The largest enhanced size of the video representations `rungs` (at least one), in pixels.
 
     A model of the viewer's own enlarges by `scale` each rung that may be played: all, or the one with id `played`.
     Raises UnplayableError for a size that no output can have.
     """
-    sizes = {r.id: _enhanced_scale(r) for r in rungs}
+    sizes = {r.id: r.target_size for r in rungs}
     if scale is not None:
-        sizes |= {r.id: scale for r in rungs if played in (None, r.id)}
-    largest = max(rungs, key=lambda r: _video(r).height * sizes[r.id])
-    video = _video(largest)
-    width, height = video.width * sizes[largest.id], video.height * sizes[largest.id]
+        enlarged = (r for r in rungs if played in (None, r.id))
+        sizes |= {r.id: (_video(r).width * scale, _video(r).height * scale) for r in enlarged}
+    largest = max(rungs, key=lambda r: sizes[r.id][0] * sizes[r.id][1])
+    video, (width, height) = _video(largest), sizes[largest.id]
     if width % 2 or height % 2 or max(width, height) > MAX_SIDE:
         raise UnplayableError(f"the video would be {width}x{height}; sides are even and at most {MAX_SIDE}")
     return OutputFormat(
@@ -44,7 +44,8 @@ def output_format(rungs: Sequence[Representation], scale: int | None = None, pla
         height=height,
         frame_rate=video.frame_rate,
         time_base_s=Fraction(1, largest.timescale),
-        sar=video.sar,
+        # The picture keeps its shape where width and height are enlarged by different ratios.
+        sar=video.sar * Fraction(video.width * height, video.height * width),
     )
 
 
@@ -73,10 +74,6 @@ def end_s(representation: Representation, segment: Segment) -> Fraction:
 
 def _boundaries(representation: Representation) -> list[Fraction]:
     return [end_s(representation, segment) for segment in representation.segments]
-
-
-def _enhanced_scale(representation: Representation) -> int:
-    return representation.target_height // _video(representation).height
 
 
 def _video(representation: Representation) -> VideoFormat:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from manifests.errors import BundleError
-from manifests.model import Presentation, Representation
+from manifests.model import ModelTrack, Presentation, Representation
 from manifests.mpd import read_mpd
+from manifests.networks import Size
 from manifests.weights import ModelWeights
-from media.upscale import plain_upscale
+from media.upscale import plain_resize
 from player.colour import Picture, bgr_of_planes, planes_of_bgr
 from player.enhancement import ModelEnhancer
 from player.errors import PlayerError, UnplayableError
@@ -39,19 +41,18 @@ def main(argv: list[str]) -> int:
     arguments = _parser().parse_args(argv)
     try:
         picture = read_picture(arguments.input)
-        rung, weights = asyncio.run(_model(arguments.bundle, arguments.rung, arguments.segment))
-        upscaler = ModelEnhancer(arguments.engine, arguments.backend).prepare(
-            weights, picture.shape[1], picture.shape[0]
-        )
+        model = asyncio.run(_model(arguments.bundle, arguments.rung, arguments.segment))
+        size = model.input_size(picture)
+        upscaler = ModelEnhancer(arguments.engine, arguments.backend).prepare(model.weights, *size)
         if isinstance(upscaler, str):
             raise UnplayableError(upscaler)
-        enlarged = enlarged_picture(picture, upscaler)
+        enlarged = enlarged_picture(picture, upscaler, size)
         write_png(arguments.output, enlarged)
     except (PlayerError, BundleError, OSError) as error:
         print(f"neudash image: {error}", file=sys.stderr)
         return 1
     height, width = enlarged.shape[:2]
-    print(f"{arguments.output}: {width}x{height}, {upscaler.name} of {rung}")
+    print(f"{arguments.output}: {width}x{height}, {upscaler.name} of {model.rung.id}")
     return 0
 
 
@@ -90,20 +91,37 @@ def read_picture(path: Path) -> Picture:
     return picture
 
 
-def enlarged_picture(picture: Picture, upscaler: Upscaler) -> Picture:
-    """Luma by the network, chroma (at full resolution here) by the plain upscale."""
+@dataclass(frozen=True)
+class _Model:
+    """The model of one segment, and where it is from."""
+
+    rung: Representation
+    track: ModelTrack
+    weights: ModelWeights
+
+    def input_size(self, picture: Picture) -> Size:
+        """(width, height) to which a picture is enlarged as the rung's frames are."""
+        video = self.rung.video
+        assert video is not None, "a rung is of video"
+        (width, height), (input_width, input_height) = picture.shape[1::-1], self.track.input_size_of(video)
+        return round(width * input_width / video.width), round(height * input_height / video.height)
+
+
+def enlarged_picture(picture: Picture, upscaler: Upscaler, input_size: Size) -> Picture:
+    """Luma by the network, made for `input_size` (width, height), chroma (at full resolution here) plainly."""
     y, cb, cr = planes_of_bgr(picture)
-    scale = upscaler.scale
-    return bgr_of_planes(upscaler.upscale(y), plain_upscale(cb, scale), plain_upscale(cr, scale))
+    luma = upscaler.upscale(plain_resize(y, *input_size))
+    height, width = luma.shape
+    return bgr_of_planes(luma, plain_resize(cb, width, height), plain_resize(cr, width, height))
 
 
-async def _model(address: str, wish: str | None, number: int) -> tuple[str, ModelWeights]:
-    """The rung's id, and the weights of the segment's model. Raises UnplayableError, MalformedManifestError."""
+async def _model(address: str, wish: str | None, number: int) -> _Model:
+    """Of the segment `number`. Raises UnplayableError, MalformedManifestError."""
     fetcher = open_fetcher(address)
     try:
         presentation = read_mpd(await fetcher.manifest())
         rung = _rung(presentation, wish)
-        return rung.id, await _weights(fetcher, presentation, rung, number)
+        return await _model_of(fetcher, presentation, rung, number)
     finally:
         await fetcher.close()
 
@@ -117,7 +135,7 @@ def _rung(presentation: Presentation, wish: str | None) -> Representation:
     return with_models[-1]
 
 
-async def _weights(fetcher: Fetcher, presentation: Presentation, rung: Representation, number: int) -> ModelWeights:
+async def _model_of(fetcher: Fetcher, presentation: Presentation, rung: Representation, number: int) -> _Model:
     positions = [position for position, segment in enumerate(rung.segments) if segment.number == number]
     if not positions:
         numbers = f"{rung.segments[0].number} to {rung.segments[-1].number}"
@@ -127,8 +145,8 @@ async def _weights(fetcher: Fetcher, presentation: Presentation, rung: Represent
     store.request(wanted, lambda _: None)
     # The fetcher's own deadlines and attempts bound this.
     weights = await store.weights(wanted, patience_s=None)
-    if isinstance(weights, str):
+    if isinstance(weights, str) or wanted.track is None:
         with_models = [s.number for position, s in enumerate(rung.segments) if wanted_model(rung, position).files]
         hint = f"; segments with a model: {', '.join(map(str, with_models[:20])) or 'none'}"
         raise UnplayableError(f"segment {number} of {rung.id}: {weights}{hint}")
-    return weights
+    return _Model(rung, wanted.track, weights)

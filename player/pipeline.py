@@ -15,12 +15,12 @@ from functools import partial
 from typing import Protocol, TypeVar
 
 from media.errors import UndecodableSegmentError
-from media.frames import Frame
+from media.frames import Frame, fit
 from player.concurrency import run_together
 from player.decode import segment_frames
 from player.downloads import Delivery, Downloads
 from player.enhancement import Enhancer, said
-from player.enlarge import enlarged, plain_scale
+from player.enlarge import enlarged
 from player.geometry import OutputFormat
 from player.sinks import Sink
 from player.sinks.window import Window
@@ -53,8 +53,7 @@ class _Job:
     """A segment that is ready to be decoded, and what enlarges its frames."""
 
     delivery: Delivery
-    upscaler: Upscaler | None
-    plain_scale: int
+    upscaler: Upscaler | None = None
     started: bool = False
     """Whether a frame of it was enlarged."""
 
@@ -125,13 +124,9 @@ class Pipeline:
         await self._fetched.put(None)
 
     async def _prepared(self, delivery: Delivery, thread: _Thread) -> _Job:
-        rung, record = delivery.representation, delivery.record
-        assert rung.video is not None, "a rung is of video"
-        width, height = rung.video.width, rung.video.height
-        scale = rung.target_height // height if rung.model_tracks else plain_scale(width, height, self._output)
-        job = _Job(delivery, None, scale)
+        job, record = _Job(delivery), delivery.record
         if delivery.media is not None:
-            made = await thread.do(partial(self._enhancer.prepare, delivery.weights, width, height))
+            made = await thread.do(partial(self._enhancer.prepare, delivery.weights, *delivery.input_size))
             if isinstance(made, str):
                 record.reason = record.reason or made
             else:
@@ -188,10 +183,10 @@ class Pipeline:
             self._play_plainly(job, f"its frames are {item.frame.width}x{item.frame.height}")
         if job.upscaler is not None:
             try:
-                return enlarged(item.frame, job.upscaler, job.plain_scale, self._output)
+                return enlarged(item.frame, job.upscaler, job.delivery.input_size, self._output)
             except Exception as error:  # frameworks raise what they like, and it costs this enhancement alone
                 self._play_plainly(job, f"the engine failed: {said(error)}")
-        return enlarged(item.frame, None, job.plain_scale, self._output)
+        return self._plain(item.frame)
 
     def _play_plainly(self, job: _Job, reason: str) -> None:
         job.upscaler, job.delivery.record.reason = None, reason
@@ -216,7 +211,7 @@ class Pipeline:
             for sink in self._sinks:
                 await thread.do(partial(sink.write, item.frame))
             if self._window is not None:
-                await self._window.show(item.frame, partial(self._plain, item), interval_s)
+                await self._window.show(item.frame, partial(self._plain, item.decoded), interval_s)
             self._shown()
 
     def _sound(self, job: _Job) -> None:
@@ -228,8 +223,8 @@ class Pipeline:
                 self.complete = False
                 self._talk.warn(f"audio is missing: {error}")
 
-    def _plain(self, item: _Enhanced) -> Frame:
-        return enlarged(item.decoded, None, item.job.plain_scale, self._output)
+    def _plain(self, decoded: Frame) -> Frame:
+        return fit(decoded, self._output.width, self._output.height)
 
     def _shown(self) -> None:
         stats = self._stats

@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING
 from rich.progress import TaskID
 
 from manifests.errors import BundleError, UnknownNetworkError
-from manifests.weights import parse_network
 from media.errors import MediaError
 from media.progress import progress
 from player.superres.engines import BACKENDS, EngineUnavailableError
 from trainer.errors import TrainingError
-from trainer.settings import SCALE, TrainSettings
+from trainer.settings import TrainSettings, trained_network
 
 if TYPE_CHECKING:
     from trainer.pipeline import RungSummary
@@ -83,7 +82,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder that `neudash package` made")
     parser.add_argument("--source", type=Path, required=True, metavar="VIDEO", help="the video it was packaged from")
-    parser.add_argument("--net", type=_network, default="c16d2", help="network c<width>d<depth> (default: c16d2)")
+    parser.add_argument(
+        "--net",
+        type=_network,
+        default="c16d2",
+        help="network: c<width>d<depth> doubles rungs of up to half the source's size (default: c16d2); "
+        "c<width>d<depth>f<fold>, fold 2 or 4, enhances every rung at the size of the largest picture, such as c16d2f2",
+    )
     parser.add_argument(
         "--scope",
         choices=("title", "scene", "segment"),
@@ -104,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _network(text: str) -> str:
     try:
-        return parse_network(text, SCALE).name
+        return trained_network(text).name
     except UnknownNetworkError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+from manifests.networks import Size
 from manifests.weights import ModelWeights
-from media.frames import Frame
+from media.frames import Frame, fit
 from media.quality import FrameScore, judge, pooled
+from media.upscale import plain_resize
 from player.superres.engines import Engine, Upscaler
-from player.superres.enhancer import enhance_frame
 
 _EVERY = 5
 """libvmaf looks at one frame in so many: it is the slowest part of judging."""
@@ -25,14 +26,15 @@ def spoilt_segments(
     frames: Iterator[tuple[int, int, Frame, Frame]],
     models: Sequence[ModelWeights | None],
     engine: Engine,
-    scale: int,
-    size: tuple[int, int],
+    input_size: Size,
+    size: Size,
     on_frame: Callable[[int], None],
 ) -> set[int]:
     """Indices of the segments whose VMAF-NEG falls with their model in `models` (None: plain).
 
-    `frames` as `Rung.frames` gives them, `size` (width, height) of the enhanced frames. Where no ffmpeg has libvmaf
-    there is no second opinion, and the set is empty. Raises ProgramFailedError.
+    `frames` as `Rung.frames` gives them; `input_size` (width, height) of the picture that goes into the networks,
+    `size` of the enhanced frames. Where no ffmpeg has libvmaf there is no second opinion, and the set is empty.
+    Raises ProgramFailedError.
     """
     upscalers: dict[int, Upscaler] = {}
     starts: list[int] = []
@@ -42,11 +44,13 @@ def spoilt_segments(
                 starts.append(done - 1)
             model = models[segment]
             if model is not None and id(model) not in upscalers:
-                upscalers[id(model)] = engine.upscaler(model, decoded.width, decoded.height)
+                upscalers[id(model)] = engine.upscaler(model, *input_size)
             upscaler = None if model is None else upscalers[id(model)]
-            floor = enhance_frame(decoded, None, scale)
+            floor = fit(decoded, *size)
             plain.add(reference, floor)
-            played.add(reference, floor if upscaler is None else replace(floor, y=upscaler.upscale(decoded.y)))
+            if upscaler is not None:
+                floor = replace(floor, y=upscaler.upscale(plain_resize(decoded.y, *input_size)))
+            played.add(reference, floor)
             on_frame(done)
     before, after = (_neg_of_segments(scores, starts) for scores in (plain.scores(), played.scores()))
     return {

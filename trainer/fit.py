@@ -157,7 +157,7 @@ class _Scaling:
         return cls(mean if start is None else start.input_mean, std, residual_std)
 
     def inputs(self, luma: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return np.asarray((luma[..., None].astype(np.float32) - self.input_mean) / self.input_std, np.float32)
+        return np.asarray((luma.astype(np.float32) - self.input_mean) / self.input_std, np.float32)
 
     def targets(self, residual: NDArray[np.int8]) -> NDArray[np.float32]:
         return np.asarray(residual / np.float32(self.residual_std), np.float32)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from manifests.bundle import publish_file
 from manifests.template import segment_href
-from manifests.weights import ModelWeights, NetworkSpec, decode_model, encode_model, parse_network
+from manifests.weights import ModelWeights, decode_model, encode_model
 from player.superres.engines import Engine
 from trainer.confirm import spoilt_segments
 from trainer.fit import FitSettings, Fitter
@@ -41,10 +41,12 @@ def job_key(rung: Rung, settings: TrainSettings) -> str:
         digest.update(rung.bundle.read(segment_href(representation, segment)))
     says = {
         "code": CODE_VERSION,
-        "scale": rung.scale,
+        "scale": rung.spec.scale,
         "treatment": rung.treatment.to_json(),
         **asdict(settings),
     }
+    if rung.input_size != rung.size:
+        says["input_size"] = rung.input_size
     digest.update(json.dumps(says, sort_keys=True).encode())
     return digest.hexdigest()[:16]
 
@@ -63,13 +65,13 @@ def train_rung(rung: Rung, settings: TrainSettings, work: Path, engine: Engine, 
         decoded.append(decode_model(model.data, None if model.base is None else decoded[model.base]))
     reporter.begin("judging every frame", sum(rung.frame_counts()))
     tried = [(weights, model.segments) for weights, model in zip(decoded, models, strict=True)]
-    scores = judge(rung.frames(), len(rung.representation.segments), tried, engine, rung.scale, reporter.at)
+    scores = judge(rung.frames(), len(rung.representation.segments), tried, engine, rung.input_size, reporter.at)
     media_bytes, candidates = rung.media_bytes(), [Candidate(len(m.data), m.base) for m in models]
     uses = choose(scores, media_bytes, candidates)
     if any(use is not None for use in uses):
         reporter.begin("VMAF-NEG check", sum(rung.frame_counts()))
         played = [None if use is None else decoded[use] for use in uses]
-        spoilt = spoilt_segments(rung.frames(), played, engine, rung.scale, rung.enhanced_size, reporter.at)
+        spoilt = spoilt_segments(rung.frames(), played, engine, rung.input_size, rung.enhanced_size, reporter.at)
         if spoilt:
             scores = [score.barred() if index in spoilt else score for index, score in enumerate(scores)]
             uses = choose(scores, media_bytes, candidates)
@@ -84,7 +86,7 @@ class _Job:
     def __init__(self, rung: Rung, settings: TrainSettings, work: Path, engine: Engine, reporter: Reporter) -> None:
         self._rung = rung
         self._settings = settings
-        self._spec: NetworkSpec = parse_network(settings.network, rung.scale)
+        self._spec = rung.spec
         self._fitter = Fitter(self._spec)
         self._media_bytes = rung.media_bytes()
         self._work = work
@@ -107,12 +109,12 @@ class _Job:
         return models
 
     def _sample(self) -> list[Pair]:
-        width, height = self._rung.size
-        pair_bytes = width * height * (1 + self._rung.scale**2)
+        width, height = self._rung.input_size
+        pair_bytes = width * height * (1 + self._spec.scale**2)
         kept = frames_to_sample(self._rung.frame_counts(), pair_bytes, self._settings.budget_bytes)
         self._reporter.begin("reading frames", sum(map(len, kept)))
         pairs: list[Pair] = []
-        for pair in chosen_pairs(self._rung.frames(), kept, self._rung.scale):
+        for pair in chosen_pairs(self._rung.frames(), kept, self._rung.input_size, self._spec.scale):
             pairs.append(pair)
             self._reporter.at(len(pairs))
         return pairs
@@ -137,7 +139,7 @@ class _Job:
     ) -> ModelWeights:
         self._reporter.begin(what, settings.steps)
         return self._fitter.fit(
-            PatchSource(pairs),
+            PatchSource(pairs, self._spec.fold),
             settings,
             start=start,
             checkpoint=self._work / f"{name}.npz",

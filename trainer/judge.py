@@ -6,10 +6,11 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from manifests.networks import Size
 from manifests.weights import ModelWeights
 from media.frames import Frame
 from media.quality import squared_error
-from media.upscale import plain_upscale
+from media.upscale import plain_resize
 from player.superres.engines import Engine, Upscaler
 
 
@@ -38,12 +39,13 @@ def judge(
     segments: int,
     models: Sequence[tuple[ModelWeights, frozenset[int] | None]],
     engine: Engine,
-    scale: int,
+    input_size: Size,
     on_frame: Callable[[int], None] = lambda done: None,
 ) -> list[SegmentScore]:
     """Scores of each segment from its frames (as `Rung.frames` gives them).
 
-    A model comes with the segments it is tried on, None for all of them. `on_frame` is told how many are done.
+    A model comes with the segments it is tried on, None for all of them; `input_size` (width, height) is that of the
+    picture they take. `on_frame` is told how many are done.
     """
     samples = [0] * segments
     plain = [0] * segments
@@ -53,14 +55,15 @@ def judge(
     upscalers: dict[int, Upscaler] = {}
     for done, (segment, _, decoded, reference) in enumerate(frames, 1):
         samples[segment] += reference.y.size
-        plain[segment] += squared_error(reference.y, plain_upscale(decoded.y, scale))
+        plain[segment] += squared_error(reference.y, plain_resize(decoded.y, reference.width, reference.height))
+        taken = plain_resize(decoded.y, *input_size)
         for index, (weights, _) in enumerate(models):
             total = sums[segment][index]
             if total is None:
                 continue
             if index not in upscalers:
-                upscalers[index] = engine.upscaler(weights, decoded.width, decoded.height)
-            picture = upscalers[index].upscale(decoded.y)
+                upscalers[index] = engine.upscaler(weights, *input_size)
+            picture = upscalers[index].upscale(taken)
             sums[segment][index] = total + squared_error(reference.y, picture)
         on_frame(done)
     return [SegmentScore(samples[s], plain[s], tuple(sums[s])) for s in range(segments)]

@@ -1,4 +1,4 @@
-"""What a network learns from: decoded low-resolution luma beside what the plain upscale lacks of the source.
+"""What a network learns from: the luma that goes into it beside what the plain upscale lacks of the source.
 
 A long title is sampled: every segment gives its share of frames, within a memory budget.
 """
@@ -7,17 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from math import isqrt
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from manifests.networks import Size
 from media.frames import Frame
-from media.upscale import plain_upscale
+from media.upscale import plain_resize, plain_upscale
 
 PATCH = 32
-"""Side of a training patch in low-resolution pixels."""
+"""Side of a training patch in positions of the convolutions: pixels, or the squares that a fold makes of them."""
 _CELL = 16
-"""Side of the blocks whose residual energy decides where patches are drawn."""
+"""Side, in such positions, of the blocks whose residual energy decides where patches are drawn."""
+
+
+_Pixel = TypeVar("_Pixel", np.uint8, np.int8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,27 +33,37 @@ class Pair:
     segment: int
     """Index of its segment in the representation, from 0."""
     luma: NDArray[np.uint8]
-    """(h, w), as the player decodes it."""
+    """(h, w), as the player gives it to the network."""
     residual: NDArray[np.int8]
     """(h, w, scale²): source minus plain upscale in levels of 255, phases in depth-to-space order, cut at ±127."""
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Patches for one step."""
+    """Patches for one step, in depth as the convolutions see them."""
 
     luma: NDArray[np.uint8]
-    """(batch, 32, 32)."""
+    """(batch, 32, 32, fold²)."""
     residual: NDArray[np.int8]
-    """(batch, 32, 32, scale²)."""
+    """(batch, 32, 32, (fold·scale)²)."""
 
 
-def make_pair(segment: int, decoded: Frame, reference: Frame, scale: int) -> Pair:
-    """The pair of a decoded frame and the source frame `scale` times its size."""
-    difference = reference.y.astype(np.int16) - plain_upscale(decoded.y, scale)
-    height, width = decoded.y.shape
-    depth = difference.reshape(height, scale, width, scale).transpose(0, 2, 1, 3).reshape(height, width, scale**2)
-    return Pair(segment, decoded.y, np.clip(depth, -127, 127).astype(np.int8))
+def make_pair(segment: int, decoded: Frame, reference: Frame, input_size: Size, scale: int) -> Pair:
+    """The pair of a decoded frame, brought to `input_size`, and the source frame `scale` times that size."""
+    luma = plain_resize(decoded.y, *input_size)
+    difference = np.clip(reference.y.astype(np.int16) - plain_upscale(luma, scale), -127, 127)
+    return Pair(segment, luma, _space_to_depth(difference.astype(np.int8)[:, :, None], scale))
+
+
+def _space_to_depth(plane: NDArray[_Pixel], block: int) -> NDArray[_Pixel]:
+    """(h·b, w·b, d²), itself in depth, to (h, w, (b·d)²): pixels row by row within each block."""
+    height, width, channels = plane.shape
+    side = isqrt(channels)
+    split = plane.reshape(height // block, block, width // block, block, side, side)
+    depth: NDArray[_Pixel] = split.transpose(0, 2, 1, 4, 3, 5).reshape(
+        height // block, width // block, channels * block**2
+    )
+    return depth
 
 
 def frames_to_sample(frame_counts: list[int], pair_bytes: int, budget_bytes: int) -> list[set[int]]:
@@ -69,11 +85,12 @@ def frames_to_sample(frame_counts: list[int], pair_bytes: int, budget_bytes: int
 class PatchSource:
     """Draws patches from pairs, likelier where the plain upscale lacks more."""
 
-    def __init__(self, pairs: Iterable[Pair]) -> None:
+    def __init__(self, pairs: Iterable[Pair], fold: int = 1) -> None:
         self.pairs = tuple(pairs)
         if not self.pairs:
             raise ValueError("no frames to learn from")
-        energies = [_cell_energies(pair.residual) for pair in self.pairs]
+        self._fold = fold
+        energies = [_cell_energies(pair.residual, _CELL * fold) for pair in self.pairs]
         self._cells_across = energies[0].shape[1]
         self._cells_per_pair = energies[0].size
         # The square root keeps a few very hard blocks from being all that is seen. The constant gives every block
@@ -82,7 +99,7 @@ class PatchSource:
         self._cumulative = np.cumsum(chances / chances.sum())
 
     def draw(self, count: int, random: np.random.Generator) -> Batch:
-        """`count` patches of 32x32 (the whole frame across or down where it is smaller)."""
+        """`count` patches of 32x32 positions (the whole frame across or down where it is smaller)."""
         cells = np.searchsorted(self._cumulative, random.random(count))
         cells = np.minimum(cells, len(self._cumulative) - 1)
         jitter = random.integers(0, _CELL, (count, 2))
@@ -93,12 +110,15 @@ class PatchSource:
         index, within = divmod(cell, self._cells_per_pair)
         row, column = divmod(within, self._cells_across)
         pair = self.pairs[index]
-        height, width = pair.luma.shape
+        # Whole folds alone: at the frame's edge a fold that it does not fill is left out.
+        height, width = (side // self._fold for side in pair.luma.shape)
         # Jitter moves the patch so that its middle is anywhere in the cell.
         top = min(max(row * _CELL + down - PATCH // 2, 0), max(height - PATCH, 0))
         left = min(max(column * _CELL + right - PATCH // 2, 0), max(width - PATCH, 0))
-        window = (slice(top, top + PATCH), slice(left, left + PATCH))
-        return pair.luma[window], pair.residual[window]
+        bottom, end = min(top + PATCH, height), min(left + PATCH, width)
+        window = (slice(top * self._fold, bottom * self._fold), slice(left * self._fold, end * self._fold))
+        luma, residual = pair.luma[window][:, :, None], pair.residual[window]
+        return _space_to_depth(luma, self._fold), _space_to_depth(residual, self._fold)
 
     def statistics(self) -> tuple[int, float, float]:
         """(mean of the luma rounded to 0-255, its standard deviation, the residual's standard deviation)."""
@@ -108,18 +128,20 @@ class PatchSource:
         return round(float(luma.mean())), max(float(luma.std()), 1.0), max(float(residual.std()), 0.1)
 
 
-def _cell_energies(residual: NDArray[np.int8]) -> NDArray[np.float64]:
-    """Mean squared residual of each 16x16 block, the last ones cut at the edge: (rows, columns)."""
+def _cell_energies(residual: NDArray[np.int8], side: int) -> NDArray[np.float64]:
+    """Mean squared residual of each block of `side` pixels, the last ones cut at the edge: (rows, columns)."""
     squared = np.square(residual, dtype=np.float32).mean(axis=2, dtype=np.float64)
     height, width = squared.shape
-    rows, columns = np.arange(0, height, _CELL), np.arange(0, width, _CELL)
+    rows, columns = np.arange(0, height, side), np.arange(0, width, side)
     sums = np.add.reduceat(np.add.reduceat(squared, rows, axis=0), columns, axis=1)
     sizes = np.outer(np.diff([*rows, height]), np.diff([*columns, width]))
     return np.asarray(sums / sizes)
 
 
-def chosen_pairs(frames: Iterator[tuple[int, int, Frame, Frame]], kept: list[set[int]], scale: int) -> Iterator[Pair]:
+def chosen_pairs(
+    frames: Iterator[tuple[int, int, Frame, Frame]], kept: list[set[int]], input_size: Size, scale: int
+) -> Iterator[Pair]:
     """Pairs of the frames in `kept`, from (segment, frame in the segment, decoded, reference) in order."""
     for segment, index, decoded, reference in frames:
         if index in kept[segment]:
-            yield make_pair(segment, decoded, reference, scale)
+            yield make_pair(segment, decoded, reference, input_size, scale)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from fractions import Fraction
 from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
@@ -13,7 +14,7 @@ from statistics import fmean
 
 from manifests.bundle import PROVENANCE, Bundle, open_bundle, read_json
 from manifests.errors import BrokenBundleError
-from manifests.weights import parse_network
+from manifests.networks import NetworkSpec, Size
 from media.probe import probe
 from media.source import SourceTreatment
 from player.superres.engines import open_engine
@@ -23,10 +24,13 @@ from trainer.job import job_key, train_rung
 from trainer.outcome import RungOutcome
 from trainer.publish import publish_models
 from trainer.rung import Rung
-from trainer.settings import SCALE, Reporter, TrainSettings
+from trainer.settings import SCALE, Reporter, TrainSettings, trained_network
 
 WORK = ".train"
 """Folder in the bundle for what is not finished: never listed, removed when all is published."""
+
+_Exact = tuple[Fraction, Fraction]
+"""(width, height) as displayed, in square pixels."""
 
 ReporterOf = Callable[[str], Reporter]
 """Makes the reporter of a rung from its representation id."""
@@ -45,8 +49,9 @@ class RungSummary:
     media_bytes: int
 
 
-def enhanceable_rungs(bundle: Bundle, source: Path) -> list[Rung]:
-    """The rungs whose doubled size the source still reaches.
+def enhanceable_rungs(bundle: Bundle, source: Path, spec: NetworkSpec) -> list[Rung]:
+    """The rungs that `spec` can enhance: those whose enlarged size the source still reaches and, for a folded network,
+    every rung, at the size of the largest picture of the title.
 
     Raises BrokenBundleError where the bundle does not say how its source was treated, MediaError for a bad source.
     """
@@ -54,9 +59,31 @@ def enhanceable_rungs(bundle: Bundle, source: Path) -> list[Rung]:
         treatment = SourceTreatment.from_json(read_json(bundle.root, PROVENANCE)["treatment"])
     except (KeyError, ValueError) as error:
         raise BrokenBundleError(f"{PROVENANCE} does not tell how the source was treated; package it again") from error
-    width, height = probe(source).video.display_size
-    rungs = [Rung(bundle, representation, source, treatment, SCALE) for representation in bundle.presentation.video]
-    return [rung for rung in rungs if rung.size[0] * SCALE <= width and rung.size[1] * SCALE <= height]
+    sizes = {r.id: (r.video.width, r.video.height) for r in bundle.presentation.video if r.video is not None}
+    source_size = probe(source).video.display_size
+    inputs = sizes if spec.fold == 1 else dict.fromkeys(sizes, largest_picture(list(sizes.values()), source_size))
+    return [
+        Rung(bundle, r, source, treatment, spec, inputs[r.id])
+        for r in bundle.presentation.video
+        if _fits(sizes[r.id], inputs[r.id])
+        and (spec.scale == 1 or _fits(_times(inputs[r.id], spec.scale), source_size))
+    ]
+
+
+def largest_picture(rungs: Sequence[Size], source: _Exact) -> Size:
+    """(width, height) of the largest picture that rungs of these sizes come to: that of the largest rung, or of one
+    doubled where the source reaches so far. Pure.
+    """
+    doubled = [_times(size, SCALE) for size in rungs if _fits(_times(size, SCALE), source)]
+    return max([*rungs, *doubled], key=lambda size: size[0] * size[1])
+
+
+def _times(size: Size, scale: int) -> Size:
+    return size[0] * scale, size[1] * scale
+
+
+def _fits(size: Size, into: Size | _Exact) -> bool:
+    return size[0] <= into[0] and size[1] <= into[1]
 
 
 def train_bundle(
@@ -68,11 +95,12 @@ def train_bundle(
     rungs are trained at once, each in a process of its own. Raises TrainingError, BundleError, MediaError.
     """
     bundle = open_bundle(root)
-    rungs = {rung.representation.id: rung for rung in enhanceable_rungs(bundle, source)}
+    spec = trained_network(settings.network)
+    rungs = {rung.representation.id: rung for rung in enhanceable_rungs(bundle, source, spec)}
     if not rungs:
         raise TrainingError(
             "no rung can be enhanced: none is at most half the source in width and height; "
-            "package again with a lower one, such as --rungs auto"
+            "package again with a lower one, such as --rungs auto, or train a folded network, such as --net c16d2f2"
         )
     keys = {name: job_key(rung, settings) for name, rung in rungs.items()}
     recorded = read_json(root, PROVENANCE).get("training", {})
@@ -84,7 +112,7 @@ def train_bundle(
     if outcomes:
         records = {name: _record(keys[name], outcome) for name, outcome in outcomes.items()}
         # Once for all rungs: publishing checks every segment of the bundle.
-        publish_models(root, settings, parse_network(settings.network, SCALE), outcomes, records)
+        publish_models(root, settings, todo, outcomes, records)
     shutil.rmtree(root / WORK, ignore_errors=True)
     return summaries(open_bundle(root), settings.network, list(rungs))
 

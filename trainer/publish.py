@@ -18,19 +18,21 @@ from manifests.bundle import (
     read_json,
 )
 from manifests.model import ModelFile, ModelTrack, Presentation, Representation
-from manifests.weights import FORMAT, NetworkSpec
+from manifests.networks import NetworkSpec, Size, macs_per_rung_pixel
+from manifests.weights import FORMAT
 from trainer.outcome import RungOutcome
+from trainer.rung import Rung
 from trainer.settings import TrainSettings
 
 
 def publish_models(
     root: Path,
     settings: TrainSettings,
-    spec: NetworkSpec,
+    rungs: Mapping[str, Rung],
     outcomes: Mapping[str, RungOutcome],
     records: Mapping[str, Mapping[str, object]],
 ) -> None:
-    """Put the models of `outcomes` (by representation id) into the bundle at `root`.
+    """Put the models of `outcomes` (by representation id), trained on `rungs`, into the bundle at `root`.
 
     A rung's models of the same network are replaced, those of other networks stay beside them. `records`, by the same
     ids, go into provenance.json. Raises BundleError; the bundle then stays as it was, but for model files that nothing
@@ -41,7 +43,7 @@ def publish_models(
         for index in outcome.needed():
             data = outcome.models[index].data
             publish_file(root / model_href(data), data)
-    presentation = with_models(bundle.presentation, spec, outcomes)
+    presentation = with_models(bundle.presentation, rungs, outcomes)
     publish_manifest(root, presentation)
     provenance = read_json(root, PROVENANCE)
     training = {
@@ -52,14 +54,15 @@ def publish_models(
     _remove_unlisted(root)
 
 
-def with_models(p: Presentation, spec: NetworkSpec, outcomes: Mapping[str, RungOutcome]) -> Presentation:
-    """The presentation with the model tracks of `outcomes`. Pure."""
+def with_models(p: Presentation, rungs: Mapping[str, Rung], outcomes: Mapping[str, RungOutcome]) -> Presentation:
+    """The presentation with the model tracks of `outcomes`, trained on `rungs`. Pure."""
 
     def updated(r: Representation) -> Representation:
         if r.id not in outcomes:
             return r
-        others = [track for track in r.model_tracks if track.network != spec.name]
-        tracks = [*others, *model_tracks(r, spec, outcomes[r.id])]
+        rung = rungs[r.id]
+        others = [track for track in r.model_tracks if track.network != rung.spec.name]
+        tracks = [*others, *model_tracks(r, rung.spec, rung.input_size, outcomes[r.id])]
         # More operations a pixel are spent for a better picture: that is the order until it is measured jointly.
         tracks.sort(key=lambda track: -track.macs_per_pixel)
         return replace(r, model_tracks=tuple(replace(t, rank=rank) for rank, t in enumerate(tracks, 1)))
@@ -68,8 +71,10 @@ def with_models(p: Presentation, spec: NetworkSpec, outcomes: Mapping[str, RungO
     return replace(p, adaptation_sets=sets)
 
 
-def model_tracks(r: Representation, spec: NetworkSpec, outcome: RungOutcome) -> list[ModelTrack]:
+def model_tracks(r: Representation, spec: NetworkSpec, input_size: Size, outcome: RungOutcome) -> list[ModelTrack]:
     """The track that says which segment uses which model; none where no segment uses any."""
+    assert r.video is not None, "a rung is a video representation"
+    own_size = r.video.width, r.video.height
     needed = outcome.needed()
     if not needed:
         return []
@@ -95,12 +100,13 @@ def model_tracks(r: Representation, spec: NetworkSpec, outcome: RungOutcome) -> 
             id=f"{r.id}-{spec.name}",
             network=spec.name,
             scale=spec.scale,
-            macs_per_pixel=spec.macs_per_pixel,
+            macs_per_pixel=macs_per_rung_pixel(spec, input_size, own_size),
             rank=1,
             bandwidth_bps=max(1, round(total_bits / r.duration_s)),
             format=FORMAT,
             models=tuple(files),
             uses=tuple(None if use is None else number[use] for use in outcome.uses),
+            input_size=None if input_size == own_size else input_size,
         )
     ]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from manifests.bundle import Bundle
 from manifests.model import Representation
+from manifests.networks import NetworkSpec, Size
 from manifests.template import initialization_href, segment_href
 from media.frames import Frame, decode_segment
 from media.source import SourceTreatment, reference_frames
@@ -17,26 +18,28 @@ from trainer.errors import TrainingError
 
 @dataclass(frozen=True)
 class Rung:
-    """A video representation, the source it was made from, and the enlargement to learn."""
+    """A video representation, the source it was made from, and the network that is to learn what lies between."""
 
     bundle: Bundle
     representation: Representation
     source: Path
     treatment: SourceTreatment
-    scale: int
+    spec: NetworkSpec
+    input_size: Size
+    """(width, height) of the picture that goes into the network: the rung's own frames, or these enlarged plainly."""
 
     @property
-    def size(self) -> tuple[int, int]:
+    def size(self) -> Size:
         """(width, height) of its own frames."""
         video = self.representation.video
         assert video is not None, "a rung is a video representation"
         return video.width, video.height
 
     @property
-    def enhanced_size(self) -> tuple[int, int]:
+    def enhanced_size(self) -> Size:
         """(width, height) of its frames once enhanced."""
-        width, height = self.size
-        return width * self.scale, height * self.scale
+        width, height = self.input_size
+        return width * self.spec.scale, height * self.spec.scale
 
     def frame_counts(self) -> list[int]:
         """Frames of each segment."""

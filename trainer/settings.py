@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
+
+from manifests.networks import NetworkSpec, parse_network
 
 Scope = Literal["title", "scene", "segment"]
 
 SCALE = 2
-"""Enlargement that is trained for: x2 won over x1.5 and x3 on most content (research/quality-prototype.md)."""
+"""Enlargement by a network that is not folded: x2 won over x1.5 and x3 on most content
+(research/quality-prototype.md). A folded one enlarges nothing: its frames come at their final size."""
+
+
+def trained_network(name: str) -> NetworkSpec:
+    """The network called `name` at the scale that it is trained for. Raises UnknownNetworkError."""
+    spec = parse_network(name, SCALE)
+    return spec if spec.fold == 1 else replace(spec, scale=1)
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,20 @@
-"""A whole frame enhanced: luma by the model's network, chroma by the plain upscale."""
+"""A whole frame enhanced: luma by the model's network, chroma by the plain resize."""
 
 from __future__ import annotations
 
+from manifests.networks import Size
 from media.frames import Frame
-from media.upscale import plain_upscale
+from media.upscale import plain_resize
 from player.superres.engines import Upscaler
 
 
-def enhance_frame(frame: Frame, upscaler: Upscaler | None, scale: int) -> Frame:
-    """The frame `scale` times as wide and high; `upscaler` None is plain upscaling of every plane."""
-    if upscaler is not None and upscaler.scale != scale:
-        raise ValueError(f"{upscaler.name} enlarges {upscaler.scale} times where {scale} is wanted")
-    luma = plain_upscale(frame.y, scale) if upscaler is None else upscaler.upscale(frame.y)
-    return Frame(luma, plain_upscale(frame.u, scale), plain_upscale(frame.v, scale), frame.pts_s)
+def enhance_frame(frame: Frame, upscaler: Upscaler, input_size: Size) -> Frame:
+    """The frame as large as the network makes it.
+
+    `input_size` is the (width, height) that `upscaler` was made for; luma is brought to it by the plain resize, chroma
+    straight to half of what comes out. Raises ValueError where the frame is larger than that.
+    """
+    luma = upscaler.upscale(plain_resize(frame.y, *input_size))
+    height, width = luma.shape
+    u, v = (plain_resize(plane, width // 2, height // 2) for plane in (frame.u, frame.v))
+    return Frame(luma, u, v, frame.pts_s)

@@ -1,6 +1,7 @@
 """`neudash model export`: a model as `.keras` or ONNX, for tools that know nothing of bundles.
 
 Both take 8-bit luma and give 8-bit luma, base upsample, rounding and clipping included: the same picture as a player.
+A folded network takes sides that its fold divides; others it gives back continued to whole folds.
 """
 
 from __future__ import annotations
@@ -64,22 +65,35 @@ def export(weights: ModelWeights, path: Path) -> None:
 
 
 def onnx_model(weights: ModelWeights) -> Any:
-    """An `onnx.ModelProto`: uint8 (1, 1, h, w) to uint8 (1, 1, h·scale, w·scale), any h and w. Raises ImportError."""
+    """An `onnx.ModelProto`: uint8 (1, 1, h, w) to uint8 (1, 1, h·scale, w·scale), any h and w.
+
+    Raises ImportError.
+    """
     from onnx import TensorProto, helper, numpy_helper
 
-    scale = weights.spec.scale
+    spec = weights.spec
     constants: dict[str, NDArray[Any]] = {
         "mean": np.float32(weights.input_mean).reshape(()),
         "half": np.float32(0.5).reshape(()),
         "lowest": np.float32(0).reshape(()),
         "highest": np.float32(255).reshape(()),
-        "edges": np.array([0, 0, LOBES, LOBES] * 2, np.int64),
-        "base_kernel": _out_first(phase_kernels(scale)),
+        "edges": np.array([0, 0, LOBES, LOBES, 0, 0, *[LOBES + spec.fold - 1] * 2], np.int64),
+        "base_kernel": _out_first(phase_kernels(spec.scale, spec.fold)),
     }
+    folded = "folded" if spec.fold > 1 else "levels"
     nodes = [
         helper.make_node("Cast", ["luma"], ["levels"], to=TensorProto.FLOAT),
-        helper.make_node("Sub", ["levels", "mean"], ["x0"]),
+        helper.make_node("Sub", [folded, "mean"], ["x0"]),
     ]
+    if spec.fold > 1:
+        pixels = np.eye(spec.fold**2, dtype=np.float32)
+        constants["fold_edges"] = np.array([0, 0, 0, 0, 0, 0, *[spec.fold - 1] * 2], np.int64)
+        constants["fold_kernel"] = pixels.reshape(spec.fold**2, 1, spec.fold, spec.fold)
+        # A convolution takes whole strides alone, so sides need not be multiples of the fold.
+        nodes[1:1] = [
+            helper.make_node("Pad", ["levels", "fold_edges"], ["whole"], mode="edge"),
+            helper.make_node("Conv", ["whole", "fold_kernel"], ["folded"], strides=[spec.fold] * 2),
+        ]
     last = len(weights.kernels) - 1
     for index, (kernel, bias) in enumerate(zip(weights.kernels, weights.biases, strict=True)):
         constants[f"kernel{index}"], constants[f"bias{index}"] = _out_first(kernel), bias
@@ -90,12 +104,12 @@ def onnx_model(weights: ModelWeights) -> Any:
             nodes.append(helper.make_node("Relu", [result], [f"x{index + 1}"]))
     nodes += [
         helper.make_node("Pad", ["levels", "edges"], ["continued"], mode="edge"),
-        helper.make_node("Conv", ["continued", "base_kernel"], ["base"]),
+        helper.make_node("Conv", ["continued", "base_kernel"], ["base"], strides=[spec.fold] * 2),
         helper.make_node("Add", [f"x{last + 1}", "base"], ["exact"]),
         helper.make_node("Add", ["exact", "half"], ["raised"]),
         helper.make_node("Floor", ["raised"], ["rounded"]),
         helper.make_node("Clip", ["rounded", "lowest", "highest"], ["clipped"]),
-        helper.make_node("DepthToSpace", ["clipped"], ["picture"], blocksize=scale, mode="DCR"),
+        helper.make_node("DepthToSpace", ["clipped"], ["picture"], blocksize=spec.fold * spec.scale, mode="DCR"),
         helper.make_node("Cast", ["picture"], ["enhanced"], to=TensorProto.UINT8),
     ]
     graph = helper.make_graph(

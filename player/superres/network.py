@@ -1,4 +1,4 @@
-"""The network family CnDm in Keras 3: one file, read top to bottom.
+"""The network family CnDm, folded or not, in Keras 3: one file, read top to bottom.
 
 `residual_network` is what the trainer fits; `playable_network` is what a player runs, the same convolutions between
 the raw luma and the finished picture. Both are made of built-in layers and operations alone, so that a saved model
@@ -12,14 +12,17 @@ from typing import Any
 import keras
 import numpy as np
 from keras import layers, ops
+from numpy.typing import NDArray
 
 from manifests.weights import ModelWeights, NetworkSpec
 from media.upscale import LOBES, phase_kernels
 
 
 def residual_network(spec: NetworkSpec) -> keras.Model:
-    """The convolutions, from a normalised luma (h, w, 1) to the residual in depth (h, w, scale²), normalised."""
-    x = inputs = keras.Input((None, None, 1), name="luma")
+    """The convolutions, from luma in depth (h/f, w/f, f²) to the residual in depth (h/f, w/f, (f·scale)²), both
+    normalised.
+    """
+    x = inputs = keras.Input((None, None, spec.fold**2), name="luma")
     last = len(spec.layers) - 1
     for index, (_, channels_out) in enumerate(spec.layers):
         x = layers.Conv2D(channels_out, 3, padding="same", name=f"conv{index}")(x)
@@ -53,26 +56,43 @@ def playable_network(
 ) -> keras.Model:
     """8-bit luma (batch, h, w, 1) to 8-bit luma (batch, h·scale, w·scale, 1), with the weights given.
 
-    Built for one size where `height` and `width` are given (faster), for any otherwise. `dtype` is that of the
-    convolutions (`float32` or `mixed_float16`); the base upsample is exact in either.
+    Built for one size where `height` and `width` are given (faster), for any otherwise; then sides that the fold does
+    not divide stay continued to whole folds. `dtype` is that of the convolutions (`float32` or `mixed_float16`); the
+    base upsample is exact in either.
     """
     spec = weights.spec
     inputs = keras.Input((height, width, 1), dtype="uint8", name="luma")
     luma = ops.cast(inputs, "float32")
-    x = layers.Rescaling(1.0, offset=-float(weights.input_mean), name="subtract_mean")(luma)
+    folded = _folded(luma, spec.fold)
+    x = layers.Rescaling(1.0, offset=-float(weights.input_mean), name="subtract_mean")(folded)
     last = len(spec.layers) - 1
     for index, (_, channels_out) in enumerate(spec.layers):
         activation = None if index == last else "relu"
         x = layers.Conv2D(channels_out, 3, padding="same", activation=activation, dtype=dtype, name=f"conv{index}")(x)
-    exact = layers.Add(name="add_base", dtype="float32")([ops.cast(x, "float32"), _base_upsample(luma, spec.scale)])
+    base = folded if spec.scale == 1 else _base_upsample(luma, spec)
+    exact = layers.Add(name="add_base", dtype="float32")([ops.cast(x, "float32"), base])
     rounded = ops.floor(ops.clip(exact + 0.5, 0.0, 255.0))
-    outputs = ops.cast(_depth_to_space(rounded, spec.scale), "uint8")
-    model = keras.Model(inputs, outputs, name=spec.name)
-    model.get_layer("base_upsample").set_weights([phase_kernels(spec.scale)])
-    one_hot = np.eye(spec.scale**2, dtype=np.float32).reshape(spec.scale, spec.scale, 1, spec.scale**2)
-    model.get_layer("depth_to_space").set_weights([one_hot])
+    picture = _depth_to_space(rounded, spec.fold * spec.scale)
+    if height is not None and width is not None:
+        picture = picture[:, : height * spec.scale, : width * spec.scale]
+    model = keras.Model(inputs, ops.cast(picture, "uint8"), name=spec.name)
+    _set_constants(model, spec)
     load_weights(model, weights)
     return model
+
+
+def _set_constants(model: keras.Model, spec: NetworkSpec) -> None:
+    block = spec.fold * spec.scale
+    model.get_layer("depth_to_space").set_weights([_one_hot(block)])
+    if spec.fold > 1:
+        model.get_layer("space_to_depth").set_weights([_one_hot(spec.fold)])
+    if spec.scale > 1:
+        model.get_layer("base_upsample").set_weights([phase_kernels(spec.scale, spec.fold)])
+
+
+def _one_hot(block: int) -> NDArray[np.float32]:
+    """(block, block, 1, block²): the pixel at (row, column) is channel row·block + column."""
+    return np.eye(block**2, dtype=np.float32).reshape(block, block, 1, block**2)
 
 
 def load_weights(model: keras.Model, weights: ModelWeights) -> None:
@@ -81,23 +101,34 @@ def load_weights(model: keras.Model, weights: ModelWeights) -> None:
         model.get_layer(f"conv{index}").set_weights([kernel, bias])
 
 
-def _base_upsample(luma: Any, scale: int) -> Any:
-    """The plain upscale of `luma` in depth, before rounding: (batch, h, w, scale²), float32."""
-    padded = _replicate_edges(_replicate_edges(luma, axis=1), axis=2)
-    return layers.Conv2D(
-        scale**2,
-        2 * LOBES + 1,
-        use_bias=False,
-        trainable=False,
-        dtype="float32",
-        name="base_upsample",
-    )(padded)
+def _folded(luma: Any, fold: int) -> Any:
+    """Space to depth: (batch, h, w, 1) to (batch, ⌈h/f⌉, ⌈w/f⌉, f²), continued by edge pixels to whole folds."""
+    if fold == 1:
+        return luma
+    # fold - 1 more pixels than there may be need of: the convolution takes whole strides alone.
+    padded = _continued(luma, 0, fold - 1)
+    return _constant_convolution(fold**2, fold, fold, "space_to_depth")(padded)
 
 
-def _replicate_edges(x: Any, axis: int) -> Any:
-    first = x[:, :1] if axis == 1 else x[:, :, :1]
-    final = x[:, -1:] if axis == 1 else x[:, :, -1:]
-    return ops.concatenate([first] * LOBES + [x] + [final] * LOBES, axis=axis)
+def _base_upsample(luma: Any, spec: NetworkSpec) -> Any:
+    """The plain upscale of `luma` in depth, before rounding: (batch, ⌈h/f⌉, ⌈w/f⌉, (f·scale)²), float32."""
+    padded = _continued(luma, LOBES, LOBES + spec.fold - 1)
+    channels = (spec.fold * spec.scale) ** 2
+    return _constant_convolution(channels, 2 * LOBES + spec.fold, spec.fold, "base_upsample")(padded)
+
+
+def _constant_convolution(channels: int, side: int, stride: int, name: str) -> Any:
+    """Its kernel is set once the model is made."""
+    return layers.Conv2D(channels, side, strides=stride, use_bias=False, trainable=False, dtype="float32", name=name)
+
+
+def _continued(x: Any, before: int, after: int) -> Any:
+    """With so many edge pixels more above and left, below and right."""
+    for axis in (1, 2):
+        first = x[:, :1] if axis == 1 else x[:, :, :1]
+        final = x[:, -1:] if axis == 1 else x[:, :, -1:]
+        x = ops.concatenate([first] * before + [x] + [final] * after, axis=axis)
+    return x
 
 
 def _depth_to_space(x: Any, scale: int) -> Any:

@@ -28,3 +28,5 @@ if __name__ == "__main__":
     full = write("c8d2-x2-full", encode_model(coded_model(NetworkSpec(2, 8, 2), seed=11)))
     write("c8d2-x2-update", encode_model(coded_model(NetworkSpec(2, 8, 2), seed=12, bits=3, base=full.sha256)), full)
     write("c4d0-x3-full", encode_model(coded_model(NetworkSpec(3, 4, 0), seed=13)))
+    write("c4d1f2-x1-full", encode_model(coded_model(NetworkSpec(1, 4, 1, fold=2), seed=14)))
+    write("c2d0f4-x2-full", encode_model(coded_model(NetworkSpec(2, 2, 0, fold=4), seed=15)))

@@ -27,7 +27,7 @@ def test_inspect_prints_rungs_segments_models_and_bytes(
 ) -> None:
     assert main(["inspect", str(published_bundle.root)]) == 0
     out = capsys.readouterr().out
-    assert "64x36 30 fps" in out and "48000 Hz, 2 ch" in out and "c4d1 x2" in out and "2 of 2" in out
+    assert "64x36 30 fps" in out and "48000 Hz, 2 ch" in out and "c4d1 to 128x72" in out and "2 of 2" in out
     models = published_bundle.presentation.video[0].model_tracks[0].models
     assert f"2 model files {sum(m.size_bytes for m in models)} B" in out
 
@@ -192,7 +192,7 @@ def test_inspect_reads_a_manifest_by_its_address(published_bundle: Any, capsys: 
     with serving((published_bundle.root / MANIFEST).read_bytes()) as url:
         assert main(["inspect", url]) == 0
     out = capsys.readouterr().out
-    assert "c4d1 x2" in out and "media unknown, 2 model files" in out
+    assert "c4d1 to 128x72" in out and "media unknown, 2 model files" in out
 
 
 @pytest.mark.parametrize("location", ["file:///etc/passwd", "ftp://127.0.0.1/x", "data:,x"])

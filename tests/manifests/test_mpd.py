@@ -50,7 +50,17 @@ def segment_lists(draw: st.DrawFn) -> tuple[Segment, ...]:
 
 
 @st.composite
-def model_tracks(draw: st.DrawFn, track_id: str, segments: int) -> ModelTrack:
+def input_sizes(draw: st.DrawFn, rung: VideoFormat, scale: int) -> tuple[int, int] | None:
+    """None, or a picture that a manifest may name: no smaller than the rung, at most 8 times it, even once enhanced."""
+    if draw(st.booleans()):
+        return None
+    sides = (draw(st.integers(max(2, side), min(16384, 8 * side))) for side in (rung.width, rung.height))
+    width, height = (side - side * scale % 2 for side in sides)
+    return (width, height) if width >= max(2, rung.width) and height >= max(2, rung.height) else None
+
+
+@st.composite
+def model_tracks(draw: st.DrawFn, track_id: str, segments: int, rung: VideoFormat) -> ModelTrack:
     models: list[ModelFile] = []
     for n in draw(st.lists(st.integers(1, 2**31), unique=True, max_size=5)):
         base = draw(st.none() | st.sampled_from([m.n for m in models])) if models else None
@@ -58,16 +68,18 @@ def model_tracks(draw: st.DrawFn, track_id: str, segments: int) -> ModelTrack:
         sha256 = draw(hashes)
         models.append(ModelFile(n, f"models/{sha256[:16]}.ndm", draw(st.integers(1, 2**31)), sha256, base, gain))
     use = st.sampled_from([None, *(m.n for m in models)])
+    scale = draw(st.integers(1, 8))
     return ModelTrack(
         id=track_id,
-        network=draw(st.sampled_from(["c16d2", "c8d2", "unheard-of/7"])),
-        scale=draw(st.integers(1, 8)),
+        network=draw(st.sampled_from(["c16d2", "c8d2f2", "unheard-of/7"])),
+        scale=scale,
         macs_per_pixel=draw(st.integers(0, 2**40)),
         rank=draw(st.integers(1, 9)),
         bandwidth_bps=draw(st.integers(0, 2**40)),
         format=draw(st.sampled_from(["ndm/1", "ndm/2"])),
         models=tuple(models),
         uses=tuple(draw(st.lists(use, min_size=segments, max_size=segments))),
+        input_size=draw(input_sizes(rung, scale)),
     )
 
 
@@ -77,6 +89,7 @@ def representations(draw: st.DrawFn, rep_id: str, content_type: str, segments: t
     tracks = draw(st.integers(0, 2)) if video else 0
     side = st.integers(1, 16384)
     rates = st.builds(Fraction, st.integers(1, 10**6), st.integers(1, 1001))
+    form = VideoFormat(draw(side), draw(side), draw(rates), draw(rates))
     return Representation(
         id=rep_id,
         codecs=draw(st.sampled_from(["avc1.64001E", "hvc1.1.6.L93.B0", "av01.0.04M.08", "mp4a.40.2"])),
@@ -85,9 +98,9 @@ def representations(draw: st.DrawFn, rep_id: str, content_type: str, segments: t
         initialization="v/$RepresentationID$/init.mp4",
         media="v/$RepresentationID$/$Number%05d$.m4s",
         segments=segments,
-        video=VideoFormat(draw(side), draw(side), draw(rates), draw(rates)) if video else None,
+        video=form if video else None,
         audio=None if video else AudioFormat(draw(st.integers(1, 2**24)), draw(st.integers(1, 64))),
-        model_tracks=tuple(draw(model_tracks(f"{rep_id}-{i}", len(segments))) for i in range(tracks)),
+        model_tracks=tuple(draw(model_tracks(f"{rep_id}-{i}", len(segments), form)) for i in range(tracks)),
     )
 
 
@@ -221,6 +234,15 @@ def test_uses_may_repeat_and_run_on_another_clock() -> None:
     other = '<nd:Timeline timescale="30"><nd:Use d="60" n="1" r="1"/><nd:Use d="180" n="2"/>'
     tracks = read_mpd((text[:start] + other + text[end:]).encode()).video[0].model_tracks
     assert tracks[0].uses == (1, 1, 2, 2, 2)
+
+
+def test_a_track_may_say_the_size_of_the_picture_that_goes_in() -> None:
+    text = (GOLDEN / "models.mpd").read_text("utf-8")
+    read = read_mpd(text.replace('scale="2"', 'scale="1" width="1280" height="720"').encode()).video[0]
+    assert read.model_tracks[0].input_size == (1280, 720)
+    assert read.target_size == (1280, 720)
+    assert read_mpd(text.encode()).video[0].model_tracks[0].input_size is None
+    assert read_mpd(text.encode()).video[0].target_size == (1280, 720)
 
 
 def test_a_table_of_another_version_means_no_models_and_a_reason() -> None:

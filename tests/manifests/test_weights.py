@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manifests.errors import BundleError, MalformedModelError, UnknownNetworkError
+from manifests.networks import macs_per_rung_pixel
 from manifests.weights import (
     MAX_MODEL_BYTES,
     CodedLayer,
@@ -41,7 +42,9 @@ def coded_model(spec: NetworkSpec, seed: int = 0, bits: int = 6, base: str | Non
     return CodedModel(spec, 117, tuple(layers), base)
 
 
-specs = st.builds(NetworkSpec, st.integers(2, 4), st.integers(1, 20), st.integers(0, 4))
+specs = st.builds(NetworkSpec, st.integers(2, 4), st.integers(1, 20), st.integers(0, 4)) | st.builds(
+    NetworkSpec, st.integers(1, 4), st.integers(1, 20), st.integers(0, 4), st.sampled_from([2, 4])
+)
 
 
 @given(specs, st.integers(0, 2**32 - 1), st.sampled_from([0, 2, 3, 4, 5, 6, 7, 8]), st.booleans())
@@ -61,7 +64,10 @@ def test_what_is_encoded_is_parsed_again(spec: NetworkSpec, seed: int, bits: int
     assert encode_model(replace(parsed, base_sha256=model.base_sha256)) == data
 
 
-@pytest.mark.parametrize("name", ["c8d2-x2-full", "c8d2-x2-update", "c4d0-x3-full"])
+GOLDEN_MODELS = ["c8d2-x2-full", "c8d2-x2-update", "c4d0-x3-full", "c4d1f2-x1-full", "c2d0f4-x2-full"]
+
+
+@pytest.mark.parametrize("name", GOLDEN_MODELS)
 def test_golden_files_decode_to_the_same_numbers_for_ever(name: str) -> None:
     """Another implementation can check itself against these: the bytes, and what they mean."""
     base = decode_model((GOLDEN / "c8d2-x2-full.ndm").read_bytes()) if name.endswith("update") else None
@@ -178,15 +184,41 @@ def test_arrays_that_do_not_fit_are_refused_by_the_writer() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "width", "depth"), [("c16d2", 16, 2), ("c4d1", 4, 1), ("c128d16", 128, 16), ("c8d0", 8, 0)]
+    ("name", "width", "depth", "fold"),
+    [
+        *(("c16d2", 16, 2, 1), ("c4d1", 4, 1, 1), ("c128d16", 128, 16, 1), ("c8d0", 8, 0, 1)),
+        *(("c16d2f2", 16, 2, 2), ("c24d3f4", 24, 3, 4)),
+    ],
 )
-def test_networks_by_name(name: str, width: int, depth: int) -> None:
+def test_networks_by_name(name: str, width: int, depth: int, fold: int) -> None:
     spec = parse_network(name, 2)
-    assert (spec.width, spec.depth, spec.name) == (width, depth, name)
+    assert (spec.width, spec.depth, spec.fold, spec.name) == (width, depth, fold, name)
+
+
+def test_a_picture_that_is_neither_folded_nor_enlarged_is_no_network() -> None:
+    assert parse_network("c16d2f2", 1).scale == 1
+    with pytest.raises(UnknownNetworkError, match="c16d2 at x1"):
+        parse_network("c16d2", 1)
 
 
 @pytest.mark.parametrize(
-    "name", ["", "c16", "C16D2", "c016d2", "c16d2 ", "c0d1", "c129d2", "c16d17", "edsr", "c" * 10_000]
+    "name",
+    [
+        "",
+        "c16",
+        "C16D2",
+        "c016d2",
+        "c16d2 ",
+        "c0d1",
+        "c129d2",
+        "c16d17",
+        "c16d2f1",
+        "c16d2f3",
+        "c16d2f8",
+        "c16d2f",
+        "edsr",
+        "c" * 10_000,
+    ],
 )
 def test_unknown_networks(name: str) -> None:
     with pytest.raises(UnknownNetworkError):
@@ -195,6 +227,18 @@ def test_unknown_networks(name: str) -> None:
 
 def test_multiply_adds_of_the_networks_that_were_measured() -> None:
     assert [parse_network(n, 2).macs_per_pixel for n in ("c4d1", "c8d2", "c16d2", "c32d2")] == [324, 1512, 5328, 19872]
+
+
+def test_multiply_adds_of_folded_networks_are_per_pixel_of_the_picture_that_goes_in() -> None:
+    """c16d2f2 on 1280x720 costs what c16d2 does on 640x360; fractions are rounded up."""
+    spec = parse_network("c16d2f2", 1)
+    assert spec.layers == ((4, 16), (16, 16), (16, 16), (16, 4))
+    assert spec.macs_per_pixel == 9 * (4 * 16 + 2 * 16 * 16 + 16 * 4) // 4 == 1440
+    assert parse_network("c1d0f4", 1).macs_per_pixel == 18
+    assert parse_network("c3d1f4", 1).macs_per_pixel == 60  # 59.06
+    assert macs_per_rung_pixel(spec, (1280, 720), (1280, 720)) == 1440
+    assert macs_per_rung_pixel(spec, (1280, 720), (640, 360)) == 4 * 1440
+    assert macs_per_rung_pixel(spec, (1280, 720), (854, 480)) == 3238  # 3237.47
 
 
 def test_bytes_of_the_default_network() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from media.upscale import LOBES, TAP_UNIT, phase_kernels, phase_taps, plain_upscale
+from media.upscale import LOBES, TAP_UNIT, phase_kernels, phase_taps, plain_resize, plain_upscale, resize_taps
 
 # As docs/bundle.md prints them.
 TAPS_X2 = ((-1, 4, -12, 36, 115, -19, 7, -2, 0), (0, -2, 7, -19, 115, 36, -12, 4, -1))
@@ -35,6 +35,70 @@ def upscale_in_integers(plane: NDArray[np.uint8], scale: int) -> NDArray[np.uint
 def test_it_is_its_definition_to_the_bit(scale: int, height: int, width: int, seed: int) -> None:
     plane = np.random.default_rng(seed).integers(0, 256, (height, width), dtype=np.uint8)
     np.testing.assert_array_equal(plain_upscale(plane, scale), upscale_in_integers(plane, scale))
+
+
+def resize_in_integers(plane: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    """The definition for any ratio: a matrix of integer taps for each side, one rounding at the end."""
+    rows, columns = (_matrix(size_in, size_out) for size_in, size_out in zip(plane.shape, (height, width), strict=True))
+    total = rows @ plane.astype(np.int64) @ columns.T
+    return np.clip((total + TAP_UNIT**2 // 2) // TAP_UNIT**2, 0, 255).astype(np.uint8)
+
+
+def _matrix(size_in: int, size_out: int) -> NDArray[np.int64]:
+    matrix = np.zeros((size_out, size_in), np.int64)
+    for index in range(size_out):
+        centre, taps = resize_taps(size_out, size_in, index)
+        position = (index + 0.5) * size_in / size_out - 0.5
+        assert abs(position - centre) <= 0.5 + 1e-9
+        for at, tap in enumerate(taps, centre - LOBES):
+            matrix[index, min(max(at, 0), size_in - 1)] += tap
+    return matrix
+
+
+@given(st.integers(1, 150), st.integers(1, 150), st.floats(1, 5), st.floats(1, 5), st.integers(0, 2**32 - 1))
+@settings(max_examples=80, deadline=None)
+def test_any_enlarging_is_its_definition_to_the_bit(
+    height: int, width: int, taller: float, wider: float, seed: int
+) -> None:
+    plane = np.random.default_rng(seed).choice(np.array([0, 16, 127, 235, 255], np.uint8), (height, width))
+    size = int(width * wider), int(height * taller)
+    np.testing.assert_array_equal(plain_resize(plane, *size), resize_in_integers(plane, *size))
+
+
+@given(st.integers(1, 4), st.integers(1, 90), st.integers(1, 90), st.integers(0, 2**32 - 1))
+@settings(max_examples=30, deadline=None)
+def test_a_whole_ratio_is_the_phases_of_the_specification(scale: int, height: int, width: int, seed: int) -> None:
+    plane = np.random.default_rng(seed).integers(0, 256, (height, width), dtype=np.uint8)
+    found = plain_resize(plane, width * scale, height * scale)
+    np.testing.assert_array_equal(found, upscale_in_integers(plane, scale))
+
+
+@given(st.integers(1, 3000), st.integers(1, 3000), st.integers(0, 2**31))
+def test_taps_of_any_ratio_sum_to_one_and_keep_sums_exact_in_float32(small: int, more: int, index: int) -> None:
+    _, taps = resize_taps(small + more, small, index % (small + more))
+    assert sum(taps) == TAP_UNIT
+    assert 255 * sum(map(abs, taps)) ** 2 < 2**24
+
+
+def test_the_same_size_is_the_same_plane_and_a_smaller_one_is_refused() -> None:
+    plane = np.zeros((10, 20), np.uint8)
+    assert plain_resize(plane, 20, 10) is plane
+    with pytest.raises(ValueError, match="20x10 cannot be enlarged to 40x9"):
+        plain_resize(plane, 40, 9)
+
+
+@pytest.mark.parametrize(("scale", "fold"), [(1, 2), (1, 4), (2, 2), (3, 4)])
+def test_the_folded_kernels_are_the_same_resize(scale: int, fold: int) -> None:
+    """One convolution with stride `fold`, term by term, then depth to space."""
+    plane = np.random.default_rng(1).integers(0, 256, (2 * fold, 3 * fold), dtype=np.uint8)
+    kernel, block = phase_kernels(scale, fold)[:, :, 0], scale * fold
+    padded = np.pad(plane, LOBES, mode="edge").astype(np.float64)
+    side = 2 * LOBES + fold
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (side, side))[::fold, ::fold]
+    depth = np.einsum("rcji,jip->rcp", windows, kernel)
+    levels = depth.reshape(2, 3, block, block).transpose(0, 2, 1, 3).reshape(2 * block, 3 * block)
+    expected = plain_resize(plane, 3 * block, 2 * block)
+    np.testing.assert_array_equal(np.clip(np.floor(levels + 0.5), 0, 255), expected)
 
 
 def test_exact_halves_round_up() -> None:

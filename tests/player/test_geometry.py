@@ -13,6 +13,8 @@ from player.geometry import fixed_rung, output_format, switchable
 
 TRACK = ModelTrack("t", "c4d1", 2, 100, 1, 1000, "ndm/1", (), (None,))
 
+FOLDED = dataclasses.replace(TRACK, network="c4d1f2", scale=1, input_size=(1280, 720))
+
 
 def rung(height: int, *tracks: ModelTrack, bandwidth_bps: int = 0, name: str = "") -> Representation:
     video = VideoFormat(height * 16 // 9, height, Fraction(30000, 1001))
@@ -30,11 +32,22 @@ def rung(height: int, *tracks: ModelTrack, bandwidth_bps: int = 0, name: str = "
         ([rung(360, TRACK), rung(1080)], (1920, 1080)),
         ([rung(720, TRACK), rung(1080)], (2560, 1440)),
         ([rung(360, TRACK, dataclasses.replace(TRACK, scale=3))], (1920, 1080)),
+        ([rung(480, FOLDED), rung(720)], (1280, 720)),
+        ([rung(360, TRACK, FOLDED), rung(480)], (1280, 720)),
+        ([rung(360, dataclasses.replace(FOLDED, scale=2))], (2560, 1440)),
     ],
 )
 def test_the_largest_enhanced_size_is_the_outputs(rungs: list[Representation], size: tuple[int, int]) -> None:
     output = output_format(rungs)
     assert (output.width, output.height) == size
+
+
+def test_the_picture_keeps_its_shape_where_width_and_height_grow_by_different_ratios() -> None:
+    """A rung of 426x240 is 16:9 by its sample aspect ratio; at 1280x720 its pixels are square."""
+    low = rung(240, FOLDED)
+    low = dataclasses.replace(low, video=VideoFormat(426, 240, Fraction(30), Fraction(640, 639)))
+    assert output_format([low]).sar == 1
+    assert output_format([dataclasses.replace(low, model_tracks=())]).sar == Fraction(640, 639)
 
 
 def test_a_frames_time_is_a_whole_number_of_steps() -> None:

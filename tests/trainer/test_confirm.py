@@ -51,7 +51,11 @@ def frames() -> Iterator[tuple[int, int, Frame, Frame]]:
 def test_segments_whose_neg_falls_are_spoilt_and_others_are_not() -> None:
     engine = open_engine("openvino")
     seen: list[int] = []
-    spoilt = spoilt_segments(frames(), [SHARPEN_A_LITTLE, BLUR], engine, 2, (2 * WIDTH, 2 * HEIGHT), seen.append)
+    spoilt = spoilt_segments(
+        frames(), [SHARPEN_A_LITTLE, BLUR], engine, (WIDTH, HEIGHT), (2 * WIDTH, 2 * HEIGHT), seen.append
+    )
     assert spoilt == {1}
     assert seen == list(range(1, 21))
-    assert spoilt_segments(frames(), [None, None], engine, 2, (2 * WIDTH, 2 * HEIGHT), seen.append) == set()
+    assert (
+        spoilt_segments(frames(), [None, None], engine, (WIDTH, HEIGHT), (2 * WIDTH, 2 * HEIGHT), seen.append) == set()
+    )

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media.frames import Frame
-from media.upscale import plain_upscale
+from media.upscale import plain_resize, plain_upscale
 from trainer.pairs import PATCH, Pair, PatchSource, frames_to_sample, make_pair
 
 
@@ -23,7 +23,7 @@ def test_plain_upscale_plus_residual_is_the_source() -> None:
     random = np.random.default_rng(0)
     low = random.integers(60, 190, (40, 50), dtype=np.uint8)
     high = random.integers(60, 190, (80, 100), dtype=np.uint8)
-    pair = make_pair(3, frame(low), frame(high), 2)
+    pair = make_pair(3, frame(low), frame(high), (50, 40), 2)
     depth = pair.residual.reshape(40, 50, 2, 2).transpose(0, 2, 1, 3).reshape(80, 100)
     difference = high.astype(int) - plain_upscale(low, 2)
     np.testing.assert_array_equal(depth, np.clip(difference, -127, 127))
@@ -52,9 +52,9 @@ def test_patches_are_drawn_where_the_plain_upscale_lacks_most() -> None:
     luma[64:, 96:] = 200
     source = PatchSource([Pair(0, luma, residual)])
     batch = source.draw(200, np.random.default_rng(0))
-    assert batch.luma.shape == (200, PATCH, PATCH)
+    assert batch.luma.shape == (200, PATCH, PATCH, 1)
     assert batch.residual.shape == (200, PATCH, PATCH, 4)
-    hard = (batch.luma.max(axis=(1, 2)) == 200).mean()
+    hard = (batch.luma.max(axis=(1, 2, 3)) == 200).mean()
     assert hard > 0.8, "one twelfth of the frame holds all that is to be learnt"
 
 
@@ -63,7 +63,40 @@ def test_luma_and_residual_of_a_patch_are_of_one_place() -> None:
     residual = np.repeat((luma % 100)[:, :, None], 4, axis=2).astype(np.int8)
     source = PatchSource([Pair(0, (luma % 100).astype(np.uint8), residual)])
     batch = source.draw(20, np.random.default_rng(1))
-    np.testing.assert_array_equal(batch.luma, batch.residual[..., 0])
+    np.testing.assert_array_equal(batch.luma[..., 0], batch.residual[..., 0])
+
+
+@pytest.mark.parametrize(("fold", "scale"), [(2, 1), (4, 1), (2, 2)])
+def test_folded_patches_are_squares_of_pixels_in_the_order_of_the_network(fold: int, scale: int) -> None:
+    """Luma counts pixels modulo 100; the residual of each of its scale² phases is that of the enlarged pixel grid."""
+    high = (np.arange(240 * scale * 200 * scale) % 97).astype(np.uint8).reshape(240 * scale, 200 * scale)
+    luma = high[::scale, ::scale]
+    phases = np.stack([high[dy::scale, dx::scale] for dy in range(scale) for dx in range(scale)], axis=-1)
+    source = PatchSource([Pair(0, luma, phases.astype(np.int8))], fold)
+    batch = source.draw(10, np.random.default_rng(2))
+    assert batch.luma.shape == (10, PATCH, PATCH, fold**2)
+    assert batch.residual.shape == (10, PATCH, PATCH, (fold * scale) ** 2)
+    for folded, residual in zip(batch.luma, batch.residual, strict=True):
+        pixels, enlarged = (_depth_to_space(depth) for depth in (folded, residual))
+        np.testing.assert_array_equal(enlarged[::scale, ::scale], pixels)
+        windows = np.lib.stride_tricks.sliding_window_view(luma, pixels.shape)[::fold, ::fold]
+        assert (windows == pixels).all(axis=(2, 3)).any(), "a patch starts at a whole fold of its frame"
+        np.testing.assert_array_equal(np.diff(enlarged.astype(int), axis=1) % 97, 1)
+
+
+def _depth_to_space(depth: np.ndarray) -> np.ndarray:
+    rows, columns, channels = depth.shape
+    side = int(channels**0.5)
+    return depth.reshape(rows, columns, side, side).transpose(0, 2, 1, 3).reshape(rows * side, columns * side)
+
+
+def test_a_frame_is_brought_to_the_networks_size_before_it_is_compared() -> None:
+    random = np.random.default_rng(4)
+    low, high = random.integers(60, 190, (40, 50), np.uint8), random.integers(60, 190, (60, 76), np.uint8)
+    pair = make_pair(0, frame(low), frame(high), (76, 60), 1)
+    np.testing.assert_array_equal(pair.luma, plain_resize(low, 76, 60))
+    difference = np.clip(high.astype(int) - pair.luma, -127, 127)
+    np.testing.assert_array_equal(pair.residual[..., 0], difference)
 
 
 def test_a_black_title_has_statistics_to_divide_by() -> None:
@@ -76,7 +109,9 @@ def test_a_black_title_has_statistics_to_divide_by() -> None:
 
 def test_frames_smaller_than_a_patch_are_drawn_whole() -> None:
     small = Pair(0, np.zeros((20, 40), np.uint8), np.ones((20, 40, 4), np.int8))
-    assert PatchSource([small]).draw(3, np.random.default_rng(0)).luma.shape == (3, 20, PATCH)
+    assert PatchSource([small]).draw(3, np.random.default_rng(0)).luma.shape == (3, 20, PATCH, 1)
+    odd = Pair(0, np.zeros((21, 43), np.uint8), np.ones((21, 43, 1), np.int8))
+    assert PatchSource([odd], fold=4).draw(3, np.random.default_rng(0)).luma.shape == (3, 5, 10, 16)
 
 
 def test_no_frames_is_an_error() -> None:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,15 @@ import pytest
 
 from manifests.bundle import PROVENANCE, open_bundle, read_json
 from manifests.model import Representation
+from manifests.networks import macs_per_rung_pixel
 from manifests.verify import verify_bundle
 from media.programs import find_program, run
 from packager.cli import main as package
 from trainer.cli import main
 from trainer.fit import FitSettings, Fitter
 from trainer.pairs import Pair, PatchSource
+from trainer.pipeline import enhanceable_rungs, largest_picture
+from trainer.settings import trained_network
 
 pytestmark = pytest.mark.train
 
@@ -134,6 +138,41 @@ def test_another_network_is_published_beside_the_first(trained: Path, testsrc_vi
     assert [(track.network, track.rank) for track in tracks] == [("c6d1", 1), ("c4d1", 2)]
     assert verify_bundle(bundle).problems == ()
     assert "v90" in read_json(bundle, PROVENANCE)["training"]
+
+
+def test_a_folded_network_enhances_every_rung_at_the_size_of_the_largest(
+    testsrc_video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The rung of two thirds, whose ratio is not whole, and the one of the source's own size."""
+    bundle = tmp_path / "bundle"
+    rungs = ["--rungs", "120@crf14,180@crf14", "--segment-seconds", "4", "--preset", "ultrafast", "--quiet"]
+    assert package([str(testsrc_video), "-o", str(bundle), *rungs]) == 0
+    tried = enhanceable_rungs(open_bundle(bundle), testsrc_video, trained_network("c8d1f2"))
+    assert [(r.representation.id, r.input_size) for r in tried] == [("v120", (320, 180)), ("v180", (320, 180))]
+    assert enhanceable_rungs(open_bundle(bundle), testsrc_video, trained_network("c8d1")) == []
+
+    assert main([str(bundle), "--source", str(testsrc_video), "--net", "c8d1f2", "--steps", "200", "--quiet"]) == 0
+    assert "v180: " in capsys.readouterr().out
+    assert verify_bundle(bundle).problems == ()
+    (track,) = rung(bundle, "v120").model_tracks
+    assert (track.network, track.scale, track.input_size) == ("c8d1f2", 1, (320, 180))
+    assert track.macs_per_pixel == macs_per_rung_pixel(trained_network("c8d1f2"), (320, 180), tried[0].size)
+    assert (track.models[0].gain_db or 0) > 0.1
+
+
+@pytest.mark.parametrize(
+    ("rungs", "source", "largest"),
+    [
+        ([(640, 360), (1280, 720)], (1280, 720), (1280, 720)),
+        ([(640, 360), (854, 480)], (1280, 720), (1280, 720)),
+        ([(854, 480)], (1280, 720), (854, 480)),
+        ([(1920, 1080)], (3840, 2160), (3840, 2160)),
+    ],
+)
+def test_the_largest_picture_is_what_the_source_and_the_ladder_have(
+    rungs: list[tuple[int, int]], source: tuple[int, int], largest: tuple[int, int]
+) -> None:
+    assert largest_picture(rungs, (Fraction(source[0]), Fraction(source[1]))) == largest
 
 
 def test_jobs_in_processes_of_their_own_publish_the_same(

@@ -14,19 +14,20 @@ from manifests.bundle import Bundle
 from manifests.errors import BundleError
 from manifests.loading import load_model
 from manifests.model import Representation
+from manifests.networks import Size
 from manifests.template import initialization_href, segment_href
 from manifests.weights import ModelWeights
-from media.frames import Frame, decode_segment
+from media.frames import Frame, decode_segment, fit
 from media.quality import FrameScore, Judge, judge, pooled
 from media.source import SourceTreatment, reference_frames
-from player.enlarge import enlarged, plain_scale
+from player.enlarge import enlarged
 from player.geometry import OutputFormat
 from player.superres.engines import Engine, Upscaler
 from player.wanted import WantedModel, wanted_model
 from trainer.errors import TrainingError
 from trainer.report.results import RungResult, SegmentResult, scores_of
 
-METHOD = "1"
+METHOD = "2"
 """Counts up when measuring changes what it says, so that no old result is taken for a new one."""
 
 
@@ -52,10 +53,10 @@ class RungPlayer:
     representation: Representation
     upscalers: tuple[Upscaler | None, ...]
     """For each segment; None for plain upscaling."""
+    input_sizes: tuple[Size, ...]
+    """For each segment, (width, height) of the picture that goes into its network."""
     model_bytes: tuple[int, ...]
     """For each segment, of the files that playing from the start fetches for it."""
-    scale: int
-    """Enlargement of the plain picture before it is fitted to the output."""
 
     def segment(self, position: int) -> Iterator[Frame]:
         """Decoded frames of the segment at that position, from 0."""
@@ -64,32 +65,31 @@ class RungPlayer:
         return decode_segment(init, read(segment_href(representation, representation.segments[position])))
 
     def plain(self, decoded: Frame) -> Frame:
-        return enlarged(decoded, None, self.scale, self.subject.output)
+        return fit(decoded, self.subject.output.width, self.subject.output.height)
 
     def played(self, decoded: Frame, position: int) -> Frame:
-        return enlarged(decoded, self.upscalers[position], self.scale, self.subject.output)
+        return enlarged(decoded, self.upscalers[position], self.input_sizes[position], self.subject.output)
 
 
 def rung_player(subject: Subject, representation: Representation, engine: Callable[[], Engine]) -> RungPlayer:
     """Loads the rung's models; one that does not load leaves its segments plain, as in a player."""
     video = representation.video
     assert video is not None, "a rung is a video representation"
-    made: dict[str, Upscaler | None] = {}
+    made: dict[tuple[str, Size], Upscaler | None] = {}
     held: set[str] = set()
-    upscalers, model_bytes = [], []
+    upscalers, input_sizes, model_bytes = [], [], []
     for position in range(len(representation.segments)):
         wanted = wanted_model(representation, position)
         model_bytes.append(sum(file.size_bytes for file in wanted.files if file.href not in held))
         held |= {file.href for file in wanted.files}
-        name = wanted.files[-1].href if wanted.files else ""
+        size = wanted.track.input_size_of(video) if wanted.track else (video.width, video.height)
+        name = wanted.files[-1].href if wanted.files else "", size
         if name not in made:
             weights = _weights(subject.bundle, wanted)
-            made[name] = engine().upscaler(weights, video.width, video.height) if weights else None
+            made[name] = engine().upscaler(weights, *size) if weights else None
         upscalers.append(made[name])
-    scale = representation.target_height // video.height
-    if scale == 1:
-        scale = plain_scale(video.width, video.height, subject.output)
-    return RungPlayer(subject, representation, tuple(upscalers), tuple(model_bytes), scale)
+        input_sizes.append(size)
+    return RungPlayer(subject, representation, tuple(upscalers), tuple(input_sizes), tuple(model_bytes))
 
 
 def _weights(bundle: Bundle, wanted: WantedModel) -> ModelWeights | None:
@@ -115,7 +115,10 @@ def rung_key(subject: Subject, representation: Representation, source_sha256: st
     digest.update(subject.bundle.read(initialization_href(representation)))
     for position, segment in enumerate(representation.segments):
         digest.update(subject.bundle.read(segment_href(representation, segment)))
-        digest.update("".join(file.sha256 for file in wanted_model(representation, position).files).encode())
+        wanted = wanted_model(representation, position)
+        digest.update("".join(file.sha256 for file in wanted.files).encode())
+        if wanted.track is not None:
+            digest.update(f"{wanted.track.network} {wanted.track.input_size}".encode())
     return digest.hexdigest()[:16]
 
 

@@ -50,7 +50,8 @@ class PretrainedGraph:
             grey = luma.astype(np.float32) - np.float32(DIV2K_MEAN)
             plane = self._run(grey).mean(axis=0) + DIV2K_MEAN
         rounded: NDArray[np.uint8] = np.clip(np.rint(plane), 0, 255).astype(np.uint8)
-        return rounded
+        # Our own folded networks give sides that are no multiple of the fold back continued.
+        return rounded[: luma.shape[0] * self.scale, : luma.shape[1] * self.scale]
 
     def _run(self, plane: NDArray[Any]) -> NDArray[np.float32]:
         batch = np.broadcast_to(plane.astype(np.float32), (1, self._channels, *plane.shape))

@@ -12,7 +12,7 @@ import openvino as ov
 from numpy.typing import NDArray
 from openvino import opset13 as ops
 
-from manifests.weights import ModelWeights
+from manifests.weights import ModelWeights, NetworkSpec
 from media.upscale import LOBES, phase_kernels
 
 Plane = NDArray[np.uint8]
@@ -52,29 +52,45 @@ class OpenVinoUpscaler:
 
 def _graph(weights: ModelWeights, width: int, height: int) -> Any:
     """uint8 (1, 1, h, w) to uint8 (1, 1, h·scale, w·scale)."""
-    scale = weights.spec.scale
+    spec = weights.spec
     source = ops.parameter([1, 1, height, width], np.uint8, name="luma")
-    luma = ops.convert(source, "f32")
-    x = ops.subtract(luma, np.float32(weights.input_mean))
+    whole = _continued(source, 0, -width % spec.fold, -height % spec.fold)
+    # Bytes are moved, not floats: the cast comes after the shuffle here, and before it at the end.
+    folded = ops.convert(ops.space_to_depth(whole, "blocks_first", spec.fold) if spec.fold > 1 else whole, "f32")
+    x = ops.subtract(folded, np.float32(weights.input_mean))
     last = len(weights.kernels) - 1
     for index, (kernel, bias) in enumerate(zip(weights.kernels, weights.biases, strict=True)):
-        x = _convolution(x, kernel, pad=1)
+        x = _convolution(x, kernel, pad=1, stride=1)
         x = ops.add(x, bias.reshape(1, -1, 1, 1))
         if index != last:
             x = ops.relu(x)
-    exact = ops.add(x, _base_upsample(luma, scale))
-    rounded = ops.clamp(ops.floor(ops.add(exact, np.float32(0.5))), 0.0, 255.0)
-    # Bytes are moved, not floats: the cast comes before the shuffle.
-    picture = ops.depth_to_space(ops.convert(rounded, "u8"), "blocks_first", scale)
-    return ov.Model([picture], [source], weights.spec.name)
+    base = folded if spec.scale == 1 else _base_upsample(whole, spec)
+    rounded = ops.clamp(ops.floor(ops.add(ops.add(x, base), np.float32(0.5))), 0.0, 255.0)
+    picture = ops.depth_to_space(ops.convert(rounded, "u8"), "blocks_first", spec.fold * spec.scale)
+    cut = _cut(picture, width * spec.scale, height * spec.scale)
+    return ov.Model([cut], [source], spec.name)
 
 
-def _base_upsample(luma: Any, scale: int) -> Any:
-    pads = np.array([0, 0, LOBES, LOBES])
-    return _convolution(ops.pad(luma, pads, pads, "edge"), phase_kernels(scale), pad=0)
+def _base_upsample(picture: Any, spec: NetworkSpec) -> Any:
+    """The plain upscale in depth, before rounding."""
+    luma = ops.convert(_continued(picture, LOBES, LOBES, LOBES), "f32")
+    return _convolution(luma, phase_kernels(spec.scale, spec.fold), pad=0, stride=spec.fold)
 
 
-def _convolution(x: Any, kernel: NDArray[np.float32], pad: int) -> Any:
+def _continued(picture: Any, before: int, right: int, below: int) -> Any:
+    """With so many edge pixels more, `before` of them above and to the left."""
+    if before == right == below == 0:
+        return picture
+    return ops.pad(picture, np.array([0, 0, before, before]), np.array([0, 0, below, right]), "edge")
+
+
+def _cut(picture: Any, width: int, height: int) -> Any:
+    if list(picture.get_output_shape(0)) == [1, 1, height, width]:
+        return picture
+    return ops.slice(picture, np.array([0, 0]), np.array([height, width]), np.array([1, 1]), np.array([2, 3]))
+
+
+def _convolution(x: Any, kernel: NDArray[np.float32], pad: int, stride: int) -> Any:
     """`kernel` is (rows, columns, in, out), as Keras has it."""
     weights = np.ascontiguousarray(kernel.transpose(3, 2, 0, 1), np.float32)
-    return ops.convolution(x, weights, [1, 1], [pad, pad], [pad, pad], [1, 1])
+    return ops.convolution(x, weights, [stride, stride], [pad, pad], [pad, pad], [1, 1])

@@ -24,25 +24,32 @@ from player.superres.export import export
 WIDTH, HEIGHT = 48, 34
 
 
-def small_model(seed: int, scale: int = 2, loud: float = 1.0) -> bytes:
+KINDS = [(2, 1), (3, 1), (1, 2), (1, 4), (2, 2), (3, 4)]
+"""(scale, fold) of networks."""
+
+
+def small_model(seed: int, scale: int = 2, loud: float = 1.0, fold: int = 1) -> bytes:
     """A network whose residual is some levels: `loud` 0 leaves the plain upscale."""
-    random = np.random.default_rng(seed)
+    random, spec = np.random.default_rng(seed), NetworkSpec(scale, 6, 1, fold)
     layers = []
-    for channels_in, channels_out in NetworkSpec(scale, 6, 1).layers:
+    for channels_in, channels_out in spec.layers:
         codes = random.integers(-32, 32, (3, 3, channels_in, channels_out)).astype(np.int8)
         scales = np.full(channels_out, loud * 0.15 / np.sqrt(9 * channels_in) / 16, np.float16)
         layers.append(CodedLayer(6, codes, scales, (loud * random.normal(size=channels_out)).astype(np.float16)))
-    return encode_model(CodedModel(NetworkSpec(scale, 6, 1), 100, tuple(layers)))
+    return encode_model(CodedModel(spec, 100, tuple(layers)))
 
 
-def weights(seed: int, scale: int = 2, loud: float = 1.0) -> ModelWeights:
-    return decode_model(small_model(seed, scale, loud))
+def weights(seed: int, scale: int = 2, loud: float = 1.0, fold: int = 1) -> ModelWeights:
+    return decode_model(small_model(seed, scale, loud, fold))
 
 
 def in_numpy(model: ModelWeights, luma: NDArray[np.uint8]) -> NDArray[np.float64]:
     """The network by its definition in double precision, before rounding: what all engines approximate."""
-    x = luma[..., None].astype(np.float64) - model.input_mean
-    height, width = luma.shape
+    fold = model.spec.fold
+    whole = np.pad(luma, [(0, -side % fold) for side in luma.shape], mode="edge")
+    height, width = (side // fold for side in whole.shape)
+    x = whole.reshape(height, fold, width, fold).transpose(0, 2, 1, 3).reshape(height, width, fold**2)
+    x = x.astype(np.float64) - model.input_mean
     for index, (kernel, bias) in enumerate(zip(model.kernels, model.biases, strict=True)):
         padded = np.pad(x, ((1, 1), (1, 1), (0, 0)))
         x = sum(
@@ -55,10 +62,10 @@ def in_numpy(model: ModelWeights, luma: NDArray[np.uint8]) -> NDArray[np.float64
         )
         if index < len(model.kernels) - 1:
             x = np.maximum(x, 0)
-    scale = model.spec.scale
-    depth = x.reshape(height, width, scale, scale).transpose(0, 2, 1, 3)
-    residual: NDArray[np.float64] = depth.reshape(height * scale, width * scale)
-    return residual
+    scale, block = model.spec.scale, fold * model.spec.scale
+    depth = x.reshape(height, width, block, block).transpose(0, 2, 1, 3)
+    residual: NDArray[np.float64] = depth.reshape(height * block, width * block)
+    return residual[: luma.shape[0] * scale, : luma.shape[1] * scale]
 
 
 @pytest.fixture(scope="module", params=["openvino", "keras"])
@@ -72,9 +79,11 @@ def luma() -> NDArray[np.uint8]:
     return np.random.default_rng(3).integers(100, 150, (HEIGHT, WIDTH), dtype=np.uint8)
 
 
-@pytest.mark.parametrize("scale", [2, 3])
-def test_an_engine_computes_the_network_as_defined(engine: Engine, luma: NDArray[np.uint8], scale: int) -> None:
-    model = weights(1, scale)
+@pytest.mark.parametrize(("scale", "fold"), KINDS)
+def test_an_engine_computes_the_network_as_defined(
+    engine: Engine, luma: NDArray[np.uint8], scale: int, fold: int
+) -> None:
+    model = weights(1, scale, fold=fold)
     picture = engine.upscaler(model, WIDTH, HEIGHT).upscale(luma)
     assert picture.shape == (HEIGHT * scale, WIDTH * scale)
     assert picture.dtype == np.uint8
@@ -83,15 +92,22 @@ def test_an_engine_computes_the_network_as_defined(engine: Engine, luma: NDArray
     assert np.abs(picture.astype(int) - plain_upscale(luma, scale)).mean() > 0.3, "the network does nothing"
 
 
-def test_a_silent_network_is_the_plain_upscale_to_the_bit(engine: Engine, luma: NDArray[np.uint8]) -> None:
-    picture = engine.upscaler(weights(1, loud=0.0), WIDTH, HEIGHT).upscale(luma)
-    np.testing.assert_array_equal(picture, plain_upscale(luma, 2))
+@pytest.mark.parametrize(("scale", "fold"), KINDS)
+@pytest.mark.parametrize("size", [(WIDTH, HEIGHT), (47, 33)])
+def test_a_silent_network_is_the_plain_resize_to_the_bit(
+    engine: Engine, scale: int, fold: int, size: tuple[int, int]
+) -> None:
+    """Whether or not the fold divides the sides."""
+    luma = np.random.default_rng(5).integers(0, 256, size[::-1], dtype=np.uint8)
+    picture = engine.upscaler(weights(1, scale, 0.0, fold), *size).upscale(luma)
+    np.testing.assert_array_equal(picture, plain_upscale(luma, scale))
 
 
-def test_engines_agree(luma: NDArray[np.uint8]) -> None:
+@pytest.mark.parametrize(("scale", "fold"), KINDS)
+def test_engines_agree(luma: NDArray[np.uint8], scale: int, fold: int) -> None:
+    model = weights(2, scale, fold=fold)
     pictures = [
-        open_engine(name).upscaler(weights(2), WIDTH, HEIGHT).upscale(luma).astype(int)
-        for name in ("openvino", "keras")
+        open_engine(name).upscaler(model, WIDTH, HEIGHT).upscale(luma).astype(int) for name in ("openvino", "keras")
     ]
     difference = np.abs(pictures[0] - pictures[1])
     assert difference.max() <= 1
@@ -111,6 +127,29 @@ def test_a_result_outlives_the_next_frame(engine: Engine, luma: NDArray[np.uint8
     copy = kept.copy()
     upscaler.upscale(255 - luma)
     np.testing.assert_array_equal(kept, copy)
+
+
+@pytest.mark.parametrize(("scale", "fold"), [(1, 4), (2, 2)])
+def test_an_exported_folded_model_takes_any_size(tmp_path: Path, scale: int, fold: int) -> None:
+    """Sides that the fold does not divide come back continued to whole folds; the player's own reader cuts them."""
+    import keras
+    import onnxruntime
+
+    from player.superres.engines.opencv_dnn import PretrainedGraph
+
+    model = weights(4, scale, fold=fold)
+    odd = np.random.default_rng(6).integers(100, 150, (31, 50), dtype=np.uint8)
+    picture = open_engine("openvino").upscaler(model, 50, 31).upscale(odd)
+    export(model, tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
+    (by_onnx,) = session.run(None, {"luma": odd[None, None]})
+    export(model, tmp_path / "model.keras")
+    by_keras = keras.saving.load_model(tmp_path / "model.keras").predict(odd[None, :, :, None], verbose=0)
+    for whole in (by_onnx[0, 0], by_keras[0, :, :, 0]):
+        assert whole.shape == (-(-31 // fold) * fold * scale, -(-50 // fold) * fold * scale)
+        assert np.abs(whole[: 31 * scale, : 50 * scale].astype(int) - picture).max() <= 1
+    by_opencv = PretrainedGraph(tmp_path / "model.onnx").upscale(odd)
+    assert np.abs(by_opencv.astype(int) - picture).max() <= 1
 
 
 def test_exported_models_make_the_same_picture(tmp_path: Path, luma: NDArray[np.uint8]) -> None:
