@@ -62,6 +62,14 @@ def test_known_error_gives_the_known_psnr(sharp: list[Frame]) -> None:
     assert pooled(scores).vmaf is None
 
 
+def test_each_plane_has_its_own_psnr(sharp: list[Frame]) -> None:
+    shifted = [Frame(f.y, (f.u + 1).astype(np.uint8), (f.v + 4).astype(np.uint8), f.pts_s) for f in sharp]
+    result = pooled(measure(sharp, shifted, vmaf_every=0))
+    assert result.psnr_y == HIGHEST_PSNR_DB
+    assert result.psnr_u == pytest.approx(20 * log10(255 / 1))
+    assert result.psnr_v == pytest.approx(20 * log10(255 / 4))
+
+
 def test_errors_are_summed_before_decibels_are_taken(sharp: list[Frame]) -> None:
     """One frame in six is off by 12, the others are equal: a mean of decibels would say 88 dB."""
     spoilt = [brighter(sharp[0], 12), *sharp[1:]]
