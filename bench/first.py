@@ -86,7 +86,7 @@ class Case:
         return [self.bundle.path(href) for href in hrefs]
 
     def models(self) -> list[Path]:
-        return [self.bundle.path(m.href) for track in self.rung.model_tracks for m in track.models]
+        return [self.bundle.path(m.href) for track in self.rung.model_tracks for m in track.models if m.href]
 
 
 def main(argv: list[str]) -> int:

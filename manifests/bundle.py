@@ -89,7 +89,8 @@ class Bundle:
         for adaptation_set in self.presentation.adaptation_sets:
             for r in adaptation_set.representations:
                 listed += _media_files(r)
-                listed += [ListedFile(m.href, "model") for track in r.model_tracks for m in track.models]
+                models = [model for track in r.model_tracks for model in track.models]
+                listed += [ListedFile(model.href, "model") for model in models if model.href is not None]
         listed += [file for file in self._optional() if (self.root / file.href).is_file()]
         # The first to claim a name keeps it: a manifest cannot make a model out of itself.
         files: dict[str, ListedFile] = {}

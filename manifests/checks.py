@@ -131,16 +131,18 @@ def model_problems(root: Path, p: Presentation) -> Iterator[str]:
     models: dict[str, ModelFile] = {}
     for r in p.video:
         for model in (model for track in r.model_tracks for model in track.models):
-            first = models.setdefault(model.href, model)
+            first = models.setdefault(model.label, model)
             if (first.size_bytes, first.sha256) != (model.size_bytes, model.sha256):
-                yield f"{model.href}: listed twice, with different hashes"
-    for href, model in sorted(models.items()):
-        try:
-            data = (root / href).read_bytes()
-        except OSError as error:
-            yield f"{href}: {_reason(error)}"
+                yield f"{model.label}: listed twice, with different hashes"
+    for label, model in sorted(models.items()):
+        if model.href is None:
             continue
-        yield from (f"{href}: {problem}" for problem in _model_problems(data, model))
+        try:
+            data = (root / model.href).read_bytes()
+        except OSError as error:
+            yield f"{label}: {_reason(error)}"
+            continue
+        yield from (f"{label}: {problem}" for problem in _model_problems(data, model))
 
 
 def _model_problems(data: bytes, model: ModelFile) -> Iterator[str]:

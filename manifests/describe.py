@@ -15,7 +15,7 @@ SizeOf = Callable[[str], "int | None"]
 def describe(p: Presentation, size_of: SizeOf) -> dict[str, Any]:
     """`p` as plain JSON values: durations in seconds, sizes in bytes, null where `size_of` does not know."""
     rungs = [_rung(r, size_of) for r in (*p.video, *p.audio)]
-    models = {m.href: m.size_bytes for r in p.video for track in r.model_tracks for m in track.models}
+    models = {m.href: m.size_bytes for r in p.video for track in r.model_tracks for m in track.models if m.href}
     media = [rung["media_bytes"] for rung in rungs]
     return {
         "title": p.title,
@@ -60,8 +60,9 @@ def _track(track: ModelTrack, rung: VideoFormat) -> dict[str, Any]:
         "width": width,
         "height": height,
         "macs_per_pixel": track.macs_per_pixel,
-        "files": len(track.models),
+        "files": sum(model.href is not None for model in track.models),
         "updates": sum(model.base is not None for model in track.models),
+        "builtin": [model.builtin for model in track.models if model.builtin is not None],
         "bytes": sum({model.href: model.size_bytes for model in track.models}.values()),
         "enhanced_segments": sum(n is not None for n in track.uses),
         "uses": list(track.uses),
@@ -97,7 +98,8 @@ def _rows(rung: dict[str, Any]) -> list[tuple[str, ...]]:
 
 
 def _track_cells(track: dict[str, Any], segments: int) -> tuple[str, ...]:
-    files = f"{track['files'] - track['updates']} + {track['updates']} updates"
+    full = ", ".join([*([str(count)] if (count := track["files"] - track["updates"]) else []), *track["builtin"]])
+    files = f"{full or 0} + {track['updates']} updates"
     enhanced = f"{track['enhanced_segments']} of {segments}"
     return f"{track['network']} to {track['width']}x{track['height']}", files, _bytes(track["bytes"]), enhanced
 

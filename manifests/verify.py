@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from itertools import pairwise
 from pathlib import Path
 
 from lxml import etree
 
 from manifests.bundle import Bundle, open_bundle, read_json
 from manifests.checks import media_problems, model_problems, presentation_problems
-from manifests.errors import BrokenBundleError, BundleError
+from manifests.errors import BrokenBundleError, BundleError, MalformedModelError
 from manifests.hls import write_playlists
 from manifests.loading import load_model
 from manifests.model import ModelFile, ModelTrack, Representation
@@ -20,7 +21,7 @@ from manifests.mpd_names import own
 from manifests.names import MANIFEST, PROVENANCE, QUALITY
 from manifests.networks import macs_per_rung_pixel
 from manifests.template import segment_href
-from manifests.weights import FORMAT, NetworkSpec, parse_network
+from manifests.weights import FORMAT, NetworkSpec, parse_model, parse_network
 from manifests.xmlread import Element, parse_xml
 
 
@@ -96,11 +97,29 @@ def _track_problems(bundle: Bundle, r: Representation, track: ModelTrack) -> Ite
 
 
 def _weights_problems(bundle: Bundle, track: ModelTrack, model: ModelFile, spec: NetworkSpec) -> Iterator[str]:
+    chain = track.chain(model.n)
     try:
-        if load_model(bundle, track, model.n).spec != spec:
-            yield f"{model.href}: holds another network than {track.network} at x{track.scale}"
+        if chain[0].href is None:
+            yield from _update_problems(bundle, chain, spec)
+        elif load_model(bundle, track, model.n, _not_here).spec != spec:
+            yield f"{model.label}: holds another network than {track.network} at x{track.scale}"
     except BundleError as error:
-        yield f"{model.href}: {error}"
+        yield f"{model.label}: {error}"
+
+
+def _not_here(name: str) -> bytes:
+    raise MalformedModelError(f"{name} is known to players alone")
+
+
+def _update_problems(bundle: Bundle, chain: tuple[ModelFile, ...], spec: NetworkSpec) -> Iterator[str]:
+    """Of updates to a built-in model, whose weights only a player has: that the files fit each other."""
+    for base, update in pairwise(chain):
+        assert update.href is not None, "a built-in model is no update"
+        parsed = parse_model(bundle.read(update.href))
+        if parsed.spec != spec:
+            yield f"{update.label}: holds another network than {spec.name} at x{spec.scale}"
+        if parsed.base_sha256 is None or not base.sha256.startswith(parsed.base_sha256):
+            yield f"{update.label}: is no update to {base.label}"
 
 
 def _playlist_problems(bundle: Bundle) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from urllib.parse import urljoin
 
 from manifests.hrefs import base_urls
@@ -12,6 +13,7 @@ from player.errors import FetchError
 from player.fetch import MAX_INIT_BYTES, MAX_SEGMENT_BYTES, Download, Expected, Fetcher
 from player.keep import KeptFiles
 from player.models import expected_model
+from player.superres.builtin import UnknownBuiltinModelError, builtin_model
 
 
 class PresentationFiles:
@@ -50,6 +52,9 @@ class PresentationFiles:
         return download
 
     async def model(self, representation: Representation, file: ModelFile) -> Download:
+        """A built-in one is a download of 0 bytes, and is not kept."""
+        if file.href is None:
+            return await asyncio.to_thread(_builtin, file)
         download = await self._get(representation, file.href, expected_model(file))
         if self._kept is not None:
             await asyncio.to_thread(self._kept.model, file.href, download.data)
@@ -60,3 +65,13 @@ class PresentationFiles:
             return await self._fetcher.get(urljoin(self._base[representation.id], href), expected)
         except FetchError as error:
             raise FetchError(f"{href}: {error}", temporary=error.temporary) from error
+
+
+def _builtin(file: ModelFile) -> Download:
+    try:
+        data = builtin_model(file.builtin or "")
+    except UnknownBuiltinModelError as error:
+        raise FetchError(str(error)) from error
+    if hashlib.sha256(data).hexdigest() != file.sha256:
+        raise FetchError(f"{file.label} is another one here than the manifest means: its hash differs")
+    return Download(data, 0, 0.0)

@@ -75,5 +75,5 @@ def kept_presentation(
 
 
 def _with_models(representation: Representation, models: frozenset[str]) -> Representation:
-    tracks = tuple(t for t in representation.model_tracks if any(file.href in models for file in t.models))
-    return dataclasses.replace(representation, model_tracks=tracks)
+    tracks = (t for t in representation.model_tracks if any(f.href is None or f.href in models for f in t.models))
+    return dataclasses.replace(representation, model_tracks=tuple(tracks))

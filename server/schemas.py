@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, Field
 
 from manifests.bundle import MASTER_PLAYLIST, POSTER, QUALITY
-from manifests.model import ModelTrack, Representation
+from manifests.model import ModelTrack, Representation, VideoFormat
 from server.catalogue import Index, ServedBundle
 from server.metrics import Counters
 
@@ -21,8 +21,9 @@ class Models(BaseModel):
     """One size of network for one rung."""
 
     network: str
-    scale: int
-    files: int
+    width: int = Field(description="Of the enhanced picture.")
+    height: int
+    files: int = Field(description="Model files; models that players have already are not among them.")
     bytes: int
     segments: int = Field(description="Segments that are enhanced; the others are upscaled plainly.")
 
@@ -178,15 +179,17 @@ def _rung(representation: Representation) -> Rung:
         codecs=representation.codecs,
         bandwidth_bps=representation.bandwidth_bps,
         segments=len(representation.segments),
-        models=[_models(track) for track in representation.model_tracks],
+        models=[_models(track, video) for track in representation.model_tracks],
     )
 
 
-def _models(track: ModelTrack) -> Models:
+def _models(track: ModelTrack, rung: VideoFormat) -> Models:
+    width, height = track.enhanced_size_of(rung)
     return Models(
         network=track.network,
-        scale=track.scale,
-        files=len(track.models),
+        width=width,
+        height=height,
+        files=sum(model.href is not None for model in track.models),
         bytes=sum(model.size_bytes for model in track.models),
         segments=sum(use is not None for use in track.uses),
     )

@@ -66,7 +66,7 @@ def train_rung(rung: Rung, settings: TrainSettings, work: Path, engine: Engine, 
     reporter.begin("judging every frame", sum(rung.frame_counts()))
     tried = [(weights, model.segments) for weights, model in zip(decoded, models, strict=True)]
     scores = judge(rung.frames(), len(rung.representation.segments), tried, engine, rung.input_size, reporter.at)
-    media_bytes, candidates = rung.media_bytes(), [Candidate(len(m.data), m.base) for m in models]
+    media_bytes, candidates = rung.media_bytes(), [Candidate(m.size_bytes, m.base) for m in models]
     uses = choose(scores, media_bytes, candidates)
     if any(use is not None for use in uses):
         reporter.begin("VMAF-NEG check", sum(rung.frame_counts()))

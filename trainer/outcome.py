@@ -21,6 +21,13 @@ class TrainedModel:
     """None: everywhere."""
     base: int | None = None
     """Index of the model that it updates."""
+    builtin: str | None = None
+    """Name of the built-in model that `data` is; None for one of the title's own."""
+
+    @property
+    def size_bytes(self) -> int:
+        """What a player fetches for it."""
+        return 0 if self.builtin is not None else len(self.data)
 
 
 @dataclass(frozen=True)
@@ -54,6 +61,7 @@ def save_outcome(folder: Path, outcome: RungOutcome) -> None:
                 "data": model.data.hex(),
                 "segments": None if model.segments is None else sorted(model.segments),
                 "base": model.base,
+                "builtin": model.builtin,
             }
             for model in outcome.models
         ],
@@ -74,6 +82,7 @@ def load_outcome(folder: Path) -> RungOutcome | None:
             bytes.fromhex(model["data"]),
             None if model["segments"] is None else frozenset(model["segments"]),
             model["base"],
+            model.get("builtin"),
         )
         for model in value["models"]
     )

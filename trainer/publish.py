@@ -41,8 +41,9 @@ def publish_models(
     bundle = open_bundle(root)
     for outcome in outcomes.values():
         for index in outcome.needed():
-            data = outcome.models[index].data
-            publish_file(root / model_href(data), data)
+            model = outcome.models[index]
+            if model.builtin is None:
+                publish_file(root / model_href(model.data), model.data)
     presentation = with_models(bundle.presentation, rungs, outcomes)
     publish_manifest(root, presentation)
     provenance = read_json(root, PROVENANCE)
@@ -87,11 +88,12 @@ def model_tracks(r: Representation, spec: NetworkSpec, input_size: Size, outcome
         files.append(
             ModelFile(
                 n=number[index],
-                href=model_href(model.data),
-                size_bytes=len(model.data),
+                href=model_href(model.data) if model.builtin is None else None,
+                size_bytes=model.size_bytes,
                 sha256=hashlib.sha256(model.data).hexdigest(),
                 base=None if model.base is None else number[model.base],
                 gain_db=fmean(used) if used else None,
+                builtin=model.builtin,
             )
         )
     total_bits = 8 * sum(file.size_bytes for file in files)

@@ -21,6 +21,7 @@ from manifests.errors import BundleError
 from manifests.loading import load_model
 from manifests.weights import MAX_MODEL_BYTES, ModelWeights, decode_model
 from media.upscale import LOBES, phase_kernels
+from player.superres.builtin import builtin_model
 
 _EXAMPLE = """examples:
   neudash model export holiday/ --segment 3 model.onnx
@@ -155,7 +156,7 @@ def _weights(path: Path, segment: int | None, rung: int | None) -> ModelWeights:
         use = track.models[0].n if segment is None else track.uses[numbers.index(segment)]
         if use is None:
             raise ExportError(f"segment {segment} of {representation.id} has no model: plain upscaling wins there")
-        return load_model(bundle, track, use)
+        return load_model(bundle, track, use, builtin_model)
     raise ExportError("no such rung has models; `neudash inspect` shows which have")
 
 

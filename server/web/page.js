@@ -23,7 +23,7 @@ function frameRate(text) {
 function modelsOf(rung) {
   if (rung.models.length === 0) return "none";
   return rung.models
-    .map((m) => `${m.network} ×${m.scale}: ${m.segments} of ${rung.segments} segments, ${bytes(m.bytes)}`)
+    .map((m) => `${m.network} to ${m.width}×${m.height}: ${m.segments} of ${rung.segments} segments, ${bytes(m.bytes)}`)
     .join("\n");
 }
 

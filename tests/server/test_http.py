@@ -133,7 +133,8 @@ def test_the_catalogue_tells_rungs_models_and_bytes(tiny_server: LiveServer) -> 
     assert tiny["poster_url"] == "/bundles/tiny/poster.jpg"
     assert tiny["duration_s"] == 4.0
     assert [rung["id"] for rung in tiny["rungs"]] == ["v180", "v360"]
-    assert tiny["rungs"][0]["models"] == [{"network": "c8d2", "scale": 2, "files": 1, "bytes": 1027, "segments": 1}]
+    (models,) = tiny["rungs"][0]["models"]
+    assert models == {"network": "c8d2", "width": 640, "height": 360, "files": 1, "bytes": 1027, "segments": 1}
     assert tiny["bytes"]["model"] == 1027
     assert tiny["bytes"]["video"] == 2 * (5000 + 3_000_000) + 2 * len(b"init of v180")
 

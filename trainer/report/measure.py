@@ -22,6 +22,7 @@ from media.quality import FrameScore, Judge, judge, pooled
 from media.source import SourceTreatment, reference_frames
 from player.enlarge import enlarged
 from player.geometry import OutputFormat
+from player.superres.builtin import builtin_model
 from player.superres.engines import Engine, Upscaler
 from player.wanted import WantedModel, wanted_model
 from trainer.errors import TrainingError
@@ -80,10 +81,10 @@ def rung_player(subject: Subject, representation: Representation, engine: Callab
     upscalers, input_sizes, model_bytes = [], [], []
     for position in range(len(representation.segments)):
         wanted = wanted_model(representation, position)
-        model_bytes.append(sum(file.size_bytes for file in wanted.files if file.href not in held))
-        held |= {file.href for file in wanted.files}
+        model_bytes.append(sum(file.size_bytes for file in wanted.files if file.label not in held))
+        held |= {file.label for file in wanted.files}
         size = wanted.track.input_size_of(video) if wanted.track else (video.width, video.height)
-        name = wanted.files[-1].href if wanted.files else "", size
+        name = wanted.files[-1].label if wanted.files else "", size
         if name not in made:
             weights = _weights(subject.bundle, wanted)
             made[name] = engine().upscaler(weights, *size) if weights else None
@@ -96,7 +97,7 @@ def _weights(bundle: Bundle, wanted: WantedModel) -> ModelWeights | None:
     if wanted.track is None:
         return None
     try:
-        return load_model(bundle, wanted.track, wanted.files[-1].n)
+        return load_model(bundle, wanted.track, wanted.files[-1].n, builtin_model)
     except BundleError:
         return None
 

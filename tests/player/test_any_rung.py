@@ -1,0 +1,181 @@
+"""Networks for rungs of any size, at the size that is shown; models that players bring with them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from manifests.bundle import MANIFEST, model_href, open_bundle, publish_file
+from manifests.model import ModelFile, ModelTrack, Presentation
+from manifests.mpd import write_mpd
+from manifests.networks import NetworkSpec, macs_per_rung_pixel
+from manifests.weights import CodedLayer, CodedModel, encode_model
+from media.upscale import plain_resize
+from player.cli import main
+from player.image import enlarged_picture
+from player.image import main as image
+from player.superres import builtin
+from player.superres.builtin import UnknownBuiltinModelError, builtin_model, builtin_names
+from player.superres.engines import open_engine
+
+SIZE = (216, 122)
+"""Of the enhanced picture of the 160x90 rung: 1.35 times as wide, 1.36 times as high."""
+FOLDED = NetworkSpec(scale=1, width=4, depth=1, fold=2)
+
+
+def played(address: str, folder: Path, *options: str) -> tuple[dict[str, Any], list[NDArray[np.uint8]]]:
+    """The stats of a session of the low rung, and luma and chroma of its frames."""
+    stats, out = folder / "stats.json", folder / "out.mkv"
+    assert main([address, "--rung", "90", "--out", str(out), "--stats", str(stats), *options]) == 0
+    with av.open(str(out)) as container:
+        frames = [frame.to_ndarray(format="yuv420p") for frame in container.decode(video=0)]
+    return json.loads(stats.read_text()), frames
+
+
+def silent_model() -> bytes:
+    layers = tuple(
+        CodedLayer(0, np.zeros((3, 3, i, o), np.int8), np.zeros(o, np.float16), np.zeros(o, np.float16))
+        for i, o in FOLDED.layers
+    )
+    return encode_model(CodedModel(FOLDED, 110, layers))
+
+
+def folded(bundle: Path, faults: ModuleType, data: bytes) -> Presentation:
+    """The low rung alone, with `data` for every segment, at SIZE."""
+    model = ModelFile(1, model_href(data), len(data), faults.hashlib.sha256(data).hexdigest())
+    publish_file(bundle / model_href(data), data)
+    first, *rest = open_bundle(bundle).presentation.adaptation_sets
+    macs = macs_per_rung_pixel(FOLDED, SIZE, (160, 90))
+    track = ModelTrack("t", FOLDED.name, 1, macs, 1, 1000, "ndm/1", (model,), (1, 1, 1, 1), SIZE)
+    low = dataclasses.replace(first.representations[0], model_tracks=(track,))
+    return Presentation(
+        open_bundle(bundle).presentation.duration_s,
+        (dataclasses.replace(first, representations=(low,)), *rest),
+    )
+
+
+def test_a_silent_network_at_another_size_plays_what_plays_without_it(
+    play_bundle: Path, faults: ModuleType, tmp_path: Path
+) -> None:
+    publish_file(play_bundle / MANIFEST, write_mpd(folded(play_bundle, faults, silent_model())))
+    stats, frames = played(str(play_bundle), tmp_path)
+    assert [segment["enhanced"] for segment in stats["segments"]] == [True] * 4
+    _, plain = played(str(play_bundle), tmp_path, "--no-enhance")
+    assert frames[0].shape == (SIZE[1] * 3 // 2, SIZE[0])
+    np.testing.assert_array_equal(np.stack(frames), np.stack(plain))
+
+
+def test_a_folded_network_changes_luma_alone(play_bundle: Path, faults: ModuleType, tmp_path: Path) -> None:
+    data = faults.coded_model(3, FOLDED)
+    publish_file(play_bundle / MANIFEST, write_mpd(folded(play_bundle, faults, data)))
+    _, frames = played(str(play_bundle), tmp_path)
+    _, plain = played(str(play_bundle), tmp_path, "--no-enhance")
+    enhanced, floor = np.stack(frames), np.stack(plain)
+    np.testing.assert_array_equal(enhanced[:, SIZE[1] :], floor[:, SIZE[1] :])
+    assert (enhanced[:, : SIZE[1]] != floor[:, : SIZE[1]]).mean() > 0.1
+
+
+def test_a_still_is_enlarged_as_the_rungs_frames_are(play_bundle: Path, faults: ModuleType, tmp_path: Path) -> None:
+    publish_file(play_bundle / MANIFEST, write_mpd(folded(play_bundle, faults, silent_model())))
+    still = np.random.default_rng(0).integers(0, 256, (180, 320, 3), dtype=np.uint8)
+    cv2.imwrite(str(tmp_path / "in.png"), still)
+    assert image([str(play_bundle), "--segment", "1", str(tmp_path / "in.png"), str(tmp_path / "out.png")]) == 0
+    assert cv2.imread(str(tmp_path / "out.png")).shape == (244, 432, 3)
+
+
+def test_a_picture_is_enlarged_plane_by_plane() -> None:
+    class Untouched:
+        name, scale = "untouched", 1
+
+        def upscale(self, luma: NDArray[np.uint8]) -> NDArray[np.uint8]:
+            return luma
+
+    flat = np.full((20, 30, 3), (40, 90, 160), np.uint8)
+    found = enlarged_picture(flat, Untouched(), (45, 31))
+    assert found.shape == (31, 45, 3)
+    assert np.abs(found.astype(int) - (40, 90, 160)).max() <= 1
+
+
+@pytest.fixture
+def builtin_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where built-in models are looked for in this test."""
+    folder = tmp_path / "shipped"
+    folder.mkdir()
+    monkeypatch.setattr(builtin, "FOLDER", folder)
+    return folder
+
+
+def test_built_in_models_go_by_name(builtin_folder: Path) -> None:
+    (builtin_folder / "generic-c4d1-1.ndm").write_bytes(b"weights")
+    (builtin_folder.parent / "outside.ndm").write_bytes(b"secret")
+    assert builtin_names() == ("generic-c4d1-1",)
+    assert builtin_model("generic-c4d1-1") == b"weights"
+    for name in ("generic-c4d1-2", "../outside", "", "generic-c4d1-1.ndm"):
+        with pytest.raises(UnknownBuiltinModelError, match="there is no built-in model"):
+            builtin_model(name)
+
+
+def test_every_model_that_is_shipped_loads_and_says_its_network_in_its_name() -> None:
+    from manifests.weights import decode_model
+
+    for name in builtin_names():
+        spec = decode_model(builtin_model(name)).spec
+        assert spec.name in name.split("-")
+
+
+def built_in(track: ModelTrack) -> ModelTrack:
+    """The track with its full model shipped instead of fetched."""
+    first, *others = track.models
+    shipped = dataclasses.replace(first, href=None, size_bytes=0, builtin="generic-c4d1-1")
+    return dataclasses.replace(track, models=(shipped, *others))
+
+
+def test_a_built_in_model_plays_as_the_file_does_for_no_bytes(
+    play_bundle: Path, faults: ModuleType, builtin_folder: Path, tmp_path: Path, serve: Any
+) -> None:
+    _, expected = played(str(play_bundle), tmp_path)
+    presentation = open_bundle(play_bundle).presentation
+    base, update = presentation.video[0].model_tracks[0].models
+    (play_bundle / str(base.href)).rename(builtin_folder / "generic-c4d1-1.ndm")
+    publish_file(play_bundle / MANIFEST, write_mpd(faults.with_track(presentation, built_in)))
+    with serve(play_bundle) as server:
+        stats, frames = played(server.url, tmp_path, "--keep", str(tmp_path / "kept"))
+        assert server.count(".ndm") == 1
+    np.testing.assert_array_equal(np.stack(frames), np.stack(expected))
+    assert [s["model"] for s in stats["segments"]] == ["base", "update", "none", "base"]
+    assert [s["model_bytes"] for s in stats["segments"]] == [0, update.size_bytes, 0, 0]
+    (track,) = open_bundle(tmp_path / "kept").presentation.video[0].model_tracks
+    assert track.models[0].builtin == "generic-c4d1-1"
+
+
+@pytest.mark.parametrize(("there", "said"), [(None, "no built-in model"), (b"other", "its hash differs")])
+def test_a_built_in_model_that_is_not_the_one_meant_means_plain_playback(
+    play_bundle: Path, faults: ModuleType, builtin_folder: Path, tmp_path: Path, there: bytes | None, said: str
+) -> None:
+    if there is not None:
+        (builtin_folder / "generic-c4d1-1.ndm").write_bytes(there)
+    _, plain = played(str(play_bundle), tmp_path, "--no-enhance")
+    changed = faults.with_track(open_bundle(play_bundle).presentation, built_in)
+    publish_file(play_bundle / MANIFEST, write_mpd(changed))
+    stats, frames = played(str(play_bundle), tmp_path)
+    np.testing.assert_array_equal(np.stack(frames), np.stack(plain))
+    assert all(said in stats["segments"][index]["reason"] for index in (0, 1, 3))
+
+
+def test_engines_take_a_luma_that_was_resized(faults: ModuleType) -> None:
+    """What `plain_resize` returns is a plane like any other: contiguous or not, an engine reads it right."""
+    from manifests.weights import decode_model
+
+    luma = np.random.default_rng(1).integers(0, 256, (90, 160), dtype=np.uint8)
+    resized = plain_resize(luma, *SIZE)
+    upscaler = open_engine("openvino").upscaler(decode_model(faults.coded_model(3, FOLDED)), *SIZE)
+    np.testing.assert_array_equal(upscaler.upscale(resized), upscaler.upscale(resized.copy()))
