@@ -31,7 +31,7 @@ def test_it_lists_rungs_models_and_addresses(
     page = settled(browser_page(catalogue_url))
     assert page.inner_text("#state") == "1 bundle"
     assert [row.split("\t")[0] for row in page.locator("tbody tr").all_inner_texts()] == ["v90", "v180"]
-    assert "c8d2 \N{MULTIPLICATION SIGN}2: 2 of 4 segments, 1.3 kB" in page.inner_text("tbody")
+    assert "c8d2 to 320\N{MULTIPLICATION SIGN}180: 2 of 4 segments, 1.3 kB" in page.inner_text("tbody")
     shown = page.locator("dd code").all_inner_texts()
     assert shown[0] == served_with_models.manifest_url
     assert shown[-1] == f"neudash play --window {served_with_models.manifest_url}"
