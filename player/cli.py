@@ -67,7 +67,8 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="FILE",
-        help="enhanced video with audio: .mp4 (H.264) or .mkv (FFV1, lossless, frame for frame); may be repeated",
+        help="enhanced video: .mp4 (H.264) or .mkv (FFV1, lossless, frame for frame), with audio, or .y4m (raw, "
+        "without); may be repeated",
     )
     where.add_argument("--frames", type=Path, metavar="DIR", help="every frame as a PNG file")
     where.add_argument(

@@ -65,7 +65,8 @@ def _settings(options: argparse.Namespace) -> Settings:
         net=options.net,
         scope=options.scope,
         steps=options.steps,
-        cut_db=options.cut_db,
+        cut_percent=options.cut,
+        each_network=options.each_network,
         rivals=options.rivals,
         ladder=not options.no_ladder,
     )
@@ -93,8 +94,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--net", default=default.net, help="of `neudash train` (default: auto)")
     add("--scope", default=default.scope, help="of `neudash train` (default: auto)")
     add("--steps", type=int, metavar="N", help="of `neudash train` (default: the trainer's)")
-    cut = f"enhance no rung that is further below the plain hull (default: {default.cut_db:g})"
-    add("--cut-db", type=float, default=default.cut_db, metavar="DB", help=cut)
+    cut = f"enhance no rung that takes so much more than the plain hull (default: {default.cut_percent:g})"
+    add("--cut", type=float, default=default.cut_percent, metavar="PERCENT", help=cut)
+    add("--each-network", action="store_true", help="play rungs of several networks with each of them alone, too")
     listed = f"all, none, or a list of {', '.join(RIVALS)} (default: all)"
     add("--rivals", type=_rivals, default=RIVALS, metavar="LIST", help=listed)
     add("--no-ladder", action="store_true", help="without the fixed ladder")

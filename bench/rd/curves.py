@@ -80,13 +80,6 @@ def rate_at(curve: Sequence[Point], quality: float) -> float | None:
     return float(10 ** _log_rates(curve, np.array([quality]))[0])
 
 
-def quality_at(curve: Sequence[Point], rate: float) -> float | None:
-    """Quality of a mixture of the hull's rungs at that rate; None below the first one, the last one's above it."""
-    if not curve or rate < curve[0][0]:
-        return None
-    return float(np.interp(rate, [p[0] for p in curve], [p[1] for p in curve]))
-
-
 def _percent(at: Array, reference: Array, other: Array) -> float:
     difference = float(_mean(other - reference, at))
     return (float(10**difference) - 1) * 100

@@ -1,4 +1,4 @@
-"""Rungs with models: played over HTTP by `neudash play` into a lossless file, and that file judged."""
+"""Rungs with models: played over HTTP by `neudash play` into a raw file, and that file judged."""
 
 from __future__ import annotations
 
@@ -45,8 +45,9 @@ def trained_points(context: Context, kind: str, rungs: Sequence[Rung]) -> tuple[
 
 
 def enhanced_points(context: Context, kind: str, rungs: Sequence[Rung]) -> list[Point]:
-    """A point for every rung with models; where there are several networks, one more for each of them alone."""
-    shown = [variant for rung in rungs for variant in variants(rung)]
+    """A point for every rung with models; on request, where there are several networks, one for each of them alone."""
+    each = context.clip.settings.each_network
+    shown = [variant for rung in rungs for variant in variants(rung, each_network=each)]
     root, cache = context.clip.work / "views" / kind, context.cache
     keys = {}
     for rung in shown:
@@ -66,12 +67,12 @@ def enhanced_points(context: Context, kind: str, rungs: Sequence[Rung]) -> list[
     return points
 
 
-def variants(rung: Rung) -> Iterator[Rung]:
-    """The rung as published, if it has models at all, then with each of its networks alone where it has several."""
+def variants(rung: Rung, *, each_network: bool) -> Iterator[Rung]:
+    """The rung as published, if it has models at all; then with each of its networks alone where it has several."""
     tracks = rung.representation.model_tracks
     if tracks:
         yield rung
-    if len(tracks) > 1:
+    if each_network and len(tracks) > 1:
         for track in tracks:
             alone = replace(rung.representation, model_tracks=(track,))
             yield replace(rung, id=f"{rung.id}-rank{track.rank}", representation=alone)
@@ -80,7 +81,7 @@ def variants(rung: Rung) -> Iterator[Rung]:
 def _played(context: Context, rung: Rung, server: Loopback) -> dict[str, Any]:
     clip, size = context.clip, context.size
     with tempfile.TemporaryDirectory(dir=clip.work) as folder:
-        video, stats = Path(folder) / "played.mkv", Path(folder) / "stats.json"
+        video, stats = Path(folder) / "played.y4m", Path(folder) / "stats.json"
         neudash("play", server.address(rung.id), "--out", video, "--stats", stats)
         sent = server.sent(rung.id)
         sizes: set[tuple[int, int]] = set()

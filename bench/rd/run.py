@@ -28,7 +28,7 @@ def measure_clip(source: Path, settings: Settings, work: Path, talk: Talk, *, fr
     size = max(rung.size for rung in rungs)
     context = Context(clip, size, Cache(clip.work / "results", fresh=fresh), talk)
     plain = plain_points(context, rungs)
-    near, left_out = worth_training(rungs, plain, settings.cut_db)
+    near, left_out = worth_training(rungs, plain, settings.cut_percent)
     result: dict[str, Any] = {
         "machine": machine(),
         "clip": _clip_json(context, rungs[0]),
@@ -36,7 +36,7 @@ def measure_clip(source: Path, settings: Settings, work: Path, talk: Talk, *, fr
         "settings": settings.to_json(),
         "points": [point.to_json() for point in plain],
         "plain_hull": hulls(plain),
-        "left_out_db_below_hull": left_out,
+        "left_out_percent_above_hull": left_out,
         "codecs": {codec: _other_codec(context, codec, plain) for codec in settings.codecs[1:]},
     }
     if settings.enhance:

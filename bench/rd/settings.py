@@ -36,8 +36,10 @@ class Settings:
     scope: str = "auto"
     steps: int | None = None
     """Of training; None: what the trainer takes."""
-    cut_db: float = 1.5
-    """A rung whose plain picture is further below the hull is not enhanced."""
+    cut_percent: float = 10.0
+    """A rung that takes so much more than the plain hull for its PSNR-Y, and for its VMAF-NEG, is not enhanced."""
+    each_network: bool = False
+    """Whether a rung with several networks is also played with each of them alone."""
     rivals: tuple[str, ...] = RIVALS
     slow_every: int = 12
     """Of the pretrained networks: one frame in so many."""
@@ -58,7 +60,7 @@ def small(settings: Settings) -> Settings:
         net="c8d2",
         scope="title",
         steps=100,
-        cut_db=100.0,
+        cut_percent=1000.0,
         rivals=("lanczos", "unsharp"),
         ladder=False,
     )

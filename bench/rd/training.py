@@ -12,7 +12,7 @@ from typing import Any
 
 from bench.cache import ROOT, Cache, code_digest, digest_of
 from bench.programs import neudash
-from bench.rd.curves import hull, quality_at
+from bench.rd.curves import hull, rate_at
 from bench.rd.points import Point, curve
 from bench.rd.rungs import Clip, Rung, write_view
 from bench.rd.settings import Settings
@@ -64,16 +64,22 @@ def train_arguments(settings: Settings, recipe: Recipe) -> list[str]:
     return ["--net", recipe.net, "--scope", recipe.scope, *chosen, *steps]
 
 
-def worth_training(rungs: Sequence[Rung], plain: Sequence[Point], cut_db: float) -> tuple[list[Rung], dict[str, float]]:
-    """The rungs near the plain hull of PSNR-Y, and for each other one by how many dB it is further below it."""
-    line = hull(curve(plain, "psnr_y"))
-    below: dict[str, float] = {}
-    for rung in rungs:
-        best = max((p for p in plain if p.rung == rung.id), key=lambda p: p.quality["psnr_y"])
-        reached = quality_at(line, best.rate_bps)
-        below[rung.id] = 0.0 if reached is None else max(0.0, reached - best.quality["psnr_y"])
-    near = [rung for rung in rungs if below[rung.id] <= cut_db]
-    return near, {name: round(gap_db, 3) for name, gap_db in below.items() if gap_db > cut_db}
+def worth_training(
+    rungs: Sequence[Rung], plain: Sequence[Point], cut_percent: float
+) -> tuple[list[Rung], dict[str, float]]:
+    """The rungs near the plain hull of PSNR-Y or of VMAF-NEG, and for each other one how many per cent more than the
+    nearer of the two it takes for what it shows.
+    """
+    lines = {metric: hull(curve(plain, metric)) for metric in ("psnr_y", "vmaf_neg")}
+    excess: dict[str, float] = {}
+    for point in plain:
+        for metric, line in lines.items():
+            needed_bps = rate_at(line, point.quality[metric])
+            if needed_bps is not None:
+                percent = round(100 * (point.rate_bps / needed_bps - 1), 1)
+                excess[point.rung] = min(percent, excess.get(point.rung, percent))
+    near = [rung for rung in rungs if excess.get(rung.id, 0.0) <= cut_percent]
+    return near, {name: percent for name, percent in excess.items() if percent > cut_percent}
 
 
 def trained(clip: Clip, rungs: Sequence[Rung], recipe: Recipe, cache: Cache) -> Trained:

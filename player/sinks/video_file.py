@@ -1,4 +1,4 @@
-"""Enhanced video with its audio in one file: `.mp4` (H.264) for people, `.mkv` (FFV1, lossless) for measuring."""
+"""Enhanced video in one file: `.mp4` (H.264) for people, `.mkv` (FFV1, lossless), `.y4m` (raw) for other tools."""
 
 from __future__ import annotations
 
@@ -32,6 +32,8 @@ class _Kind:
     container_options: dict[str, str]
     negative_times: bool
     """Whether the container can hold the encoder's padding before time 0 without moving everything else."""
+    sound: bool = True
+    """Whether it holds audio."""
 
 
 _KINDS = {
@@ -47,6 +49,8 @@ _KINDS = {
         {},
         negative_times=False,
     ),
+    # Nothing is packed: the fastest to write and read, ten times the size of the other lossless one.
+    ".y4m": _Kind("yuv4mpegpipe", "rawvideo", {}, {}, negative_times=False, sound=False),
 }
 
 
@@ -55,12 +59,13 @@ class VideoFile:
 
     Matroska counts milliseconds, so there a time stamp is off by up to half of one, and the audio encoder's padding
     before time 0 (21 ms of AAC) is left out; nor is the shape of pixels told there, where they are not square.
+    YUV4MPEG2 has neither audio nor time stamps: frames follow each other at the frame rate.
     """
 
     def __init__(self, path: Path) -> None:
-        """Raises SinkError for a name that ends in neither .mp4 nor .mkv."""
+        """Raises SinkError for a name that ends in none of .mp4, .mkv and .y4m."""
         if path.suffix.lower() not in _KINDS:
-            raise SinkError(f"{path.name}: an output ends in {' or '.join(_KINDS)}")
+            raise SinkError(f"{path.name}: an output ends in {', '.join(_KINDS)}")
         self._path = path
         self._partial = path.with_name(f".{path.name}.partial")
         self._kind = _KINDS[path.suffix.lower()]
@@ -77,7 +82,7 @@ class VideoFile:
                 str(self._partial), "w", format=self._kind.container, options=self._kind.container_options
             )
             self._video = self._video_stream(self._container, output)
-            if audio_init is not None:
+            if audio_init is not None and self._kind.sound:
                 self._audio = _audio_stream(self._container, audio_init)
         except (av.FFmpegError, OSError) as error:
             raise self._failure(error) from error

@@ -86,7 +86,7 @@ def test_the_ladder_stops_at_the_source_and_counts_across_tall_video() -> None:
     assert ladder_rungs(320, 180) == []
 
 
-def test_a_rung_far_below_the_hull_is_left_out_and_named(rungs: list[Rung]) -> None:
+def test_a_rung_far_from_both_hulls_is_left_out_and_named(rungs: list[Rung]) -> None:
     low, high = rungs
     plain = [
         point(low.id, 100, 30),
@@ -94,10 +94,11 @@ def test_a_rung_far_below_the_hull_is_left_out_and_named(rungs: list[Rung]) -> N
         point(high.id, 400, 33.9, way="bicubic"),
         point(high.id, 400, 34),
     ]
-    near, left_out = worth_training(rungs, plain, cut_db=1.5)
+    near, left_out = worth_training(rungs, plain, cut_percent=10)
     assert [rung.id for rung in near] == [low.id]
-    assert left_out == {high.id: pytest.approx(2.0)}
-    assert worth_training(rungs, plain, cut_db=2.5) == (rungs, {})
+    # 34 dB lie two thirds of the way from 30 to 36, so 4 to the power of that beyond 100.
+    assert left_out == {high.id: pytest.approx(100 * (4 ** (1 / 3) - 1), abs=0.1)}
+    assert worth_training(rungs, plain, cut_percent=60) == (rungs, {})
 
 
 def test_the_trainer_is_asked_for_what_a_kind_of_points_is() -> None:
@@ -113,9 +114,11 @@ def test_the_trainer_is_asked_for_what_a_kind_of_points_is() -> None:
 def test_a_rung_with_two_networks_is_shown_with_both_and_with_each(rungs: list[Rung]) -> None:
     tracks = tuple(ModelTrack(f"t{rank}", "c8d2", 2, 1512, rank, 0, "ndm/1", (), (None,) * 4) for rank in (1, 2))
     with_tracks = [replace(rungs[0].representation, model_tracks=tracks[:count]) for count in range(3)]
-    shown = [[v.id for v in variants(replace(rungs[0], representation=r))] for r in with_tracks]
+    several = [replace(rungs[0], representation=r) for r in with_tracks]
     name = rungs[0].id
+    shown = [[v.id for v in variants(rung, each_network=True)] for rung in several]
     assert shown == [[], [name], [name, f"{name}-rank1", f"{name}-rank2"]]
+    assert [[v.id for v in variants(rung, each_network=False)] for rung in several] == [[], [name], [name]]
 
 
 def test_every_result_depends_on_code_that_is_there() -> None:

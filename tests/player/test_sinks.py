@@ -57,6 +57,18 @@ def test_mkv_is_lossless_frame_for_frame(tmp_path: Path) -> None:
     assert all(abs(a.pts_s - b.pts_s) <= Fraction(1, 2000) for a, b in zip(back, frames, strict=True))
 
 
+def test_y4m_is_lossless_and_takes_no_sound(tmp_path: Path, play_bundle_master: Path) -> None:
+    frames = [noise(index) for index in range(9)]
+    sink = VideoFile(tmp_path / "x.y4m")
+    sink.open(OUTPUT, (play_bundle_master / "audio/a1/init.mp4").read_bytes())
+    sink.sound(b"", b"not looked at")
+    for frame in frames:
+        sink.write(frame)
+    sink.close()
+    back = read_back(tmp_path / "x.y4m")
+    assert [frame.i420() for frame in back] == [frame.i420() for frame in frames]
+
+
 def test_mp4_keeps_every_time_stamp_exactly_gaps_included(tmp_path: Path) -> None:
     frames = [noise(index) for index in (*range(5), *range(20, 26))]
     stored(tmp_path / "x.mp4", frames)
@@ -73,7 +85,7 @@ def test_colour_shape_and_rate_are_written(tmp_path: Path, name: str) -> None:
         assert context.pix_fmt == "yuv420p"
 
 
-@pytest.mark.parametrize("name", ["x.mkv", "x.mp4"])
+@pytest.mark.parametrize("name", ["x.mkv", "x.mp4", "x.y4m"])
 def test_the_final_name_appears_at_the_end(tmp_path: Path, name: str) -> None:
     sink = VideoFile(tmp_path / name)
     sink.open(OUTPUT, None)
@@ -93,7 +105,7 @@ def test_without_a_frame_there_is_no_file(tmp_path: Path, opened: bool) -> None:
 
 
 def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SinkError, match=r"\.mp4 or \.mkv"):
+    with pytest.raises(SinkError, match=r"\.mp4, \.mkv, \.y4m"):
         VideoFile(tmp_path / "x.avi")
 
 
