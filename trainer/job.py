@@ -26,7 +26,7 @@ from trainer.select import Candidate, choose
 from trainer.settings import Reporter, TrainSettings
 from trainer.update import best_update
 
-CODE_VERSION = 2
+CODE_VERSION = 3
 """Part of every job's key: raised when the same inputs would give other models."""
 
 _UPDATE_STEPS_SHARE = 0.1
