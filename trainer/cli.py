@@ -19,26 +19,36 @@ from media.errors import MediaError
 from media.progress import progress
 from player.superres.engines import BACKENDS, EngineUnavailableError
 from trainer.errors import TrainingError
-from trainer.settings import TrainSettings, trained_network
+from trainer.networks import SizeClass, trained_network
+from trainer.settings import AUTO, GENERIC, TrainSettings
 
 if TYPE_CHECKING:
     from trainer.pipeline import RungSummary
 
-_EXAMPLE = """example:
+_EXAMPLE = """examples:
   neudash package holiday.mp4 -o holiday/
   neudash train holiday/ --source holiday.mp4
+  neudash train holiday/ --source holiday.mp4 --net auto --scope auto
+
+With `--net auto` every rung gets the networks that suit its size and bytes, its own size included, and with
+`--scope auto` models for scenes and updates for segments where they could earn their bytes. What was tried, what it
+is worth and why it was taken or left stands in `--json`, in provenance.json and in `neudash report`.
 
 Training can be stopped at any time: the same command goes on where it stopped."""
 
 
 def main(argv: list[str]) -> int:
     """Run the command. Returns its exit code."""
-    options = _parser().parse_args(argv)
+    parser = _parser()
+    options = parser.parse_args(argv)
+    if options.size_class and options.net not in (AUTO, GENERIC):
+        parser.error(f"--class chooses among networks; {options.net} is named already. Use --net auto, or leave it out")
     if options.backend:
         os.environ["KERAS_BACKEND"] = options.backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets at length
     train_bundle = _trainer()
-    settings = TrainSettings(options.net, options.scope, options.steps, options.seed)
+    size_class: SizeClass = options.size_class or "cpu"
+    settings = TrainSettings(options.net, options.scope, options.steps, options.seed, size_class)
     try:
         with _Bars(quiet=options.quiet) as bars:
             summaries = train_bundle(
@@ -86,19 +96,32 @@ def _parser() -> argparse.ArgumentParser:
         "--net",
         type=_network,
         default="c16d2",
-        help="network: c<width>d<depth> doubles rungs of up to half the source's size (default: c16d2); "
-        "c<width>d<depth>f<fold>, fold 2 or 4, enhances every rung at the size of the largest picture, such as c16d2f2",
+        help="auto: for each rung what pays, among the networks of --class; generic: nothing is trained, built-in "
+        "models are named where they help; c<width>d<depth> doubles rungs of up to half the source's size (default: "
+        "c16d2); c<width>d<depth>f<fold>, fold 2 or 4, enhances every rung at the size of the largest picture, such as "
+        "c16d2f2",
+    )
+    parser.add_argument(
+        "--class",
+        dest="size_class",
+        choices=("cpu", "gpu"),
+        help="with --net auto or generic: what is to play it in real time, two cores of a CPU (default) or a GPU",
     )
     parser.add_argument(
         "--scope",
-        choices=("title", "scene", "segment"),
+        choices=("auto", "title", "scene", "segment"),
         default="segment",
-        help="title: one model for all segments; scene: another for each scene where it pays; "
-        "segment: one for all, and updates for the segments where they pay (default)",
+        help="title: one model for all segments; scene: another for each scene where it pays; segment: one for all, "
+        "and updates for the segments where they pay (default); auto: any of these that could pay",
     )
-    parser.add_argument("--steps", type=_positive, default=2000, help="training steps of a model (default: 2000)")
+    parser.add_argument(
+        "--steps",
+        type=_positive,
+        default=2000,
+        help="training steps of a model made from scratch; one that starts from another takes a part (default: 2000)",
+    )
     parser.add_argument("--seed", type=int, default=0, help="same seed, same machine: same weights (default: 0)")
-    parser.add_argument("--jobs", type=_positive, default=1, help="rungs trained at once (default: 1)")
+    parser.add_argument("--jobs", type=_positive, default=1, help="sizes of rungs trained at once (default: 1)")
     parser.add_argument("--executor", choices=("local",), default="local", help="where jobs run (default: local)")
     parser.add_argument("--backend", choices=BACKENDS, help="Keras backend (default: tensorflow)")
     parser.add_argument("--force", action="store_true", help="train again what is trained already")
@@ -108,6 +131,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _network(text: str) -> str:
+    if text in (AUTO, GENERIC):
+        return text
     try:
         return trained_network(text).name
     except UnknownNetworkError as error:
@@ -126,7 +151,8 @@ def _line(summary: RungSummary) -> str:
         return f"{summary.representation}: no model (plain upscaling wins)"
     share = summary.model_bytes / summary.media_bytes
     return (
-        f"{summary.representation}: {summary.gain_db:+.2f} dB PSNR-Y over plain upscaling, "
+        f"{summary.representation}: {summary.gain_db:+.2f} dB PSNR-Y over plain upscaling "
+        f"({', '.join(summary.choice['networks'])}), "
         f"{summary.enhanced_segments} of {summary.segments} segments enhanced, "
         f"{summary.model_bytes} model bytes ({share:.2%} of the rung)"
     )

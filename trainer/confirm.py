@@ -6,60 +6,90 @@ and VMAF-NEG (which sharpening does not raise) agree.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
 
 from manifests.networks import Size
 from manifests.weights import ModelWeights
-from media.frames import Frame, fit
-from media.quality import FrameScore, judge, pooled
-from media.upscale import plain_resize
-from player.superres.engines import Engine, Upscaler
+from media.frames import Frame
+from media.quality import judge
+from trainer.judge import RungJudge
 
-_EVERY = 5
-"""libvmaf looks at one frame in so many: it is the slowest part of judging."""
+Plane = NDArray[np.uint8]
+
+_FRAMES_OF_A_SEGMENT = 6
+"""libvmaf is the slowest part of judging."""
 _TOLERATED = 0.1
 """Points of VMAF-NEG: less is below what the sampling of frames can tell apart."""
 
-
-def spoilt_segments(
-    frames: Iterator[tuple[int, int, Frame, Frame]],
-    models: Sequence[ModelWeights | None],
-    engine: Engine,
-    input_size: Size,
-    size: Size,
-    on_frame: Callable[[int], None],
-) -> set[int]:
-    """Indices of the segments whose VMAF-NEG falls with their model in `models` (None: plain).
-
-    `frames` as `Rung.frames` gives them; `input_size` (width, height) of the picture that goes into the networks,
-    `size` of the enhanced frames. Where no ffmpeg has libvmaf there is no second opinion, and the set is empty.
-    Raises ProgramFailedError.
-    """
-    upscalers: dict[int, Upscaler] = {}
-    starts: list[int] = []
-    with judge(*size, vmaf_every=_EVERY) as plain, judge(*size, vmaf_every=_EVERY) as played:
-        for done, (segment, position, decoded, reference) in enumerate(frames, 1):
-            if position == 0:
-                starts.append(done - 1)
-            model = models[segment]
-            if model is not None and id(model) not in upscalers:
-                upscalers[id(model)] = engine.upscaler(model, *input_size)
-            upscaler = None if model is None else upscalers[id(model)]
-            floor = fit(decoded, *size)
-            plain.add(reference, floor)
-            if upscaler is not None:
-                floor = replace(floor, y=upscaler.upscale(plain_resize(decoded.y, *input_size)))
-            played.add(reference, floor)
-            on_frame(done)
-    before, after = (_neg_of_segments(scores, starts) for scores in (plain.scores(), played.scores()))
-    return {
-        segment
-        for segment, (was, becomes) in enumerate(zip(before, after, strict=True))
-        if was is not None and becomes is not None and becomes < was - _TOLERATED
-    }
+Neg = dict[int, float]
+"""VMAF-NEG by segment; empty where no ffmpeg has libvmaf."""
 
 
-def _neg_of_segments(scores: list[FrameScore], starts: list[int]) -> list[float | None]:
-    ends = [*starts[1:], len(scores)]
-    return [pooled(scores[start:end]).vmaf_neg for start, end in zip(starts, ends, strict=True)]
+class SecondOpinion:
+    """VMAF-NEG of a rung's judged frames; that of the plain ones is taken once."""
+
+    def __init__(self, rung: RungJudge) -> None:
+        self._rung = rung
+        self._indices = _spread(rung)
+        self._plain: Neg | None = None
+
+    def spoilt_segments(
+        self, models: Sequence[ModelWeights | None], input_size: Size, on_frame: Callable[[int], None]
+    ) -> set[int]:
+        """Indices of the segments whose VMAF-NEG falls with their model in `models` (None: plain).
+
+        `input_size` (width, height) is that of the picture that goes into the networks. Where no ffmpeg has libvmaf
+        there is no second opinion, and the set is empty. Raises ProgramFailedError.
+        """
+        if self._plain is None:
+            self._plain = self._neg(list(self._indices), lambda index: self._rung.plain[index], lambda done: None)
+        enhance = {id(m): self._rung.enhancer(m, input_size) for m in models if m is not None}
+
+        def played(index: int) -> Plane:
+            model = models[self._rung.shots[index].segment]
+            return self._rung.plain[index] if model is None else enhance[id(model)](index)
+
+        changed = [i for i in self._indices if models[self._rung.shots[i].segment] is not None]
+        after = self._neg(changed, played, on_frame)
+        return {segment for segment, becomes in after.items() if becomes < self._plain[segment] - _TOLERATED}
+
+    def _neg(self, indices: list[int], picture: Callable[[int], Plane], on_frame: Callable[[int], None]) -> Neg:
+        if not indices:
+            return {}
+        height, width = self._rung.plain[indices[0]].shape
+        with judge(width, height, vmaf_every=1) as verdict:
+            for done, index in enumerate(indices, 1):
+                verdict.add(_grey(self._rung.shots[index].reference), _grey(picture(index)))
+                on_frame(done)
+        scores: dict[int, list[float]] = {}
+        for index, score in zip(indices, verdict.scores(), strict=True):
+            if score.vmaf_neg is not None:
+                scores.setdefault(self._rung.shots[index].segment, []).append(score.vmaf_neg)
+        return {segment: float(np.mean(values)) for segment, values in scores.items()}
+
+    @property
+    def frames(self) -> int:
+        """How many frames one opinion looks at, at most."""
+        return len(self._indices)
+
+
+def _spread(rung: RungJudge) -> list[int]:
+    """Indices of at most so many frames of each segment, in order."""
+    by_segment: dict[int, list[int]] = {}
+    for index, shot in enumerate(rung.shots):
+        by_segment.setdefault(shot.segment, []).append(index)
+    return [
+        index
+        for indices in by_segment.values()
+        for index in indices[:: max(1, -(-len(indices) // _FRAMES_OF_A_SEGMENT))]
+    ]
+
+
+def _grey(luma: Plane) -> Frame:
+    """VMAF looks at luma alone."""
+    chroma = np.full((luma.shape[0] // 2, luma.shape[1] // 2), 128, np.uint8)
+    return Frame(np.asarray(luma), chroma, chroma, Fraction(0))

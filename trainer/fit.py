@@ -31,6 +31,10 @@ _LEAK_UNTIL = 0.5
 _LOSS_CROP = 2
 """Pixels at a patch's border, where the zero padding is not what the frame has there, that the loss leaves out."""
 
+_RELATIVE_STEPS, _RELATIVE_RATE = 0.3, 1 / 3
+_UPDATE_STEPS, _UPDATE_RATE = 0.1, 1 / 5
+"""Shares of the steps and of the peak learning rate of a fit from scratch."""
+
 OnProgress = Callable[[int, float], None]
 """Called with (steps done, gain in dB on the patches of the steps since the last call)."""
 
@@ -44,9 +48,22 @@ class FitSettings:
     peak_learning_rate: float
 
     @classmethod
-    def for_network(cls, spec: NetworkSpec, steps: int, seed: int) -> FitSettings:
+    def from_scratch(cls, spec: NetworkSpec, steps: int, seed: int) -> FitSettings:
         """Peak learning rates that were found by measurement: wider networks want a lower one."""
         return cls(steps, seed, 1.5e-2 if spec.width <= 16 else 1e-2 if spec.width <= 32 else 5e-3)
+
+    @classmethod
+    def from_relative(cls, spec: NetworkSpec, steps: int, seed: int) -> FitSettings:
+        """For a fit that starts from the weights of like content: `steps` are those of one from scratch."""
+        return cls.from_scratch(spec, steps, seed)._reduced(_RELATIVE_STEPS, _RELATIVE_RATE)
+
+    @classmethod
+    def for_update(cls, spec: NetworkSpec, steps: int, seed: int) -> FitSettings:
+        """For the title's own weights brought nearer to one segment: `steps` are those of a fit from scratch."""
+        return cls.from_scratch(spec, steps, seed)._reduced(_UPDATE_STEPS, _UPDATE_RATE)
+
+    def _reduced(self, steps: float, rate: float) -> FitSettings:
+        return FitSettings(max(1, round(self.steps * steps)), self.seed, self.peak_learning_rate * rate)
 
 
 def prepare_backend(seed: int) -> None:
@@ -67,7 +84,7 @@ class Fitter:
         self._model = residual_network(spec)
         # The rate is set before each step: a schedule would be part of what is compiled.
         self._optimiser = keras.optimizers.Adam(0.0, beta_2=0.99, global_clipnorm=1.0)
-        # JAX is nothing without it; compiling by TensorFlow's XLA or by torch takes longer than a fit of a tiny network.
+        # JAX is nothing without it; compiling by XLA or torch takes longer than it saves on a tiny network.
         jit_compile = keras.backend.backend() == "jax"
         self._model.compile(optimizer=self._optimiser, loss=_cropped_mse, jit_compile=jit_compile)
         self._optimiser.build(self._model.trainable_variables)

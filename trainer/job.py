@@ -1,154 +1,109 @@
-"""One rung's training, from frames to the models worth sending. Finished models are kept in a work folder at once,
-unfinished fits in a checkpoint beside them: a run that was killed goes on where it stopped.
-"""
+"""The job of a group of siblings, the rungs of one size: trained one after the other, each from its neighbour."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 
-from manifests.bundle import publish_file
-from manifests.template import segment_href
-from manifests.weights import ModelWeights, decode_model, encode_model
+from manifests.networks import NetworkSpec
+from manifests.weights import ModelWeights
+from media.source import SourceTreatment
 from player.superres.engines import Engine
-from trainer.confirm import spoilt_segments
-from trainer.fit import FitSettings, Fitter
-from trainer.judge import judge
-from trainer.outcome import RungOutcome, TrainedModel, load_outcome, save_outcome
-from trainer.pairs import Pair, PatchSource, chosen_pairs, frames_to_sample
-from trainer.quantise import quantise
+from trainer.fit import Fitter
+from trainer.networks import SizedNetwork, class_networks, trained_network, worth_training
+from trainer.outcome import RungOutcome, load_outcome, save_outcome
 from trainer.rung import Rung
-from trainer.scenes import groups_of
-from trainer.select import Candidate, choose
-from trainer.settings import Reporter, TrainSettings
-from trainer.update import best_update
+from trainer.rung_training import RungTraining, title_weights
+from trainer.sampling import References, shots
+from trainer.settings import GENERIC, Reporter, TrainSettings
+from trainer.siblings import training_order
 
-CODE_VERSION = 3
-"""Part of every job's key: raised when the same inputs would give other models."""
-
-_UPDATE_STEPS_SHARE = 0.1
-_UPDATE_LEARNING_RATE = 3e-3
+CODE_VERSION = 4
+"""Part of every key: raised when the same inputs would give other models."""
 
 
-def job_key(rung: Rung, settings: TrainSettings) -> str:
-    """Names the work of one job: the same for the same media, source treatment, settings and code."""
-    representation = rung.representation
+@dataclass(frozen=True)
+class Group:
+    """What a process needs to train the rungs of one size."""
+
+    rungs: tuple[Rung, ...]
+    settings: TrainSettings
+    references: References
+    rates_per_db: Mapping[str, float]
+    """By representation id."""
+    folder: Path
+    """For finished work."""
+
+
+def title_key(rungs: Sequence[Rung], treatment: SourceTreatment, settings: TrainSettings) -> str:
+    """Names the work on a title: the same for the same media of all its rungs, source treatment, settings and code.
+
+    All rungs, for fits start from those of siblings, and what a decibel is worth is read off the whole ladder.
+    """
     digest = hashlib.sha256()
-    for segment in representation.segments:
-        digest.update(rung.bundle.read(segment_href(representation, segment)))
-    says = {
-        "code": CODE_VERSION,
-        "scale": rung.spec.scale,
-        "treatment": rung.treatment.to_json(),
-        **asdict(settings),
-    }
-    if rung.input_size != rung.size:
-        says["input_size"] = rung.input_size
+    for rung in sorted(rungs, key=lambda rung: rung.id):
+        digest.update(f"{rung.id} {rung.enhanced_size}".encode())
+        for segment in range(len(rung.representation.segments)):
+            digest.update(rung.media(segment))
+    says = {"code": CODE_VERSION, "treatment": treatment.to_json(), **asdict(settings)}
     digest.update(json.dumps(says, sort_keys=True).encode())
     return digest.hexdigest()[:16]
 
 
-def train_rung(rung: Rung, settings: TrainSettings, work: Path, engine: Engine, reporter: Reporter) -> RungOutcome:
-    """Train, code, judge and choose; what the folder `work` holds of it already is not done again.
+def train_group(group: Group, engine: Engine, reporter_of: Callable[[str], Reporter]) -> dict[str, RungOutcome]:
+    """Train, code, judge and choose, for each rung; what the group's folder holds of it already is not done again.
 
     Raises TrainingError, MediaError, BundleError.
     """
-    finished = load_outcome(work)
-    if finished is not None:
-        return finished
-    models = _Job(rung, settings, work, engine, reporter).models()
-    decoded: list[ModelWeights] = []
-    for model in models:
-        decoded.append(decode_model(model.data, None if model.base is None else decoded[model.base]))
-    reporter.begin("judging every frame", sum(rung.frame_counts()))
-    tried = [(weights, model.segments) for weights, model in zip(decoded, models, strict=True)]
-    scores = judge(rung.frames(), len(rung.representation.segments), tried, engine, rung.input_size, reporter.at)
-    media_bytes, candidates = rung.media_bytes(), [Candidate(m.size_bytes, m.base) for m in models]
-    uses = choose(scores, media_bytes, candidates)
-    if any(use is not None for use in uses):
-        reporter.begin("VMAF-NEG check", sum(rung.frame_counts()))
-        played = [None if use is None else decoded[use] for use in uses]
-        spoilt = spoilt_segments(rung.frames(), played, engine, rung.input_size, rung.enhanced_size, reporter.at)
-        if spoilt:
-            scores = [score.barred() if index in spoilt else score for index, score in enumerate(scores)]
-            uses = choose(scores, media_bytes, candidates)
-    outcome = RungOutcome(tuple(models), tuple(uses), tuple(scores))
-    save_outcome(work, outcome)
-    return outcome
+    rungs = {rung.id: rung for rung in group.rungs}
+    # One for each network: only the first fit pays for the compiling.
+    fitters = cache(Fitter)
+    outcomes: dict[str, RungOutcome] = {}
+    starts: dict[str, dict[NetworkSpec, ModelWeights]] = {}
+    for turn in training_order({name: sum(rung.media_bytes()) for name, rung in rungs.items()}):
+        path = group.folder / f"{turn.rung}.json"
+        inherited = {} if turn.start is None else starts[turn.start]
+        outcome = load_outcome(path)
+        if outcome is None:
+            outcome = _trained(group, rungs[turn.rung], inherited, fitters, engine, reporter_of(turn.rung))
+            save_outcome(path, outcome)
+        outcomes[turn.rung] = outcome
+        own = {n.network.spec: weights for n in outcome.networks if (weights := title_weights(n)) is not None}
+        starts[turn.rung] = {**inherited, **own}
+    return outcomes
 
 
-class _Job:
-    """The fits of one rung, in order."""
+def _trained(
+    group: Group,
+    rung: Rung,
+    starts: Mapping[NetworkSpec, ModelWeights],
+    fitters: Callable[[NetworkSpec], Fitter],
+    engine: Engine,
+    reporter: Reporter,
+) -> RungOutcome:
+    settings, rate_per_db = group.settings, group.rates_per_db[rung.id]
+    networks, trained, rejected = networks_for(rung, settings, rate_per_db)
+    kept = shots(rung, group.references)
+    training = RungTraining(rung, kept, rate_per_db, settings, group.folder, engine, fitters, reporter)
+    return replace(training.outcome(networks, trained, starts), rejected=rejected)
 
-    def __init__(self, rung: Rung, settings: TrainSettings, work: Path, engine: Engine, reporter: Reporter) -> None:
-        self._rung = rung
-        self._settings = settings
-        self._spec = rung.spec
-        self._fitter = Fitter(self._spec)
-        self._media_bytes = rung.media_bytes()
-        self._work = work
-        self._engine = engine
-        self._reporter = reporter
 
-    def models(self) -> list[TrainedModel]:
-        pairs = self._sample()
-        shared, *scenes = groups_of(self._settings.scope, pairs)
-        models = [TrainedModel(self._full("shared", "shared model", pairs), None)]
-        for number, scene in enumerate(scenes, 1):
-            own = [pair for pair in pairs if pair.segment in scene]
-            data = self._full(f"scene-{number}", f"scene {number} of {len(scenes)}", own)
-            models.append(TrainedModel(data, frozenset(scene)))
-        if self._settings.scope == "segment" and len(shared) > 1:
-            base = decode_model(models[0].data)
-            for segment in shared:
-                own = [pair for pair in pairs if pair.segment == segment]
-                models.append(TrainedModel(self._update(segment, base, own), frozenset([segment]), base=0))
-        return models
-
-    def _sample(self) -> list[Pair]:
-        width, height = self._rung.input_size
-        pair_bytes = width * height * (1 + self._spec.scale**2)
-        kept = frames_to_sample(self._rung.frame_counts(), pair_bytes, self._settings.budget_bytes)
-        self._reporter.begin("reading frames", sum(map(len, kept)))
-        pairs: list[Pair] = []
-        for pair in chosen_pairs(self._rung.frames(), kept, self._rung.input_size, self._spec.scale):
-            pairs.append(pair)
-            self._reporter.at(len(pairs))
-        return pairs
-
-    def _full(self, name: str, what: str, pairs: Sequence[Pair]) -> bytes:
-        settings = FitSettings.for_network(self._spec, self._settings.steps, self._settings.seed)
-        return self._once(name, lambda: encode_model(quantise(self._fit(name, what, pairs, settings, None))))
-
-    def _update(self, segment: int, base: ModelWeights, pairs: Sequence[Pair]) -> bytes:
-        steps = max(1, round(self._settings.steps * _UPDATE_STEPS_SHARE))
-        settings = FitSettings(steps, self._settings.seed, _UPDATE_LEARNING_RATE)
-        name, what = f"update-{segment}", f"update for segment {segment + 1}"
-
-        def train() -> bytes:
-            tuned = self._fit(name, what, pairs, settings, base)
-            return best_update(tuned, base, pairs, self._media_bytes[segment], self._engine)
-
-        return self._once(name, train)
-
-    def _fit(
-        self, name: str, what: str, pairs: Sequence[Pair], settings: FitSettings, start: ModelWeights | None
-    ) -> ModelWeights:
-        self._reporter.begin(what, settings.steps)
-        return self._fitter.fit(
-            PatchSource(pairs, self._spec.fold),
-            settings,
-            start=start,
-            checkpoint=self._work / f"{name}.npz",
-            on_progress=lambda step, gain_db: self._reporter.at(step, f"patches {gain_db:+.2f} dB"),
-        )
-
-    def _once(self, name: str, make: Callable[[], bytes]) -> bytes:
-        """A finished model from the work folder, or made now and put there."""
-        path = self._work / f"{name}.ndm"
-        if not path.exists():
-            publish_file(path, make())
-        return path.read_bytes()
+def networks_for(
+    rung: Rung, settings: TrainSettings, rate_per_db: float
+) -> tuple[list[SizedNetwork], list[SizedNetwork], tuple[tuple[str, str], ...]]:
+    """(the networks to try, those of them to train, and for each other its name and why it is not trained)."""
+    if not settings.chooses:
+        spec = trained_network(settings.network)
+        network = SizedNetwork(spec, rung.size if spec.fold == 1 else rung.enhanced_size)
+        return [network], [network], ()
+    video = rung.representation.video
+    assert video is not None, "a rung is a video representation"
+    networks = class_networks(settings.size_class, rung.size, rung.enhanced_size, video.frame_rate)
+    if settings.network == GENERIC:
+        return networks, [], ()
+    trained, rejected = worth_training(networks, rung.size, sum(rung.media_bytes()), rate_per_db)
+    return networks, trained, tuple((r.network.spec.name, r.reason) for r in rejected)

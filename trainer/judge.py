@@ -1,27 +1,34 @@
-"""How good models are: as coded, through the player's own decode, engine and upscale, on every frame."""
+"""How good models are: as coded, through the player's own engine and upscale, on the frames kept to judge by."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from manifests.networks import Size
 from manifests.weights import ModelWeights
-from media.frames import Frame
-from media.quality import squared_error
+from media.quality import psnr_y, squared_error
 from media.upscale import plain_resize
-from player.superres.engines import Engine, Upscaler
+from player.superres.engines import Engine
+from trainer.sampling import Shot
+
+Plane = NDArray[np.uint8]
+Errors = tuple[int | None, ...]
+"""Of one model, for each segment its squared error over the judged frames; None where it was not tried."""
 
 
 @dataclass(frozen=True)
 class SegmentScore:
-    """Squared errors of one segment's luma against the source, summed over all its frames."""
+    """Squared errors of one segment's luma against the source, summed over its judged frames."""
 
     samples: int
     """Luma samples compared."""
     plain_sse: int
-    model_sse: tuple[int | None, ...]
+    model_sse: Errors
     """For each model that was judged; None where it was not tried on this segment."""
 
     def gain_db(self, model: int) -> float:
@@ -34,36 +41,69 @@ class SegmentScore:
         return replace(self, model_sse=(None,) * len(self.model_sse))
 
 
-def judge(
-    frames: Iterator[tuple[int, int, Frame, Frame]],
-    segments: int,
-    models: Sequence[tuple[ModelWeights, frozenset[int] | None]],
-    engine: Engine,
-    input_size: Size,
-    on_frame: Callable[[int], None] = lambda done: None,
-) -> list[SegmentScore]:
-    """Scores of each segment from its frames (as `Rung.frames` gives them).
+def plain_psnr_y(shots: Sequence[Shot]) -> float:
+    """dB, of these frames enlarged without a model, together."""
+    errors = (squared_error(shot.reference, _plain(shot)) for shot in shots)
+    return psnr_y(sum(errors), sum(shot.reference.size for shot in shots))
 
-    A model comes with the segments it is tried on, None for all of them; `input_size` (width, height) is that of the
-    picture they take. `on_frame` is told how many are done.
-    """
-    samples = [0] * segments
-    plain = [0] * segments
-    sums: list[list[int | None]] = [
-        [0 if where is None or segment in where else None for _, where in models] for segment in range(segments)
-    ]
-    upscalers: dict[int, Upscaler] = {}
-    for done, (segment, _, decoded, reference) in enumerate(frames, 1):
-        samples[segment] += reference.y.size
-        plain[segment] += squared_error(reference.y, plain_resize(decoded.y, reference.width, reference.height))
-        taken = plain_resize(decoded.y, *input_size)
-        for index, (weights, _) in enumerate(models):
-            total = sums[segment][index]
-            if total is None:
-                continue
-            if index not in upscalers:
-                upscalers[index] = engine.upscaler(weights, *input_size)
-            picture = upscalers[index].upscale(taken)
-            sums[segment][index] = total + squared_error(reference.y, picture)
-        on_frame(done)
-    return [SegmentScore(samples[s], plain[s], tuple(sums[s])) for s in range(segments)]
+
+def _plain(shot: Shot) -> Plane:
+    height, width = shot.reference.shape
+    return plain_resize(shot.luma, width, height)
+
+
+class RungJudge:
+    """The judged frames of one rung, enlarged plainly once, and any model against them."""
+
+    def __init__(self, shots: Sequence[Shot], segments: int, engine: Engine) -> None:
+        self.shots = tuple(shots)
+        self.plain = tuple(map(_plain, self.shots))
+        """Each frame enlarged without a model."""
+        self._segments = segments
+        self._engine = engine
+        self._samples = [0] * segments
+        self._plain_sse = [0] * segments
+        for shot, plain in zip(self.shots, self.plain, strict=True):
+            self._samples[shot.segment] += shot.reference.size
+            self._plain_sse[shot.segment] += squared_error(shot.reference, plain)
+
+    def scores(self, errors: Sequence[Errors]) -> list[SegmentScore]:
+        """A score for each segment of models with these errors."""
+        columns = [tuple(column[s] for column in errors) for s in range(self._segments)]
+        parts = zip(self._samples, self._plain_sse, columns, strict=True)
+        return [SegmentScore(samples, plain, column) for samples, plain, column in parts]
+
+    def errors(
+        self,
+        weights: ModelWeights,
+        input_size: Size,
+        where: frozenset[int] | None = None,
+        on_frame: Callable[[int], None] = lambda done: None,
+    ) -> Errors:
+        """Of one model that takes pictures of `input_size` (width, height), in the segments `where` or in all."""
+        sums: list[int | None] = [0 if where is None or s in where else None for s in range(self._segments)]
+        enhance = self.enhancer(weights, input_size)
+        for index, shot in enumerate(self.shots):
+            before = sums[shot.segment]
+            if before is not None:
+                sums[shot.segment] = before + squared_error(shot.reference, enhance(index))
+            on_frame(index + 1)
+        return tuple(sums)
+
+    def enhancer(self, weights: ModelWeights, input_size: Size) -> Callable[[int], Plane]:
+        """Makes the enhanced picture of the shot at an index."""
+        upscaler = self._engine.upscaler(weights, *input_size)
+
+        def picture(index: int) -> Plane:
+            plain = self.plain[index]
+            taken = plain if plain.shape == input_size[::-1] else plain_resize(self.shots[index].luma, *input_size)
+            return upscaler.upscale(taken)
+
+        return picture
+
+    def error_in(self, weights: ModelWeights, input_size: Size, segments: frozenset[int], most: int) -> int:
+        """Squared error over at most so many frames of these segments, spread evenly; at least 1."""
+        indices = [index for index, shot in enumerate(self.shots) if shot.segment in segments]
+        enhance = self.enhancer(weights, input_size)
+        step = max(1, -(-len(indices) // most))
+        return max(1, sum(squared_error(self.shots[i].reference, enhance(i)) for i in indices[::step]))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from manifests.bundle import publish_file
+from manifests.networks import parse_network
 from trainer.judge import SegmentScore
-
-_OUTCOME = "outcome.json"
+from trainer.networks import SizedNetwork
+from trainer.select import Candidate, worth_bytes
 
 
 @dataclass(frozen=True)
@@ -29,15 +31,22 @@ class TrainedModel:
         """What a player fetches for it."""
         return 0 if self.builtin is not None else len(self.data)
 
+    @property
+    def candidate(self) -> Candidate:
+        return Candidate(self.size_bytes, self.base)
+
 
 @dataclass(frozen=True)
-class RungOutcome:
-    """The models of one rung, how they did, and which segment should use which."""
+class NetworkOutcome:
+    """The models of one network on one rung, how they did, and which segment should use which."""
 
+    network: SizedNetwork
     models: tuple[TrainedModel, ...]
     uses: tuple[int | None, ...]
     """For each segment an index into `models`, or None where plain upscaling wins."""
     scores: tuple[SegmentScore, ...]
+    spoilt: tuple[int, ...] = ()
+    """Segments that are plain because VMAF-NEG fell; their scores hold no model."""
 
     def gains_db(self) -> list[float]:
         """Per segment, the gain in PSNR-Y as it will be played; 0 where no model is used."""
@@ -52,10 +61,58 @@ class RungOutcome:
                 use = self.models[use].base
         return sorted(needed)
 
+    def saved_bytes(self, media_bytes: list[int], rate_per_db: float) -> float:
+        """What plain video of the same quality would take more, less the bytes of the models."""
+        sent = sum(self.models[index].size_bytes for index in self.needed())
+        return worth_bytes(self.scores, media_bytes, self.uses, rate_per_db) - sent
 
-def save_outcome(folder: Path, outcome: RungOutcome) -> None:
-    """Write it into `folder`; whole or not at all."""
+
+@dataclass(frozen=True)
+class RungOutcome:
+    """All networks that were tried on one rung."""
+
+    rate_per_db: float
+    """Share of the rung's bytes that 1 dB was taken to be worth."""
+    networks: tuple[NetworkOutcome, ...]
+    published: tuple[int, ...]
+    """Indices into `networks`, best first."""
+    rejected: tuple[tuple[str, str], ...] = ()
+    """(network, why it was not trained)."""
+
+    def tracks(self) -> list[NetworkOutcome]:
+        """The networks to publish, best first."""
+        return [self.networks[index] for index in self.published]
+
+
+def save_outcome(path: Path, outcome: RungOutcome) -> None:
+    """Write it to the file `path`; whole or not at all."""
     value = {
+        "rate_per_db": outcome.rate_per_db,
+        "networks": [_network_json(network) for network in outcome.networks],
+        "published": outcome.published,
+        "rejected": outcome.rejected,
+    }
+    publish_file(path, json.dumps(value).encode())
+
+
+def load_outcome(path: Path) -> RungOutcome | None:
+    """The finished outcome in the file `path`, None where there is none."""
+    try:
+        value = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    return RungOutcome(
+        value["rate_per_db"],
+        tuple(_network(network) for network in value["networks"]),
+        tuple(value["published"]),
+        tuple((name, reason) for name, reason in value["rejected"]),
+    )
+
+
+def _network_json(outcome: NetworkOutcome) -> dict[str, Any]:
+    spec = outcome.network.spec
+    return {
+        "network": [spec.name, spec.scale, outcome.network.input_size],
         "models": [
             {
                 "data": model.data.hex(),
@@ -67,24 +124,21 @@ def save_outcome(folder: Path, outcome: RungOutcome) -> None:
         ],
         "uses": outcome.uses,
         "scores": [[score.samples, score.plain_sse, score.model_sse] for score in outcome.scores],
+        "spoilt": outcome.spoilt,
     }
-    publish_file(folder / _OUTCOME, json.dumps(value).encode())
 
 
-def load_outcome(folder: Path) -> RungOutcome | None:
-    """The finished outcome in `folder`, None where there is none."""
-    try:
-        value = json.loads((folder / _OUTCOME).read_bytes())
-    except FileNotFoundError:
-        return None
+def _network(value: dict[str, Any]) -> NetworkOutcome:
+    name, scale, (width, height) = value["network"]
     models = tuple(
         TrainedModel(
             bytes.fromhex(model["data"]),
             None if model["segments"] is None else frozenset(model["segments"]),
             model["base"],
-            model.get("builtin"),
+            model["builtin"],
         )
         for model in value["models"]
     )
     scores = tuple(SegmentScore(samples, plain, tuple(sums)) for samples, plain, sums in value["scores"])
-    return RungOutcome(models, tuple(value["uses"]), scores)
+    network = SizedNetwork(parse_network(name, scale), (width, height))
+    return NetworkOutcome(network, models, tuple(value["uses"]), scores, tuple(value["spoilt"]))

@@ -1,11 +1,8 @@
-"""What a network learns from: the luma that goes into it beside what the plain upscale lacks of the source.
-
-A long title is sampled: every segment gives its share of frames, within a memory budget.
-"""
+"""What a network learns from: the luma that goes into it beside what the plain upscale lacks of the source."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import isqrt
 from typing import TypeVar
@@ -14,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manifests.networks import Size
-from media.frames import Frame
 from media.upscale import plain_resize, plain_upscale
+from trainer.sampling import Shot
 
 PATCH = 32
 """Side of a training patch in positions of the convolutions: pixels, or the squares that a fold makes of them."""
@@ -48,11 +45,11 @@ class Batch:
     """(batch, 32, 32, (fold·scale)²)."""
 
 
-def make_pair(segment: int, decoded: Frame, reference: Frame, input_size: Size, scale: int) -> Pair:
-    """The pair of a decoded frame, brought to `input_size`, and the source frame `scale` times that size."""
-    luma = plain_resize(decoded.y, *input_size)
-    difference = np.clip(reference.y.astype(np.int16) - plain_upscale(luma, scale), -127, 127)
-    return Pair(segment, luma, _space_to_depth(difference.astype(np.int8)[:, :, None], scale))
+def make_pair(shot: Shot, input_size: Size, scale: int) -> Pair:
+    """The pair of a kept frame: its luma brought to `input_size`, and its source, `scale` times that size."""
+    luma = plain_resize(shot.luma, *input_size)
+    difference = np.clip(shot.reference.astype(np.int16) - plain_upscale(luma, scale), -127, 127)
+    return Pair(shot.segment, luma, _space_to_depth(difference.astype(np.int8)[:, :, None], scale))
 
 
 def _space_to_depth(plane: NDArray[_Pixel], block: int) -> NDArray[_Pixel]:
@@ -64,22 +61,6 @@ def _space_to_depth(plane: NDArray[_Pixel], block: int) -> NDArray[_Pixel]:
         height // block, width // block, channels * block**2
     )
     return depth
-
-
-def frames_to_sample(frame_counts: list[int], pair_bytes: int, budget_bytes: int) -> list[set[int]]:
-    """For each segment, which of its frames (from 0) to keep: spread evenly, and together within the budget.
-
-    At least one frame in all is kept; when the budget is below one a segment, segments are skipped evenly.
-    """
-    total = sum(frame_counts)
-    wanted = max(1, min(total, budget_bytes // pair_bytes))
-    kept: list[set[int]] = [set() for _ in frame_counts]
-    starts = np.cumsum([0, *frame_counts])
-    # The middle of each of `wanted` equal stretches of the title.
-    for position in ((np.arange(wanted) + 0.5) * total / wanted).astype(int):
-        segment = int(np.searchsorted(starts, position, side="right")) - 1
-        kept[segment].add(int(position - starts[segment]))
-    return kept
 
 
 class PatchSource:
@@ -136,12 +117,3 @@ def _cell_energies(residual: NDArray[np.int8], side: int) -> NDArray[np.float64]
     sums = np.add.reduceat(np.add.reduceat(squared, rows, axis=0), columns, axis=1)
     sizes = np.outer(np.diff([*rows, height]), np.diff([*columns, width]))
     return np.asarray(sums / sizes)
-
-
-def chosen_pairs(
-    frames: Iterator[tuple[int, int, Frame, Frame]], kept: list[set[int]], input_size: Size, scale: int
-) -> Iterator[Pair]:
-    """Pairs of the frames in `kept`, from (segment, frame in the segment, decoded, reference) in order."""
-    for segment, index, decoded, reference in frames:
-        if index in kept[segment]:
-            yield make_pair(segment, decoded, reference, input_size, scale)

@@ -1,4 +1,4 @@
-"""From a packaged bundle to one with models: a job for every rung that can be enhanced, then one manifest."""
+"""From a packaged bundle to one with models: its rungs in groups of one size, then one manifest."""
 
 from __future__ import annotations
 
@@ -6,31 +6,32 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from fractions import Fraction
 from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
-from statistics import fmean
+from typing import Any
 
 from manifests.bundle import PROVENANCE, Bundle, open_bundle, read_json
 from manifests.errors import BrokenBundleError
-from manifests.networks import NetworkSpec, Size
+from manifests.networks import Size
 from media.probe import probe
 from media.source import SourceTreatment
 from player.superres.engines import open_engine
 from trainer.errors import TrainingError
 from trainer.fit import prepare_backend
-from trainer.job import job_key, train_rung
+from trainer.job import Group, title_key, train_group
+from trainer.judge import plain_psnr_y
+from trainer.networks import Exact, fits, largest_picture, times, trained_network
 from trainer.outcome import RungOutcome
 from trainer.publish import publish_models
+from trainer.record import choice_record
 from trainer.rung import Rung
-from trainer.settings import SCALE, Reporter, TrainSettings, trained_network
+from trainer.sampling import References, read_references, shots
+from trainer.settings import Reporter, Silent, TrainSettings
+from trainer.worth import RATE_PER_DB, PlainPoint, rates_per_db
 
 WORK = ".train"
 """Folder in the bundle for what is not finished: never listed, removed when all is published."""
-
-_Exact = tuple[Fraction, Fraction]
-"""(width, height) as displayed, in square pixels."""
 
 ReporterOf = Callable[[str], Reporter]
 """Makes the reporter of a rung from its representation id."""
@@ -46,44 +47,36 @@ class RungSummary:
     gain_db: float
     """Mean over all segments as they will be played; a plain one counts as 0."""
     model_bytes: int
+    """Of the best network's models, those that play."""
     media_bytes: int
+    choice: dict[str, Any]
+    """As `trainer.record.choice_record` tells it."""
 
 
-def enhanceable_rungs(bundle: Bundle, source: Path, spec: NetworkSpec) -> list[Rung]:
-    """The rungs that `spec` can enhance: those whose enlarged size the source still reaches and, for a folded network,
-    every rung, at the size of the largest picture of the title.
-
-    Raises BrokenBundleError where the bundle does not say how its source was treated, MediaError for a bad source.
-    """
+def treatment_of(root: Path) -> SourceTreatment:
+    """How the bundle's source was treated. Raises BrokenBundleError where it does not say."""
     try:
-        treatment = SourceTreatment.from_json(read_json(bundle.root, PROVENANCE)["treatment"])
+        return SourceTreatment.from_json(read_json(root, PROVENANCE)["treatment"])
     except (KeyError, ValueError) as error:
         raise BrokenBundleError(f"{PROVENANCE} does not tell how the source was treated; package it again") from error
-    sizes = {r.id: (r.video.width, r.video.height) for r in bundle.presentation.video if r.video is not None}
-    source_size = probe(source).video.display_size
-    inputs = sizes if spec.fold == 1 else dict.fromkeys(sizes, largest_picture(list(sizes.values()), source_size))
-    return [
-        Rung(bundle, r, source, treatment, spec, inputs[r.id])
-        for r in bundle.presentation.video
-        if _fits(sizes[r.id], inputs[r.id])
-        and (spec.scale == 1 or _fits(_times(inputs[r.id], spec.scale), source_size))
-    ]
 
 
-def largest_picture(rungs: Sequence[Size], source: _Exact) -> Size:
-    """(width, height) of the largest picture that rungs of these sizes come to: that of the largest rung, or of one
-    doubled where the source reaches so far. Pure.
+def enhanceable_rungs(bundle: Bundle, source: Exact, settings: TrainSettings) -> list[Rung]:
+    """The rungs that can be enhanced, with the size that they are to have then, from the source's (width, height).
+
+    That of the largest picture of the title for all of them; with a network that was named and is not folded, twice
+    their own, where the source still reaches it.
     """
-    doubled = [_times(size, SCALE) for size in rungs if _fits(_times(size, SCALE), source)]
-    return max([*rungs, *doubled], key=lambda size: size[0] * size[1])
-
-
-def _times(size: Size, scale: int) -> Size:
-    return size[0] * scale, size[1] * scale
-
-
-def _fits(size: Size, into: Size | _Exact) -> bool:
-    return size[0] <= into[0] and size[1] <= into[1]
+    sizes = {r.id: (r.video.width, r.video.height) for r in bundle.presentation.video if r.video is not None}
+    picture = largest_picture(list(sizes.values()), source)
+    spec = None if settings.chooses else trained_network(settings.network)
+    found = []
+    for r in bundle.presentation.video:
+        doubles = spec is not None and spec.fold == 1
+        enhanced: Size = times(sizes[r.id], spec.scale) if spec is not None and doubles else picture
+        if fits(enhanced, source) if doubles else fits(sizes[r.id], picture):
+            found.append(Rung(bundle, r, enhanced))
+    return found
 
 
 def train_bundle(
@@ -91,94 +84,129 @@ def train_bundle(
 ) -> list[RungSummary]:
     """Train every rung that can be enhanced and publish the models that pay.
 
-    Rungs trained before with these settings are left as they are unless `force`. With `jobs` above 1 that many
-    rungs are trained at once, each in a process of its own. Raises TrainingError, BundleError, MediaError.
+    A bundle that was trained with these settings before is left as it is unless `force`. With `jobs` above 1 that
+    many sizes are trained at once, each in a process of its own. Raises TrainingError, BundleError, MediaError.
     """
-    bundle = open_bundle(root)
-    spec = trained_network(settings.network)
-    rungs = {rung.representation.id: rung for rung in enhanceable_rungs(bundle, source, spec)}
+    bundle, treatment = open_bundle(root), treatment_of(root)
+    rungs = enhanceable_rungs(bundle, probe(source).video.display_size, settings)
     if not rungs:
         raise TrainingError(
             "no rung can be enhanced: none is at most half the source in width and height; "
-            "package again with a lower one, such as --rungs auto, or train a folded network, such as --net c16d2f2"
+            "package again with a lower one, such as --rungs auto, or let the trainer choose networks with --net auto"
         )
-    keys = {name: job_key(rung, settings) for name, rung in rungs.items()}
+    key = title_key(rungs, treatment, settings)
     recorded = read_json(root, PROVENANCE).get("training", {})
-    todo = {name: rung for name, rung in rungs.items() if force or recorded.get(name, {}).get("key") != keys[name]}
     if force:
         shutil.rmtree(root / WORK, ignore_errors=True)
-    folders = {name: root / WORK / keys[name] for name in todo}
-    outcomes = _trained(todo, settings, folders, reporter_of, jobs)
-    if outcomes:
-        records = {name: _record(keys[name], outcome) for name, outcome in outcomes.items()}
+    if force or any(recorded.get(rung.id, {}).get("key") != key for rung in rungs):
+        outcomes = _trained(root, source, treatment, rungs, settings, root / WORK / key, reporter_of, jobs)
+        records = {rung.id: _record(key, rung, outcomes[rung.id]) for rung in rungs}
         # Once for all rungs: publishing checks every segment of the bundle.
-        publish_models(root, settings, todo, outcomes, records)
+        publish_models(root, settings, outcomes, records)
     shutil.rmtree(root / WORK, ignore_errors=True)
-    return summaries(open_bundle(root), settings.network, list(rungs))
+    return summaries(open_bundle(root), [rung.id for rung in rungs])
 
 
-def _record(key: str, outcome: RungOutcome) -> dict[str, object]:
+def _record(key: str, rung: Rung, outcome: RungOutcome) -> dict[str, object]:
     """What provenance.json keeps of a rung's training, beside the settings."""
+    gains = outcome.tracks()[0].gains_db() if outcome.published else [0.0] * len(rung.representation.segments)
     return {
         "key": key,
         "neudash": version("neudash"),
         "keras": version("keras"),
-        "segment_gains_db": [round(gain_db, 4) for gain_db in outcome.gains_db()],
+        "segment_gains_db": [round(gain_db, 4) for gain_db in gains],
+        "choice": choice_record(outcome, rung.media_bytes()),
     }
 
 
 def _trained(
-    todo: Mapping[str, Rung],
+    root: Path,
+    source: Path,
+    treatment: SourceTreatment,
+    rungs: Sequence[Rung],
     settings: TrainSettings,
-    folders: Mapping[str, Path],
+    folder: Path,
     reporter_of: ReporterOf,
     jobs: int,
 ) -> dict[str, RungOutcome]:
-    if jobs == 1 or len(todo) <= 1:
-        return {name: _run(rung, settings, folders[name], reporter_of(name)) for name, rung in todo.items()}
-    # Spawned, not forked: TensorFlow's threads do not survive a fork.
-    with ProcessPoolExecutor(min(jobs, len(todo)), mp_context=get_context("spawn")) as pool:
-        running = {name: pool.submit(_run, rung, settings, folders[name], None) for name, rung in todo.items()}
-        outcomes = {}
-        for name, job in running.items():
-            reporter = reporter_of(name)
-            reporter.begin("training in its own process", 1)
-            outcomes[name] = job.result()
-            reporter.at(1)
+    by_picture: dict[Size, list[Rung]] = {}
+    for rung in rungs:
+        by_picture.setdefault(rung.enhanced_size, []).append(rung)
+    groups: list[Group] = []
+    for (width, height), alike in by_picture.items():
+        path = root / WORK / f"source-{width}x{height}.npy"
+        reporter = reporter_of(f"{width}x{height}")
+        references = read_references(source, treatment, alike[0], settings.budget_bytes, path, reporter)
+        rates = _rates(alike, references, reporter_of)
+        by_size: dict[Size, list[Rung]] = {}
+        for rung in alike:
+            by_size.setdefault(rung.size, []).append(rung)
+        groups += [Group(tuple(group), settings, references, rates, folder) for group in by_size.values()]
+    return _run_all(groups, reporter_of, jobs)
+
+
+def _rates(rungs: Sequence[Rung], references: References, reporter_of: ReporterOf) -> Mapping[str, float]:
+    """What a decibel is worth on each rung, from all of them played plainly."""
+    if len(rungs) == 1:
+        return {rungs[0].id: RATE_PER_DB}
+    points = {}
+    for rung in rungs:
+        reporter = reporter_of(rung.id)
+        reporter.begin("plain quality", 1)
+        judged = shots(rung, references, judged_alone=True)
+        points[rung.id] = PlainPoint(sum(rung.media_bytes()), plain_psnr_y(judged))
+        reporter.at(1, f"{points[rung.id].psnr_y:.2f} dB")
+    return rates_per_db(points)
+
+
+def _run_all(groups: Sequence[Group], reporter_of: ReporterOf, jobs: int) -> dict[str, RungOutcome]:
+    outcomes: dict[str, RungOutcome] = {}
+    if jobs == 1 or len(groups) <= 1:
+        for group in groups:
+            outcomes |= _run(group, reporter_of)
         return outcomes
+    # Spawned, not forked: TensorFlow's threads do not survive a fork.
+    with ProcessPoolExecutor(min(jobs, len(groups)), mp_context=get_context("spawn")) as pool:
+        running = {pool.submit(_run, group, _silent): group for group in groups}
+        for job, group in running.items():
+            reporter = reporter_of(", ".join(rung.id for rung in group.rungs))
+            reporter.begin("training in a process of its own", 1)
+            outcomes |= job.result()
+            reporter.at(1)
+    return outcomes
 
 
-def _run(rung: Rung, settings: TrainSettings, folder: Path, reporter: Reporter | None) -> RungOutcome:
-    prepare_backend(settings.seed)
-    return train_rung(rung, settings, folder, open_engine(), reporter or _Silent())
+def _run(group: Group, reporter_of: ReporterOf) -> dict[str, RungOutcome]:
+    prepare_backend(group.settings.seed)
+    return train_group(group, open_engine(), reporter_of)
 
 
-class _Silent:
-    def begin(self, what: str, total: int) -> None:
-        """Nobody is listening."""
-
-    def at(self, done: int, note: str = "") -> None:
-        """Nobody is listening."""
+def _silent(_: str) -> Reporter:
+    return Silent()
 
 
-def summaries(bundle: Bundle, network: str, names: list[str]) -> list[RungSummary]:
-    """What the bundle's manifest says of the models of `network` on the representations `names`."""
+def summaries(bundle: Bundle, names: Sequence[str]) -> list[RungSummary]:
+    """What the bundle says of the models that play on the representations `names`."""
+    training = read_json(bundle.root, PROVENANCE).get("training", {})
     result = []
     for representation in bundle.presentation.video:
         if representation.id not in names:
             continue
-        tracks = [track for track in representation.model_tracks if track.network == network]
-        uses = tracks[0].uses if tracks else (None,) * len(representation.segments)
-        gains = {model.n: model.gain_db or 0.0 for track in tracks for model in track.models}
+        record = training[representation.id]
+        gains = record["segment_gains_db"]
+        networks = record["choice"]["networks"]
+        best = [track for track in representation.model_tracks if track.network in networks[:1]]
+        uses = best[0].uses if best else (None,) * len(representation.segments)
         media = [href for href, file in bundle.files().items() if file.representation_id == representation.id]
         result.append(
             RungSummary(
                 representation=representation.id,
                 segments=len(uses),
                 enhanced_segments=sum(use is not None for use in uses),
-                gain_db=fmean(0.0 if use is None else gains[use] for use in uses),
-                model_bytes=sum(model.size_bytes for track in tracks for model in track.models),
+                gain_db=sum(gains) / len(gains),
+                model_bytes=sum(model.size_bytes for track in best for model in track.models),
                 media_bytes=sum(bundle.path(href).stat().st_size for href in media),
+                choice=record["choice"],
             )
         )
     return result

@@ -18,33 +18,32 @@ from manifests.bundle import (
     read_json,
 )
 from manifests.model import ModelFile, ModelTrack, Presentation, Representation
-from manifests.networks import NetworkSpec, Size, macs_per_rung_pixel
+from manifests.networks import macs_per_rung_pixel
 from manifests.weights import FORMAT
-from trainer.outcome import RungOutcome
-from trainer.rung import Rung
+from trainer.outcome import NetworkOutcome, RungOutcome
 from trainer.settings import TrainSettings
 
 
 def publish_models(
     root: Path,
     settings: TrainSettings,
-    rungs: Mapping[str, Rung],
     outcomes: Mapping[str, RungOutcome],
     records: Mapping[str, Mapping[str, object]],
 ) -> None:
-    """Put the models of `outcomes` (by representation id), trained on `rungs`, into the bundle at `root`.
+    """Put the models of `outcomes` (by representation id) into the bundle at `root`.
 
-    A rung's models of the same network are replaced, those of other networks stay beside them. `records`, by the same
-    ids, go into provenance.json. Raises BundleError; the bundle then stays as it was, but for model files that nothing
-    lists.
+    Of networks that the trainer chose, they replace all models of their rungs; of one that was named, those of the
+    same network alone. `records`, by the same ids, go into provenance.json. Raises BundleError; the bundle then stays
+    as it was, but for model files that nothing lists.
     """
     bundle = open_bundle(root)
     for outcome in outcomes.values():
-        for index in outcome.needed():
-            model = outcome.models[index]
-            if model.builtin is None:
-                publish_file(root / model_href(model.data), model.data)
-    presentation = with_models(bundle.presentation, rungs, outcomes)
+        for track in outcome.tracks():
+            for index in track.needed():
+                model = track.models[index]
+                if model.builtin is None:
+                    publish_file(root / model_href(model.data), model.data)
+    presentation = with_models(bundle.presentation, outcomes, replace_all=settings.chooses)
     publish_manifest(root, presentation)
     provenance = read_json(root, PROVENANCE)
     training = {
@@ -55,16 +54,17 @@ def publish_models(
     _remove_unlisted(root)
 
 
-def with_models(p: Presentation, rungs: Mapping[str, Rung], outcomes: Mapping[str, RungOutcome]) -> Presentation:
-    """The presentation with the model tracks of `outcomes`, trained on `rungs`. Pure."""
+def with_models(p: Presentation, outcomes: Mapping[str, RungOutcome], *, replace_all: bool) -> Presentation:
+    """The presentation with the model tracks of `outcomes`. Pure."""
 
     def updated(r: Representation) -> Representation:
         if r.id not in outcomes:
             return r
-        rung = rungs[r.id]
-        others = [track for track in r.model_tracks if track.network != rung.spec.name]
-        tracks = [*others, *model_tracks(r, rung.spec, rung.input_size, outcomes[r.id])]
-        # More operations a pixel are spent for a better picture: that is the order until it is measured jointly.
+        outcome = outcomes[r.id]
+        replaced = {tried.network.spec.name for tried in outcome.networks}
+        others = [] if replace_all else [track for track in r.model_tracks if track.network not in replaced]
+        tracks = [*others, *(model_track(r, tried) for tried in outcome.tracks())]
+        # More operations a pixel are spent for a better picture: a smaller network that is better goes out alone.
         tracks.sort(key=lambda track: -track.macs_per_pixel)
         return replace(r, model_tracks=tuple(replace(t, rank=rank) for rank, t in enumerate(tracks, 1)))
 
@@ -72,19 +72,18 @@ def with_models(p: Presentation, rungs: Mapping[str, Rung], outcomes: Mapping[st
     return replace(p, adaptation_sets=sets)
 
 
-def model_tracks(r: Representation, spec: NetworkSpec, input_size: Size, outcome: RungOutcome) -> list[ModelTrack]:
-    """The track that says which segment uses which model; none where no segment uses any."""
+def model_track(r: Representation, tried: NetworkOutcome) -> ModelTrack:
+    """The track that says which segment uses which model; some segment uses one."""
     assert r.video is not None, "a rung is a video representation"
     own_size = r.video.width, r.video.height
-    needed = outcome.needed()
-    if not needed:
-        return []
+    spec, input_size = tried.network.spec, tried.network.input_size
+    needed = tried.needed()
     number = {index: n for n, index in enumerate(needed, 1)}
-    gains = outcome.gains_db()
+    gains = tried.gains_db()
     files = []
     for index in needed:
-        model = outcome.models[index]
-        used = [gain for gain, use in zip(gains, outcome.uses, strict=True) if use == index]
+        model = tried.models[index]
+        used = [gain for gain, use in zip(gains, tried.uses, strict=True) if use == index]
         files.append(
             ModelFile(
                 n=number[index],
@@ -97,20 +96,18 @@ def model_tracks(r: Representation, spec: NetworkSpec, input_size: Size, outcome
             )
         )
     total_bits = 8 * sum(file.size_bytes for file in files)
-    return [
-        ModelTrack(
-            id=f"{r.id}-{spec.name}",
-            network=spec.name,
-            scale=spec.scale,
-            macs_per_pixel=macs_per_rung_pixel(spec, input_size, own_size),
-            rank=1,
-            bandwidth_bps=max(1, round(total_bits / r.duration_s)),
-            format=FORMAT,
-            models=tuple(files),
-            uses=tuple(None if use is None else number[use] for use in outcome.uses),
-            input_size=None if input_size == own_size else input_size,
-        )
-    ]
+    return ModelTrack(
+        id=f"{r.id}-{spec.name}",
+        network=spec.name,
+        scale=spec.scale,
+        macs_per_pixel=macs_per_rung_pixel(spec, input_size, own_size),
+        rank=1,
+        bandwidth_bps=max(1, round(total_bits / r.duration_s)),
+        format=FORMAT,
+        models=tuple(files),
+        uses=tuple(None if use is None else number[use] for use in tried.uses),
+        input_size=None if input_size == own_size else input_size,
+    )
 
 
 def _remove_unlisted(root: Path) -> None:

@@ -6,9 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manifests.weights import CodedLayer, CodedModel, ModelWeights
+from trainer.networks import FULL_BITS
 
-FULL_BITS = 6
-"""Loses 0.005 dB against float; 5 bits lose 0.024 dB for a sixth fewer bytes (research/quality-prototype.md)."""
 _SHRINKS = np.linspace(0.5, 1.0, 26)
 """Fractions of the scale that would fit the largest weight: clipping a few pays when the rest get finer steps."""
 

@@ -1,32 +1,29 @@
-"""One rung as the trainer sees it: every decoded frame beside the source frame that an enhanced one should equal."""
+"""One rung as the trainer sees it: the segments of a video representation, and what comes out when they are decoded."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
-from pathlib import Path
 
 from manifests.bundle import Bundle
 from manifests.model import Representation
-from manifests.networks import NetworkSpec, Size
+from manifests.networks import Size
 from manifests.template import initialization_href, segment_href
 from media.frames import Frame, decode_segment
-from media.source import SourceTreatment, reference_frames
-from trainer.errors import TrainingError
 
 
 @dataclass(frozen=True)
 class Rung:
-    """A video representation, the source it was made from, and the network that is to learn what lies between."""
+    """A video representation, and the size that its frames are to be enhanced to."""
 
     bundle: Bundle
     representation: Representation
-    source: Path
-    treatment: SourceTreatment
-    spec: NetworkSpec
-    input_size: Size
-    """(width, height) of the picture that goes into the network: the rung's own frames, or these enlarged plainly."""
+    enhanced_size: Size
+    """(width, height)."""
+
+    @property
+    def id(self) -> str:
+        return self.representation.id
 
     @property
     def size(self) -> Size:
@@ -34,12 +31,6 @@ class Rung:
         video = self.representation.video
         assert video is not None, "a rung is a video representation"
         return video.width, video.height
-
-    @property
-    def enhanced_size(self) -> Size:
-        """(width, height) of its frames once enhanced."""
-        width, height = self.input_size
-        return width * self.spec.scale, height * self.spec.scale
 
     def frame_counts(self) -> list[int]:
         """Frames of each segment."""
@@ -53,32 +44,13 @@ class Rung:
         hrefs = [segment_href(self.representation, segment) for segment in self.representation.segments]
         return [self.bundle.path(href).stat().st_size for href in hrefs]
 
-    def frames(self) -> Iterator[tuple[int, int, Frame, Frame]]:
-        """(index of the segment, index in the segment, decoded frame, source frame at the enhanced size), in order.
+    def media(self, segment: int) -> bytes:
+        """The segment at that index."""
+        return self.bundle.read(segment_href(self.representation, self.representation.segments[segment]))
 
-        Raises TrainingError where source and bundle differ in length, and what decoding raises.
-        """
-        references = reference_frames(self.source, self.treatment, *self.enhanced_size)
-        for position, (segment, index, decoded) in enumerate(self._decoded()):
-            reference = next(references, None)
-            if reference is None:
-                raise TrainingError(
-                    f"{self.source.name} ends after {position} frames, before the bundle does: is it the video "
-                    "that the bundle was packaged from?"
-                )
-            yield segment, index, decoded, reference
-        if next(references, None) is not None:
-            raise TrainingError(
-                f"{self.source.name} goes on where the bundle ends: is it the video that the bundle was packaged from?"
-            )
-
-    def _decoded(self) -> Iterator[tuple[int, int, Frame]]:
+    def frames(self) -> Iterator[tuple[int, int, Frame]]:
+        """(index of the segment, index in the segment, decoded frame), in order. Raises what decoding raises."""
         init = self.bundle.read(initialization_href(self.representation))
-        per_segment = (
-            ((index, position, frame) for position, frame in enumerate(decode_segment(init, self._media(index))))
-            for index in range(len(self.representation.segments))
-        )
-        return chain.from_iterable(per_segment)
-
-    def _media(self, index: int) -> bytes:
-        return self.bundle.read(segment_href(self.representation, self.representation.segments[index]))
+        for segment in range(len(self.representation.segments)):
+            for index, frame in enumerate(decode_segment(init, self.media(segment))):
+                yield segment, index, frame

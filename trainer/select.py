@@ -1,4 +1,4 @@
-"""Which model, if any, for which segment: pure arithmetic of bytes and decibels."""
+"""Which model, if any, for which segment, and which networks side by side: arithmetic of bytes and decibels. Pure."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from trainer.judge import SegmentScore
 
-RATE_PER_DB = 0.20
-"""Share of a segment's bytes that 1 dB of PSNR-Y is worth: the low end of 20-32 % measured around CRF 27
-(research/quality-prototype.md section 2). The low end, so that a model that is sent has earned its bytes."""
+_SMALLER = 0.6
+"""A network that is offered to slow players takes at most this share of the operations of the one before it."""
 
 
 @dataclass(frozen=True)
@@ -22,15 +21,16 @@ class Candidate:
 
 
 def choose(
-    scores: Sequence[SegmentScore], media_bytes: Sequence[int], candidates: Sequence[Candidate]
+    scores: Sequence[SegmentScore], media_bytes: Sequence[int], candidates: Sequence[Candidate], rate_per_db: float
 ) -> list[int | None]:
     """For each segment the index of its candidate, or None for plain upscaling.
 
     A candidate is published where the bytes that plain video would need for the same gains exceed its own, those of
-    its base included. Candidates are taken greedily, the one that brings most first.
+    its base included. Candidates are taken greedily, the one that brings most first. `rate_per_db`: share of the
+    bytes that 1 dB is worth.
     """
     value = [
-        [RATE_PER_DB * max(score.gain_db(index), 0.0) * size for index in range(len(candidates))]
+        [rate_per_db * max(score.gain_db(index), 0.0) * size for index in range(len(candidates))]
         for score, size in zip(scores, media_bytes, strict=True)
     ]
     published: set[int] = set()
@@ -44,6 +44,26 @@ def choose(
             break
         published |= _with_bases(candidates, best)
     return [_best_of(row, published) for row in value]
+
+
+def worth_bytes(
+    scores: Sequence[SegmentScore], media_bytes: Sequence[int], uses: Sequence[int | None], rate_per_db: float
+) -> float:
+    """Bytes that plain video would need more for the gains of `uses` (as `choose` returns them)."""
+    parts = zip(scores, media_bytes, uses, strict=True)
+    return sum(rate_per_db * score.gain_db(use) * size for score, size, use in parts if use is not None)
+
+
+def side_by_side(saved_bytes: Sequence[float], macs: Sequence[int]) -> list[int]:
+    """Indices of the networks to publish, best first: the one that saves most bytes, then for slow players smaller
+    ones that save any. `macs`: multiply-adds a frame.
+    """
+    order = sorted(range(len(macs)), key=lambda index: (-saved_bytes[index], macs[index]))
+    taken: list[int] = []
+    for index in order:
+        if saved_bytes[index] > 0 and (not taken or macs[index] <= _SMALLER * macs[taken[-1]]):
+            taken.append(index)
+    return taken
 
 
 def _net_bytes(

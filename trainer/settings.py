@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from manifests.networks import NetworkSpec, parse_network
+from trainer.networks import SizeClass
 
-Scope = Literal["title", "scene", "segment"]
-
-SCALE = 2
-"""Enlargement by a network that is not folded: x2 won over x1.5 and x3 on most content
-(research/quality-prototype.md). A folded one enlarges nothing: its frames come at their final size."""
-
-
-def trained_network(name: str) -> NetworkSpec:
-    """The network called `name` at the scale that it is trained for. Raises UnknownNetworkError."""
-    spec = parse_network(name, SCALE)
-    return spec if spec.fold == 1 else replace(spec, scale=1)
+Scope = Literal["auto", "title", "scene", "segment"]
+AUTO, GENERIC = "auto", "generic"
+"""Instead of a network's name: the trainer chooses, or nothing is trained and built-in models are used."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +17,20 @@ class TrainSettings:
     """What the models depend on beside the bundle and its source."""
 
     network: str = "c16d2"
+    """A name, AUTO or GENERIC."""
     scope: Scope = "segment"
     steps: int = 2000
-    """Of a full model; an update to it takes a tenth."""
+    """Of a model made from scratch; others take a part of them."""
     seed: int = 0
-    budget_bytes: int = 768 << 20
-    """Memory for the frames learnt from."""
+    size_class: SizeClass = "cpu"
+    """Of the networks to choose from; without meaning for one that is named."""
+    budget_bytes: int = 512 << 20
+    """For the source's frames that are learnt from and judged by, at the enhanced size."""
+
+    @property
+    def chooses(self) -> bool:
+        """Whether each rung gets the networks that suit it, rather than the one that is named."""
+        return self.network in (AUTO, GENERIC)
 
 
 class Reporter(Protocol):
@@ -41,3 +41,13 @@ class Reporter(Protocol):
 
     def at(self, done: int, note: str = "") -> None:
         """The stage has come to `done`."""
+
+
+class Silent:
+    """A reporter to whom nobody listens."""
+
+    def begin(self, what: str, total: int) -> None:
+        """Nobody is listening."""
+
+    def at(self, done: int, note: str = "") -> None:
+        """Nobody is listening."""

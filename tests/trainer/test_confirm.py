@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from fractions import Fraction
-
 import cv2
 import numpy as np
 import pytest
 
 from manifests.weights import ModelWeights, NetworkSpec
-from media.frames import Frame
 from media.vmaf import vmaf_program
 from player.superres.engines import open_engine
-from trainer.confirm import spoilt_segments
+from trainer.confirm import SecondOpinion
+from trainer.judge import RungJudge
+from trainer.sampling import Shot
 
 WIDTH, HEIGHT = 160, 96
 SPEC = NetworkSpec(2, 1, 0)
@@ -32,30 +30,25 @@ BLUR = filtering(-0.6, 0.6 / 8)
 SHARPEN_A_LITTLE = filtering(0.2, -0.2 / 8)
 
 
-def frames() -> Iterator[tuple[int, int, Frame, Frame]]:
+def judged() -> RungJudge:
     """Two segments of ten frames: a moving texture, and what is left of it at half the size."""
     random = np.random.default_rng(1)
     noise = random.integers(0, 256, (HEIGHT, WIDTH)).astype(np.float32)
     texture = cv2.normalize(cv2.GaussianBlur(noise, (0, 0), 1.0), None, 30, 220, cv2.NORM_MINMAX).astype(np.uint8)
     texture = cv2.resize(texture, (2 * WIDTH, 2 * HEIGHT), interpolation=cv2.INTER_CUBIC)
-    grey = np.full((HEIGHT, WIDTH), 128, np.uint8)
-    small = np.full((HEIGHT // 2, WIDTH // 2), 128, np.uint8)
+    shots = []
     for index in range(20):
         high = np.ascontiguousarray(np.roll(texture, index, axis=1))
         low = cv2.resize(high, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
-        pts_s = Fraction(index, 24)
-        yield index // 10, index % 10, Frame(low, small, small, pts_s), Frame(high, grey, grey, pts_s)
+        shots.append(Shot(index // 10, True, np.asarray(low, np.uint8), high))
+    return RungJudge(shots, 2, open_engine("openvino"))
 
 
 @pytest.mark.skipif(vmaf_program() is None, reason="no ffmpeg here has libvmaf")
 def test_segments_whose_neg_falls_are_spoilt_and_others_are_not() -> None:
-    engine = open_engine("openvino")
+    opinion = SecondOpinion(judged())
     seen: list[int] = []
-    spoilt = spoilt_segments(
-        frames(), [SHARPEN_A_LITTLE, BLUR], engine, (WIDTH, HEIGHT), (2 * WIDTH, 2 * HEIGHT), seen.append
-    )
-    assert spoilt == {1}
-    assert seen == list(range(1, 21))
-    assert (
-        spoilt_segments(frames(), [None, None], engine, (WIDTH, HEIGHT), (2 * WIDTH, 2 * HEIGHT), seen.append) == set()
-    )
+    assert opinion.spoilt_segments([SHARPEN_A_LITTLE, BLUR], (WIDTH, HEIGHT), seen.append) == {1}
+    assert seen == list(range(1, opinion.frames + 1))
+    assert opinion.frames == 10, "five of each segment's ten"
+    assert opinion.spoilt_segments([None, None], (WIDTH, HEIGHT), seen.append) == set()

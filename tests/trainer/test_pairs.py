@@ -1,48 +1,24 @@
-"""What a network learns from: sampling, residuals, and where patches are drawn."""
+"""What a network learns from: residuals, and where patches are drawn."""
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from media.frames import Frame
 from media.upscale import plain_resize, plain_upscale
-from trainer.pairs import PATCH, Pair, PatchSource, frames_to_sample, make_pair
-
-
-def frame(luma: np.ndarray) -> Frame:
-    chroma = np.full((luma.shape[0] // 2, luma.shape[1] // 2), 128, np.uint8)
-    return Frame(luma, chroma, chroma, Fraction(0))
+from trainer.pairs import PATCH, Pair, PatchSource, make_pair
+from trainer.sampling import Shot
 
 
 def test_plain_upscale_plus_residual_is_the_source() -> None:
     random = np.random.default_rng(0)
     low = random.integers(60, 190, (40, 50), dtype=np.uint8)
     high = random.integers(60, 190, (80, 100), dtype=np.uint8)
-    pair = make_pair(3, frame(low), frame(high), (50, 40), 2)
+    pair = make_pair(Shot(3, False, low, high), (50, 40), 2)
     depth = pair.residual.reshape(40, 50, 2, 2).transpose(0, 2, 1, 3).reshape(80, 100)
     difference = high.astype(int) - plain_upscale(low, 2)
     np.testing.assert_array_equal(depth, np.clip(difference, -127, 127))
     assert pair.segment == 3
-
-
-@given(st.lists(st.integers(1, 50), min_size=1, max_size=20), st.integers(1, 2000))
-def test_sampling_spreads_over_the_title_within_the_budget(counts: list[int], budget: int) -> None:
-    kept = frames_to_sample(counts, 1, budget)
-    total = sum(map(len, kept))
-    assert total == min(sum(counts), budget)
-    for indices, count in zip(kept, counts, strict=True):
-        assert all(0 <= index < count for index in indices)
-        share = count * total / sum(counts)
-        assert abs(len(indices) - share) <= 1
-
-
-def test_a_budget_below_one_frame_still_keeps_one() -> None:
-    assert sum(map(len, frames_to_sample([10, 10], 1000, 5))) == 1
 
 
 def test_patches_are_drawn_where_the_plain_upscale_lacks_most() -> None:
@@ -93,7 +69,7 @@ def _depth_to_space(depth: np.ndarray) -> np.ndarray:
 def test_a_frame_is_brought_to_the_networks_size_before_it_is_compared() -> None:
     random = np.random.default_rng(4)
     low, high = random.integers(60, 190, (40, 50), np.uint8), random.integers(60, 190, (60, 76), np.uint8)
-    pair = make_pair(0, frame(low), frame(high), (76, 60), 1)
+    pair = make_pair(Shot(0, False, low, high), (76, 60), 1)
     np.testing.assert_array_equal(pair.luma, plain_resize(low, 76, 60))
     difference = np.clip(high.astype(int) - pair.luma, -127, 127)
     np.testing.assert_array_equal(pair.residual[..., 0], difference)

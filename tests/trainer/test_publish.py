@@ -8,29 +8,32 @@ from pathlib import Path
 from manifests.model import Representation, Segment, VideoFormat
 from manifests.networks import NetworkSpec
 from trainer.judge import SegmentScore
-from trainer.outcome import RungOutcome, TrainedModel, load_outcome, save_outcome
-from trainer.publish import model_tracks
+from trainer.networks import SizedNetwork
+from trainer.outcome import NetworkOutcome, RungOutcome, TrainedModel, load_outcome, save_outcome
+from trainer.publish import model_track
 
 RUNG = Representation(
     "v480", "avc1.64001F", 1, 24, "i", "m", (Segment(1, 0, 96), Segment(2, 96, 96)),
     VideoFormat(854, 480, Fraction(24), Fraction(1280, 1281)),
 )  # fmt: skip
+FOLDED = SizedNetwork(NetworkSpec(1, 16, 2, fold=2), (1280, 720))
+DOUBLING = SizedNetwork(NetworkSpec(2, 16, 2), (854, 480))
 SCORES = (SegmentScore(100, 1000, (900, 800)), SegmentScore(100, 1000, (900, 1100)))
 
 
 def test_a_track_says_what_goes_in_where_that_is_not_the_rung() -> None:
-    outcome = RungOutcome((TrainedModel(b"full", None), TrainedModel(b"own", frozenset([0]), base=0)), (1, 0), SCORES)
-    (track,) = model_tracks(RUNG, NetworkSpec(1, 16, 2, fold=2), (1280, 720), outcome)
+    models = (TrainedModel(b"full", None), TrainedModel(b"own", frozenset([0]), base=0))
+    track = model_track(RUNG, NetworkOutcome(FOLDED, models, (1, 0), SCORES))
     assert (track.id, track.input_size, track.macs_per_pixel) == ("v480-c16d2f2", (1280, 720), 3238)
     assert track.uses == (2, 1)
-    (doubled,) = model_tracks(RUNG, NetworkSpec(2, 16, 2), (854, 480), outcome)
+    doubled = model_track(RUNG, NetworkOutcome(DOUBLING, models, (1, 0), SCORES))
     assert (doubled.input_size, doubled.macs_per_pixel) == (None, 5328)
 
 
 def test_a_built_in_model_costs_nothing_and_is_no_file() -> None:
     base = TrainedModel(b"shipped", None, builtin="generic-c16d2f2-1")
-    outcome = RungOutcome((base, TrainedModel(b"own", frozenset([0]), base=0)), (1, 0), SCORES)
-    (track,) = model_tracks(RUNG, NetworkSpec(1, 16, 2, fold=2), (1280, 720), outcome)
+    models = (base, TrainedModel(b"own", frozenset([0]), base=0))
+    track = model_track(RUNG, NetworkOutcome(FOLDED, models, (1, 0), SCORES))
     shipped, update = track.models
     assert (shipped.href, shipped.builtin, shipped.size_bytes) == (None, "generic-c16d2f2-1", 0)
     assert (update.base, update.size_bytes) == (1, 3)
@@ -39,6 +42,8 @@ def test_a_built_in_model_costs_nothing_and_is_no_file() -> None:
 
 def test_a_finished_outcome_comes_back_from_disk(tmp_path: Path) -> None:
     models = (TrainedModel(b"shipped", None, builtin="generic-c16d2-1"), TrainedModel(b"own", frozenset([0]), base=0))
-    outcome = RungOutcome(models, (1, None), SCORES)
-    save_outcome(tmp_path, outcome)
-    assert load_outcome(tmp_path) == outcome
+    tried = NetworkOutcome(FOLDED, models, (1, None), SCORES, spoilt=(1,))
+    outcome = RungOutcome(0.2, (tried, NetworkOutcome(DOUBLING, (), (None, None), ())), (0,), (("c24d3f4", "why"),))
+    save_outcome(tmp_path / "v480.json", outcome)
+    assert load_outcome(tmp_path / "v480.json") == outcome
+    assert load_outcome(tmp_path / "v720.json") is None

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from trainer.pairs import Pair
-from trainer.scenes import groups_of
+from trainer.sampling import Shot
+from trainer.scenes import scenes_of
 
 
-def pair(segment: int, level: int) -> Pair:
+def shot(segment: int, level: int) -> Shot:
     luma = np.random.default_rng(segment).integers(level, level + 30, (32, 32), dtype=np.uint8)
-    return Pair(segment, luma, np.zeros((32, 32, 4), np.int8))
+    return Shot(segment, False, luma, luma)
 
 
 def test_runs_of_like_segments_are_scenes() -> None:
-    pairs = [pair(0, 20), pair(1, 22), pair(2, 180), pair(3, 178), pair(4, 20)]
-    assert groups_of("scene", pairs) == [[0, 1, 2, 3, 4], [0, 1], [2, 3], [4]]
+    shots = [shot(0, 20), shot(1, 22), shot(2, 180), shot(3, 178), shot(4, 20)]
+    assert scenes_of(shots) == [[0, 1], [2, 3], [4]]
 
 
-def test_a_title_of_one_scene_has_one_group() -> None:
-    assert groups_of("scene", [pair(0, 20), pair(1, 21)]) == [[0, 1]]
-
-
-def test_title_and_segment_have_one_group_of_the_sampled_segments() -> None:
-    pairs = [pair(0, 20), pair(2, 200), pair(2, 210)]
-    assert groups_of("title", pairs) == groups_of("segment", pairs) == [[0, 2]]
+def test_a_title_of_one_scene_is_one_run_of_the_kept_segments() -> None:
+    assert scenes_of([shot(0, 20), shot(2, 21), shot(2, 21)]) == [[0, 2]]

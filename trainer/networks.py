@@ -1,0 +1,157 @@
+"""Which networks a rung is given a try with, when the choice is the trainer's: pure, from sizes, bytes and budgets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from manifests.networks import NetworkSpec, Size, parse_network
+
+SizeClass = Literal["cpu", "gpu"]
+"""What plays the title in real time: two cores of a CPU, or a GPU."""
+
+SCALE = 2
+"""Enlargement by a network that is not folded: x2 won over x1.5 and x3 on most content
+(research/quality-prototype.md). A folded one enlarges nothing: its frames come at their final size."""
+
+MACS_PER_PICTURE_PIXEL = {"cpu": 1440, "gpu": 7488}
+"""Most multiply-adds for each pixel of the enhanced picture. cpu: c16d2f2, which two cores play at 720p30 in real
+time. gpu: c32d3f2, 0.93 TFLOP/s at 1080p30."""
+CPU_MACS_PER_S = 1440 * 1280 * 720 * 30
+"""What two cores keep up with: a title that asks for more gets a smaller network beside the large one."""
+
+FULL_BITS = 6
+"""Bits a weight of a full model. Loses 0.005 dB against float; 5 bits lose 0.024 dB for a sixth fewer bytes
+(research/quality-prototype.md)."""
+UPDATE_BITS = 2
+"""Of the cheapest update that carries kernels."""
+_MOST_GAIN_DB = 1.5
+"""No network of a few kilobytes was seen to gain more over plain upscaling of common rungs."""
+_WIDER_GAIN_DB = 0.3
+"""What c24d3f4 gains over c16d2 for four times the bytes (0.29 dB on textured sport at x2), and c32d3f2 twice that."""
+_SCENE_GAIN_DB = 0.2
+_UPDATE_GAIN_DB = 0.1
+"""Most that a scene's own model, or a segment's own update, was seen to gain over the title's."""
+_WIDE_FROM_RATIO = Fraction(3, 2)
+"""Enlargement from which c24d3f4 is tried: at less, sixteen pixels a position lose what width gains."""
+
+Exact = tuple[Fraction, Fraction]
+"""(width, height) as displayed, in square pixels."""
+
+
+@dataclass(frozen=True)
+class SizedNetwork:
+    """A network and the picture that it takes."""
+
+    spec: NetworkSpec
+    input_size: Size
+    """(width, height) of what goes in: the rung's own frames, or these enlarged plainly."""
+
+    @property
+    def enhanced_size(self) -> Size:
+        """(width, height) of what comes out."""
+        width, height = self.input_size
+        return width * self.spec.scale, height * self.spec.scale
+
+    @property
+    def macs_per_frame(self) -> int:
+        return self.spec.macs_per_pixel * self.input_size[0] * self.input_size[1]
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A network that was not trained, and why."""
+
+    network: SizedNetwork
+    reason: str
+
+
+def trained_network(name: str) -> NetworkSpec:
+    """The network called `name` at the scale that it is trained for. Raises UnknownNetworkError."""
+    spec = parse_network(name, SCALE)
+    return spec if spec.fold == 1 else parse_network(name, 1)
+
+
+def largest_picture(rungs: Sequence[Size], source: Exact) -> Size:
+    """(width, height) of the largest picture that rungs of these sizes come to: that of the largest rung, or of one
+    doubled where the source reaches so far.
+    """
+    doubled = [times(size, SCALE) for size in rungs if fits(times(size, SCALE), source)]
+    return max([*rungs, *doubled], key=lambda size: size[0] * size[1])
+
+
+def class_networks(size_class: SizeClass, rung: Size, picture: Size, frame_rate: Fraction) -> list[SizedNetwork]:
+    """The networks of a class for a rung that is shown at the size `picture`, fewest operations first."""
+    names = ["c16d2", "c24d3f4"] if size_class == "cpu" else ["c16d2", "c32d3f2"]
+    main = _sized("c16d2", rung, picture)
+    if main.macs_per_frame * frame_rate > CPU_MACS_PER_S:
+        names.insert(0, "c8d2")
+    networks = [_sized(name, rung, picture) for name in names]
+    return sorted(networks, key=lambda network: network.spec.width)
+
+
+def _sized(name: str, rung: Size, picture: Size) -> SizedNetwork:
+    """Unfolded on the rung where that is half the picture, folded by 2 (or as named) on the picture elsewhere."""
+    if "f" in name:
+        return SizedNetwork(parse_network(name, 1), picture)
+    if times(rung, SCALE) == picture:
+        return SizedNetwork(parse_network(name, SCALE), rung)
+    return SizedNetwork(parse_network(f"{name}f2", 1), picture)
+
+
+def worth_training(
+    networks: Sequence[SizedNetwork], rung: Size, media_bytes: int, rate_per_db: float
+) -> tuple[list[SizedNetwork], list[Rejected]]:
+    """Those of `networks` whose bytes a rung of `media_bytes` could earn back, and the others with the reason.
+
+    The first must pay by itself, a wider one by what it gains over the last that was taken. `rate_per_db`: share of
+    the bytes that 1 dB is worth.
+    """
+    tried: list[SizedNetwork] = []
+    rejected: list[Rejected] = []
+    for network in networks:
+        if network.spec.fold == 4 and Fraction(network.input_size[0], rung[0]) < _WIDE_FROM_RATIO:
+            rejected.append(Rejected(network, "for rungs of two thirds of the picture or less"))
+            continue
+        gain_db = _most_gain_db(network, tried)
+        before = coded_bytes(tried[-1].spec, FULL_BITS) if tried else 0
+        cost, earns = coded_bytes(network.spec, FULL_BITS) - before, rate_per_db * gain_db * media_bytes
+        if earns > cost:
+            tried.append(network)
+        else:
+            rejected.append(Rejected(network, f"{cost} bytes that {gain_db:.1f} dB would not earn back ({earns:.0f})"))
+    return tried, rejected
+
+
+def _most_gain_db(network: SizedNetwork, smaller: Sequence[SizedNetwork]) -> float:
+    if not smaller:
+        return _MOST_GAIN_DB
+    return _WIDER_GAIN_DB if network.spec.width < 32 else 2 * _WIDER_GAIN_DB
+
+
+def scene_could_pay(spec: NetworkSpec, media_bytes: int, rate_per_db: float) -> bool:
+    """Whether a model of its own could earn its bytes in a scene of `media_bytes`."""
+    return rate_per_db * _SCENE_GAIN_DB * media_bytes > coded_bytes(spec, UPDATE_BITS)
+
+
+def update_could_pay(spec: NetworkSpec, media_bytes: int, rate_per_db: float) -> bool:
+    """Whether an update of its own could earn its bytes in a segment of `media_bytes`."""
+    return rate_per_db * _UPDATE_GAIN_DB * media_bytes > coded_bytes(spec, UPDATE_BITS)
+
+
+def coded_bytes(spec: NetworkSpec, bits: int) -> int:
+    """Bytes of a full model file at `bits` a weight; an update of so many takes 8 more."""
+    header = 11 + len(spec.layers)
+    return header + sum(4 * n_out + (9 * n_in * n_out * bits + 7) // 8 for n_in, n_out in spec.layers)
+
+
+def times(size: Size, scale: int) -> Size:
+    """(width, height) enlarged."""
+    return size[0] * scale, size[1] * scale
+
+
+def fits(size: Size, into: Size | Exact) -> bool:
+    """Whether neither side is larger."""
+    return size[0] <= into[0] and size[1] <= into[1]

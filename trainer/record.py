@@ -1,0 +1,93 @@
+"""The choice on a rung, told so that a person can follow it: what was tried, what it is worth, what was taken and why.
+
+`choice_record` is what provenance.json keeps (docs/bundle.md). Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from statistics import fmean
+from typing import Any
+
+from trainer.outcome import NetworkOutcome, RungOutcome
+from trainer.select import worth_bytes
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One model, or several of a kind, that a rung was given a try with."""
+
+    network: str
+    what: str
+    """`built-in model`, `title model`, `models for parts of the title`."""
+    models: int
+    size_bytes: int
+    """Of all of them."""
+    gain_db: float
+    """Mean in PSNR-Y over plain upscaling, over the segments it was tried on and those of its kind."""
+    worth_bytes: float
+    """What plain video would take more for these gains, where they are gains."""
+    used: int
+    """Segments that are played with it."""
+    why: str
+
+
+def choice_record(outcome: RungOutcome, media_bytes: Sequence[int]) -> dict[str, Any]:
+    """Of one rung, as JSON."""
+    rows = [row for index, tried in enumerate(outcome.networks) for row in _rows(outcome, index, tried, media_bytes)]
+    return {
+        "rate_per_db": round(outcome.rate_per_db, 4),
+        "networks": [tried.network.spec.name for tried in outcome.tracks()],
+        "tried": [asdict(row) for row in rows],
+        "not_trained": [{"network": name, "why": why} for name, why in outcome.rejected],
+    }
+
+
+def _rows(outcome: RungOutcome, index: int, tried: NetworkOutcome, media_bytes: Sequence[int]) -> list[Tried]:
+    kinds: dict[str, list[int]] = {}
+    for number, model in enumerate(tried.models):
+        kinds.setdefault(_kind(model.builtin, model.segments), []).append(number)
+    return [_row(outcome, index, tried, media_bytes, what, numbers) for what, numbers in kinds.items()]
+
+
+def _kind(builtin: str | None, segments: frozenset[int] | None) -> str:
+    if builtin is not None:
+        return "built-in model"
+    return "title model" if segments is None else "models for parts of the title"
+
+
+def _row(
+    outcome: RungOutcome,
+    index: int,
+    tried: NetworkOutcome,
+    media_bytes: Sequence[int],
+    what: str,
+    numbers: Sequence[int],
+) -> Tried:
+    # For each segment the best of the kind, whatever was chosen.
+    best = [max((n for n in numbers if s.model_sse[n] is not None), key=s.gain_db, default=None) for s in tried.scores]
+    gains = [s.gain_db(n) for s, n in zip(tried.scores, best, strict=True) if n is not None]
+    gainful = [n if n is not None and s.gain_db(n) > 0 else None for s, n in zip(tried.scores, best, strict=True)]
+    size_bytes = sum(tried.models[n].size_bytes for n in numbers)
+    worth = worth_bytes(tried.scores, media_bytes, gainful, outcome.rate_per_db)
+    published = index in outcome.published
+    used = sum(use in numbers for use in tried.uses) if published else 0
+    needed = published and any(n in tried.needed() for n in numbers)
+    why = _why(outcome, index, used=used, needed=needed, worth=worth, size_bytes=size_bytes, spoilt=len(tried.spoilt))
+    gain_db = round(fmean(gains), 3) if gains else 0.0
+    return Tried(tried.network.spec.name, what, len(numbers), size_bytes, gain_db, round(worth), used, why)
+
+
+def _why(
+    outcome: RungOutcome, index: int, *, used: int, needed: bool, worth: float, size_bytes: int, spoilt: int
+) -> str:
+    if used or needed:
+        best = outcome.published[0] == index
+        reason = "saves most bytes" if best else "for players too slow for the first"
+        return reason if used else "base of updates"
+    if spoilt and worth <= size_bytes:
+        return f"VMAF-NEG falls in {spoilt} segments"
+    if worth <= size_bytes:
+        return "costs more bytes than it saves"
+    return "another saves more" if index in outcome.published else "another network saves more"

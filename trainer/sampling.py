@@ -1,0 +1,127 @@
+"""The frames that a title is learnt from and judged by: chosen once, the same ones on every rung.
+
+The source is decoded once for each enhanced size, into a file that every rung maps and that no memory need hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from media.source import SourceTreatment, reference_frames
+from trainer.errors import TrainingError
+from trainer.rung import Rung
+from trainer.settings import Reporter
+
+Plane = NDArray[np.uint8]
+
+_JUDGED_OF = 3
+"""One kept frame in so many is judged by and never learnt from. No even number: x264 repeats its kinds of frame every
+two or four, and all judged ones would be of one kind."""
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a kept frame is in the title."""
+
+    segment: int
+    index: int
+    """In the segment, from 0."""
+    judged: bool
+    """Judged by; learnt from otherwise."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shot:
+    """A kept frame as one rung has it, beside its source."""
+
+    segment: int
+    judged: bool
+    luma: Plane
+    """(h, w), decoded, of the rung's own size."""
+    reference: Plane
+    """(H, W), of the enhanced size."""
+
+
+@dataclass(frozen=True)
+class References:
+    """The source's kept frames on disk."""
+
+    path: Path
+    """`.npy`, uint8 (frames, height, width)."""
+    positions: tuple[Position, ...]
+
+    def planes(self) -> NDArray[np.uint8]:
+        """Mapped, not read."""
+        planes: NDArray[np.uint8] = np.load(self.path, mmap_mode="r", allow_pickle=False)
+        return planes
+
+
+def kept_positions(frame_counts: Sequence[int], frame_bytes: int, budget_bytes: int) -> tuple[Position, ...]:
+    """In order, frames spread evenly over the title: as many as the budget holds, and three a segment in any case."""
+    total = sum(frame_counts)
+    wanted = min(total, max(budget_bytes // frame_bytes, _JUDGED_OF * len(frame_counts)))
+    starts = np.cumsum([0, *frame_counts])
+    # The middle of each of `wanted` equal stretches of the title.
+    kept = ((np.arange(wanted) + 0.5) * total / wanted).astype(int)
+    segments = np.searchsorted(starts, kept, side="right") - 1
+    return tuple(
+        Position(int(segment), int(frame - starts[segment]), number % _JUDGED_OF == _JUDGED_OF // 2)
+        for number, (frame, segment) in enumerate(zip(kept, segments, strict=True))
+    )
+
+
+def read_references(
+    source: Path, treatment: SourceTreatment, rung: Rung, budget_bytes: int, path: Path, reporter: Reporter
+) -> References:
+    """Decode the source at the enhanced size of `rung`, and keep in the file `path` what `kept_positions` says.
+
+    Raises TrainingError where source and bundle differ in length, MediaError.
+    """
+    width, height = rung.enhanced_size
+    counts = rung.frame_counts()
+    positions = kept_positions(counts, width * height, budget_bytes)
+    starts = np.cumsum([0, *counts])
+    rows = {int(starts[p.segment]) + p.index: row for row, p in enumerate(positions)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shape = (len(positions), height, width)
+    planes = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    reporter.begin("reading the source", sum(counts))
+    total, frames = sum(counts), 0
+    for frames, frame in enumerate(reference_frames(source, treatment, width, height), 1):
+        if frames > total:
+            raise TrainingError(
+                f"{source.name} goes on where the bundle ends: is it the video that the bundle was packaged from?"
+            )
+        if frames - 1 in rows:
+            planes[rows[frames - 1]] = frame.y
+        reporter.at(frames)
+    if frames < total:
+        raise TrainingError(
+            f"{source.name} ends after {frames} frames, before the bundle does: is it the video "
+            "that the bundle was packaged from?"
+        )
+    planes.flush()
+    return References(path, positions)
+
+
+def shots(rung: Rung, references: References, *, judged_alone: bool = False) -> list[Shot]:
+    """The kept frames of a rung in order, or those that are judged alone. Raises TrainingError, MediaError."""
+    planes = references.planes()
+    wanted = {
+        (p.segment, p.index): (p, plane)
+        for p, plane in zip(references.positions, planes, strict=True)
+        if p.judged or not judged_alone
+    }
+    found = []
+    for segment, index, frame in rung.frames():
+        position, plane = wanted.get((segment, index), (None, None))
+        if position is not None and plane is not None:
+            found.append(Shot(segment, position.judged, frame.y, plane))
+    if len(found) != len(wanted):
+        raise TrainingError(f"{rung.id} has fewer frames than its manifest says; package the video again")
+    return found
