@@ -102,7 +102,9 @@ def networks_for(
         return [network], [network], ()
     video = rung.representation.video
     assert video is not None, "a rung is a video representation"
-    networks = class_networks(settings.size_class, rung.size, rung.enhanced_size, video.frame_rate)
+    networks = class_networks(
+        settings.size_class, rung.size, rung.enhanced_size, video.frame_rate, sum(rung.media_bytes())
+    )
     if settings.network == GENERIC:
         return networks, [], ()
     trained, rejected = worth_training(networks, rung.size, sum(rung.media_bytes()), rate_per_db)

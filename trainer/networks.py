@@ -34,7 +34,9 @@ _WIDER_GAIN_DB = 0.3
 _SCENE_GAIN_DB = 0.2
 _UPDATE_GAIN_DB = 0.1
 """Most that a scene's own model, or a segment's own update, was seen to gain over the title's."""
-_WIDE_FROM_RATIO = Fraction(3, 2)
+_SMALL_SHARE = Fraction(1, 100)
+"""Of the rung's bytes: a model that takes more has a smaller one tried beside it."""
+_WIDE_FROM_RATIO = Fraction(7, 5)
 """Enlargement from which c24d3f4 is tried: at less, sixteen pixels a position lose what width gains."""
 
 Exact = tuple[Fraction, Fraction]
@@ -82,11 +84,14 @@ def largest_picture(rungs: Sequence[Size], source: Exact) -> Size:
     return max([*rungs, *doubled], key=lambda size: size[0] * size[1])
 
 
-def class_networks(size_class: SizeClass, rung: Size, picture: Size, frame_rate: Fraction) -> list[SizedNetwork]:
-    """The networks of a class for a rung that is shown at the size `picture`, fewest operations first."""
+def class_networks(
+    size_class: SizeClass, rung: Size, picture: Size, frame_rate: Fraction, media_bytes: int
+) -> list[SizedNetwork]:
+    """The networks of a class for a rung of `media_bytes` that is shown at the size `picture`, narrowest first."""
     names = ["c16d2", "c24d3f4"] if size_class == "cpu" else ["c16d2", "c32d3f2"]
     main = _sized("c16d2", rung, picture)
-    if main.macs_per_frame * frame_rate > CPU_MACS_PER_S:
+    too_slow = main.macs_per_frame * frame_rate > CPU_MACS_PER_S
+    if too_slow or coded_bytes(main.spec, FULL_BITS) > _SMALL_SHARE * media_bytes:
         names.insert(0, "c8d2")
     networks = [_sized(name, rung, picture) for name in names]
     return sorted(networks, key=lambda network: network.spec.width)
@@ -113,7 +118,7 @@ def worth_training(
     rejected: list[Rejected] = []
     for network in networks:
         if network.spec.fold == 4 and Fraction(network.input_size[0], rung[0]) < _WIDE_FROM_RATIO:
-            rejected.append(Rejected(network, "for rungs of two thirds of the picture or less"))
+            rejected.append(Rejected(network, "for rungs well below the picture's size"))
             continue
         gain_db = _most_gain_db(network, tried)
         before = coded_bytes(tried[-1].spec, FULL_BITS) if tried else 0
