@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 
 from manifests.bundle import PROVENANCE, open_bundle, read_json
-from manifests.model import Representation
+from manifests.model import Representation, VideoFormat
 from manifests.networks import macs_per_rung_pixel
 from manifests.verify import verify_bundle
 from media.programs import find_program, run
@@ -105,20 +106,22 @@ def test_the_same_seed_gives_the_same_files_and_a_kill_changes_nothing(
     work = bundle / ".train"
     for pattern in ("*/*.npz", "*/*.ndm"):
         before = set(work.glob(pattern))
-        _run_until(bundle, testsrc_video, lambda before=before, pattern=pattern: set(work.glob(pattern)) - before)
+        reached = lambda before=before, pattern=pattern: set(work.glob(pattern)) - before  # noqa: E731
+        _run_until(bundle, testsrc_video, reached, *OPTIONS)
         assert rung(bundle).model_tracks == ()
     finished = {path: path.stat().st_mtime_ns for path in work.glob("*/*.ndm")}
     assert finished
-    _run_until(bundle, testsrc_video, lambda: (bundle / "models").exists(), kill=False)
+    _run_until(bundle, testsrc_video, None, *OPTIONS)
     assert model_files(bundle) == model_files(trained)
 
 
-def _run_until(bundle: Path, source: Path, reached: object, *, kill: bool = True) -> None:
-    command = [sys.executable, "-m", "trainer", str(bundle), "--source", str(source), *OPTIONS]
+def _run_until(bundle: Path, source: Path, reached: Callable[[], object] | None, *options: str) -> None:
+    """Train in a process that is killed once something is reached, or that runs to its end where that is None."""
+    command = [sys.executable, "-m", "trainer", str(bundle), "--source", str(source), *options]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
-    if kill:
-        while not reached() and process.poll() is None and time.monotonic() < deadline:  # type: ignore[operator]
+    if reached:
+        while not reached() and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.02)
         assert process.poll() is None, process.stderr.read().decode()  # type: ignore[union-attr]
         process.send_signal(signal.SIGKILL if os.name == "posix" else signal.SIGTERM)
@@ -128,6 +131,64 @@ def _run_until(bundle: Path, source: Path, reached: object, *, kill: bool = True
         assert process.returncode == 0, errors.decode()
     if process.stderr:
         process.stderr.close()
+
+
+AUTO = ("--net", "auto", "--scope", "auto", "--steps", "60", "--quiet")
+
+
+@pytest.fixture(scope="module")
+def ladder(testsrc_video: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`testsrc_video` at half its size twice over and at its own, 2 segments of 2 s. Copy it before changing it."""
+    bundle = tmp_path_factory.mktemp("ladder") / "bundle"
+    rungs = ["--rungs", "90@crf10,90@crf16,180@crf20", "--segment-seconds", "2", "--preset", "ultrafast", "--quiet"]
+    assert package([str(testsrc_video), "-o", str(bundle), *rungs]) == 0
+    return bundle
+
+
+@pytest.fixture(scope="module")
+def chosen(ladder: Path, testsrc_video: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    bundle = tmp_path_factory.mktemp("chosen") / "bundle"
+    shutil.copytree(ladder, bundle)
+    summary = bundle.parent / "summary.json"
+    assert main([str(bundle), "--source", str(testsrc_video), *AUTO, "--json", str(summary)]) == 0
+    return bundle
+
+
+def test_the_trainer_chooses_networks_for_every_rung_and_says_why(chosen: Path) -> None:
+    assert verify_bundle(chosen).problems == ()
+    told = {row["representation"]: row for row in json.loads((chosen.parent / "summary.json").read_text())}
+    assert told.keys() == {"v90-crf10", "v90-crf16", "v180"}
+    tried = {name: {row["network"] for row in rung["choice"]["tried"]} for name, rung in told.items()}
+    assert "c16d2" in tried["v90-crf10"]
+    assert "c16d2f2" in tried["v180"]
+    for name, summary in told.items():
+        tracks = rung(chosen, name).model_tracks
+        assert [track.network for track in tracks] == summary["choice"]["networks"]
+        assert all(track.enhanced_size_of(_video(chosen, name)) == (320, 180) for track in tracks)
+        assert all(row["why"] for row in summary["choice"]["tried"] + summary["choice"]["not_trained"])
+    assert told["v90-crf10"]["gain_db"] > 0.1
+    recorded = read_json(chosen, PROVENANCE)["training"]
+    assert recorded["v180"]["choice"] == told["v180"]["choice"]
+
+
+def _video(bundle: Path, name: str) -> VideoFormat:
+    video = rung(bundle, name).video
+    assert video is not None
+    return video
+
+
+def test_a_sibling_goes_on_from_what_a_killed_run_left_of_its_neighbour(
+    chosen: Path, ladder: Path, testsrc_video: Path, tmp_path: Path
+) -> None:
+    bundle = tmp_path / "bundle"
+    shutil.copytree(ladder, bundle)
+    work = bundle / ".train"
+    _run_until(bundle, testsrc_video, lambda: list(work.glob("*/*.json")), *AUTO)
+    kept = {path: path.stat().st_mtime_ns for path in work.glob("*/*.json")}
+    assert rung(bundle, "v90-crf10").model_tracks == ()
+    _run_until(bundle, testsrc_video, None, *AUTO)
+    assert model_files(bundle) == model_files(chosen)
+    assert kept
 
 
 def test_another_network_is_published_beside_the_first(trained: Path, testsrc_video: Path, tmp_path: Path) -> None:
