@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from trainer.report.choices import Choice, choices_of
 from trainer.report.hull import bytes_at, upper_hull
 from trainer.report.page import headline, page
 from trainer.report.pictures import DETAIL, Shown, telling_box, telling_segments
@@ -173,3 +174,24 @@ def test_the_page_of_a_bundle_without_models_or_vmaf_says_so() -> None:
     assert "No models" in html
     assert "no ffmpeg with libvmaf was found" in html
     assert "<script" not in html
+
+
+def test_the_page_tells_what_was_tried_and_why(enhanced_rung: RungResult) -> None:
+    tried = {"network": "c16d2", "what": "title model", "models": 1, "size_bytes": 4232, "gain_db": 0.81,
+             "worth_bytes": 77_000, "used": 3, "why": "saves most bytes"}  # fmt: skip
+    left = {"network": "c24d3f4", "why": "would not <earn> its bytes"}
+    choices = choices_of({"training": {"v360": {"choice": {"tried": [tried], "not_trained": [left]}}, "v180": {}}})
+    assert choices == [
+        Choice("v360", "c16d2", "title model", 4232, 0.81, 77_000, 3, "saves most bytes"),
+        Choice("v360", "c24d3f4", "not trained", None, None, None, 0, "would not <earn> its bytes"),
+    ]
+    html = page("title", 1280, 720, [enhanced_rung], [], choices)
+    assert "What was tried" in html
+    assert "<td>4.2 kB</td><td>+0.81 dB</td><td>77.0 kB</td>" in html
+    assert "would not &lt;earn&gt; its bytes" in html
+    assert "What was tried" not in page("title", 1280, 720, [enhanced_rung], [])
+
+
+@pytest.mark.parametrize("provenance", [{}, {"training": {"v360": {"key": "old"}}}, {"training": 7}])
+def test_a_bundle_without_a_record_has_no_choices_to_show(provenance: dict[str, object]) -> None:
+    assert choices_of(provenance) == []

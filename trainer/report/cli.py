@@ -9,12 +9,13 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from manifests.bundle import publish_file
+from manifests.bundle import PROVENANCE, publish_file, read_json
 from manifests.errors import BundleError
 from media.errors import MediaError
 from player.errors import PlayerError
 from player.superres.engines import BACKENDS, ENGINES, Engine, EngineUnavailableError, open_engine
 from trainer.errors import TrainingError
+from trainer.report.choices import choices_of
 from trainer.report.page import headline, page
 from trainer.report.results import RungResult, quality_json
 from trainer.report.run import measured_rungs, open_subject, telling_pictures
@@ -57,7 +58,8 @@ def _report(options: argparse.Namespace) -> int:
     rungs = measured_rungs(subject, engine, options.every, fresh=options.fresh, quiet=options.quiet)
     pictures = telling_pictures(subject, engine, rungs, quiet=options.quiet)
     title = subject.bundle.presentation.title or subject.bundle.root.resolve().name
-    publish_file(options.output, page(title, width, height, rungs, pictures).encode())
+    choices = choices_of(read_json(options.bundle, PROVENANCE))
+    publish_file(options.output, page(title, width, height, rungs, pictures, choices).encode())
     if options.json:
         publish_file(options.json, json.dumps(quality_json(width, height, rungs), indent=1).encode() + b"\n")
     for rung in rungs:

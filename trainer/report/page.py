@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
+from trainer.report.choices import Choice
 from trainer.report.hull import bytes_at
 from trainer.report.pictures import Shown
 from trainer.report.plots import kbps, rate_quality_plot, segment_plot
@@ -46,8 +47,15 @@ def headline(rung: RungResult, rungs: Sequence[RungResult]) -> Headline:
     )
 
 
-def page(title: str, width: int, height: int, rungs: Sequence[RungResult], shown: Sequence[Shown]) -> str:
-    """The HTML of the report on rungs that were judged at that size."""
+def page(
+    title: str,
+    width: int,
+    height: int,
+    rungs: Sequence[RungResult],
+    shown: Sequence[Shown],
+    choices: Sequence[Choice] = (),
+) -> str:
+    """The HTML of the report on rungs that were judged at that size, with what the trainer tried on them."""
     ordered = sorted(rungs, key=lambda rung: rung.video_bytes)
     enhanced = [rung for rung in ordered if rung.enhanced]
     plots = [rate_quality_plot(ordered, metric) for metric in ("psnr_y", "vmaf_neg")]
@@ -61,6 +69,7 @@ def page(title: str, width: int, height: int, rungs: Sequence[RungResult], shown
         rungs=ordered,
         headlines=[headline(rung, ordered) for rung in enhanced],
         shown=shown,
+        choices=choices,
         plots=[Markup(plot) for plot in plots if plot],  # noqa: S704 - our own SVG, its texts escaped
         segment_plots=[(rung, Markup(segment_plot(rung))) for rung in enhanced],  # noqa: S704 - as above
         kbps=kbps,
