@@ -34,6 +34,11 @@ _LOSS_CROP = 2
 _RELATIVE_STEPS, _RELATIVE_RATE = 0.3, 1 / 3
 _UPDATE_STEPS, _UPDATE_RATE = 0.1, 1 / 5
 """Shares of the steps and of the peak learning rate of a fit from scratch."""
+_FOLDED_RATE = 2 / 3
+_RETRY_RATE = 1 / 3
+"""Of the peak learning rate at which a network died."""
+_LOWEST_RATE = 1e-4
+"""No lower one is tried: where there is nothing to learn, a network ends up silent at any."""
 
 OnProgress = Callable[[int, float], None]
 """Called with (steps done, gain in dB on the patches of the steps since the last call)."""
@@ -49,8 +54,11 @@ class FitSettings:
 
     @classmethod
     def from_scratch(cls, spec: NetworkSpec, steps: int, seed: int) -> FitSettings:
-        """Peak learning rates that were found by measurement: wider networks want a lower one."""
-        return cls(steps, seed, 1.5e-2 if spec.width <= 16 else 1e-2 if spec.width <= 32 else 5e-3)
+        """Peak learning rates that were found by measurement: wider networks want a lower one, and so do folded ones,
+        whose inputs are alike: at 1.5e-2 units of c16d2f2 died, or all of it (drone-coast at x1).
+        """
+        rate = 1.5e-2 if spec.width <= 16 else 1e-2 if spec.width <= 32 else 5e-3
+        return cls(steps, seed, rate if spec.fold == 1 else rate * _FOLDED_RATE)
 
     @classmethod
     def from_relative(cls, spec: NetworkSpec, steps: int, seed: int) -> FitSettings:
@@ -101,7 +109,8 @@ class Fitter:
         """Weights that turn the pairs' luma into their residual, in full precision.
 
         `start` continues from other weights, keeping their input mean, without the leaky phase. `checkpoint` names a
-        file that holds the state from time to time; it is removed at the end.
+        file that holds the state from time to time; it is removed at the end. A network that dies on the way (all
+        units of a layer below zero everywhere, for good) begins again, at a lower learning rate.
         """
         scaling = _Scaling.of(patches, start)
         self._set_weights(scaling.normalised(start) if start else initial_weights(self._spec, settings.seed))
@@ -109,7 +118,9 @@ class Fitter:
             variable.assign(ops.zeros(variable.shape, variable.dtype))
         state = _State([*self._model.trainable_variables, *self._optimiser.variables], checkpoint)
         errors: list[tuple[float, float]] = []
-        for step in range(state.restore(), settings.steps):
+        done, peak_learning_rate = state.restore()
+        settings = replace(settings, peak_learning_rate=peak_learning_rate or settings.peak_learning_rate)
+        for step in range(done, settings.steps):
             set_leak(self._model, 0.0 if start else leak_at(step, settings.steps))
             self._optimiser.learning_rate = learning_rate_at(step, settings)
             batch = patches.draw(BATCH, np.random.default_rng([settings.seed, step]))
@@ -119,9 +130,18 @@ class Fitter:
             if (step + 1) % _REPORT_STEPS == 0 or step + 1 == settings.steps:
                 on_progress(step + 1, _gain_db(*np.mean(errors, axis=0)))
                 errors.clear()
-                state.save(step + 1)
+                if self._is_dead(scaling.inputs(batch.luma)) and settings.peak_learning_rate > _LOWEST_RATE:
+                    state.remove()
+                    lower = replace(settings, peak_learning_rate=settings.peak_learning_rate * _RETRY_RATE)
+                    return self.fit(patches, lower, start=start, checkpoint=checkpoint, on_progress=on_progress)
+                state.save(step + 1, settings.peak_learning_rate)
         state.remove()
         return scaling.playable(self._weights(scaling.input_mean))
+
+    def _is_dead(self, inputs: NDArray[np.float32]) -> bool:
+        """Whether the output has ceased to depend on the input. (While activations leak, it cannot.)"""
+        output = _inner(np.asarray(self._model.predict_on_batch(inputs)))
+        return bool(np.ptp(output, axis=(0, 1, 2)).max() == 0)
 
     def _set_weights(self, weights: ModelWeights) -> None:
         for index, pair in enumerate(zip(weights.kernels, weights.biases, strict=True)):
@@ -206,21 +226,21 @@ class _State:
         self._variables = variables
         self._path = path
 
-    def restore(self) -> int:
-        """Steps done before, 0 for a fresh start."""
+    def restore(self) -> tuple[int, float | None]:
+        """Steps done before and their peak learning rate; 0 and None for a fresh start."""
         if self._path is None or not self._path.exists():
-            return 0
+            return 0, None
         with np.load(self._path, allow_pickle=False) as saved:
             for index, variable in enumerate(self._variables):
                 variable.assign(saved[f"v{index}"])
-            return int(saved["step"])
+            return int(saved["step"]), float(saved["peak_learning_rate"])
 
-    def save(self, step: int) -> None:
+    def save(self, step: int, peak_learning_rate: float) -> None:
         if self._path is None:
             return
         arrays = {f"v{index}": ops.convert_to_numpy(v) for index, v in enumerate(self._variables)}
         buffer = io.BytesIO()
-        np.savez(buffer, step=np.int64(step), **arrays)
+        np.savez(buffer, step=np.int64(step), peak_learning_rate=np.float64(peak_learning_rate), **arrays)
         publish_file(self._path, buffer.getvalue())
 
     def remove(self) -> None:

@@ -18,7 +18,7 @@ import pytest
 
 from manifests.bundle import PROVENANCE, open_bundle, read_json
 from manifests.model import Representation, VideoFormat
-from manifests.networks import macs_per_rung_pixel
+from manifests.networks import NetworkSpec, macs_per_rung_pixel
 from manifests.verify import verify_bundle
 from media.programs import find_program, run
 from packager.cli import main as package
@@ -321,7 +321,6 @@ def test_a_network_outside_the_family_is_refused(capsys: pytest.CaptureFixture[s
 
 def test_no_relu_dies_at_the_full_learning_rate_on_flat_content() -> None:
     """Dark, smooth frames killed every unit of plain ReLU networks: the gain was 0.000 exactly."""
-    from manifests.weights import NetworkSpec
 
     random = np.random.default_rng(0)
     luma = (20 + random.integers(0, 4, (64, 64))).astype(np.uint8)
@@ -333,3 +332,23 @@ def test_no_relu_dies_at_the_full_learning_rate_on_flat_content() -> None:
         on_progress=lambda _, gain_db: gains.append(gain_db),
     )
     assert gains[-1] > 3
+
+
+def test_a_network_that_dies_begins_again_at_a_lower_rate(tmp_path: Path) -> None:
+    """At far too high a rate nothing is left alive; siblings would start from that silence, and so would their own."""
+    random = np.random.default_rng(0)
+    luma = random.integers(0, 255, (64, 64)).astype(np.uint8)
+    residual = ((luma.astype(int) - 127) // 8)[:, :, None].astype(np.int8)
+    done: list[int] = []
+    gains: list[float] = []
+
+    def note(steps: int, gain_db: float) -> None:
+        done.append(steps)
+        gains.append(gain_db)
+
+    patches, checkpoint = PatchSource([Pair(0, luma, residual)], fold=2), tmp_path / "fit.npz"
+    Fitter(NetworkSpec(1, 8, 2, 2)).fit(patches, FitSettings(200, 0, 3.0), checkpoint=checkpoint, on_progress=note)
+    assert len(done) > 4, "it began again"
+    assert done[-4:] == [50, 100, 150, 200]
+    assert gains[-1] > 0.1, "and is not silent"
+    assert not checkpoint.exists()
