@@ -23,8 +23,7 @@ CPU_MACS_PER_S = 1440 * 1280 * 720 * 30
 """What two cores keep up with: a title that asks for more gets a smaller network beside the large one."""
 
 FULL_BITS = 6
-"""Bits a weight of a full model. Loses 0.005 dB against float; 5 bits lose 0.024 dB for a sixth fewer bytes
-(research/quality-prototype.md)."""
+"""Bits a weight of a full model, to estimate by. Loses 0.005 to 0.03 dB against float."""
 UPDATE_BITS = 2
 """Of the cheapest update that carries kernels."""
 _MOST_GAIN_DB = 1.5

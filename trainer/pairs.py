@@ -111,7 +111,8 @@ class PatchSource:
 
 def _cell_energies(residual: NDArray[np.int8], side: int) -> NDArray[np.float64]:
     """Mean squared residual of each block of `side` pixels, the last ones cut at the edge: (rows, columns)."""
-    squared = np.square(residual, dtype=np.float32).mean(axis=2, dtype=np.float64)
+    levels = residual.astype(np.float32)
+    squared = np.einsum("hwc,hwc->hw", levels, levels).astype(np.float64) / residual.shape[2]
     height, width = squared.shape
     rows, columns = np.arange(0, height, side), np.arange(0, width, side)
     sums = np.add.reduceat(np.add.reduceat(squared, rows, axis=0), columns, axis=1)
