@@ -5,6 +5,7 @@ The source is decoded once for each enhanced size, into a file that every rung m
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +90,9 @@ def read_references(
     rows = {int(starts[p.segment]) + p.index: row for row, p in enumerate(positions)}
     path.parent.mkdir(parents=True, exist_ok=True)
     shape = (len(positions), height, width)
-    planes = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    # Renamed at the end: another run on this bundle may have the file of this name mapped.
+    partial = path.with_name(f"{path.name}.{os.getpid()}")
+    planes = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
     reporter.begin("reading the source", sum(counts))
     total, frames = sum(counts), 0
     for frames, frame in enumerate(reference_frames(source, treatment, width, height), 1):
@@ -106,6 +109,8 @@ def read_references(
             "that the bundle was packaged from?"
         )
     planes.flush()
+    del planes  # Windows renames no file that is open.
+    partial.replace(path)
     return References(path, positions)
 
 

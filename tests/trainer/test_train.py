@@ -267,7 +267,7 @@ def test_jobs_in_processes_of_their_own_publish_the_same(
 ) -> None:
     bundles = [tmp_path / "one", tmp_path / "two"]
     for bundle, jobs in zip(bundles, ("1", "2"), strict=True):
-        rungs = ["--rungs", "60@crf16,90@crf16", "--segment-seconds", "4", "--preset", "ultrafast", "--quiet"]
+        rungs = ["--rungs", "60@crf16,90@crf16,90@crf20", "--segment-seconds", "4", "--preset", "ultrafast", "--quiet"]
         assert package([str(testsrc_video), "-o", str(bundle), *rungs]) == 0
         assert main([str(bundle), "--source", str(testsrc_video), "--net", "c4d1", "--steps", "60", "--quiet",
                      "--jobs", jobs]) == 0  # fmt: skip
