@@ -68,16 +68,25 @@ class RungTraining:
         best = max(range(len(tried)), key=lambda index: self._saved(tried[index]), default=None)
         if best is not None and tried[best].network in trained and self._parts_may_pay(tried[best]):
             tried[best] = self._with_parts(tried[best])
-        order = side_by_side([self._saved(t) for t in tried], [t.network.macs_per_frame for t in tried])
-        for index in order:
-            tried[index] = self._confirmed(tried[index])
-        # Again, for the second opinion has taken some away.
-        order = [index for index in order if self._saved(tried[index]) > 0]
-        order.sort(key=lambda index: -self._saved(tried[index]))
+        order = self._confirmed_order(tried)
         for index in order[1:]:
             tried[index] = _plain_where(tried[index], tried[order[0]].uses)
         order = [index for index in order if any(use is not None for use in tried[index].uses)]
         return RungOutcome(self._rate_per_db, tuple(tried), tuple(order))
+
+    def _confirmed_order(self, tried: list[NetworkOutcome]) -> list[int]:
+        """Indices of the networks to publish, each in `tried` as the second opinion leaves it."""
+        macs = [outcome.network.macs_per_frame for outcome in tried]
+        confirmed: set[int] = set()
+        while True:
+            order = side_by_side([self._saved(outcome) for outcome in tried], macs)
+            new = set(order) - confirmed
+            if not new:
+                return order
+            # What it takes away may put another network first.
+            for index in new:
+                tried[index] = self._confirmed(tried[index])
+            confirmed |= new
 
     def _saved(self, tried: NetworkOutcome) -> float:
         return tried.saved_bytes(self._media_bytes, self._rate_per_db)
