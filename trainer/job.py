@@ -15,14 +15,14 @@ from media.source import SourceTreatment
 from player.superres.engines import Engine
 from trainer.fit import Fitter
 from trainer.networks import SizedNetwork, class_networks, trained_network, worth_training
-from trainer.outcome import RungOutcome, load_outcome, save_outcome
+from trainer.outcome import RungOutcome, load_outcome, outdone, save_outcome
 from trainer.rung import Rung
 from trainer.rung_training import RungTraining, title_weights
 from trainer.sampling import References, shots
 from trainer.settings import GENERIC, Reporter, TrainSettings
 from trainer.siblings import training_order
 
-CODE_VERSION = 6
+CODE_VERSION = 7
 """Part of every key: raised when the same inputs would give other models."""
 
 
@@ -63,33 +63,49 @@ def train_group(group: Group, engine: Engine, reporter_of: Callable[[str], Repor
     # One for each network: only the first fit pays for the compiling.
     fitters = cache(Fitter)
     outcomes: dict[str, RungOutcome] = {}
-    starts: dict[str, dict[NetworkSpec, ModelWeights]] = {}
+    learnt: dict[str | None, _Learnt] = {None: _Learnt({}, {})}
     for turn in training_order({name: sum(rung.media_bytes()) for name, rung in rungs.items()}):
-        path = group.folder / f"{turn.rung}.json"
-        inherited = {} if turn.start is None else starts[turn.start]
+        path, before = group.folder / f"{turn.rung}.json", learnt[turn.start]
         outcome = load_outcome(path)
         if outcome is None:
-            outcome = _trained(group, rungs[turn.rung], inherited, fitters, engine, reporter_of(turn.rung))
+            outcome = _trained(group, rungs[turn.rung], before, fitters, engine, reporter_of(turn.rung))
             save_outcome(path, outcome)
         outcomes[turn.rung] = outcome
-        own = {n.network.spec: weights for n in outcome.networks if (weights := title_weights(n)) is not None}
-        starts[turn.rung] = {**inherited, **own}
+        learnt[turn.rung] = before.and_from(turn.rung, outcome)
     return outcomes
+
+
+@dataclass(frozen=True)
+class _Learnt:
+    """What siblings know from those trained before them."""
+
+    starts: Mapping[NetworkSpec, ModelWeights]
+    """The title's weights, of the nearest sibling that has such a network."""
+    outdone: Mapping[NetworkSpec, str]
+    """Networks not to be tried again, with the reason: a narrower one did better."""
+
+    def and_from(self, rung: str, outcome: RungOutcome) -> _Learnt:
+        """With what the outcome of another rung adds."""
+        starts = {n.network.spec: w for n in outcome.networks if (w := title_weights(n)) is not None}
+        lost = {spec: f"gained less than {narrow} on {rung}" for spec, narrow in outdone(outcome.networks).items()}
+        return _Learnt({**self.starts, **starts}, {**self.outdone, **lost})
 
 
 def _trained(
     group: Group,
     rung: Rung,
-    starts: Mapping[NetworkSpec, ModelWeights],
+    before: _Learnt,
     fitters: Callable[[NetworkSpec], Fitter],
     engine: Engine,
     reporter: Reporter,
 ) -> RungOutcome:
     settings, rate_per_db = group.settings, group.rates_per_db[rung.id]
     networks, trained, rejected = networks_for(rung, settings, rate_per_db)
+    lost = tuple((n.spec.name, before.outdone[n.spec]) for n in trained if n.spec in before.outdone)
+    trained = [network for network in trained if network.spec not in before.outdone]
     kept = shots(rung, group.references)
     training = RungTraining(rung, kept, rate_per_db, settings, group.folder, engine, fitters, reporter)
-    return replace(training.outcome(networks, trained, starts), rejected=rejected)
+    return replace(training.outcome(networks, trained, before.starts), rejected=rejected + lost)
 
 
 def networks_for(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from manifests.bundle import publish_file
-from manifests.networks import parse_network
+from manifests.networks import NetworkSpec, parse_network
 from trainer.judge import SegmentScore
 from trainer.networks import SizedNetwork
 from trainer.select import Candidate, worth_bytes
@@ -30,6 +31,11 @@ class TrainedModel:
     def size_bytes(self) -> int:
         """What a player fetches for it."""
         return 0 if self.builtin is not None else len(self.data)
+
+    @property
+    def is_title(self) -> bool:
+        """Whether it was trained for the whole title."""
+        return self.segments is None and self.builtin is None
 
     @property
     def candidate(self) -> Candidate:
@@ -82,6 +88,26 @@ class RungOutcome:
     def tracks(self) -> list[NetworkOutcome]:
         """The networks to publish, best first."""
         return [self.networks[index] for index in self.published]
+
+
+def outdone(networks: Sequence[NetworkOutcome]) -> dict[NetworkSpec, str]:
+    """Networks whose title model gained less than that of a narrower one, each with the name of one that did better.
+
+    Over the segments that both were judged on; built-in models do not count.
+    """
+    titles = [(n, index) for n in networks for index, m in enumerate(n.models) if m.is_title]
+    titles.sort(key=lambda title: title[0].network.spec.width)
+    found: dict[NetworkSpec, str] = {}
+    for number, (wide, of_wide) in enumerate(titles):
+        for narrow, of_narrow in titles[:number]:
+            both = [
+                (a, b)
+                for s, t in zip(wide.scores, narrow.scores, strict=True)
+                if (a := s.model_sse[of_wide]) is not None and (b := t.model_sse[of_narrow]) is not None
+            ]
+            if sum(a for a, _ in both) > sum(b for _, b in both):
+                found[wide.network.spec] = narrow.network.spec.name
+    return found
 
 
 def save_outcome(path: Path, outcome: RungOutcome) -> None:

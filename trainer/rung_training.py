@@ -211,7 +211,7 @@ class RungTraining:
 def title_weights(outcome: NetworkOutcome) -> ModelWeights | None:
     """Those trained for the whole title, as coded; None where only a built-in model was tried."""
     for model, weights in zip(outcome.models, weights_of(outcome.models), strict=True):
-        if model.segments is None and model.builtin is None:
+        if model.is_title:
             return weights
     return None
 

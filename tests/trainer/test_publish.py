@@ -9,7 +9,7 @@ from manifests.model import Representation, Segment, VideoFormat
 from manifests.networks import NetworkSpec
 from trainer.judge import SegmentScore
 from trainer.networks import SizedNetwork
-from trainer.outcome import NetworkOutcome, RungOutcome, TrainedModel, load_outcome, save_outcome
+from trainer.outcome import NetworkOutcome, RungOutcome, TrainedModel, load_outcome, outdone, save_outcome
 from trainer.publish import model_track
 
 RUNG = Representation(
@@ -47,3 +47,15 @@ def test_a_finished_outcome_comes_back_from_disk(tmp_path: Path) -> None:
     save_outcome(tmp_path / "v480.json", outcome)
     assert load_outcome(tmp_path / "v480.json") == outcome
     assert load_outcome(tmp_path / "v720.json") is None
+
+
+def test_a_wider_network_that_gained_less_is_outdone() -> None:
+    def tried(network: SizedNetwork, *errors: int | None, builtin: str | None = None) -> NetworkOutcome:
+        scores = tuple(SegmentScore(100, 1000, (error,)) for error in errors)
+        return NetworkOutcome(network, (TrainedModel(b"x", None, builtin=builtin),), (0, 0), scores)
+
+    wide = SizedNetwork(NetworkSpec(1, 24, 3, fold=4), (1280, 720))
+    assert outdone([tried(DOUBLING, 800, 900), tried(wide, 850, 870)]) == {wide.spec: "c16d2"}
+    assert outdone([tried(DOUBLING, 800, 900), tried(wide, 850, 840)]) == {}
+    assert outdone([tried(DOUBLING, 800, None), tried(wide, 790, 1000)]) == {}, "compared where both were judged"
+    assert outdone([tried(DOUBLING, 800, 900, builtin="generic"), tried(wide, 999, 999)]) == {}
