@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import isqrt
 from typing import TypeVar
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,7 +19,12 @@ PATCH = 32
 """Side of a training patch in positions of the convolutions: pixels, or the squares that a fold makes of them."""
 _CELL = 16
 """Side, in such positions, of the blocks whose residual energy decides where patches are drawn."""
-
+_DETAIL_SIGMA_PX = 1.0
+"""Of the Gaussian whose blur detail is told from."""
+_ADDED_ERROR = 0.006
+"""What the sharpening of the target may add to the squared error, as a share of that of the plain upscale."""
+_SHARPEST = 0.3
+"""Most of its own detail that is added to a target."""
 
 _Pixel = TypeVar("_Pixel", np.uint8, np.int8)
 
@@ -32,7 +38,8 @@ class Pair:
     luma: NDArray[np.uint8]
     """(h, w), as the player gives it to the network."""
     residual: NDArray[np.int8]
-    """(h, w, scale²): source minus plain upscale in levels of 255, phases in depth-to-space order, cut at ±127."""
+    """(h, w, scale²): target (the source, a little sharper) minus plain upscale in levels of 255, phases in
+    depth-to-space order, cut at ±127."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,10 +53,36 @@ class Batch:
 
 
 def make_pair(shot: Shot, input_size: Size, scale: int) -> Pair:
-    """The pair of a kept frame: its luma brought to `input_size`, and its source, `scale` times that size."""
+    """The pair of a kept frame: its luma brought to `input_size`, and its target, `scale` times that size."""
     luma = plain_resize(shot.luma, *input_size)
-    difference = np.clip(shot.reference.astype(np.int16) - plain_upscale(luma, scale), -127, 127)
+    plain = plain_upscale(luma, scale)
+    difference = np.clip(target(shot.reference, plain).astype(np.int16) - plain, -127, 127)
     return Pair(shot.segment, luma, _space_to_depth(difference.astype(np.int8)[:, :, None], scale))
+
+
+def target(reference: NDArray[np.uint8], plain: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The source with a part of its detail added once more.
+
+    What minimises the squared error is the mean of all that could have been, which is smooth. VMAF-NEG sees the
+    detail that it lacks, while PSNR-Y is flat around its maximum: a small part costs it next to nothing
+    (docs/experiments.md). How small, the detail that the plain upscale has of its own tells, which is about what a
+    network can add to.
+    """
+    error = np.mean(np.square(reference.astype(np.float32) - plain))
+    own = np.mean(np.square(_detail(plain)))
+    if error == 0 or own == 0:
+        return reference
+    part = min(_SHARPEST, float(np.sqrt(_ADDED_ERROR * error / own)))
+    # Added parts are mostly under half a level: rounding would lose them, at random they are right in the mean.
+    dither = np.random.default_rng(0).random(reference.shape, dtype=np.float32)
+    sharper: NDArray[np.float32] = np.floor(reference + part * _detail(reference) + dither)
+    return np.clip(sharper, 0, 255).astype(np.uint8)
+
+
+def _detail(plane: NDArray[np.uint8]) -> NDArray[np.float32]:
+    levels: NDArray[np.float32] = plane.astype(np.float32)
+    blurred: NDArray[np.float32] = cv2.GaussianBlur(levels, (0, 0), _DETAIL_SIGMA_PX)
+    return levels - blurred
 
 
 def _space_to_depth(plane: NDArray[_Pixel], block: int) -> NDArray[_Pixel]:

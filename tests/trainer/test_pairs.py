@@ -2,23 +2,54 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
 from media.upscale import plain_resize, plain_upscale
-from trainer.pairs import PATCH, Pair, PatchSource, make_pair
+from trainer.pairs import PATCH, Pair, PatchSource, make_pair, target
 from trainer.sampling import Shot
 
 
-def test_plain_upscale_plus_residual_is_the_source() -> None:
+def test_plain_upscale_plus_residual_is_the_target() -> None:
     random = np.random.default_rng(0)
     low = random.integers(60, 190, (40, 50), dtype=np.uint8)
     high = random.integers(60, 190, (80, 100), dtype=np.uint8)
     pair = make_pair(Shot(3, False, low, high), (50, 40), 2)
     depth = pair.residual.reshape(40, 50, 2, 2).transpose(0, 2, 1, 3).reshape(80, 100)
-    difference = high.astype(int) - plain_upscale(low, 2)
+    plain = plain_upscale(low, 2)
+    difference = target(high, plain).astype(int) - plain
     np.testing.assert_array_equal(depth, np.clip(difference, -127, 127))
     assert pair.segment == 3
+
+
+def _textured(seed: int) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    coarse = random.integers(40, 210, (15, 20), dtype=np.uint8)
+    grain = random.normal(0, 5, (120, 160))
+    return np.clip(plain_resize(coarse, 160, 120) + grain, 0, 255).astype(np.uint8)
+
+
+def test_the_target_is_the_source_where_nothing_lacks() -> None:
+    source = _textured(1)
+    np.testing.assert_array_equal(target(source, source), source)
+
+
+def test_the_target_of_a_flat_upscale_is_finite_and_the_source() -> None:
+    source = _textured(2)
+    np.testing.assert_array_equal(target(source, np.full_like(source, 128)), source)
+
+
+def test_the_target_is_sharper_than_the_source_by_less_than_the_plain_upscale_lacks() -> None:
+    source = _textured(3)
+    plain = plain_upscale(cv2.resize(source, (80, 60), interpolation=cv2.INTER_AREA), 2)
+    added = target(source, plain).astype(float) - source
+    detail = source - cv2.GaussianBlur(source.astype(np.float32), (0, 0), 1)
+    part = float((added * detail).sum() / np.square(detail).sum())
+    assert 0.02 < part < 0.3
+    assert abs(added.mean()) < 0.02, "dithering adds no light"
+    lacking = np.square(source.astype(float) - plain).mean()
+    assert np.square(part * detail).mean() < 0.05 * lacking
 
 
 def test_patches_are_drawn_where_the_plain_upscale_lacks_most() -> None:
@@ -71,7 +102,7 @@ def test_a_frame_is_brought_to_the_networks_size_before_it_is_compared() -> None
     low, high = random.integers(60, 190, (40, 50), np.uint8), random.integers(60, 190, (60, 76), np.uint8)
     pair = make_pair(Shot(0, False, low, high), (76, 60), 1)
     np.testing.assert_array_equal(pair.luma, plain_resize(low, 76, 60))
-    difference = np.clip(high.astype(int) - pair.luma, -127, 127)
+    difference = np.clip(target(high, pair.luma).astype(int) - pair.luma, -127, 127)
     np.testing.assert_array_equal(pair.residual[..., 0], difference)
 
 
