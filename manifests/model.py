@@ -151,6 +151,17 @@ class Representation:
 
 
 @dataclass(frozen=True)
+class SideFile:
+    """A file that tells more about the manifest's representations; players do without it."""
+
+    href: str
+    """Relative to the manifest's base URL; named by its content."""
+    size_bytes: int
+    sha256: str
+    """64 lower-case hex digits over the whole file."""
+
+
+@dataclass(frozen=True)
 class AdaptationSet:
     """Representations a player may switch among."""
 
@@ -161,6 +172,8 @@ class AdaptationSet:
     language: str | None = None
     """BCP 47, for audio."""
     base_urls: tuple[str, ...] = ()
+    quality: SideFile | None = None
+    """The quality table of its representations (`manifests.quality`)."""
 
 
 @dataclass(frozen=True)

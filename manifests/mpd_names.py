@@ -8,6 +8,8 @@ DASH_NAMESPACE = "urn:mpeg:dash:schema:mpd:2011"
 MODEL_NAMESPACE = "urn:neudash:mpd:2026"
 MODEL_SCHEME = "urn:neudash:models:2026"
 MODEL_SCHEME_VALUE = "1"
+QUALITY_SCHEME = "urn:neudash:quality:2026"
+QUALITY_SCHEME_VALUE = "1"
 LIVE_PROFILE = "urn:mpeg:dash:profile:isoff-live:2011"
 AUDIO_CHANNELS_SCHEME = "urn:mpeg:dash:23003:3:audio_channel_configuration:2011"
 

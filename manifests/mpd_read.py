@@ -19,6 +19,7 @@ from manifests.model import (
 )
 from manifests.mpd_models import read_model_tracks
 from manifests.mpd_names import AUDIO_CHANNELS_SCHEME, CODECS, ID, LANGUAGE, MIME_TYPE, SET_ID, dash
+from manifests.mpd_quality import read_quality
 from manifests.mpd_segments import (
     SegmentBudget,
     read_segments,
@@ -127,6 +128,7 @@ def _read_set(element: Element, period: Element, budget: SegmentBudget) -> Adapt
         representations=tuple(representations),
         language=None if element.get("lang") is None else matching(element, "lang", LANGUAGE),
         base_urls=_base_urls(element),
+        quality=read_quality(list(element.iterchildren(dash("SupplementalProperty")))),
     )
 
 

@@ -11,6 +11,7 @@ from manifests.errors import MalformedManifestError
 from manifests.model import AdaptationSet, Presentation, Representation, Segment
 from manifests.mpd_models import append_model_tracks
 from manifests.mpd_names import AUDIO_CHANNELS_SCHEME, DASH_NAMESPACE, LIVE_PROFILE, MODEL_NAMESPACE, dash
+from manifests.mpd_quality import append_quality
 from manifests.timing import format_duration, format_frame_rate, format_ratio
 from manifests.xmlread import Element
 
@@ -39,8 +40,8 @@ def aspect_ratio(r: Representation) -> Fraction:
 
 
 def _root(p: Presentation) -> Element:
-    has_models = any(r.model_tracks for s in p.adaptation_sets for r in s.representations)
-    namespaces = {None: DASH_NAMESPACE} | ({"nd": MODEL_NAMESPACE} if has_models else {})
+    extended = any(s.quality or any(r.model_tracks for r in s.representations) for s in p.adaptation_sets)
+    namespaces = {None: DASH_NAMESPACE} | ({"nd": MODEL_NAMESPACE} if extended else {})
     root = etree.Element(dash("MPD"), nsmap=namespaces)
     root.set("type", "static")
     root.set("profiles", LIVE_PROFILE)
@@ -76,6 +77,8 @@ def _append_set(period: Element, s: AdaptationSet) -> None:
     ratios = {aspect_ratio(r) for r in s.representations if r.video is not None}
     if len(ratios) == 1:
         element.set("par", format_ratio(ratios.pop()))
+    if s.quality is not None:
+        append_quality(element, s.quality)
     _append_base_urls(element, s.base_urls)
     shared = len({(r.timescale, r.initialization, r.media, r.segments) for r in s.representations}) == 1
     if shared:

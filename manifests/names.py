@@ -16,6 +16,11 @@ def model_href(data: bytes) -> str:
     return f"models/{hashlib.sha256(data).hexdigest()[:16]}.ndm"
 
 
+def quality_href(data: bytes) -> str:
+    """Where a quality table belongs: named by its content."""
+    return f"quality/{hashlib.sha256(data).hexdigest()[:16]}.ndq"
+
+
 def playlist_href(representation_id: str) -> str:
     """The HLS media playlist of a representation."""
     return f"playlist_{representation_id}.m3u8"

@@ -16,11 +16,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from player.abr import RULES
+from player.abr.rules import DEFAULT, RULES
+from player.downloads import CAPACITY_S
 from player.errors import PlayerError
-from player.fetch import open_fetcher
+from player.fetch import Fetcher, open_fetcher
 from player.keep import KeptFiles
+from player.network_trace import read_trace
 from player.session import Outputs, Session, Settings
+from player.shaped import ShapedFetcher
 from player.sinks import Sink
 from player.sinks.pictures import PictureFolder
 from player.sinks.screens import open_screen
@@ -84,10 +87,33 @@ def _parser() -> argparse.ArgumentParser:
     )
     how = parser.add_argument_group("how it is played")
     how.add_argument(
-        "--rung", metavar="HEIGHT", help="only this rung, by height or id, instead of choosing by throughput"
+        "--rung", metavar="HEIGHT", help="only this rung, by height or id, instead of letting --abr choose"
     )
     how.add_argument(
-        "--abr", choices=sorted(RULES), default="throughput", help="rule that chooses the rung (default: %(default)s)"
+        "--abr",
+        choices=sorted(RULES),
+        default=DEFAULT,
+        help="rule that chooses rung and model of every segment (docs/abr.md; default: %(default)s)",
+    )
+    how.add_argument(
+        "--buffer",
+        type=_seconds,
+        default=CAPACITY_S,
+        metavar="SECONDS",
+        help="video to fetch ahead of what is shown (default: %(default)g)",
+    )
+    how.add_argument(
+        "--network-trace",
+        type=Path,
+        metavar="CSV",
+        help="fetch no faster than this recorded network: time_s,kbps, a row a second, over and over",
+    )
+    how.add_argument(
+        "--network-rtt",
+        type=_seconds,
+        default=0.02,
+        metavar="SECONDS",
+        help="delay of every answer under --network-trace (default: %(default)g)",
     )
     how.add_argument(
         "--engine",
@@ -112,6 +138,7 @@ def _play(arguments: argparse.Namespace) -> int:
     settings = Settings(
         rung=arguments.rung,
         rule=arguments.abr,
+        buffer_s=arguments.buffer,
         enhance=not arguments.no_enhance,
         engine=arguments.engine,
         backend=arguments.backend,
@@ -122,7 +149,7 @@ def _play(arguments: argparse.Namespace) -> int:
     with Talk() as talk:
         for note in notes:
             talk.warn(note)
-        session = Session(open_fetcher(arguments.address), settings, outputs, talk)
+        session = Session(_fetcher(arguments), settings, outputs, talk)
         try:
             interrupted = asyncio.run(_until_interrupted(session))
         finally:
@@ -132,6 +159,21 @@ def _play(arguments: argparse.Namespace) -> int:
     if interrupted:
         return INTERRUPTED
     return 0 if session.complete and session.stats.frames else 1
+
+
+def _fetcher(arguments: argparse.Namespace) -> Fetcher:
+    """Raises UnplayableError."""
+    fetcher = open_fetcher(arguments.address)
+    if arguments.network_trace is None:
+        return fetcher
+    return ShapedFetcher(fetcher, read_trace(arguments.network_trace), arguments.network_rtt)
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 3600:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 3600")
+    return value
 
 
 def _outputs(arguments: argparse.Namespace) -> tuple[Outputs, list[str]]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from manifests.model import ModelTrack, Representation, Segment
+from manifests.model import AdaptationSet, ModelTrack, Representation, Segment
 from manifests.networks import Size
 from manifests.weights import ModelWeights
-from player.abr import Cost, Rule, Transfer, throughput_bps
+from player.abr.state import Policy, Transfer
+from player.choosing import Chooser, Chosen
 from player.concurrency import run_together
 from player.errors import FetchError, UnplayableError
 from player.files import PresentationFiles
@@ -20,9 +21,10 @@ from player.geometry import end_s, start_s
 from player.models import ModelStore
 from player.soundtrack import AudioSegment, Soundtrack
 from player.stats import SegmentStats
-from player.wanted import WantedModel, wanted_model
+from player.wanted import WantedModel
 
-TRANSFERS_REMEMBERED = 20
+CAPACITY_S = 20.0
+"""Video that a session fetches ahead of what is shown."""
 MAX_SILENT_SEGMENTS = 3
 """So many segments in a row without an answer, and the server counts as gone."""
 
@@ -43,6 +45,8 @@ class Delivery:
     """Of its model, where it came whole and in time."""
     track: ModelTrack | None = None
     """The one that its weights are of."""
+    wanted: WantedModel | None = None
+    """The model that was asked for, or why none was."""
     audio: list[AudioSegment] = field(default_factory=list)
 
     @property
@@ -66,25 +70,37 @@ class Delivery:
 
 
 class Downloads:
-    """The fetching side of a session."""
+    """The fetching side of a session: ahead of the pipeline, as far as the buffer reaches."""
 
     def __init__(
         self,
         files: PresentationFiles,
         soundtrack: Soundtrack,
         rungs: Sequence[Representation],
-        rule: Rule,
+        policy: Policy,
         *,
         model_patience_s: float | None,
+        capacity_s: float = CAPACITY_S,
+        paced: bool = False,
+        described_by: AdaptationSet | None = None,
     ) -> None:
-        """`rungs` are those to choose among, with equal segment boundaries; patience None asks for no model at all."""
+        """`rungs` are those to choose among, with equal segment boundaries; patience None asks for no model at all.
+
+        `paced`: frames are shown in real time, so segments are fetched ahead until the buffer is full; without it
+        each is fetched when the pipeline asks. `described_by` may name a quality table, fetched beside the first ones.
+        """
         self._files = files
         self._soundtrack = soundtrack
         self._rungs = rungs
-        self._rule = rule
         self._model_patience_s = model_patience_s
+        self._paced = paced
+        self._described_by = described_by
         self._models = ModelStore(files.model)
-        self._transfers: deque[Transfer] = deque(maxlen=TRANSFERS_REMEMBERED)
+        enhance = model_patience_s is not None
+        self._chooser = Chooser(rungs, policy, self._models, enhance=enhance, capacity_s=capacity_s)
+        self._asked = asyncio.Semaphore(0)
+        self._ready: asyncio.Queue[Delivery | BaseException] = asyncio.Queue(self._most_ahead(capacity_s))
+        self._tasks: list[asyncio.Task[None]] = []
         self._silent_segments = 0
 
     @property
@@ -95,41 +111,61 @@ class Downloads:
     async def deliver(self, position: int) -> Delivery:
         """Segment `position` with what it needs, or what of that could be had; the rest is said in its record.
 
-        Raises UnplayableError where the server no longer answers, SinkError where a file cannot be kept.
+        To be asked for in order, from 0. Raises UnplayableError where the server no longer answers, SinkError where a
+        file cannot be kept.
         """
-        chosen, *others = self._candidates(position)
-        record = SegmentStats(chosen.segments[position].number, chosen.id)
-        delivery = Delivery(position, chosen, record)
+        if not self._tasks:
+            self._tasks = [asyncio.create_task(self._read_table()), asyncio.create_task(self._produce())]
+        self._asked.release()
+        delivery = await self._ready.get()
+        if isinstance(delivery, BaseException):
+            raise delivery
+        assert delivery.position == position, "segments are delivered in order"
+        return delivery
+
+    async def close(self) -> None:
+        """Give up what is under way."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._models.close()
+
+    def _most_ahead(self, capacity_s: float) -> int:
+        """Segments that may wait for the pipeline, whatever a policy says: they take memory."""
+        shortest_s = min(s.duration_ticks for s in self._rungs[0].segments) / self._rungs[0].timescale
+        return max(1, math.ceil(capacity_s / max(0.1, shortest_s)))
+
+    async def _read_table(self) -> None:
+        if self._described_by is not None:
+            self._chooser.table = await self._files.quality(self._described_by)
+
+    async def _produce(self) -> None:
+        try:
+            for position in range(self.count):
+                if not self._paced:
+                    await self._asked.acquire()
+                chosen = self._chooser.best(position) if self._files.local else self._chooser.choose(position)
+                if self._paced:
+                    await asyncio.sleep(chosen.wait_s)
+                await self._ready.put(await self._delivery(position, chosen))
+        except Exception as error:  # the pipeline's to raise, where it waits
+            await self._ready.put(error)
+
+    async def _delivery(self, position: int, chosen: Chosen) -> Delivery:
+        rung = chosen.representation
+        record = SegmentStats(rung.segments[position].number, rung.id, buffer_s=self._chooser.buffer_s())
+        delivery = Delivery(position, rung, record)
         # The model is asked for before the video: it is small, and is there by the time the video is decoded.
-        self._request_model(delivery)
+        self._request_model(delivery, chosen.wanted)
+        others = sorted((r for r in self._rungs if r is not rung), key=lambda r: r.bandwidth_bps)
         await run_together(self._video(delivery, others), self._sound(delivery))
         if delivery.media is not None:
             await self._await_model(delivery)
         return delivery
 
-    async def close(self) -> None:
-        """Give up what is under way."""
-        await self._models.close()
-
-    def _candidates(self, position: int) -> list[Representation]:
-        """The rung that the rule chooses and, for when its segment cannot be had, the others, cheapest first."""
-        estimate_bps = math.inf if self._files.local else throughput_bps(self._transfers, time.monotonic())
-        chosen = self._rule([self._cost(rung, position) for rung in self._rungs], estimate_bps)
-        return sorted(self._rungs, key=lambda rung: (rung.id != chosen, rung.bandwidth_bps))
-
-    def _cost(self, rung: Representation, position: int) -> Cost:
-        missing = self._models.missing(self._wanted(rung, position))
-        duration_s = rung.segments[position].duration_ticks / rung.timescale
-        return Cost(rung.id, rung.bandwidth_bps, sum(file.size_bytes for file in missing), duration_s)
-
-    def _wanted(self, rung: Representation, position: int) -> WantedModel:
-        if self._model_patience_s is None:
-            return WantedModel(rung, None, (), "enhancement is off")
-        return wanted_model(rung, position)
-
-    def _request_model(self, delivery: Delivery) -> None:
-        record, wanted = delivery.record, self._wanted(delivery.representation, delivery.position)
-        record.model = wanted.kind
+    def _request_model(self, delivery: Delivery, wanted: WantedModel) -> None:
+        record = delivery.record
+        delivery.wanted, record.model = wanted, wanted.kind
 
         def count(size_bytes: int) -> None:
             record.model_bytes += size_bytes
@@ -137,7 +173,8 @@ class Downloads:
         self._models.request(wanted, count)
 
     async def _await_model(self, delivery: Delivery) -> None:
-        wanted = self._wanted(delivery.representation, delivery.position)
+        wanted = delivery.wanted
+        assert wanted is not None, "a model was asked for, or none named"
         weights = await self._models.weights(wanted, self._model_patience_s or 0.0)
         if isinstance(weights, str):
             delivery.record.reason = weights
@@ -146,7 +183,7 @@ class Downloads:
 
     async def _video(self, delivery: Delivery, others: Sequence[Representation]) -> None:
         """The segment's media, from another rung where need be."""
-        started_s = time.monotonic()
+        started_s, received_bytes = time.monotonic(), self._files.received_bytes
         problem: FetchError | None = None
         for rung in (delivery.representation, *others):
             try:
@@ -154,17 +191,22 @@ class Downloads:
                 break
             except FetchError as error:
                 problem = problem or error
-        delivery.record.download_s = time.monotonic() - started_s
+        ended_s = time.monotonic()
+        delivery.record.download_s = ended_s - started_s
         if problem is not None and delivery.media is None:
             self._note_loss(delivery, problem)
-        elif problem is not None:
-            self._request_model(delivery)
+            return
+        if problem is not None:
+            self._request_model(delivery, self._chooser.wanted(delivery.representation, delivery.position))
+        # All that came meanwhile, models and sound too, shared the line.
+        transfer = Transfer(ended_s, ended_s - started_s, self._files.received_bytes - received_bytes)
+        track = delivery.wanted.track if delivery.wanted is not None else None
+        self._chooser.delivered(delivery.position, delivery.representation, track, transfer, delivery.record)
 
     async def _fetch(self, delivery: Delivery, rung: Representation) -> None:
         """Raises FetchError."""
         init = await self._files.init(rung)
         media = await self._files.segment(rung, rung.segments[delivery.position])
-        self._transfers.append(Transfer(time.monotonic(), media.duration_s, media.size_bytes))
         self._silent_segments = 0
         delivery.representation, delivery.init, delivery.media = rung, init.data, media.data
         delivery.record.rung = rung.id

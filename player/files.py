@@ -6,8 +6,10 @@ import asyncio
 import hashlib
 from urllib.parse import urljoin
 
+from manifests.errors import MalformedManifestError
 from manifests.hrefs import base_urls
-from manifests.model import ModelFile, Presentation, Representation, Segment
+from manifests.model import AdaptationSet, ModelFile, Presentation, Representation, Segment
+from manifests.quality import QualityTable, decode_quality
 from manifests.template import initialization_href, segment_href
 from player.errors import FetchError
 from player.fetch import MAX_INIT_BYTES, MAX_SEGMENT_BYTES, Download, Expected, Fetcher
@@ -32,6 +34,26 @@ class PresentationFiles:
             for s in presentation.adaptation_sets
             for r in s.representations
         }
+
+    @property
+    def received_bytes(self) -> int:
+        """Everything received so far."""
+        return self._fetcher.received_bytes
+
+    async def quality(self, adaptation_set: AdaptationSet) -> QualityTable | None:
+        """The quality table of a set; None where the manifest names none, or none can be had or read."""
+        side_file = adaptation_set.quality
+        if side_file is None:
+            return None
+        expected = Expected(side_file.size_bytes, side_file.sha256, side_file.size_bytes)
+        try:
+            download = await self._get(adaptation_set.representations[0], side_file.href, expected)
+            table = decode_quality(download.data)
+        except (FetchError, MalformedManifestError):
+            return None
+        if self._kept is not None:
+            await asyncio.to_thread(self._kept.model, side_file.href, download.data)
+        return table
 
     async def init(self, representation: Representation) -> Download:
         """Fetched once; afterwards a download of 0 bytes."""

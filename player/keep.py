@@ -26,7 +26,7 @@ class KeptFiles:
         self._segments.setdefault(representation.id, set()).add(number)
 
     def model(self, href: str, data: bytes) -> None:
-        """Raises SinkError."""
+        """A model, or another file that the manifest may do without. Raises SinkError."""
         self.file(href, data)
         self._models.add(href)
 
@@ -67,6 +67,7 @@ def kept_presentation(
         dataclasses.replace(
             s,
             base_urls=(),
+            quality=s.quality if s.quality is not None and s.quality.href in models else None,
             representations=tuple(_with_models(r, models) for r in s.representations if r.id in names),
         )
         for s in presentation.adaptation_sets

@@ -11,8 +11,8 @@ from pathlib import Path
 from manifests.errors import BundleError
 from manifests.model import Presentation, Representation
 from manifests.mpd import read_mpd
-from player.abr import RULES
-from player.downloads import Downloads
+from player.abr.rules import DEFAULT, RULES
+from player.downloads import CAPACITY_S, Downloads
 from player.enhancement import Enhancer, FileEnhancer, ModelEnhancer, NoEnhancer
 from player.errors import UnplayableError
 from player.fetch import Fetcher
@@ -32,7 +32,9 @@ class Settings:
 
     rung: str | None = None
     """Height or id of the one rung to play; None leaves it to the rule."""
-    rule: str = "throughput"
+    rule: str = DEFAULT
+    buffer_s: float = CAPACITY_S
+    """Video to fetch ahead of what is shown."""
     enhance: bool = True
     engine: str = "auto"
     backend: str | None = None
@@ -100,7 +102,14 @@ class Session:
             raise UnplayableError(str(error)) from error
         soundtrack = Soundtrack(files, presentation.adaptation_sets, self._talk.warn)
         downloads = Downloads(
-            files, soundtrack, playable, RULES[self._settings.rule], model_patience_s=self._model_patience_s()
+            files,
+            soundtrack,
+            playable,
+            RULES[self._settings.rule],
+            model_patience_s=self._model_patience_s(),
+            capacity_s=self._settings.buffer_s,
+            paced=self._outputs.window is not None,
+            described_by=next(s for s in presentation.adaptation_sets if playable[0] in s.representations),
         )
         pipeline = Pipeline(
             downloads, enhancer, output, self._outputs.sinks, self._outputs.window, self.stats, self._talk

@@ -24,6 +24,8 @@ class SegmentStats:
     """Fetched for its video: the segment, and the init segment where this was the first of its rung."""
     model_bytes: int = 0
     """Fetched for its model: nothing where the model was already held."""
+    buffer_s: float = 0.0
+    """Video ahead of a viewer who watches from the first segment on, when it was asked for."""
     model: ModelKind = "none"
     """What the manifest names for it: no model, a full set of weights, or an update."""
     enhanced: bool = False

@@ -15,7 +15,7 @@ def test_the_json_has_the_agreed_fields(tmp_path: Path) -> None:
         "segments", "frames", "enhanced_frames", "total_bytes", "startup_s", "stall_s", "enhance_fps",
     ]  # fmt: skip
     assert list(written["segments"][0]) == [
-        "number", "rung", "video_bytes", "model_bytes", "model", "enhanced", "reason",
+        "number", "rung", "video_bytes", "model_bytes", "buffer_s", "model", "enhanced", "reason",
         "download_s", "decode_s", "enhance_s",
     ]  # fmt: skip
     assert written["segments"][0]["download_s"] == 0.333333

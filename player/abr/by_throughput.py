@@ -1,0 +1,26 @@
+"""The throughput rule: the largest rung below a safe part of the measured throughput.
+
+Kevin Spiteri, Ramesh Sitaraman, Daniel Sparacio, "From Theory to Practice: Improving Bitrate Adaptation in the DASH
+Reference Player", MMSys 2018: THROUGHPUT, with the estimate and the safety of dash.js.
+"""
+
+from __future__ import annotations
+
+from player.abr.estimate import ewma_bps
+from player.abr.plain import capped, rung_below, with_model
+from player.abr.state import Decision, State, full_wait_s
+
+SAFETY = 0.9
+"""The part of the estimated throughput that a rung may need."""
+
+
+def by_throughput(state: State) -> Decision:
+    return with_model(state, throughput_rung(state), full_wait_s(state))
+
+
+def throughput_rung(state: State) -> int:
+    """Place of the rung that it chooses; the lowest before anything was transferred."""
+    rate_bps = ewma_bps(state.transfers)
+    if rate_bps is None:
+        return 0
+    return capped(state, rung_below(state, SAFETY * rate_bps), rate_bps)

@@ -1,0 +1,29 @@
+"""Dynamic, the default of dash.js: throughput while the buffer is low, BOLA once it is high.
+
+Kevin Spiteri, Ramesh Sitaraman, Daniel Sparacio, "From Theory to Practice: Improving Bitrate Adaptation in the DASH
+Reference Player", MMSys 2018.
+"""
+
+from __future__ import annotations
+
+from player.abr.bola import bola_rung
+from player.abr.by_throughput import throughput_rung
+from player.abr.plain import with_model
+from player.abr.state import Decision, State, full_wait_s
+
+SWITCH_S = 10.0
+"""Of buffer; half of one smaller than twice that."""
+
+
+def dynamic(state: State) -> Decision:
+    """Remembers BOLA's placeholder, and whether BOLA decides."""
+    by_buffer, placeholder_s = bola_rung(state)
+    by_rate = throughput_rung(state)
+    buffer_decides = len(state.memory) > 1 and state.memory[1] > 0
+    high = state.buffer_s >= min(SWITCH_S, state.capacity_s / 2)
+    if not buffer_decides and high and by_buffer >= by_rate:
+        buffer_decides = True
+    elif buffer_decides and not high and by_buffer < by_rate:
+        buffer_decides = False
+    rung = by_buffer if buffer_decides else by_rate
+    return with_model(state, rung, full_wait_s(state), (placeholder_s, float(buffer_decides)))

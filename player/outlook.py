@@ -1,0 +1,129 @@
+"""What a manifest and its quality table tell of the coming segments, in the words of the policies. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from manifests.errors import UnknownNetworkError
+from manifests.model import ModelTrack, Representation
+from manifests.quality import QualityTable, RungQuality, models_digest
+from manifests.weights import FORMAT, parse_network
+from player.abr.state import Enhancement, ModelPart, RungChoice, Upcoming
+from player.wanted import wanted_model
+
+TOLD_AHEAD = 8
+"""Segments that a policy is told of."""
+TOP_QUALITY = 95.0
+"""VMAF-NEG that the largest rung is taken to have where nothing was measured."""
+QUALITY_PER_LOG_RATE = 20.0
+"""What a rung of 1/e of its bits is taken to have less: the slope of x264 ladders between 0.2 and 3 Mbit/s."""
+QUALITY_PER_DB = 4.0
+"""VMAF-NEG for a decibel of PSNR-Y that a model gains."""
+LEAST_QUALITY = 5.0
+
+SecondsOf = Callable[[Representation, ModelTrack], float]
+"""How long this machine takes to enhance a second of that rung by that track."""
+
+
+def outlook(
+    rungs: Sequence[Representation],
+    table: QualityTable | None,
+    positions: range,
+    seconds_of: SecondsOf | None,
+) -> tuple[Upcoming, ...]:
+    """The segments at `positions` on every rung (lowest bandwidth first); without models where `seconds_of` is None.
+
+    Of models, those that this version can run and that this machine runs no slower than the video plays.
+    """
+    ordered = sorted(rungs, key=lambda rung: rung.bandwidth_bps)
+    known = [_measured(rung, table) for rung in ordered]
+    return tuple(
+        Upcoming(
+            duration_s=_duration_s(ordered[0], position),
+            choices=tuple(
+                _choice(rung, measured, ordered[-1].bandwidth_bps, position, seconds_of)
+                for rung, measured in zip(ordered, known, strict=True)
+            ),
+        )
+        for position in positions
+    )
+
+
+def _measured(rung: Representation, table: QualityTable | None) -> RungQuality | None:
+    """What is known of a rung; nothing where the table is of other segments."""
+    found = None if table is None else table.rungs.get(rung.id)
+    return found if found is not None and len(found.segments) == len(rung.segments) else None
+
+
+def _duration_s(rung: Representation, position: int) -> float:
+    return rung.segments[position].duration_ticks / rung.timescale
+
+
+def _choice(
+    rung: Representation, measured: RungQuality | None, top_bps: float, position: int, seconds_of: SecondsOf | None
+) -> RungChoice:
+    duration_s = _duration_s(rung, position)
+    segment = None if measured is None else measured.segments[position]
+    plain = segment.plain if segment is not None else None
+    quality = plain if plain is not None else _guessed(rung.bandwidth_bps, top_bps)
+    size_bytes = float(segment.size_bytes) if segment is not None else rung.bandwidth_bps * duration_s / 8
+    enhancements = () if seconds_of is None else _enhancements(rung, measured, quality, position, seconds_of)
+    return RungChoice(rung.id, rung.bandwidth_bps, size_bytes, quality, enhancements)
+
+
+def _guessed(bandwidth_bps: float, top_bps: float) -> float:
+    return max(LEAST_QUALITY, TOP_QUALITY + QUALITY_PER_LOG_RATE * math.log(bandwidth_bps / top_bps))
+
+
+def _enhancements(
+    rung: Representation, measured: RungQuality | None, plain: float, position: int, seconds_of: SecondsOf
+) -> tuple[Enhancement, ...]:
+    duration_s = _duration_s(rung, position)
+    best = wanted_model(rung, position)
+    gain = _measured_gain(rung, measured, plain, position)
+    found = []
+    for track in rung.model_tracks:
+        n = track.uses[position]
+        if n is None or not _runs(track) or seconds_of(rung, track) > 1:
+            continue
+        told = _told_gain(track, n)
+        if gain is None:
+            track_gain = told
+        elif best.track is not None and track.id != best.track.id:
+            # The table speaks of the best model; a smaller one gains as much less as the manifest says.
+            track_gain = gain * min(1.0, told / max(1e-6, _told_gain(best.track, best.files[-1].n)))
+        else:
+            track_gain = gain
+        parts = tuple(ModelPart(file.label, file.size_bytes) for file in track.chain(n))
+        cost_s = seconds_of(rung, track) * duration_s
+        found.append(Enhancement(track.id, parts, min(100.0, plain + track_gain), cost_s))
+    return tuple(found)
+
+
+def _runs(track: ModelTrack) -> bool:
+    """Whether this version knows the network and the format."""
+    try:
+        parse_network(track.network, track.scale)
+    except UnknownNetworkError:
+        return False
+    return track.format == FORMAT
+
+
+def _measured_gain(rung: Representation, measured: RungQuality | None, plain: float, position: int) -> float | None:
+    """What the table says that the best model gains; None where it is silent, or speaks of other models."""
+    if measured is None or measured.models != rung_models_digest(rung):
+        return None
+    enhanced = measured.segments[position].enhanced
+    return None if enhanced is None else enhanced - plain
+
+
+def _told_gain(track: ModelTrack, n: int) -> float:
+    gain_db = track.model(n).gain_db
+    return QUALITY_PER_DB * (gain_db if gain_db is not None else 0.5)
+
+
+def rung_models_digest(rung: Representation) -> bytes:
+    """Of the models that a player shows the rung's segments with: what a quality table must name to be believed."""
+    wanted = (wanted_model(rung, position) for position in range(len(rung.segments)))
+    return models_digest([tuple(file.sha256 for file in model.files) for model in wanted])

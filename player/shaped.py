@@ -1,0 +1,58 @@
+"""`--network-trace`: the same files from the same place, but no sooner than a recorded network would bring them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+
+from player.fetch import Download, Expected, Fetcher, Patience
+from player.network_trace import NetworkTrace
+
+
+class ShapedFetcher:
+    """Any fetcher behind a link of a trace's throughput, which begins with the first request.
+
+    Files that are under way together follow each other on the link, in the order in which they were had.
+    """
+
+    local = False
+
+    def __init__(self, inner: Fetcher, trace: NetworkTrace, rtt_s: float) -> None:
+        self.received_bytes = 0
+        self.manifest_url = inner.manifest_url
+        self._inner = inner
+        self._trace = trace
+        self._rtt_s = rtt_s
+        self._origin_s: float | None = None
+        self._free_s = 0.0
+        """When the link is through with what it carries, from its beginning."""
+
+    async def manifest(self) -> bytes:
+        asked_s = self._now_s()
+        before = self._inner.received_bytes
+        data = await self._inner.manifest()
+        self.manifest_url = self._inner.manifest_url
+        await self._carry(asked_s, self._inner.received_bytes - before)
+        return data
+
+    async def get(self, url: str, expected: Expected, patience: Patience | None = None) -> Download:
+        asked_s = self._now_s()
+        download = await self._inner.get(url, expected, patience)
+        await self._carry(asked_s, download.size_bytes)
+        return replace(download, duration_s=self._now_s() - asked_s)
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+    def _now_s(self) -> float:
+        now_s = time.monotonic()
+        if self._origin_s is None:
+            self._origin_s = now_s
+        return now_s - self._origin_s
+
+    async def _carry(self, asked_s: float, size_bytes: int) -> None:
+        """Wait until a file that was asked for then has crossed the link."""
+        self._free_s = self._trace.arrival_s(max(self._free_s, asked_s + self._rtt_s), size_bytes)
+        await asyncio.sleep(max(0.0, self._free_s - self._now_s()))
+        self.received_bytes += size_bytes

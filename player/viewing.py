@@ -1,0 +1,20 @@
+"""How much video a viewer has left who watches without a pause from the first segment on. Pure; times are arguments."""
+
+from __future__ import annotations
+
+
+class Viewing:
+    """The buffer between what was delivered and what was seen."""
+
+    def __init__(self) -> None:
+        self._left_s = 0.0
+        self._at_s: float | None = None
+
+    def buffer_s(self, now_s: float) -> float:
+        """Video that is there and not yet seen."""
+        return self._left_s if self._at_s is None else max(0.0, self._left_s - max(0.0, now_s - self._at_s))
+
+    def add(self, duration_s: float, now_s: float) -> None:
+        """So much more was delivered; a viewer who ran out of it goes on now."""
+        self._left_s = self.buffer_s(now_s) + duration_s
+        self._at_s = now_s
