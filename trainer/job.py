@@ -22,7 +22,7 @@ from trainer.sampling import References, shots
 from trainer.settings import GENERIC, Reporter, TrainSettings
 from trainer.siblings import training_order
 
-CODE_VERSION = 8
+CODE_VERSION = 9
 """Part of every key: raised when the same inputs would give other models."""
 
 

@@ -35,8 +35,9 @@ _UPDATE_GAIN_DB = 0.1
 """Most that a scene's own model, or a segment's own update, was seen to gain over the title's."""
 _SMALL_SHARE = Fraction(1, 100)
 """Of the rung's bytes: a model that takes more has a smaller one tried beside it."""
-_WIDE_FROM_RATIO = Fraction(7, 5)
-"""Enlargement from which c24d3f4 is tried: at less, sixteen pixels a position lose what width gains."""
+_WIDE_FROM_RATIO = Fraction(9, 5)
+"""Enlargement from which c24d3f4 is tried: at less, sixteen pixels a position lose what width gains. At 1.5 it was
+never the one that saved most bytes (docs/experiments.md)."""
 
 Exact = tuple[Fraction, Fraction]
 """(width, height) as displayed, in square pixels."""

@@ -35,9 +35,9 @@ def test_the_target_is_the_source_where_nothing_lacks() -> None:
     np.testing.assert_array_equal(target(source, source), source)
 
 
-def test_the_target_of_a_flat_upscale_is_finite_and_the_source() -> None:
-    source = _textured(2)
-    np.testing.assert_array_equal(target(source, np.full_like(source, 128)), source)
+def test_the_target_of_a_flat_source_is_that_source() -> None:
+    source = np.full((120, 160), 90, np.uint8)
+    np.testing.assert_array_equal(target(source, _textured(2)), source)
 
 
 def test_the_target_is_sharper_than_the_source_by_less_than_the_plain_upscale_lacks() -> None:
@@ -46,7 +46,7 @@ def test_the_target_is_sharper_than_the_source_by_less_than_the_plain_upscale_la
     added = target(source, plain).astype(float) - source
     detail = source - cv2.GaussianBlur(source.astype(np.float32), (0, 0), 1)
     part = float((added * detail).sum() / np.square(detail).sum())
-    assert 0.02 < part < 0.3
+    assert 0.02 < part < 0.1
     assert abs(added.mean()) < 0.02, "dithering adds no light"
     lacking = np.square(source.astype(float) - plain).mean()
     assert np.square(part * detail).mean() < 0.05 * lacking

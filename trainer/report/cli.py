@@ -19,6 +19,7 @@ from trainer.report.choices import choices_of
 from trainer.report.page import headline, page
 from trainer.report.results import RungResult, quality_json
 from trainer.report.run import measured_rungs, open_subject, telling_pictures
+from trainer.report.table import publish_quality
 
 INTERRUPTED = 130
 
@@ -56,6 +57,7 @@ def _report(options: argparse.Namespace) -> int:
         return open_engine(options.engine, options.backend)
 
     rungs = measured_rungs(subject, engine, options.every, fresh=options.fresh, quiet=options.quiet)
+    publish_quality(options.bundle, rungs)
     pictures = telling_pictures(subject, engine, rungs, quiet=options.quiet)
     title = subject.bundle.presentation.title or subject.bundle.root.resolve().name
     choices = choices_of(read_json(options.bundle, PROVENANCE))

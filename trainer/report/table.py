@@ -1,0 +1,53 @@
+"""What was measured into the manifest: the quality table that players choose by while they play."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from manifests.bundle import open_bundle, publish_file, publish_manifest
+from manifests.model import AdaptationSet, Representation, SideFile
+from manifests.names import quality_href
+from manifests.quality import QualityTable, RungQuality, SegmentQuality, encode_quality, models_digest
+from player.wanted import wanted_model
+from trainer.report.results import RungResult, Scores, SegmentResult
+
+
+def publish_quality(root: Path, results: Sequence[RungResult]) -> None:
+    """Put the table of every video set whose rungs were all measured into the bundle at `root`.
+
+    The manifest is published again only where it changes. Raises BundleError, OSError.
+    """
+    p = open_bundle(root).presentation
+    known = {result.id: result for result in results}
+    sets = tuple(_described(root, s, known) if s.content_type == "video" else s for s in p.adaptation_sets)
+    if sets != p.adaptation_sets:
+        publish_manifest(root, replace(p, adaptation_sets=sets))
+    listed = open_bundle(root).files()
+    for path in (root / "quality").glob("*.ndq"):
+        if f"quality/{path.name}" not in listed:
+            path.unlink()
+
+
+def _described(root: Path, s: AdaptationSet, known: dict[str, RungResult]) -> AdaptationSet:
+    """The set with its table, whose file is written; as it was where some rung of it is not known."""
+    if any(r.id not in known for r in s.representations):
+        return s
+    table = QualityTable({r.id: _rung(r, known[r.id]) for r in s.representations})
+    data = encode_quality(table)
+    publish_file(root / quality_href(data), data)
+    return replace(s, quality=SideFile(quality_href(data), len(data), hashlib.sha256(data).hexdigest()))
+
+
+def _rung(r: Representation, result: RungResult) -> RungQuality:
+    wanted = (wanted_model(r, position) for position in range(len(r.segments)))
+    digest = models_digest([tuple(file.sha256 for file in model.files) for model in wanted])
+    return RungQuality(tuple(_segment(segment) for segment in result.segments), digest)
+
+
+def _segment(segment: SegmentResult) -> SegmentQuality:
+    enhanced = segment.enhanced or Scores(0.0, None, None, None)
+    plain = segment.plain
+    return SegmentQuality(segment.size_bytes, plain.vmaf, plain.vmaf_neg, enhanced.vmaf, enhanced.vmaf_neg)
