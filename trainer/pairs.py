@@ -77,7 +77,7 @@ def target(reference: NDArray[np.uint8], plain: NDArray[np.uint8]) -> NDArray[np
     # steps of 1/256 that keep off whole levels, so that nothing added stays nothing.
     steps = np.random.default_rng(0).integers(0, 256, reference.shape, dtype=np.uint8)
     dither = (steps + np.float32(0.5)) / 256
-    sharper = np.floor(reference + part * detail + dither)
+    sharper: NDArray[np.float32] = np.floor(reference + part * detail + dither)
     return np.clip(sharper, 0, 255).astype(np.uint8)
 
 
