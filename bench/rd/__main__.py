@@ -12,7 +12,7 @@ from typing import Any
 from bench.programs import ROOT, BenchError
 from bench.rd.plots import plot
 from bench.rd.run import measure_clip
-from bench.rd.settings import CLASSES, CODEC_CRFS, RIVALS, Settings, small
+from bench.rd.settings import CLASSES, CODEC_CRFS, QUICK_RIVALS, RIVALS, Settings, small
 from bench.rd.table import markdown_of
 from bench.rd.talk import Talk
 from manifests.errors import BundleError
@@ -23,20 +23,26 @@ def main(argv: list[str]) -> int:
     """Returns the exit code."""
     options = _parser().parse_args(argv)
     settings = _settings(options)
+    result: dict[str, Any] = {"bench": "rd", "command": ["python", "-m", "bench.rd", *argv]}
     try:
-        result = measure_clip(options.clip, settings, options.work, Talk(), fresh=options.fresh)
+        for part in measure_clip(options.clip, settings, options.work, Talk(), fresh=options.fresh):
+            result |= part
+            _write(options, result)
     except (BenchError, BundleError, MediaError, OSError) as error:
         print(f"bench.rd: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("bench.rd: stopped; the same command goes on from here", file=sys.stderr)
         return 130
-    result = {"bench": "rd", "command": ["python", "-m", "bench.rd", *argv], **result}
+    print(markdown_of([result]), end="")
+    return 0
+
+
+def _write(options: argparse.Namespace, result: dict[str, Any]) -> None:
+    """After each part: a run of hours that ends early leaves what it had."""
     for path, text in _outputs(options, result).items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    print(markdown_of([result]), end="")
-    return 0
 
 
 def _outputs(options: argparse.Namespace, result: dict[str, Any]) -> dict[Path, str]:
@@ -97,8 +103,8 @@ def _parser() -> argparse.ArgumentParser:
     cut = f"enhance no rung that takes so much more than the plain hull (default: {default.cut_percent:g})"
     add("--cut", type=float, default=default.cut_percent, metavar="PERCENT", help=cut)
     add("--each-network", action="store_true", help="play rungs of several networks with each of them alone, too")
-    listed = f"all, none, or a list of {', '.join(RIVALS)} (default: all)"
-    add("--rivals", type=_rivals, default=RIVALS, metavar="LIST", help=listed)
+    listed = f"all, none, or a list of {', '.join(RIVALS)} (default: {','.join(QUICK_RIVALS)})"
+    add("--rivals", type=_rivals, default=QUICK_RIVALS, metavar="LIST", help=listed)
     add("--no-ladder", action="store_true", help="without the fixed ladder")
     others = f"plain lines; the first is enhanced: a list of {', '.join(CODEC_CRFS)} (default: h264)"
     add("--codecs", type=_codecs, default=default.codecs, metavar="LIST", help=others)

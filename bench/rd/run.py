@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,55 +16,66 @@ from bench.rd.plain import plain_points
 from bench.rd.points import COMPARED, Point, curve
 from bench.rd.rivals import rival
 from bench.rd.rungs import Rung, open_clip, plain_rungs
-from bench.rd.settings import CODEC_CRFS, Settings
+from bench.rd.settings import CODEC_CRFS, TRAINED_RIVALS, Settings
 from bench.rd.summary import details, hulls, percents, unions
 from bench.rd.talk import Talk
 from bench.rd.training import worth_training
 
 
-def measure_clip(source: Path, settings: Settings, work: Path, talk: Talk, *, fresh: bool) -> dict[str, Any]:
-    """What `--json` holds of the clip. Raises BenchError, BundleError, MediaError, OSError."""
+def measure_clip(source: Path, settings: Settings, work: Path, talk: Talk, *, fresh: bool) -> Iterator[dict[str, Any]]:
+    """What `--json` holds of the clip, part by part, what matters most first; a later part replaces keys of an earlier.
+
+    Raises BenchError, BundleError, MediaError, OSError.
+    """
     clip = open_clip(source, settings, work)
     rungs = plain_rungs(clip, settings.codecs[0], settings.crfs)
     size = max(rung.size for rung in rungs)
     context = Context(clip, size, Cache(clip.work / "results", fresh=fresh), talk)
     plain = plain_points(context, rungs)
     near, left_out = worth_training(rungs, plain, settings.cut_percent)
-    result: dict[str, Any] = {
+    points = [point.to_json() for point in plain]
+    yield {
         "machine": machine(),
         "clip": _clip_json(context, rungs[0]),
         "class": settings.size_class,
         "settings": settings.to_json(),
-        "points": [point.to_json() for point in plain],
+        "points": points,
         "plain_hull": hulls(plain),
         "left_out_percent_above_hull": left_out,
-        "codecs": {codec: _other_codec(context, codec, plain) for codec in settings.codecs[1:]},
     }
     if settings.enhance:
-        result |= _enhanced(context, near, plain, result["points"])
-    if settings.enhance and settings.ladder:
-        result["fixed_ladder"] = fixed_ladder(context)
-    return result
+        yield from _enhanced(context, near, plain, points)
+    yield {"codecs": {codec: _other_codec(context, codec, plain) for codec in settings.codecs[1:]}}
 
 
 def _enhanced(
-    context: Context, near: list[Rung], plain: list[Point], told_points: list[dict[str, Any]]
-) -> dict[str, Any]:
-    """Ours and the rivals; their points are appended to `told_points`."""
+    context: Context, near: list[Rung], plain: list[Point], plain_json: list[dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """Ours, the rivals that are had quickly, the fixed ladder, the rivals that are trained."""
+    settings = context.clip.settings
     points, training = trained_points(context, "enhanced", near)
     rates = unions(plain, points)
-    told_points += [point.to_json() for point in points]
+    told_points = [*plain_json, *(point.to_json() for point in points)]
     rivals: dict[str, Any] = {}
-    for name in context.clip.settings.rivals:
-        rivals[name], rival_points = rival(context, name, near, plain)
-        told_points += [point.to_json() for point in rival_points]
-    return {
+    yield {
+        "points": told_points,
         "union_hull": hulls([*plain, *points]),
         "bd_rate_union": percents(rates),
         "bd_rate_union_details": details(rates),
         "training": training,
         "rivals": rivals,
     }
+
+    def measured(names: Sequence[str]) -> Iterator[dict[str, Any]]:
+        for name in names:
+            rivals[name], rival_points = rival(context, name, near, plain)
+            told_points.extend(point.to_json() for point in rival_points)
+            yield {"points": told_points, "rivals": rivals}
+
+    yield from measured([name for name in settings.rivals if name not in TRAINED_RIVALS])
+    if settings.ladder:
+        yield {"fixed_ladder": fixed_ladder(context)}
+    yield from measured([name for name in settings.rivals if name in TRAINED_RIVALS])
 
 
 def _other_codec(context: Context, codec: str, plain: list[Point]) -> dict[str, Any]:

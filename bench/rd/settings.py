@@ -7,7 +7,10 @@ from typing import Any
 
 CLASSES = ("cpu", "gpu")
 SLOW_RIVALS = ("fsrcnn", "espcn")
-RIVALS = ("lanczos", "unsharp", *SLOW_RIVALS, "generic", "title", "segment")
+TRAINED_RIVALS = ("title", "segment")
+"""Each takes as long as ours, or longer, to be made."""
+QUICK_RIVALS = ("lanczos", "unsharp", *SLOW_RIVALS, "generic")
+RIVALS = (*QUICK_RIVALS, *TRAINED_RIVALS)
 CODEC_CRFS = {"h264": tuple(range(19, 44, 4)), "hevc": (22, 28, 34, 40), "av1": (30, 40, 50, 60)}
 """A full grid for the codec that is enhanced, a coarse one for others, whose encoders take many times as long."""
 PRESET, SEGMENT_S = "medium", 4
@@ -40,7 +43,7 @@ class Settings:
     """A rung that takes so much more than the plain hull for its PSNR-Y, and for its VMAF-NEG, is not enhanced."""
     each_network: bool = False
     """Whether a rung with several networks is also played with each of them alone."""
-    rivals: tuple[str, ...] = RIVALS
+    rivals: tuple[str, ...] = QUICK_RIVALS
     slow_every: int = 12
     """Of the pretrained networks: one frame in so many."""
     ladder: bool = True
