@@ -38,7 +38,11 @@ _MEDIA_TYPES = {
     ".json": "application/json",
     ".jpg": "image/jpeg",
     ".ndm": "application/octet-stream",
+    ".ndq": "application/octet-stream",
 }
+_PACKED_TYPES = {_MEDIA_TYPES[suffix] for suffix in (".mpd", ".m3u8", ".json")}
+_LARGEST_PACKED_BYTES = 4 << 20
+"""What is packed is kept in memory."""
 # One step of a file's path: no dotfile, no `..`, no drive, no other system's separator, nothing unprintable.
 _STEP = re.compile(r"[^./\\:\x00-\x1f\x7f][^/\\:\x00-\x1f\x7f]*")
 # A folder tree that is not a library of bundles is not searched to its bottom.
@@ -141,7 +145,7 @@ def build_index(root: Path, before: Index) -> Index:
 
 
 class Catalogue:
-    """The current Index of a folder, and the content hashes of its files. One for each process."""
+    """The current Index of a folder, and what is known of the content of its files. One for each process."""
 
     def __init__(self, root: Path, rescan_s: float = 1.0) -> None:
         self.root = root
@@ -149,7 +153,7 @@ class Catalogue:
         self._rescan_s = rescan_s
         self._next_look_s = float("-inf")
         self._looking = asyncio.Lock()
-        self._hashes: dict[str, tuple[storage.Signature, str]] = {}
+        self._contents: dict[str, tuple[storage.Signature, storage.Content]] = {}
 
     def look(self) -> Index:
         """Looks at the disk and replaces the index. Blocks. Says in the log what became broken."""
@@ -158,7 +162,7 @@ class Catalogue:
         for name, reason in self.index.broken.items():
             if before.broken.get(name) != reason:
                 logger.warning("bundle %s is not served: %s", name, reason)
-        self._hashes = {path: known for path, known in self._hashes.items() if path in self.index.files}
+        self._contents = {path: known for path, known in self._contents.items() if path in self.index.files}
         ended_s = time.monotonic()
         # A huge tree must not keep the disk busy for ever: a tenth of the time at most goes into looking.
         self._next_look_s = ended_s + (max(self._rescan_s, 9 * (ended_s - started_s)) if self._rescan_s else 0)
@@ -176,14 +180,21 @@ class Catalogue:
         file = self.index.files.get(url_path)
         return file.kind if file else "page"
 
-    async def facts(self, file: ServedFile, opened: AsyncFileIO) -> delivery.FileFacts:
-        """What `answer_for` needs about an open file. Hashes it unless that very file was hashed before."""
+    async def content(self, file: ServedFile, opened: AsyncFileIO) -> tuple[delivery.FileFacts, bytes | None]:
+        """What `answer_for` needs about an open file, and its gzip form where it has one.
+
+        Reads it whole unless that very file was read before.
+        """
         signature = storage.signature_of(os.fstat(opened.fileno()))
-        known = self._hashes.get(file.url_path)
+        size_bytes = signature[1]
+        known = self._contents.get(file.url_path)
         if known is None or known[0] != signature:
-            known = (signature, await storage.hash_of(opened))
-            self._hashes[file.url_path] = known
-        return delivery.FileFacts(signature[1], known[1], file.media_type, file.cache_control)
+            pack = file.media_type in _PACKED_TYPES and size_bytes <= _LARGEST_PACKED_BYTES
+            known = (signature, await storage.content_of(opened, pack=pack))
+            self._contents[file.url_path] = known
+        sha256, packed = known[1].sha256, known[1].packed
+        packed_bytes = None if packed is None else len(packed)
+        return delivery.FileFacts(size_bytes, sha256, file.media_type, file.cache_control, packed_bytes), packed
 
 
 def _bundle_or_reason(name: str, folder: Path, before: ServedBundle | None) -> ServedBundle | str:
@@ -204,7 +215,7 @@ def _served(name: str, bundle: Bundle, listed: ListedFile) -> ServedFile:
     if not all(_STEP.fullmatch(step) for step in listed.href.split("/")):
         raise ValueError(f"the manifest lists {listed.href!r}, which is not a plain path below the bundle")
     kind = _kind(bundle.presentation, listed)
-    immutable = listed.kind in ("init", "segment", "model")
+    immutable = listed.kind in ("init", "segment", "model", "quality")
     return ServedFile(
         f"{BUNDLES_AT}{name}/{listed.href}",
         bundle.root,

@@ -39,6 +39,7 @@ PREFLIGHT: Headers = (
 # One range of bytes; more than one, or another unit, is answered with the whole file (RFC 9110, 14.2).
 _ONE_RANGE = re.compile(r"bytes[ \t]*=[ \t]*([0-9]*)-([0-9]*)[ \t]*", re.IGNORECASE)
 _BEYOND_ANY_FILE = 10**18
+_QUALITY_VALUE = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,18 @@ class FileFacts:
     sha256: str
     media_type: str
     cache_control: str
+    packed_bytes: int | None = None
+    """Size of its gzip form; None where it is only sent as it is."""
 
     @property
     def etag(self) -> str:
         """Strong: equal tags mean equal bytes."""
         return f'"{self.sha256}"'
+
+    @property
+    def packed_etag(self) -> str:
+        """Of the gzip form, which is other bytes."""
+        return f'"{self.sha256}-gzip"'
 
 
 @dataclass(frozen=True)
@@ -64,15 +72,21 @@ class Answer:
     headers: Headers
     start: int = 0
     length: int = 0
+    packed: bool = False
+    """Whether the body is a slice of its gzip form instead."""
 
 
 def answer_for(facts: FileFacts, method: str, request: Mapping[str, str]) -> Answer:
     """The answer to GET or HEAD for a file, given the request's headers (a mapping that ignores case)."""
-    if _matches_any(request.get("if-none-match"), facts.etag):
-        return Answer(304, _headers(facts, None, None))
-    size = facts.size_bytes
-    # A range means something for GET alone; If-Range keeps it only while the file is the one already known.
+    # A range means something for GET alone, and is one of the file as it is.
     asked = request.get("range") if method == "GET" else None
+    packed_bytes = facts.packed_bytes if asked is None and accepts_gzip(request.get("accept-encoding")) else None
+    if _matches_any(request.get("if-none-match"), facts.etag if packed_bytes is None else facts.packed_etag):
+        return Answer(304, _headers(facts, None, None, packed=packed_bytes is not None))
+    if packed_bytes is not None:
+        return Answer(200, _headers(facts, packed_bytes, None, packed=True), 0, packed_bytes, packed=True)
+    size = facts.size_bytes
+    # If-Range keeps a range only while the file is the one already known.
     if asked is None or request.get("if-range", facts.etag) != facts.etag:
         return Answer(200, _headers(facts, size, None), 0, size)
     match = _ONE_RANGE.fullmatch(asked)
@@ -84,9 +98,33 @@ def answer_for(facts: FileFacts, method: str, request: Mapping[str, str]) -> Ans
     return Answer(206, _headers(facts, end - start, f"bytes {start}-{end - 1}/{size}"), start, end - start)
 
 
-def _headers(facts: FileFacts, length: int | None, content_range: str | None) -> Headers:
+def accepts_gzip(header: str | None) -> bool:
+    """Whether an Accept-Encoding allows gzip and does not want it less than the file as it is (RFC 9110, 12.5.3)."""
+    weights: dict[str, float] = {}
+    for part in (header or "").lower().split(","):
+        name, *parameters = (piece.strip() for piece in part.split(";"))
+        weights[name] = _weight(parameters)
+    gzip = weights.get("gzip", weights.get("x-gzip", weights.get("*", 0.0)))
+    return gzip > 0 and gzip >= weights.get("identity", 0.0)
+
+
+def _weight(parameters: list[str]) -> float:
+    """1 where none is given, 0 where it cannot be read."""
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            return float(value) if _QUALITY_VALUE.fullmatch(value.strip()) else 0.0
+    return 1.0
+
+
+def _headers(facts: FileFacts, length: int | None, content_range: str | None, *, packed: bool = False) -> Headers:
     """Those of every answer about the file; `length` None where there is no body to speak of (304)."""
-    own = [("etag", facts.etag), ("cache-control", facts.cache_control), ("accept-ranges", "bytes")]
+    own = [("etag", facts.packed_etag if packed else facts.etag), ("cache-control", facts.cache_control)]
+    own.append(("accept-ranges", "bytes"))
+    if facts.packed_bytes is not None:
+        own.append(("vary", "Accept-Encoding"))
+    if packed:
+        own.append(("content-encoding", "gzip"))
     if length is not None:
         own += [("content-type", facts.media_type), ("content-length", str(length))]
     if content_range is not None:

@@ -50,11 +50,12 @@ class FileAnswer(Response):
             await self._refuse(error)(scope, receive, send)
             return
         try:
-            facts = await self._catalogue.facts(self._file, opened)
+            facts, packed = await self._catalogue.content(self._file, opened)
         except OSError as error:
             await self._refuse(error)(scope, receive, send)
         else:
-            await self._send(opened, facts, scope["method"], receive, send)
+            answer = delivery.answer_for(facts, scope["method"], self._request.headers)
+            await self._send(opened, answer, packed, scope["method"], receive, send)
         finally:
             await opened.close()
 
@@ -63,12 +64,19 @@ class FileAnswer(Response):
         return _not_found()
 
     async def _send(
-        self, opened: AsyncFileIO, facts: delivery.FileFacts, method: str, receive: Receive, send: Send
+        self,
+        opened: AsyncFileIO,
+        answer: delivery.Answer,
+        packed: bytes | None,
+        method: str,
+        receive: Receive,
+        send: Send,
     ) -> None:
-        answer = delivery.answer_for(facts, method, self._request.headers)
         await send({"type": "http.response.start", "status": answer.status, "headers": list(answer.headers)})
         if method == "HEAD" or answer.length == 0:
             await send({"type": "http.response.body", "body": b""})
+        elif answer.packed:
+            await send({"type": "http.response.body", "body": packed})
         else:
             await storage.send_slice(opened, answer, receive, send)
 

@@ -6,7 +6,9 @@ import asyncio
 import hashlib
 import os
 import stat
+import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiofiles
@@ -17,6 +19,8 @@ from server.delivery import Answer
 
 # Most segments are smaller: one read, one message. Bigger files never take more memory than this per reader.
 CHUNK_BYTES = 1 << 20
+_GZIP = 31
+"""Of zlib: a gzip head, without a time in it."""
 
 # Not on every system: O_NOFOLLOW refuses a link, O_NONBLOCK keeps a pipe named as a segment from blocking.
 _FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -75,18 +79,35 @@ async def open_inside(root: Path, href: str) -> AsyncFileIO:
     return await aiofiles.open(root / href, "rb", buffering=0, opener=opener_inside(root, href))
 
 
-async def hash_of(file: AsyncFileIO) -> str:
-    """SHA-256 of a whole open file, in hex, computed in a thread."""
-    return await asyncio.to_thread(_sha256, file.fileno())
+@dataclass(frozen=True)
+class Content:
+    """What reading a file whole tells."""
+
+    sha256: str
+    """In hex."""
+    packed: bytes | None
+    """Its gzip form, where that was asked for and is smaller."""
 
 
-def _sha256(descriptor: int) -> str:
-    digest = hashlib.sha256()
+async def content_of(file: AsyncFileIO, *, pack: bool) -> Content:
+    """Of a whole open file, computed in a thread."""
+    return await asyncio.to_thread(_content, file.fileno(), pack)
+
+
+def _content(descriptor: int, pack: bool) -> Content:
+    digest, size_bytes = hashlib.sha256(), 0
+    packer = zlib.compressobj(9, wbits=_GZIP) if pack else None
+    packed = bytearray()
     with open(descriptor, "rb", buffering=0, closefd=False) as file:
         file.seek(0)
         while block := file.read(CHUNK_BYTES):
             digest.update(block)
-    return digest.hexdigest()
+            size_bytes += len(block)
+            if packer is not None:
+                packed += packer.compress(block)
+    if packer is not None:
+        packed += packer.flush()
+    return Content(digest.hexdigest(), bytes(packed) if packer is not None and len(packed) < size_bytes else None)
 
 
 async def send_slice(file: AsyncFileIO, answer: Answer, receive: Receive, send: Send) -> None:

@@ -23,7 +23,7 @@ from media.vmaf import vmaf_program
 
 JUDGING_CODE = ("bench/rd/judging.py", "media/quality.py", "media/vmaf.py", "media/source.py")
 """What a plain quality depends on beside its bytes. Not on the decoder: H.264, HEVC and AV1 decode exactly."""
-FETCHING_CODE = ("bench/rd/fetching.py",)
+FETCHING_CODE = ("bench/rd/fetching.py", "server/delivery.py")
 
 
 def plain_points(context: Context, rungs: Sequence[Rung], kind: str = "plain") -> list[Point]:

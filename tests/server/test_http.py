@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import os
@@ -26,7 +27,7 @@ def files_of(server: LiveServer, name: str) -> list[dict[str, object]]:
 
 @pytest.mark.parametrize("name", ["tiny", "shows/pilot"])
 def test_every_listed_file_arrives_whole_with_its_hash_as_tag(tiny_server: LiveServer, name: str) -> None:
-    with httpx.Client(base_url=tiny_server.url) as client:
+    with httpx.Client(base_url=tiny_server.url, headers={"Accept-Encoding": "identity"}) as client:
         for file in files_of(tiny_server, name):
             answer = client.get(str(file["url"]))
             on_disk = (tiny_server.root / str(file["url"]).removeprefix("/bundles/")).read_bytes()
@@ -35,6 +36,38 @@ def test_every_listed_file_arrives_whole_with_its_hash_as_tag(tiny_server: LiveS
             assert answer.headers["etag"] == f'"{hashlib.sha256(on_disk).hexdigest()}"'
             assert answer.headers["content-type"] == file["media_type"]
             assert len(on_disk) == file["bytes"]
+
+
+@pytest.mark.parametrize("name", ["manifest.mpd", "master.m3u8", "quality.json"])
+def test_text_is_packed_for_who_takes_it(tiny_server: LiveServer, name: str) -> None:
+    url = f"{tiny_server.url}/bundles/tiny/{name}"
+    on_disk = (tiny_server.root / "tiny" / name).read_bytes()
+    plain = httpx.get(url, headers={"Accept-Encoding": "identity"})
+    with httpx.stream("GET", url, headers={"Accept-Encoding": "gzip"}) as answer:
+        sent = b"".join(answer.iter_raw())
+    if len(gzip.compress(on_disk, 9)) < len(on_disk):
+        assert answer.headers["content-encoding"] == "gzip"
+        assert len(sent) == int(answer.headers["content-length"]) < len(on_disk)
+        assert gzip.decompress(sent) == on_disk
+        assert answer.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
+        assert answer.headers["etag"] != plain.headers["etag"]
+        again = httpx.get(url, headers={"Accept-Encoding": "gzip", "If-None-Match": answer.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
+    else:
+        assert "content-encoding" not in answer.headers
+    assert plain.content == on_disk
+
+
+def test_what_is_packed_changes_with_its_file(
+    tmp_path: Path, make_bundle: Callable[..., Path], serve_folder: Callable[[Path], LiveServer]
+) -> None:
+    manifest = make_bundle(tmp_path / "root" / "b") / "manifest.mpd"
+    url = f"{serve_folder(tmp_path / 'root').url}/bundles/b/manifest.mpd"
+    httpx.get(url)
+    manifest.write_bytes(manifest.read_bytes() + b"<!-- more -->\n")
+    answer = httpx.get(url)
+    assert answer.headers["content-encoding"] == "gzip"
+    assert answer.content == manifest.read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -23,11 +23,11 @@ def counted(tmp_path: Path, make_bundle: Callable[..., Path], serve_folder: Call
 
 
 def test_bytes_are_counted_by_kind(counted: LiveServer) -> None:
-    at = f"{counted.url}/bundles/b/"
+    at, unpacked = f"{counted.url}/bundles/b/", {"Accept-Encoding": "identity"}
     fetched = {
         "video": [httpx.get(at + "video/v180/00001.m4s"), httpx.get(at + "video/v180/init.mp4")],
         "audio": [httpx.get(at + "audio/a1/00001.m4s", headers={"Range": "bytes=0-99"})],
-        "manifest": [httpx.get(at + "manifest.mpd"), httpx.get(at + "master.m3u8")],
+        "manifest": [httpx.get(at + name, headers=unpacked) for name in ("manifest.mpd", "master.m3u8")],
         "other": [httpx.get(at + "poster.jpg")],
         "model": [httpx.get(f"{counted.url}/bundles/b/models/{next((counted.root / 'b/models').iterdir()).name}")],
     }
@@ -36,6 +36,12 @@ def test_bytes_are_counted_by_kind(counted: LiveServer) -> None:
     for kind, answers in fetched.items():
         assert kinds[kind]["bytes"] == sum(len(answer.content) for answer in answers)
         assert kinds[kind]["requests"] == len(answers) + (kind == "video")
+
+
+def test_packed_bytes_are_counted_as_they_are_sent(counted: LiveServer) -> None:
+    answer = httpx.get(f"{counted.url}/bundles/b/manifest.mpd")
+    kinds = httpx.get(f"{counted.url}/api/metrics").json()["kinds"]
+    assert kinds["manifest"]["bytes"] == int(answer.headers["content-length"]) < len(answer.content)
 
 
 def test_the_log_has_a_line_for_every_answer(counted: LiveServer) -> None:
