@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
-from manifests.checks import media_problems, model_problems, presentation_problems
+from manifests.checks import media_problems, model_problems, presentation_problems, quality_problems
 from manifests.errors import BrokenBundleError
 from manifests.hls import write_playlists
 from manifests.model import ModelFile, Presentation, Representation
@@ -38,7 +38,7 @@ __all__ = [
     "read_json",
 ]
 
-FileKind = Literal["manifest", "playlist", "init", "segment", "model", "metadata", "poster"]
+FileKind = Literal["manifest", "playlist", "init", "segment", "model", "quality", "metadata", "poster"]
 
 MAX_JSON_BYTES = 64 << 20
 
@@ -87,6 +87,8 @@ class Bundle:
     def _listed(self) -> dict[str, ListedFile]:
         listed = [ListedFile(MANIFEST, "manifest")]
         for adaptation_set in self.presentation.adaptation_sets:
+            if adaptation_set.quality is not None:
+                listed.append(ListedFile(adaptation_set.quality.href, "quality"))
             for r in adaptation_set.representations:
                 listed += _media_files(r)
                 models = [model for track in r.model_tracks for model in track.models]
@@ -152,14 +154,15 @@ def publish_manifest(root: Path, p: Presentation) -> None:
 
     Checked: every listed file is there, none in `video/` or `audio/` is unlisted, segments say what the
     manifest says and start with a sync sample, all video rungs have equal boundaries and frame counts, models
-    have the size and the hash promised. Raises BrokenBundleError, which names the file and the problem, or
-    MalformedManifestError; nothing is published then.
+    and quality tables have the size and the hash promised. Raises BrokenBundleError, which names the file and the
+    problem, or MalformedManifestError; nothing is published then.
     """
     p = _as_written(p)
     data = write_mpd(p)
     if read_mpd(data) != p:
         raise BrokenBundleError("the manifest does not read back as it was meant: a field is out of its range")
-    for problems in (presentation_problems(p), media_problems(root, p), model_problems(root, p)):
+    checks = (presentation_problems(p), media_problems(root, p), model_problems(root, p), quality_problems(root, p))
+    for problems in checks:
         for problem in problems:
             raise BrokenBundleError(problem)
     sizes = {r.id: [_size(root, segment_href(r, s)) for s in r.segments] for r in (*p.video, *p.audio)}

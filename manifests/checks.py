@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
-from manifests.errors import MalformedFragmentError
+from manifests.errors import MalformedFragmentError, MalformedManifestError
 from manifests.fragments import FragmentInfo, InitInfo, read_fragment, read_init
-from manifests.model import ModelFile, Presentation, Representation, Segment
+from manifests.model import AdaptationSet, ModelFile, Presentation, Representation, Segment
 from manifests.mpd_write import aspect_ratio
-from manifests.names import model_href
+from manifests.names import model_href, quality_href
+from manifests.quality import decode_quality
 from manifests.template import initialization_href, segment_href
 
 MEDIA_FOLDERS = ("video", "audio")
@@ -150,3 +151,39 @@ def _model_problems(data: bytes, model: ModelFile) -> Iterator[str]:
         yield f"size or SHA-256 of its {len(data)} bytes is not the one promised"
     elif model_href(data) != model.href:
         yield f"is not named by its content, which would be {model_href(data)}"
+
+
+def quality_problems(root: Path, p: Presentation) -> Iterator[str]:
+    """Quality tables: missing, of another hash than promised, unreadable, or of other segments than these."""
+    for s in p.adaptation_sets:
+        if s.quality is not None:
+            try:
+                data = (root / s.quality.href).read_bytes()
+            except OSError as error:
+                yield f"{s.quality.href}: {_reason(error)}"
+                continue
+            if len(data) != s.quality.size_bytes or hashlib.sha256(data).hexdigest() != s.quality.sha256:
+                yield f"{s.quality.href}: size or SHA-256 of its {len(data)} bytes is not the one promised"
+            elif quality_href(data) != s.quality.href:
+                yield f"{s.quality.href}: is not named by its content, which would be {quality_href(data)}"
+            else:
+                yield from _table_problems(root, s, data)
+
+
+def _table_problems(root: Path, s: AdaptationSet, data: bytes) -> Iterator[str]:
+    assert s.quality is not None, "asked of a set with a table"
+    try:
+        table = decode_quality(data)
+    except MalformedManifestError as error:
+        yield f"{s.quality.href}: {error}"
+        return
+    for r in s.representations:
+        told = table.rungs.get(r.id)
+        if told is None or len(told.segments) != len(r.segments):
+            yield f"{s.quality.href}: does not have the {len(r.segments)} segments of {r.id}"
+            continue
+        for segment, entry in zip(r.segments, told.segments, strict=True):
+            path = root / segment_href(r, segment)
+            if path.is_file() and path.stat().st_size != entry.size_bytes:
+                yield f"{s.quality.href}: says {entry.size_bytes} bytes for segment {segment.number} of {r.id}"
+                break

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from manifests.errors import MalformedManifestError
+from manifests.model import ModelFile
 from manifests.mpd_names import ID
 
 MAGIC = b"NDQ1"
@@ -64,9 +65,9 @@ class QualityTable:
     """By representation id; all have the same number of segments."""
 
 
-def models_digest(chains: Sequence[Sequence[str]]) -> bytes:
-    """Of the models of a rung's segments, in order: for each the SHA-256 (hex) of its files, none for plain."""
-    text = "\n".join(" ".join(chain) for chain in chains)
+def models_digest(chains: Sequence[Sequence[ModelFile]]) -> bytes:
+    """Of the models of a rung's segments, in order: for each the files of its chain, none for plain upscaling."""
+    text = "\n".join(" ".join(file.sha256 for file in chain) for chain in chains)
     return hashlib.sha256(text.encode()).digest()[:DIGEST_BYTES]
 
 

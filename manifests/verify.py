@@ -12,7 +12,7 @@ from pathlib import Path
 from lxml import etree
 
 from manifests.bundle import Bundle, open_bundle, read_json
-from manifests.checks import media_problems, model_problems, presentation_problems
+from manifests.checks import media_problems, model_problems, presentation_problems, quality_problems
 from manifests.errors import BrokenBundleError, BundleError, MalformedModelError
 from manifests.hls import write_playlists
 from manifests.loading import load_model
@@ -49,6 +49,7 @@ def verify_bundle(root: Path) -> Verification:
         *presentation_problems(p),
         *media_problems(root, p),
         *model_problems(root, p),
+        *quality_problems(root, p),
         *(problem for r in p.video for problem in _table_problems(bundle, r)),
         *_playlist_problems(bundle),
         *_metadata_problems(bundle),
@@ -58,10 +59,10 @@ def verify_bundle(root: Path) -> Verification:
 
 
 def schema_problems(manifest: Element) -> Iterator[str]:
-    """Where the tables of models in an MPD break the schema of our extension."""
+    """Where the tables in an MPD break the schema of our extension."""
     schema = _schema()
-    for track in manifest.iter(own("ModelTrack")):
-        if not schema.validate(track):
+    for element in manifest.iter(own("ModelTrack"), own("Quality")):
+        if not schema.validate(element):
             for error in schema.error_log:
                 yield f"{MANIFEST}, line {error.line}: {error.message}"
 

@@ -17,7 +17,9 @@ from player.stats import SegmentStats
 from player.viewing import Viewing
 from player.wanted import WantedModel, wanted_model
 
-TRANSFERS_REMEMBERED = 20
+TRANSFERS_REMEMBERED = 100
+SPEED_SEGMENTS = 10
+"""Enhanced segments that the machine's speed is judged by."""
 PLAIN_CHOSEN = "the rule chose plain upscaling"
 ENHANCEMENT_OFF = "enhancement is off"
 
@@ -54,7 +56,7 @@ class Chooser:
         self._capacity_s = capacity_s
         self._transfers: deque[Transfer] = deque(maxlen=TRANSFERS_REMEMBERED)
         self._viewing = Viewing()
-        self._done: deque[_Done] = deque(maxlen=TRANSFERS_REMEMBERED)
+        self._done: deque[_Done] = deque(maxlen=SPEED_SEGMENTS)
         self._last: tuple[str, float] | None = None
         self._memory: tuple[float, ...] = ()
         self.table: QualityTable | None = None

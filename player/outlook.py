@@ -125,5 +125,4 @@ def _told_gain(track: ModelTrack, n: int) -> float:
 
 def rung_models_digest(rung: Representation) -> bytes:
     """Of the models that a player shows the rung's segments with: what a quality table must name to be believed."""
-    wanted = (wanted_model(rung, position) for position in range(len(rung.segments)))
-    return models_digest([tuple(file.sha256 for file in model.files) for model in wanted])
+    return models_digest([wanted_model(rung, position).files for position in range(len(rung.segments))])

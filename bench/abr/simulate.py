@@ -10,7 +10,7 @@ from player.network_trace import NetworkTrace
 
 TOLD_AHEAD = 8
 """Segments that a policy is told of."""
-TRANSFERS_REMEMBERED = 20
+TRANSFERS_REMEMBERED = 100
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,12 @@ PRIOR_PERSISTENCE = 0.6
 """Correlation of neighbouring log-rates."""
 LEAST_DEVIATION, MOST_DEVIATION = 0.1, 1.2
 MOST_PERSISTENCE = 0.95
+OUTAGE_CHANCE = 0.0005
+"""That the network all but stops during a transfer."""
+OUTAGE_STAYS = 0.3
+"""That it does so during the next one as well."""
+OUTAGE_PART = 0.02
+"""Of the mean rate, while it lasts."""
 NEWEST = 20
 """Transfers that are looked at."""
 
@@ -48,19 +54,30 @@ class Forecast:
         return float(1 / (self.now @ self.transition @ (1 / self.rates_bps)))
 
 
-def forecast(transfers: Sequence[Transfer]) -> Forecast | None:
-    """None where nothing was transferred."""
-    rates = [t.rate_bps for t in transfers[-NEWEST:]]
-    if not rates:
-        return None
-    logs = np.log(rates)
+def forecast(transfers: Sequence[Transfer]) -> Forecast:
+    """From at least one transfer."""
+    logs = np.log([t.rate_bps for t in transfers[-NEWEST:]])
     weights = 0.5 ** (np.arange(len(logs))[::-1] / HALF_LIFE)
     mean = float(weights @ logs / weights.sum())
     around = logs - mean
     deviation = _deviation(around, weights)
     persistence = _persistence(around, weights, deviation)
     now = float(np.clip(around[-1] / deviation, LEVELS[0], LEVELS[-1]))
-    return Forecast(np.exp(mean + deviation * LEVELS), _transition(persistence), _between(now))
+    rates = np.exp(mean + deviation * LEVELS)
+    outage = OUTAGE_PART * math.exp(mean)
+    chain = _with_outages(_transition(persistence))
+    return Forecast(np.concatenate(([outage], rates)), chain, np.concatenate(([0.0], _between(now))))
+
+
+def _with_outages(transition: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The chain with a lowest level more, into which any other falls at times, and which ends in any other."""
+    levels = len(transition)
+    chain = np.zeros((levels + 1, levels + 1))
+    chain[1:, 1:] = (1 - OUTAGE_CHANCE) * transition
+    chain[1:, 0] = OUTAGE_CHANCE
+    chain[0, 0] = OUTAGE_STAYS
+    chain[0, 1:] = (1 - OUTAGE_STAYS) * transition.mean(axis=0)
+    return chain
 
 
 def _deviation(around: NDArray[np.float64], weights: NDArray[np.float64]) -> float:

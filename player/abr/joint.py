@@ -3,32 +3,32 @@
 A stochastic form of model-predictive control (Yin et al., SIGCOMM 2015; Yan et al., "Learning in situ", NSDI 2020) with
 what this project's manifests tell in advance: bytes and quality of the coming segments on every rung, plain and
 enhanced, and the bytes of models that are not held yet. It maximises the expected sum of quality less changes less
-stalls (`objective`), by dynamic programming over buffer level, option shown last and level of throughput. Without a
-single finished transfer it takes the lowest rung.
+stalls (`objective`), by dynamic programming (`plan`) over what the network may do (`forecast`). Beyond the segments
+that it is told of it expects more of the same, so that a buffer is worth what it will be needed for. Without a single
+finished transfer it takes the lowest rung.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from player.abr.forecast import Forecast, forecast
+from player.abr.forecast import forecast
 from player.abr.objective import STALL_PER_S, SWITCH
 from player.abr.plain import in_time
+from player.abr.plan import MOST_LEVELS, Array, Planner, Step
 from player.abr.state import Decision, Enhancement, RungChoice, State, Upcoming, full_wait_s
 
-HORIZON = 8
-"""Segments that a plan reaches."""
-GRID_S = 0.5
-"""Step of the buffer levels between which a plan's value is interpolated."""
+EXPECTED_SEGMENTS = 20
+"""How far it looks beyond those that it is told of."""
 AMORTISED_SEGMENTS = 8
 """The bytes of a model are spread over so many segments, as far as there are as many left."""
 CHEAP_MODEL = 0.1
 """Part of a segment's bytes that its model may take where nothing is known of the throughput."""
-
-_Array = NDArray[np.float64]
+NEGLIGIBLE_MODEL = 0.02
+"""A model of so small a part of a segment's bytes is taken for granted in plans."""
 
 
 @dataclass(frozen=True)
@@ -46,122 +46,92 @@ class _Option:
 
 
 def joint(state: State) -> Decision:
-    """Raises nothing; remembers nothing."""
-    predicted = forecast(state.transfers)
-    option = _first(state) if predicted is None else _planned(state, predicted)
+    """Remembers nothing."""
+    option = _planned(state) if state.transfers else _first(state)
     return Decision(option.choice.rung, option.enhancement.track if option.enhancement else None, full_wait_s(state))
 
 
 def _first(state: State) -> _Option:
     """The lowest rung; with a model where that hardly delays it."""
-    lowest = state.upcoming[0].choices[0]
-    options = _options(state, state.upcoming[0], 0)
-    cheap = [o for o in options if o.choice is lowest and o.missing_bytes <= CHEAP_MODEL * lowest.size_bytes]
-    return max(cheap, key=lambda option: option.quality)
+    options = _options(state, state.upcoming[0].choices[0], now=True)
+    return max(
+        (o for o in options if o.missing_bytes <= CHEAP_MODEL * o.choice.size_bytes), key=lambda option: option.quality
+    )
 
 
-def _options(state: State, segment: Upcoming, position: int) -> list[_Option]:
-    """Every rung plain, and with each model that gains and that the machine can run."""
-    options = []
-    for choice in segment.choices:
-        options.append(_Option(choice, None, 0.0))
-        for e in choice.enhancements:
-            able = in_time(state, e) if position == 0 else e.cost_s <= segment.duration_s
-            if able and e.quality > choice.quality:
-                options.append(_Option(choice, e, e.missing_bytes(state.held)))
+def _options(state: State, choice: RungChoice, *, now: bool) -> list[_Option]:
+    """The rung plain, and with each model that gains and that the machine can run."""
+    options = [_Option(choice, None, 0.0)]
+    duration_s = state.upcoming[0].duration_s
+    for e in choice.enhancements:
+        able = in_time(state, e) if now else e.cost_s <= duration_s
+        if able and e.quality > choice.quality:
+            options.append(_Option(choice, e, e.missing_bytes(state.held)))
     return options
 
 
-def _planned(state: State, predicted: Forecast) -> _Option:
-    segments = state.upcoming[:HORIZON]
-    options = [_options(state, segment, position) for position, segment in enumerate(segments)]
-    levels_s = np.arange(0.0, state.capacity_s + GRID_S, GRID_S)
+def _step(state: State, segment: Upcoming, spread: int) -> Step:
+    """The options of a later segment, but for those that no plan would take."""
+    best: list[_Option] = []
+    for choice in segment.choices:
+        options = _options(state, choice, now=False)
+        top = max(options, key=lambda o: o.quality)
+        cheap = top.missing_bytes / spread <= NEGLIGIBLE_MODEL * choice.size_bytes
+        best += [top] if cheap else options
+    return Step(
+        segment.duration_s,
+        np.array([o.quality for o in best]),
+        np.array([o.choice.size_bytes + o.missing_bytes / spread for o in best]),
+    )
+
+
+def _planned(state: State) -> _Option:
+    predicted = forecast(state.transfers)
+    planner = Planner(state.capacity_s, predicted)
     spread = max(1, min(AMORTISED_SEGMENTS, state.remaining))
-    later = _last_value(state, segments[-1], predicted, levels_s)
-    value: _Array = np.broadcast_to(later[:, None, None], (len(levels_s), 1, len(predicted.rates_bps)))
-    for position in range(len(segments) - 1, 0, -1):
-        worth = _worth(segments[position], options[position], levels_s, value, predicted, state.capacity_s, spread)
-        value = _best_after(worth, options[position], options[position - 1])
-    return _best_now(state, segments[0], options[0], levels_s, value, predicted, spread)
+    options = [o for choice in state.upcoming[0].choices for o in _options(state, choice, now=True)]
+    now = Step(
+        state.upcoming[0].duration_s,
+        np.array([o.quality for o in options]),
+        np.array([o.choice.size_bytes + o.missing_bytes / spread for o in options]),
+    )
+    steps = [now, *(_step(state, segment, spread) for segment in state.upcoming[1:])]
+    value = _later(planner, steps, state.remaining - len(steps))
+    for step, before in zip(steps[:0:-1], steps[-2::-1], strict=True):
+        value = planner.before(step, value, before.quality)
+    return _best(state, planner, options, now, value)
 
 
-def _worth(
-    segment: Upcoming,
-    options: list[_Option],
-    levels_s: _Array,
-    value: _Array,
-    predicted: Forecast,
-    capacity_s: float,
-    spread: int,
-) -> _Array:
-    """[buffer level, option, level of throughput before]: what taking an option is worth, changes not counted."""
-    size_bytes = np.array([o.choice.size_bytes + o.missing_bytes / spread for o in options])
-    download_s = 8 * size_bytes[:, None] / predicted.rates_bps
-    stall_s = np.maximum(0.0, download_s - levels_s[:, None, None])
-    after_s = np.minimum(np.maximum(levels_s[:, None, None] - download_s, 0.0) + segment.duration_s, capacity_s)
-    gained = _interpolated(value, after_s) - STALL_PER_S * stall_s
-    quality = np.array([o.quality for o in options])
-    return np.asarray(quality[None, :, None] + gained @ predicted.transition.T)
+def _later(planner: Planner, steps: Sequence[Step], left: int) -> Array:
+    """What it is worth to have taken each option of the last step, where `left` segments are still to come."""
+    last = steps[-1]
+    levels = len(planner.predicted.rates_bps)
+    if left <= 0:
+        return np.zeros((MOST_LEVELS, len(last.quality), levels))
+    alike = [step for step in steps if len(step.quality) == len(last.quality)]
+    usual = Step(
+        float(np.mean([step.duration_s for step in alike])),
+        np.mean([step.quality for step in alike], axis=0),
+        np.mean([step.size_bytes for step in alike], axis=0),
+    )
+    value = np.zeros((MOST_LEVELS, len(usual.quality), levels))
+    for _ in range(min(left, EXPECTED_SEGMENTS) - 1):
+        value = planner.before(usual, value, usual.quality)
+    return planner.before(usual, value, last.quality)
 
 
-def _interpolated(value: _Array, at_s: _Array) -> _Array:
-    """`value` [level, option, throughput] at buffer levels [any, option, throughput] between the grid's."""
-    place = at_s / GRID_S
-    below = np.minimum(place.astype(np.intp), value.shape[0] - 2)
-    share = place - below
-    option = np.arange(at_s.shape[1])[None, :, None] if value.shape[1] > 1 else np.zeros((1, 1, 1), np.intp)
-    rate = np.arange(at_s.shape[2])[None, None, :]
-    return np.asarray((1 - share) * value[below, option, rate] + share * value[below + 1, option, rate])
-
-
-def _best_after(worth: _Array, options: list[_Option], before: list[_Option]) -> _Array:
-    """[buffer level, option shown before, throughput]: the best that can be done from there."""
-    quality = np.array([o.quality for o in options])
-    shown = np.array([o.quality for o in before])
-    change = SWITCH * np.abs(quality[None, :] - shown[:, None])
-    return np.asarray((worth[:, None, :, :] - change[None, :, :, None]).max(axis=2))
-
-
-def _best_now(
-    state: State,
-    segment: Upcoming,
-    options: list[_Option],
-    levels_s: _Array,
-    value: _Array,
-    predicted: Forecast,
-    spread: int,
-) -> _Option:
+def _best(state: State, planner: Planner, options: Sequence[_Option], now: Step, value: Array) -> _Option:
     """A model counts in full for what stalls now, and spread for what its bytes take from later segments."""
+    predicted = planner.predicted
     chances = predicted.now @ predicted.transition
-    best, best_worth = options[0], -np.inf
+    worth = planner.taking(now, value, np.array([state.buffer_s]))[0] @ predicted.now
     for index, option in enumerate(options):
-        now_s = 8 * (option.choice.size_bytes + option.missing_bytes) / predicted.rates_bps
-        spread_s = 8 * (option.choice.size_bytes + option.missing_bytes / spread) / predicted.rates_bps
-        after_s = np.minimum(np.maximum(state.buffer_s - spread_s, 0.0) + segment.duration_s, state.capacity_s)
-        column = value[:, [index if value.shape[1] > 1 else 0], :]
-        later = _interpolated(column, after_s[None, None, :])[0, 0]
-        stall_s = np.maximum(0.0, now_s - state.buffer_s)
-        worth = option.quality + float(chances @ (later - STALL_PER_S * stall_s))
+        spread_s, full_s = (
+            8 * size_bytes / predicted.rates_bps
+            for size_bytes in (now.size_bytes[index], option.choice.size_bytes + option.missing_bytes)
+        )
+        more_s = np.maximum(full_s - state.buffer_s, 0.0) - np.maximum(spread_s - state.buffer_s, 0.0)
+        worth[index] -= STALL_PER_S * float(chances @ more_s)
         if state.last_quality is not None:
-            worth -= SWITCH * abs(option.quality - state.last_quality)
-        if worth > best_worth:
-            best, best_worth = option, worth
-    return best
-
-
-def _last_value(state: State, segment: Upcoming, predicted: Forecast, levels_s: _Array) -> _Array:
-    """What the buffer at the end of the plan is worth: the quality that its seconds buy at the expected throughput."""
-    if state.remaining <= HORIZON:
-        return np.zeros(len(levels_s))
-    bought = predicted.expected_bps / 8 * _quality_per_byte(state, segment, predicted)
-    return np.asarray(bought * levels_s)
-
-
-def _quality_per_byte(state: State, segment: Upcoming, predicted: Forecast) -> float:
-    """Slope of the upper hull of quality over bytes where the throughput lies."""
-    budget = predicted.expected_bps / 8 * segment.duration_s
-    points = sorted((o.choice.size_bytes, o.quality) for o in _options(state, segment, 1))
-    below = [p for p in points if p[0] <= budget] or [points[0]]
-    start = max(below, key=lambda p: p[1])
-    slopes = [(q - start[1]) / (size - start[0]) for size, q in points if size > start[0] and q > start[1]]
-    return max(slopes, default=0.0)
+            worth[index] -= SWITCH * abs(option.quality - state.last_quality)
+    return options[int(worth.argmax())]

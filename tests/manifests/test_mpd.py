@@ -137,7 +137,7 @@ def test_any_presentation_survives_the_round_trip(p: Presentation) -> None:
 
 def test_goldens_are_what_the_code_writes(golden_maker: ModuleType) -> None:
     made = golden_maker.goldens()
-    assert {path.name for path in GOLDEN.iterdir() if path.suffix in (".mpd", ".m3u8")} == set(made)
+    assert {path.name for path in GOLDEN.iterdir() if path.suffix in (".mpd", ".m3u8", ".ndq")} == set(made)
     for name, data in made.items():
         assert (GOLDEN / name).read_bytes() == data, f"{name}: run golden/regenerate.py and read the difference"
 

@@ -8,12 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from manifests.bundle import QUALITY, model_href, open_bundle, publish_file, publish_manifest
+from manifests.bundle import MANIFEST, QUALITY, model_href, open_bundle, publish_file, publish_manifest
 from manifests.model import ModelFile, ModelTrack, Representation
+from manifests.quality import decode_quality
 from manifests.template import segment_href
+from manifests.verify import verify_bundle
 from manifests.weights import CodedLayer, CodedModel, NetworkSpec, encode_model, parse_model
 from media.frames import Frame
 from media.quality import psnr_y, squared_error
+from player.outlook import rung_models_digest
 from player.superres.engines import open_engine
 from trainer.report import run
 from trainer.report.cli import main
@@ -181,3 +184,24 @@ def test_another_video_than_the_source_is_one_line(
     assert "gone.mp4 is no file" in capsys.readouterr().err
     assert main([str(tmp_path), "--source", str(silent_video), *arguments]) == 1
     assert "is no bundle" in capsys.readouterr().err
+
+
+def test_the_measured_quality_is_in_the_manifest(own_bundle: Path, testsrc_video: Path, tmp_path: Path) -> None:
+    with_model(own_bundle, brightening(2.0))
+    arguments = [str(own_bundle), "--source", str(testsrc_video), "-o", str(tmp_path / "r.html"), "--every", "6"]
+    assert main([*arguments, "--quiet"]) == 0
+    [video] = [s for s in open_bundle(own_bundle).presentation.adaptation_sets if s.content_type == "video"]
+    assert video.quality is not None
+    table = decode_quality((own_bundle / video.quality.href).read_bytes())
+    rungs = {rung["id"]: rung for rung in json.loads((own_bundle / QUALITY).read_text())["rungs"]}
+    for r in video.representations:
+        told, segments = table.rungs[r.id], rungs[r.id]["segments"]
+        assert told.models == rung_models_digest(r)
+        assert [segment.size_bytes for segment in told.segments] == [segment["bytes"] for segment in segments]
+        for segment, measured_segment in zip(told.segments, segments, strict=True):
+            assert abs(segment.vmaf_neg - measured_segment["plain"]["vmaf_neg"]) <= 0.25
+            assert (segment.enhanced is None) == (measured_segment["enhanced"] is None)
+    assert verify_bundle(own_bundle).problems == ()
+    before = (own_bundle / MANIFEST).stat().st_mtime_ns
+    assert main([*arguments, "--quiet"]) == 0
+    assert (own_bundle / MANIFEST).stat().st_mtime_ns == before

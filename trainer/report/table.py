@@ -42,8 +42,7 @@ def _described(root: Path, s: AdaptationSet, known: dict[str, RungResult]) -> Ad
 
 
 def _rung(r: Representation, result: RungResult) -> RungQuality:
-    wanted = (wanted_model(r, position) for position in range(len(r.segments)))
-    digest = models_digest([tuple(file.sha256 for file in model.files) for model in wanted])
+    digest = models_digest([wanted_model(r, position).files for position in range(len(r.segments))])
     return RungQuality(tuple(_segment(segment) for segment in result.segments), digest)
 
 

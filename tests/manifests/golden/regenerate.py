@@ -1,11 +1,12 @@
 """Writes the golden files beside it: `python tests/manifests/golden/regenerate.py` (read the difference).
 
-The goldens pin the bytes of what other programs read (tolerance: none): a manifest with all that one can say, one
-without models, one of sound alone, and the playlists of the first.
+The goldens pin the bytes of what other programs read (tolerance: none): a manifest with models, one
+with a quality table, one without either, one of sound alone, the playlists of the first, the table of the second.
 """
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from dataclasses import replace
 from fractions import Fraction
@@ -23,9 +24,18 @@ from manifests.model import (  # noqa: E402
     Presentation,
     Representation,
     Segment,
+    SideFile,
     VideoFormat,
 )
 from manifests.mpd import write_mpd  # noqa: E402
+from manifests.names import quality_href  # noqa: E402
+from manifests.quality import (  # noqa: E402
+    QualityTable,
+    RungQuality,
+    SegmentQuality,
+    encode_quality,
+    models_digest,
+)
 
 
 def segments(count: int, duration_ticks: int) -> tuple[Segment, ...]:
@@ -78,6 +88,8 @@ def sound() -> Representation:
 def presentations() -> dict[str, Presentation]:
     enhanced = replace(rung("v360", 640, 360, 493825), model_tracks=(track(),))
     video = AdaptationSet("1", "video", "video/mp4", (enhanced, rung("v720", 1280, 720, 1520000)))
+    table = quality_table()
+    side_file = SideFile(quality_href(table), len(table), hashlib.sha256(table).hexdigest())
     audio = AdaptationSet("2", "audio", "audio/mp4", (sound(),), language="en")
     ntsc = replace(
         rung("v240", 426, 240, 300000),
@@ -94,6 +106,7 @@ def presentations() -> dict[str, Presentation]:
             base_urls=("https://mirror.example/title/",),
             title="Sonnenuntergang über dem Meer & <mehr>",
         ),
+        "measured.mpd": Presentation(Fraction(10), (replace(video, quality=side_file), audio)),
         "plain.mpd": Presentation(Fraction(133133, 30000), (AdaptationSet("1", "video", "video/mp4", (ntsc, other)),)),
         "sound.mpd": Presentation(Fraction(10), (replace(audio, id="1"),), min_buffer_s=Fraction(5, 2)),
     }
@@ -111,9 +124,26 @@ def sizes_bytes() -> dict[str, list[int]]:
     }
 
 
+def quality_table() -> bytes:
+    """Of both video rungs; of v720 nothing but the sizes is known."""
+    sizes = sizes_bytes()
+    plain = [(80.5, 79.0), (82.0, 80.5), (90.0, 88.5), (81.0, 79.5), (79.5, 78.0)]
+    known = (
+        SegmentQuality(size, vmaf, neg, *((None, None) if use is None else (vmaf + 4, neg + 2.5)))
+        for size, (vmaf, neg), use in zip(sizes["v360"], plain, track().uses, strict=True)
+    )
+    digest = models_digest([() if n is None else track().chain(n) for n in track().uses])
+    rungs = {
+        "v360": RungQuality(tuple(known), digest),
+        "v720": RungQuality(tuple(map(SegmentQuality, sizes["v720"])), models_digest([()] * 5)),
+    }
+    return encode_quality(QualityTable(rungs))
+
+
 def goldens() -> dict[str, bytes]:
     """Every golden file by name, as the code of today writes it."""
     files = {name: write_mpd(p) for name, p in presentations().items()}
+    files["measured.ndq"] = quality_table()
     return files | write_playlists(presentations()["models.mpd"], sizes_bytes())
 
 

@@ -1,0 +1,70 @@
+"""Dynamic programming over buffer level, option shown before and level of throughput: what a state is worth.
+
+Arrays are indexed [buffer level, option, level of throughput]. Quality, changes and stalls are weighed as `objective`
+says; changes are those between neighbouring segments.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from player.abr.forecast import Forecast
+from player.abr.objective import STALL_PER_S, SWITCH
+
+Array = NDArray[np.float64]
+MOST_LEVELS = 61
+"""Of the buffer, between which values are interpolated."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """The options of one segment."""
+
+    duration_s: float
+    quality: Array
+    """Of every option."""
+    size_bytes: Array
+    """What its download takes, in every option."""
+
+
+@dataclass(frozen=True)
+class Planner:
+    """Where plans are made: a buffer and a network."""
+
+    capacity_s: float
+    predicted: Forecast
+
+    @property
+    def levels_s(self) -> Array:
+        return np.linspace(0.0, self.capacity_s, MOST_LEVELS)
+
+    def before(self, step: Step, value: Array, shown: Array) -> Array:
+        """What it is worth to be about to choose for `step` after an option of quality `shown`.
+
+        `value` is that of having taken each of the step's options, the level of throughput meanwhile known; what comes
+        back has the option and the throughput of the segment before.
+        """
+        worth = self.taking(step, value, self.levels_s)
+        change = SWITCH * np.abs(step.quality[:, None] - shown[None, :])
+        return np.asarray((worth[:, :, None, :] - change[None, :, :, None]).max(axis=1))
+
+    def taking(self, step: Step, value: Array, levels_s: Array) -> Array:
+        """What each option is worth at those buffer levels, but for the change from the segment before."""
+        download_s = 8 * step.size_bytes[:, None] / self.predicted.rates_bps
+        left_s = levels_s[:, None, None] - download_s
+        after_s = np.minimum(np.maximum(left_s, 0.0) + step.duration_s, self.capacity_s)
+        gained = self._at(value, after_s) + STALL_PER_S * np.minimum(left_s, 0.0)
+        return np.asarray(step.quality[None, :, None] + gained @ self.predicted.transition.T)
+
+    def _at(self, value: Array, buffer_s: Array) -> Array:
+        """`value` at buffer levels between the grid's."""
+        place = buffer_s * ((MOST_LEVELS - 1) / self.capacity_s)
+        below = np.minimum(place.astype(np.intp), MOST_LEVELS - 2)
+        share = place - below
+        flat = value.reshape(MOST_LEVELS, -1)
+        column = np.arange(flat.shape[1]).reshape(value.shape[1:])
+        low = flat[below, column]
+        return np.asarray(low + share * (flat[below + 1, column] - low))
