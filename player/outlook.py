@@ -38,12 +38,13 @@ def outlook(
     """
     ordered = sorted(rungs, key=lambda rung: rung.bandwidth_bps)
     known = [_measured(rung, table) for rung in ordered]
+    rates = [_bandwidth_bps(rung, measured) for rung, measured in zip(ordered, known, strict=True)]
     return tuple(
         Upcoming(
             duration_s=_duration_s(ordered[0], position),
             choices=tuple(
-                _choice(rung, measured, ordered[-1].bandwidth_bps, position, seconds_of)
-                for rung, measured in zip(ordered, known, strict=True)
+                _choice(rung, measured, rate_bps, max(rates), position, seconds_of)
+                for rung, measured, rate_bps in zip(ordered, known, rates, strict=True)
             ),
         )
         for position in positions
@@ -60,16 +61,28 @@ def _duration_s(rung: Representation, position: int) -> float:
     return rung.segments[position].duration_ticks / rung.timescale
 
 
+def _bandwidth_bps(rung: Representation, measured: RungQuality | None) -> float:
+    """The mean, which is what the rules of the literature reckon with; a manifest states the peak."""
+    if measured is None:
+        return rung.bandwidth_bps
+    return max(1.0, 8 * sum(segment.size_bytes for segment in measured.segments) / float(rung.duration_s))
+
+
 def _choice(
-    rung: Representation, measured: RungQuality | None, top_bps: float, position: int, seconds_of: SecondsOf | None
+    rung: Representation,
+    measured: RungQuality | None,
+    rate_bps: float,
+    top_bps: float,
+    position: int,
+    seconds_of: SecondsOf | None,
 ) -> RungChoice:
     duration_s = _duration_s(rung, position)
     segment = None if measured is None else measured.segments[position]
     plain = segment.plain if segment is not None else None
-    quality = plain if plain is not None else _guessed(rung.bandwidth_bps, top_bps)
-    size_bytes = float(segment.size_bytes) if segment is not None else rung.bandwidth_bps * duration_s / 8
+    quality = plain if plain is not None else _guessed(rate_bps, top_bps)
+    size_bytes = float(segment.size_bytes) if segment is not None else rate_bps * duration_s / 8
     enhancements = () if seconds_of is None else _enhancements(rung, measured, quality, position, seconds_of)
-    return RungChoice(rung.id, rung.bandwidth_bps, size_bytes, quality, enhancements)
+    return RungChoice(rung.id, rate_bps, size_bytes, quality, enhancements)
 
 
 def _guessed(bandwidth_bps: float, top_bps: float) -> float:

@@ -57,7 +57,7 @@ class RungChoice:
     rung: str
     """Id of the representation."""
     bandwidth_bps: float
-    """Of the rung, as the manifest states it."""
+    """Of the rung: its mean where all its segments are known, else as the manifest states it."""
     size_bytes: float
     """Of the segment's media; the rung's mean where nothing better is known."""
     quality: float

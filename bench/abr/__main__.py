@@ -1,0 +1,116 @@
+"""`python -m bench.abr`: policies against each other over network traces, every byte of models counted."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from bench.abr.bundle import made_bundle
+from bench.abr.check import checked
+from bench.abr.plots import bars, scatter
+from bench.abr.run import Settings, compared, goals, read_traces
+from bench.abr.table import markdown_of
+from bench.abr.title import Title, read_title
+from bench.machine import machine
+from bench.programs import ROOT, BenchError
+from manifests.errors import BundleError
+from player.abr.rules import DEFAULT
+from player.errors import PlayerError
+
+TRACES = ROOT.parent / "shared" / "traces"
+
+
+def main(argv: list[str]) -> int:
+    """Returns the exit code."""
+    options = _parser().parse_args(argv)
+    settings = Settings(options.seconds, options.buffers, options.gmacs * 1e9, options.forget)
+    try:
+        bundle = options.bundle or made_bundle(options.work)
+        title, traces = read_title(bundle, settings.macs_per_s), read_traces(options.traces)
+        result = _result(argv, title, settings)
+        result["buffers"] = compared(title, traces, settings, lambda line: print(line, file=sys.stderr))
+        if options.check:
+            chosen = {name: traces[name] for name in options.check}
+            result["check"] = checked(bundle, options.traces, chosen, lambda line: print(line, file=sys.stderr))
+    except KeyError as error:
+        print(f"bench.abr: there is no trace {error}", file=sys.stderr)
+        return 2
+    except (BenchError, BundleError, PlayerError, OSError) as error:
+        print(f"bench.abr: {error}", file=sys.stderr)
+        return 1
+    result["goals"] = {buffer: goals(policies, DEFAULT) for buffer, policies in result["buffers"].items()}
+    for path, text in _outputs(options, result).items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    print(markdown_of(result), end="")
+    return 0
+
+
+def _result(argv: list[str], title: Title, settings: Settings) -> dict[str, Any]:
+    rungs = [
+        {"rung": c.rung, "kbps": round(c.bandwidth_bps / 1000), "effective_kbps": round(1000 * best)}
+        for c in title.segments[0].choices
+        for best in [max(title.effective_mbps(c.rung, e) for e in (None, *(e.track for e in c.enhancements)))]
+    ]
+    return {
+        "bench": "abr",
+        "command": ["python", "-m", "bench.abr", *argv],
+        "machine": machine(),
+        "settings": asdict(settings),
+        "title": {"name": title.name, "segments": len(title.segments), "rungs": rungs},
+    }
+
+
+def _outputs(options: argparse.Namespace, result: dict[str, Any]) -> dict[Path, str]:
+    """What was asked to be written, by file."""
+    outputs: dict[Path, str] = {}
+    if options.json:
+        outputs[options.json] = json.dumps(result, indent=1) + "\n"
+    if options.markdown:
+        outputs[options.markdown] = markdown_of(result)
+    if options.plots:
+        for buffer, policies in result["buffers"].items():
+            outputs[options.plots / f"qoe-{buffer}s.svg"] = bars(policies, DEFAULT, buffer)
+            outputs[options.plots / f"stalls-{buffer}s.svg"] = scatter(policies, DEFAULT, buffer)
+    return outputs
+
+
+def _parser() -> argparse.ArgumentParser:
+    default = Settings()
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.abr",
+        description=__doc__,
+        epilog="example: python -m bench.abr --json bench-out/abr.json --plots bench-out/abr --check 3g-tram",
+    )
+    add = parser.add_argument
+    add(
+        "bundle", type=Path, nargs="?", metavar="BUNDLE", help="with a quality table (default: made from a shared clip)"
+    )
+    add("--traces", type=Path, default=TRACES, metavar="DIR", help="of *.csv (default: the shared ones)")
+    add("--seconds", type=float, default=default.duration_s, metavar="S", help="to play (default: %(default)g)")
+    add("--buffers", type=_buffers, default=default.buffers_s, metavar="LIST", help="seconds (default: 60,20)")
+    add("--gmacs", type=float, default=default.macs_per_s / 1e9, help="10^9 multiply-adds a second of the machine that "
+        "enhances (default: %(default)g)")  # fmt: skip
+    add("--forget", action="store_true", help="every round of the title needs models of its own")
+    add("--check", nargs="+", metavar="TRACE", help="also play once through in real time by the real player over these "
+        "traces, and compare with what is simulated")  # fmt: skip
+    add("--work", type=Path, default=ROOT / "bench-out" / "abr", help="where the bundle is made")
+    add("--json", type=Path, metavar="FILE", help="write all figures to FILE")
+    add("--markdown", type=Path, metavar="FILE", help="write the tables to FILE")
+    add("--plots", type=Path, metavar="DIR", help="draw them, as SVG")
+    return parser
+
+
+def _buffers(text: str) -> tuple[float, ...]:
+    values = tuple(float(part) for part in text.split(","))
+    if not all(value >= 1 for value in values):
+        raise argparse.ArgumentTypeError("a buffer is a second or more")
+    return values
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,117 @@
+"""Every policy over every trace: the figures of the bench."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.abr.metrics import groups_of, mean_metrics, metrics
+from bench.abr.simulate import Link, simulate
+from bench.abr.title import Title
+from bench.programs import BenchError
+from player.abr.rules import RULES
+from player.abr.state import Policy
+from player.network_trace import NetworkTrace, read_trace
+
+RTT_S = {"3g": 0.08}
+OTHER_RTT_S = 0.02
+PLAIN = " (plain)"
+"""Behind the name of a policy that has no models."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is simulated."""
+
+    duration_s: float = 600.0
+    buffers_s: tuple[float, ...] = (60.0, 20.0)
+    macs_per_s: float = 75e9
+    """Of the machine that enhances."""
+    forget: bool = False
+    """Whether every round of the title has models of its own."""
+
+
+def read_traces(folder: Path) -> dict[str, NetworkTrace]:
+    """By name. Raises BenchError where there are none, UnplayableError for one that is no trace."""
+    paths = sorted(folder.glob("*.csv"))
+    if not paths:
+        raise BenchError(f"{folder} holds no network traces (*.csv)")
+    return {path.stem: read_trace(path) for path in paths}
+
+
+def link_of(name: str, trace: NetworkTrace) -> Link:
+    """Traces of 3G have the delay of 3G."""
+    return Link(trace, next((rtt_s for group, rtt_s in RTT_S.items() if group in name), OTHER_RTT_S))
+
+
+def compared(
+    title: Title, traces: Mapping[str, NetworkTrace], settings: Settings, said: Callable[[str], None]
+) -> dict[str, Any]:
+    """By buffer: of every policy, with models and without, the metrics by trace, and their means."""
+    buffers: dict[str, Any] = {}
+    for capacity_s in settings.buffers_s:
+        policies: dict[str, Any] = {}
+        for name, policy in RULES.items():
+            for played, suffix in ((title, ""), (title.plain(), PLAIN)):
+                started_s = time.process_time()
+                by_trace = _by_trace(played, policy, traces, settings, capacity_s)
+                decisions = len(traces) * len(played.looped(settings.duration_s, forget=False))
+                policies[name + suffix] = {
+                    "traces": by_trace,
+                    "mean": mean_metrics(by_trace),
+                    "groups": {group: mean_metrics(by_trace, group) for group in groups_of(list(traces))},
+                    "decision_ms": 1000 * (time.process_time() - started_s) / decisions,
+                }
+                said(f"{capacity_s:g} s buffer, {name}{suffix}: {policies[name + suffix]['mean']['qoe_bones']:.2f}")
+        buffers[f"{capacity_s:g}"] = policies
+    return buffers
+
+
+def _by_trace(
+    title: Title, policy: Policy, traces: Mapping[str, NetworkTrace], settings: Settings, capacity_s: float
+) -> dict[str, dict[str, float]]:
+    segments = title.looped(settings.duration_s, forget=settings.forget)
+    return {
+        name: metrics(title, simulate(segments, policy, link_of(name, trace), capacity_s))
+        for name, trace in traces.items()
+    }
+
+
+def goals(policies: Mapping[str, Any], ours: str) -> dict[str, Any]:
+    """What the comparison was to show, of one buffer: figures, and whether they reach."""
+    rivals = [name for name in policies if name != ours and not name.endswith(PLAIN)]
+    plain = [name for name in policies if name.endswith(PLAIN)]
+
+    def mean(name: str, key: str) -> float:
+        return float(policies[name]["mean"][key])
+
+    best = max(rivals, key=lambda name: mean(name, "qoe_bones"))
+    over_best = _percent(mean(ours, "qoe_bones"), mean(best, "qoe_bones"))
+    over_bones = _percent(mean(ours, "qoe_bones"), mean("bones", "qoe_bones"))
+    nas = {group: _nas(policies, ours, plain, group) for group in ("3g", "fcc") if group in policies[ours]["groups"]}
+    return {
+        "best_rival": best,
+        "qoe_over_best_rival_percent": over_best,
+        "qoe_over_bones_percent": over_bones,
+        "stall_s": mean(ours, "stall_s"),
+        "stall_s_bola": mean("bola", "stall_s"),
+        "nas_over_best_plain_percent": nas,
+        "reached": {
+            "qoe above every rival": over_best > 0,
+            "qoe 5 % above bones": over_bones >= 5,
+            "stalls no longer than bola": mean(ours, "stall_s") <= mean("bola", "stall_s"),
+            "nas form 43 % above the best without models": all(percent >= 43 for percent in nas.values()),
+        },
+    }
+
+
+def _nas(policies: Mapping[str, Any], ours: str, plain: Sequence[str], group: str) -> float:
+    best = max(policies[name]["groups"][group]["qoe_nas"] for name in plain)
+    return _percent(policies[ours]["groups"][group]["qoe_nas"], best)
+
+
+def _percent(value: float, base: float) -> float:
+    return 100 * (value - base) / abs(base)

@@ -1,0 +1,41 @@
+"""A tiny bundle with a quality table."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from manifests.bundle import open_bundle, publish_file, publish_manifest
+from manifests.model import SideFile
+from manifests.names import quality_href
+from manifests.quality import QualityTable, RungQuality, SegmentQuality, encode_quality
+from manifests.template import segment_href
+
+
+@pytest.fixture
+def measured_bundle(packaged_bundle: Path, tmp_path: Path) -> Path:
+    """Rungs of quality 70, 85, ... by bandwidth."""
+    root = Path(shutil.copytree(packaged_bundle, tmp_path / "measured"))
+    p = open_bundle(root).presentation
+    [video] = [s for s in p.adaptation_sets if s.content_type == "video"]
+    table = QualityTable(
+        {
+            r.id: RungQuality(
+                tuple(
+                    SegmentQuality((root / segment_href(r, s)).stat().st_size, None, 70.0 + 15 * index)
+                    for s in r.segments
+                )
+            )
+            for index, r in enumerate(p.video)
+        }
+    )
+    data = encode_quality(table)
+    publish_file(root / quality_href(data), data)
+    told = SideFile(quality_href(data), len(data), hashlib.sha256(data).hexdigest())
+    sets = tuple(replace(s, quality=told) if s is video else s for s in p.adaptation_sets)
+    publish_manifest(root, replace(p, adaptation_sets=sets))
+    return root
