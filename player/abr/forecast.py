@@ -1,7 +1,8 @@
-"""What the throughput may become: a Markov chain over levels, fitted to the transfers that ended.
+"""What the network may do next: a Markov chain over levels of throughput, fitted to the transfers that ended.
 
 The logarithm of a transfer's rate is taken for an autoregressive process of first order around its recent mean, with
-spread and persistence shrunk towards what mobile networks show, since a session knows few transfers.
+spread and persistence shrunk towards what mobile networks show, since a session knows few transfers. Beside that a
+transfer may, rarely, meet an outage that holds it up for a while whatever its size.
 """
 
 from __future__ import annotations
@@ -27,31 +28,28 @@ PRIOR_PERSISTENCE = 0.6
 """Correlation of neighbouring log-rates."""
 LEAST_DEVIATION, MOST_DEVIATION = 0.1, 1.2
 MOST_PERSISTENCE = 0.95
-OUTAGE_CHANCE = 0.0005
-"""That the network all but stops during a transfer."""
-OUTAGE_STAYS = 0.3
-"""That it does so during the next one as well."""
-OUTAGE_PART = 0.02
-"""Of the mean rate, while it lasts."""
+OUTAGES_S = np.array([10.0, 40.0])
+"""How long a network may stop."""
+OUTAGE_CHANCES = np.array([0.005, 0.002])
+"""That it does so during a transfer."""
 NEWEST = 20
 """Transfers that are looked at."""
+
+_Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """The rate of the next transfers."""
+    """The next transfers."""
 
-    rates_bps: NDArray[np.float64]
-    """Of every level, lowest first."""
-    transition: NDArray[np.float64]
+    rates_bps: _Array
+    """Of every level."""
+    delays_s: _Array
+    """Of every level: what a transfer waits beside."""
+    transition: _Array
     """From the level of a transfer (row) to that of the next: probabilities."""
-    now: NDArray[np.float64]
+    now: _Array
     """Of the level of the transfer that ended last: weights that sum to 1."""
-
-    @property
-    def expected_bps(self) -> float:
-        """Of the next transfer, harmonically: what bytes take on average."""
-        return float(1 / (self.now @ self.transition @ (1 / self.rates_bps)))
 
 
 def forecast(transfers: Sequence[Transfer]) -> Forecast:
@@ -63,42 +61,41 @@ def forecast(transfers: Sequence[Transfer]) -> Forecast:
     deviation = _deviation(around, weights)
     persistence = _persistence(around, weights, deviation)
     now = float(np.clip(around[-1] / deviation, LEVELS[0], LEVELS[-1]))
-    rates = np.exp(mean + deviation * LEVELS)
-    outage = OUTAGE_PART * math.exp(mean)
-    chain = _with_outages(_transition(persistence))
-    return Forecast(np.concatenate(([outage], rates)), chain, np.concatenate(([0.0], _between(now))))
+    return Forecast(
+        rates_bps=np.exp(mean + deviation * np.concatenate((np.zeros(len(OUTAGES_S)), LEVELS))),
+        delays_s=np.concatenate((OUTAGES_S, np.zeros(len(LEVELS)))),
+        transition=_with_outages(_transition(persistence)),
+        now=np.concatenate((np.zeros(len(OUTAGES_S)), _between(now))),
+    )
 
 
-def _with_outages(transition: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The chain with a lowest level more, into which any other falls at times, and which ends in any other."""
-    levels = len(transition)
-    chain = np.zeros((levels + 1, levels + 1))
-    chain[1:, 1:] = (1 - OUTAGE_CHANCE) * transition
-    chain[1:, 0] = OUTAGE_CHANCE
-    chain[0, 0] = OUTAGE_STAYS
-    chain[0, 1:] = (1 - OUTAGE_STAYS) * transition.mean(axis=0)
-    return chain
-
-
-def _deviation(around: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
+def _deviation(around: _Array, weights: _Array) -> float:
     seen = float(weights @ around**2) + PRIOR_TRANSFERS * PRIOR_DEVIATION**2
     return float(np.clip(math.sqrt(seen / (float(weights.sum()) + PRIOR_TRANSFERS)), LEAST_DEVIATION, MOST_DEVIATION))
 
 
-def _persistence(around: NDArray[np.float64], weights: NDArray[np.float64], deviation: float) -> float:
+def _persistence(around: _Array, weights: _Array, deviation: float) -> float:
     pairs = float(weights[1:] @ (around[1:] * around[:-1])) / deviation**2
     total = pairs + PRIOR_TRANSFERS * PRIOR_PERSISTENCE
     return float(np.clip(total / (float(weights[1:].sum()) + PRIOR_TRANSFERS), 0.0, MOST_PERSISTENCE))
 
 
-def _transition(persistence: float) -> NDArray[np.float64]:
+def _transition(persistence: float) -> _Array:
     """The chance of every level after every level: a normal distribution cut to the levels."""
     spread = math.sqrt(max(1 - persistence**2, 0.05))
     chances = np.exp(-0.5 * ((LEVELS[None, :] - persistence * LEVELS[:, None]) / spread) ** 2)
     return np.asarray(chances / chances.sum(axis=1, keepdims=True))
 
 
-def _between(level: float) -> NDArray[np.float64]:
+def _with_outages(transition: _Array) -> _Array:
+    """The chain with outages as levels before its own, into which every other may fall; what follows one is open."""
+    after_outage = np.broadcast_to(transition.mean(axis=0), (len(OUTAGES_S), len(LEVELS)))
+    onwards = (1 - OUTAGE_CHANCES.sum()) * np.concatenate((after_outage, transition))
+    into = np.broadcast_to(OUTAGE_CHANCES, (len(onwards), len(OUTAGES_S)))
+    return np.concatenate((into, onwards), axis=1)
+
+
+def _between(level: float) -> _Array:
     """Weights of the two levels next to `level`."""
     weights = np.zeros(len(LEVELS))
     above = int(np.clip(np.searchsorted(LEVELS, level), 1, len(LEVELS) - 1))

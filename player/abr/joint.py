@@ -127,7 +127,7 @@ def _best(state: State, planner: Planner, options: Sequence[_Option], now: Step,
     worth = planner.taking(now, value, np.array([state.buffer_s]))[0] @ predicted.now
     for index, option in enumerate(options):
         spread_s, full_s = (
-            8 * size_bytes / predicted.rates_bps
+            8 * size_bytes / predicted.rates_bps + predicted.delays_s
             for size_bytes in (now.size_bytes[index], option.choice.size_bytes + option.missing_bytes)
         )
         more_s = np.maximum(full_s - state.buffer_s, 0.0) - np.maximum(spread_s - state.buffer_s, 0.0)

@@ -53,7 +53,7 @@ class Planner:
 
     def taking(self, step: Step, value: Array, levels_s: Array) -> Array:
         """What each option is worth at those buffer levels, but for the change from the segment before."""
-        download_s = 8 * step.size_bytes[:, None] / self.predicted.rates_bps
+        download_s = 8 * step.size_bytes[:, None] / self.predicted.rates_bps + self.predicted.delays_s
         left_s = levels_s[:, None, None] - download_s
         after_s = np.minimum(np.maximum(left_s, 0.0) + step.duration_s, self.capacity_s)
         gained = self._at(value, after_s) + STALL_PER_S * np.minimum(left_s, 0.0)
