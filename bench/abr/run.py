@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,17 @@ from bench.abr.metrics import groups_of, mean_metrics, metrics
 from bench.abr.simulate import Link, simulate
 from bench.abr.title import Title
 from bench.programs import BenchError
+from player.abr.bones import bones_with
 from player.abr.rules import RULES
 from player.abr.state import Policy
 from player.network_trace import NetworkTrace, read_trace
 
 RTT_S = {"3g": 0.08}
 OTHER_RTT_S = 0.02
+TUNED = "bones-tuned"
+GAMMAS_P = (5.0, 10.0, 20.0)
+V_FACTORS = (0.7, 0.85, 1.0, 1.2)
+"""What is tried for BONES: around what its authors use."""
 PLAIN = " (plain)"
 """Behind the name of a policy that has no models."""
 
@@ -54,7 +60,7 @@ def compared(
     buffers: dict[str, Any] = {}
     for capacity_s in settings.buffers_s:
         policies: dict[str, Any] = {}
-        for name, policy in RULES.items():
+        for name, policy in {**RULES, TUNED: tuned_bones(title, traces, settings, capacity_s)}.items():
             for played, suffix in ((title, ""), (title.plain(), PLAIN)):
                 started_s = time.process_time()
                 by_trace = _by_trace(played, policy, traces, settings, capacity_s)
@@ -68,6 +74,15 @@ def compared(
                 said(f"{capacity_s:g} s buffer, {name}{suffix}: {policies[name + suffix]['mean']['qoe_bones']:.2f}")
         buffers[f"{capacity_s:g}"] = policies
     return buffers
+
+
+def tuned_bones(title: Title, traces: Mapping[str, NetworkTrace], settings: Settings, capacity_s: float) -> Policy:
+    """BONES with those parameters of a grid that serve it best on these very traces: better than it could be tuned."""
+
+    def qoe(policy: Policy) -> float:
+        return mean_metrics(_by_trace(title, policy, traces, settings, capacity_s))["qoe_bones"]
+
+    return max((partial(bones_with, gamma_p=g, v_factor=v) for g in GAMMAS_P for v in V_FACTORS), key=qoe)
 
 
 def _by_trace(

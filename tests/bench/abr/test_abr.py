@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bench.abr.__main__ import main
 from bench.abr.metrics import groups_of, mean_metrics, metrics
-from bench.abr.run import PLAIN, Settings, compared, goals, link_of, read_traces
+from bench.abr.run import PLAIN, TUNED, Settings, compared, goals, link_of, read_traces
 from bench.abr.simulate import Link, simulate
 from bench.abr.table import markdown_of
 from bench.abr.title import Title
@@ -135,15 +135,15 @@ def test_traces_of_3g_have_its_delay() -> None:
 def test_the_comparison_covers_every_policy_with_models_and_without() -> None:
     traces = {"3g-a": NetworkTrace((300.0, 900.0)), "fcc-b": NetworkTrace((700.0,))}
     buffers = compared(TITLE, traces, Settings(24.0, (20.0,)), lambda line: None)
-    assert set(buffers["20"]) == {name + suffix for name in RULES for suffix in ("", PLAIN)}
+    assert set(buffers["20"]) == {name + suffix for name in (*RULES, TUNED) for suffix in ("", PLAIN)}
     joint = buffers["20"]["joint"]
     assert joint["mean"] == mean_metrics(joint["traces"])
     assert joint["groups"]["3g"] == joint["traces"]["3g-a"]
     assert all(found["mean"]["enhanced"] == 0 for name, found in buffers["20"].items() if name.endswith(PLAIN))
     reached = goals(buffers["20"], "joint")
-    assert reached["best_rival"] in RULES
+    assert reached["best_rival"] in {*RULES, TUNED}
     table = markdown_of({"buffers": buffers, "goals": {"20": reached}})
-    assert table.count("\n| ") == 1 + 2 * len(RULES)
+    assert table.count("\n| ") == 1 + 2 * (len(RULES) + 1)
 
 
 def test_a_folder_without_traces_is_an_error(tmp_path: Path) -> None:
