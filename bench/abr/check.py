@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bench.abr.run import link_of
-from bench.abr.simulate import simulate
+from bench.abr.simulate import INIT_BYTES, simulate
 from bench.abr.title import Title, read_title
 from bench.programs import neudash, served
+from manifests.names import MANIFEST
 from player.abr.rules import RULES
 from player.network_trace import NetworkTrace
 
@@ -37,7 +39,7 @@ def checked(
                     *("play", address, "--window", "--no-enhance", "--abr", policy, "--buffer", f"{BUFFER_S:g}"),
                     *("--network-trace", folder / f"{name}.csv", "--network-rtt", f"{rtt_s:g}", "--stats", stats),
                 )
-                row = _row(name, policy, json.loads(stats.read_text()), title, trace)
+                row = _row(name, policy, json.loads(stats.read_text()), bundle, title, trace)
                 said(
                     f"{name}, {policy}: {row['bytes_error_percent']:+.2f} % bytes, {row['stall_error_s']:+.2f} s stall"
                 )
@@ -45,10 +47,14 @@ def checked(
     return rows
 
 
-def _row(name: str, policy: str, stats: dict[str, Any], title: Title, trace: NetworkTrace) -> dict[str, Any]:
+def _row(
+    name: str, policy: str, stats: dict[str, Any], bundle: Path, title: Title, trace: NetworkTrace
+) -> dict[str, Any]:
     link = link_of(name, trace)
+    link = replace(link, begun_s=trace.arrival_s(link.rtt_s, (bundle / MANIFEST).stat().st_size))
     predicted = simulate(title.segments, RULES[policy], link, BUFFER_S)
     predicted_bytes = sum(segment.media_bytes for segment in predicted.segments)
+    predicted_bytes += INIT_BYTES * len({segment.rung for segment in predicted.segments})
     real_bytes = sum(segment["video_bytes"] for segment in stats["segments"])
     return {
         "trace": name,
@@ -64,5 +70,5 @@ def _row(name: str, policy: str, stats: dict[str, Any], title: Title, trace: Net
         "predicted_stall_s": predicted.stall_s,
         "stall_error_s": predicted.stall_s - stats["stall_s"],
         "startup_s": stats["startup_s"],
-        "predicted_startup_s": predicted.startup_s + link.rtt_s,
+        "predicted_startup_s": predicted.startup_s,
     }

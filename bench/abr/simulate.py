@@ -11,6 +11,8 @@ from player.network_trace import NetworkTrace
 TOLD_AHEAD = 8
 """Segments that a policy is told of."""
 TRANSFERS_REMEMBERED = 100
+INIT_BYTES = 800
+"""Of an init segment, about."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,9 @@ class Link:
 
     trace: NetworkTrace
     rtt_s: float
-    """From a request to its first byte; a segment and its model are asked for at once."""
+    """From a request to its first byte; a segment and its model are asked for at once, a rung's init segment before."""
+    begun_s: float = 0.0
+    """Where on the trace the first segment is asked for, after the manifest."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +63,15 @@ class _Session:
     """When the enhancer is through with what it was given."""
     held: set[str] = field(default_factory=set)
     transfers: list[Transfer] = field(default_factory=list)
+    rungs: set[str] = field(default_factory=set)
+    """Whose init segments are there."""
     last: Shown | None = None
     memory: tuple[float, ...] = ()
 
 
 def simulate(title: Sequence[Upcoming], policy: Policy, link: Link, capacity_s: float) -> SimulatedSession:
     """The session of a title whose segments are given in order, from an empty buffer to the last one's arrival."""
-    session = _Session()
+    session = _Session(time_s=link.begun_s)
     shown: list[Shown] = []
     startup_s = 0.0
     for position, segment in enumerate(title):
@@ -104,9 +110,14 @@ def _pass(session: _Session, duration_s: float) -> None:
 def _fetched(session: _Session, segment: Upcoming, decision: Decision, link: Link, *, first: bool) -> Shown:
     choice, enhancement = _chosen(segment, decision)
     model_bytes = float(enhancement.missing_bytes(frozenset(session.held))) if enhancement else 0.0
-    arrived_s = link.trace.arrival_s(session.time_s + link.rtt_s, choice.size_bytes + model_bytes)
+    fetched_bytes = choice.size_bytes + model_bytes
+    answered_s = session.time_s + link.rtt_s
+    if choice.rung not in session.rungs:
+        session.rungs.add(choice.rung)
+        answered_s, fetched_bytes = answered_s + link.rtt_s, fetched_bytes + INIT_BYTES
+    arrived_s = link.trace.arrival_s(answered_s, fetched_bytes)
     download_s = arrived_s - session.time_s
-    session.transfers.append(Transfer(arrived_s, download_s, round(choice.size_bytes + model_bytes)))
+    session.transfers.append(Transfer(arrived_s, download_s, round(fetched_bytes)))
     session.held |= {part.label for part in enhancement.files} if enhancement else set()
     stall_s = 0.0 if first else max(0.0, download_s - session.buffer_s)
     session.time_s = arrived_s

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bench.abr.__main__ import main
 from bench.abr.metrics import groups_of, mean_metrics, metrics
 from bench.abr.run import PLAIN, TUNED, Settings, compared, goals, link_of, read_traces
-from bench.abr.simulate import Link, simulate
+from bench.abr.simulate import INIT_BYTES, Link, simulate
 from bench.abr.table import markdown_of
 from bench.abr.title import Title
 from bench.programs import BenchError
@@ -42,6 +42,8 @@ def segment(cost_s: float = 1.0) -> Upcoming:
 TITLE = Title("two rungs", (segment(),) * 3, 100)
 STEADY = Link(NetworkTrace((400.0,)), 0.1)
 """50 kB a second."""
+INIT_S = 0.1 + INIT_BYTES / 50e3
+"""That the first segment of a rung takes longer."""
 
 
 def always(rung: str, track: str | None = None, wait_s: float = 0.0) -> Policy:
@@ -51,8 +53,8 @@ def always(rung: str, track: str | None = None, wait_s: float = 0.0) -> Policy:
 def test_downloads_buffer_and_stalls_are_those_of_a_sum_by_hand() -> None:
     """8.1 s for 400 kB of 4 s: the first is start-up, each further one stalls for 4.1 s."""
     session = simulate(TITLE.segments, always("high"), STEADY, 20.0)
-    assert session.startup_s == pytest.approx(8.1)
-    assert [s.download_s for s in session.segments] == pytest.approx([8.1] * 3)
+    assert session.startup_s == pytest.approx(8.1 + INIT_S)
+    assert [s.download_s for s in session.segments] == pytest.approx([8.1 + INIT_S, 8.1, 8.1])
     assert [s.stall_s for s in session.segments] == pytest.approx([0.0, 4.1, 4.1])
     assert session.stall_s == pytest.approx(8.2)
 
@@ -60,7 +62,7 @@ def test_downloads_buffer_and_stalls_are_those_of_a_sum_by_hand() -> None:
 def test_a_model_is_paid_for_once_and_shows_in_quality() -> None:
     session = simulate(TITLE.segments, always("low", "t-low"), STEADY, 20.0)
     assert [s.model_bytes for s in session.segments] == [10_000, 0, 0]
-    assert [s.download_s for s in session.segments] == pytest.approx([2.3, 2.1, 2.1])
+    assert [s.download_s for s in session.segments] == pytest.approx([2.3 + INIT_S, 2.1, 2.1])
     assert [s.quality for s in session.segments] == [55.0] * 3
     assert session.stall_s == 0
 
