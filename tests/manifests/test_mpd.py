@@ -32,7 +32,7 @@ from manifests.verify import schema_problems
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 GOLDEN = Path(__file__).parent / "golden"
-MPDS = ["models.mpd", "plain.mpd", "sound.mpd"]
+MPDS = ["measured.mpd", "models.mpd", "plain.mpd", "sound.mpd"]
 
 ids = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,8}[A-Za-z0-9]", fullmatch=True)
 hashes = st.integers(0, 2**256 - 1).map(lambda value: f"{value:064x}")
