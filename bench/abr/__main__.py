@@ -27,7 +27,7 @@ TRACES = ROOT.parent / "shared" / "traces"
 def main(argv: list[str]) -> int:
     """Returns the exit code."""
     options = _parser().parse_args(argv)
-    settings = Settings(options.seconds, options.buffers, options.gmacs * 1e9, options.forget)
+    settings = Settings(options.seconds, options.buffers, options.gmacs * 1e9, max(1, options.starts), options.forget)
     try:
         bundle = options.bundle or made_bundle(options.work)
         title, traces = read_title(bundle, settings.macs_per_s), read_traces(options.traces)
@@ -95,6 +95,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--buffers", type=_buffers, default=default.buffers_s, metavar="LIST", help="seconds (default: 60,20)")
     add("--gmacs", type=float, default=default.macs_per_s / 1e9, help="10^9 multiply-adds a second of the machine that "
         "enhances (default: %(default)g)")  # fmt: skip
+    add("--starts", type=int, default=default.starts, metavar="N", help="sessions on every trace, begun at moments "
+        "spread over it (default: %(default)s)")  # fmt: skip
     add("--forget", action="store_true", help="every round of the title needs models of its own")
     add("--check", nargs="+", metavar="TRACE", help="also play once through in real time by the real player over these "
         "traces, and compare with what is simulated")  # fmt: skip

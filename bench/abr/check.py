@@ -70,5 +70,5 @@ def _row(
         "predicted_stall_s": predicted.stall_s,
         "stall_error_s": predicted.stall_s - stats["stall_s"],
         "startup_s": stats["startup_s"],
-        "predicted_startup_s": predicted.startup_s,
+        "predicted_startup_s": link.begun_s + predicted.startup_s,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,8 @@ class Settings:
     buffers_s: tuple[float, ...] = (60.0, 20.0)
     macs_per_s: float = 75e9
     """Of the machine that enhances."""
+    starts: int = 3
+    """Sessions on every trace, begun at moments spread over it: where an outage meets a session is chance."""
     forget: bool = False
     """Whether every round of the title has models of its own."""
 
@@ -64,7 +66,7 @@ def compared(
             for played, suffix in ((title, ""), (title.plain(), PLAIN)):
                 started_s = time.process_time()
                 by_trace = _by_trace(played, policy, traces, settings, capacity_s)
-                decisions = len(traces) * len(played.looped(settings.duration_s, forget=False))
+                decisions = settings.starts * len(traces) * len(played.looped(settings.duration_s, forget=False))
                 policies[name + suffix] = {
                     "traces": by_trace,
                     "mean": mean_metrics(by_trace),
@@ -89,8 +91,13 @@ def _by_trace(
     title: Title, policy: Policy, traces: Mapping[str, NetworkTrace], settings: Settings, capacity_s: float
 ) -> dict[str, dict[str, float]]:
     segments = title.looped(settings.duration_s, forget=settings.forget)
+
+    def session(link: Link, start: int) -> dict[str, float]:
+        begun = replace(link, begun_s=link.trace.duration_s * start / settings.starts)
+        return metrics(title, simulate(segments, policy, begun, capacity_s))
+
     return {
-        name: metrics(title, simulate(segments, policy, link_of(name, trace), capacity_s))
+        name: mean_metrics({str(start): session(link_of(name, trace), start) for start in range(settings.starts)})
         for name, trace in traces.items()
     }
 

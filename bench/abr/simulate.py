@@ -81,7 +81,7 @@ def simulate(title: Sequence[Upcoming], policy: Policy, link: Link, capacity_s: 
         session.last = _fetched(session, segment, decision, link, first=not shown)
         shown.append(session.last)
         if position == 0:
-            startup_s = session.time_s
+            startup_s = session.time_s - link.begun_s
     return SimulatedSession(tuple(shown), startup_s)
 
 

@@ -30,7 +30,7 @@ LEAST_DEVIATION, MOST_DEVIATION = 0.1, 1.2
 MOST_PERSISTENCE = 0.95
 OUTAGES_S = np.array([10.0, 40.0])
 """How long a network may stop."""
-OUTAGE_CHANCES = np.array([0.005, 0.002])
+OUTAGE_CHANCES = np.array([0.008, 0.003])
 """That it does so during a transfer."""
 NEWEST = 20
 """Transfers that are looked at."""

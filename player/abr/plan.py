@@ -15,7 +15,7 @@ from player.abr.forecast import Forecast
 from player.abr.objective import STALL_PER_S, SWITCH
 
 Array = NDArray[np.float64]
-MOST_LEVELS = 61
+MOST_LEVELS = 41
 """Of the buffer, between which values are interpolated."""
 
 
