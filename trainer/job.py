@@ -14,7 +14,15 @@ from manifests.weights import ModelWeights
 from media.source import SourceTreatment
 from player.superres.engines import Engine
 from trainer.fit import Fitter
-from trainer.networks import SizedNetwork, class_networks, trained_network, worth_training
+from trainer.networks import (
+    Outdone,
+    Rejected,
+    SizedNetwork,
+    class_networks,
+    trained_network,
+    without_outdone,
+    worth_training,
+)
 from trainer.outcome import RungOutcome, load_outcome, outdone, save_outcome
 from trainer.rung import Rung
 from trainer.rung_training import RungTraining, title_weights
@@ -22,7 +30,7 @@ from trainer.sampling import References, shots
 from trainer.settings import GENERIC, Reporter, TrainSettings
 from trainer.siblings import training_order
 
-CODE_VERSION = 9
+CODE_VERSION = 10
 """Part of every key: raised when the same inputs would give other models."""
 
 
@@ -81,13 +89,12 @@ class _Learnt:
 
     starts: Mapping[NetworkSpec, ModelWeights]
     """The title's weights, of the nearest sibling that has such a network."""
-    outdone: Mapping[NetworkSpec, str]
-    """Networks not to be tried again, with the reason: a narrower one did better."""
+    outdone: Mapping[NetworkSpec, Outdone]
 
     def and_from(self, rung: str, outcome: RungOutcome) -> _Learnt:
         """With what the outcome of another rung adds."""
         starts = {n.network.spec: w for n in outcome.networks if (w := title_weights(n)) is not None}
-        lost = {spec: f"gained less than {narrow} on {rung}" for spec, narrow in outdone(outcome.networks).items()}
+        lost = {spec: Outdone(narrower, rung) for spec, narrower in outdone(outcome.networks).items()}
         return _Learnt({**self.starts, **starts}, {**self.outdone, **lost})
 
 
@@ -101,11 +108,10 @@ def _trained(
 ) -> RungOutcome:
     settings, rate_per_db = group.settings, group.rates_per_db[rung.id]
     networks, trained, rejected = networks_for(rung, settings, rate_per_db)
-    lost = tuple((n.spec.name, before.outdone[n.spec]) for n in trained if n.spec in before.outdone)
-    trained = [network for network in trained if network.spec not in before.outdone]
+    trained, lost = without_outdone(trained, before.outdone)
     kept = shots(rung, group.references)
     training = RungTraining(rung, kept, rate_per_db, settings, group.folder, engine, fitters, reporter)
-    return replace(training.outcome(networks, trained, before.starts), rejected=rejected + lost)
+    return replace(training.outcome(networks, trained, before.starts), rejected=rejected + _told(lost))
 
 
 def networks_for(
@@ -124,4 +130,8 @@ def networks_for(
     if settings.network == GENERIC:
         return networks, [], ()
     trained, rejected = worth_training(networks, rung.size, sum(rung.media_bytes()), rate_per_db)
-    return networks, trained, tuple((r.network.spec.name, r.reason) for r in rejected)
+    return networks, trained, _told(rejected)
+
+
+def _told(rejected: Sequence[Rejected]) -> tuple[tuple[str, str], ...]:
+    return tuple((r.network.spec.name, r.reason) for r in rejected)

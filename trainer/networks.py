@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
@@ -70,6 +70,16 @@ class Rejected:
     reason: str
 
 
+@dataclass(frozen=True)
+class Outdone:
+    """What a network lost to on a sibling of the rung."""
+
+    narrower: str
+    """Name of the network that gained more."""
+    rung: str
+    """Where it did."""
+
+
 def trained_network(name: str) -> NetworkSpec:
     """The network called `name` at the scale that it is trained for. Raises UnknownNetworkError."""
     spec = parse_network(name, SCALE)
@@ -128,6 +138,22 @@ def worth_training(
         else:
             rejected.append(Rejected(network, f"{cost} bytes that {gain_db:.1f} dB would not earn back ({earns:.0f})"))
     return tried, rejected
+
+
+def without_outdone(
+    networks: Sequence[SizedNetwork], outdone: Mapping[NetworkSpec, Outdone]
+) -> tuple[list[SizedNetwork], list[Rejected]]:
+    """Those of `networks` that no narrower one of them outdid on a sibling, and the others with the reason."""
+    names = {network.spec.name for network in networks}
+    kept: list[SizedNetwork] = []
+    rejected: list[Rejected] = []
+    for network in networks:
+        by = outdone.get(network.spec)
+        if by is None or by.narrower not in names:
+            kept.append(network)
+        else:
+            rejected.append(Rejected(network, f"gained less than {by.narrower} on {by.rung}"))
+    return kept, rejected
 
 
 def _most_gain_db(network: SizedNetwork, smaller: Sequence[SizedNetwork]) -> float:

@@ -14,6 +14,7 @@ from trainer.fit import initial_weights
 from trainer.networks import (
     CPU_MACS_PER_S,
     MACS_PER_PICTURE_PIXEL,
+    Outdone,
     SizeClass,
     class_networks,
     coded_bytes,
@@ -21,6 +22,7 @@ from trainer.networks import (
     scene_could_pay,
     trained_network,
     update_could_pay,
+    without_outdone,
     worth_training,
 )
 from trainer.quantise import quantise, quantise_update
@@ -77,6 +79,19 @@ def test_sixteen_pixels_a_position_are_not_for_rungs_near_the_pictures_size() ->
     trained, rejected = worth_training(networks, HD, 10**7, 0.2)
     assert [network.spec.name for network in trained] == ["c16d2f2"]
     assert "below the picture" in rejected[0].reason
+
+
+def test_a_network_that_was_outdone_goes_where_the_one_that_did_better_stays() -> None:
+    narrow, middle, wide = class_networks("cpu", (640, 360), HD, Fraction(24), 60_000)
+    outdone = {middle.spec: Outdone("c8d2", "v360-crf31"), wide.spec: Outdone("c16d2", "v360-crf31")}
+    kept, rejected = without_outdone([narrow, middle, wide], outdone)
+    assert kept == [narrow]
+    assert [r.reason for r in rejected] == [
+        "gained less than c8d2 on v360-crf31",
+        "gained less than c16d2 on v360-crf31",
+    ]
+    assert without_outdone([middle, wide], outdone)[0] == [middle], "there is no c8d2 here to take its place"
+    assert without_outdone([narrow, middle, wide], {}) == ([narrow, middle, wide], [])
 
 
 def test_parts_of_a_title_are_trained_where_there_are_bytes_to_save() -> None:
