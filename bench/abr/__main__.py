@@ -31,10 +31,10 @@ def main(argv: list[str]) -> int:
     try:
         bundle = options.bundle or made_bundle(options.work)
         title, traces = read_title(bundle, settings.macs_per_s), read_traces(options.traces)
+        chosen = {name: traces[name] for name in options.check or ()}
         result = _result(argv, title, settings)
         result["buffers"] = compared(title, traces, settings, lambda line: print(line, file=sys.stderr))
-        if options.check:
-            chosen = {name: traces[name] for name in options.check}
+        if chosen:
             result["check"] = checked(bundle, options.traces, chosen, lambda line: print(line, file=sys.stderr))
     except KeyError as error:
         print(f"bench.abr: there is no trace {error}", file=sys.stderr)

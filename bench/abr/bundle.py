@@ -22,7 +22,7 @@ def made_bundle(work: Path, clip: Path = CLIP) -> Path:
     if not _packaged(bundle):
         neudash("package", clip, "-o", bundle, "--rungs", RUNGS)
     if not any(r.model_tracks for r in open_bundle(bundle).presentation.video):
-        neudash("train", bundle, "--source", clip)
+        neudash("train", bundle, "--source", clip, "--net", "auto", "--scope", "auto")
     if not any(s.quality for s in open_bundle(bundle).presentation.adaptation_sets):
         report = ("-o", work / f"{clip.stem}.html", "--every", str(VMAF_EVERY))
         neudash("report", bundle, "--source", clip, *report)
