@@ -12,7 +12,7 @@ import openvino as ov
 from numpy.typing import NDArray
 from openvino import opset13 as ops
 
-from manifests.weights import ModelWeights, NetworkSpec
+from manifests.weights import ModelWeights
 from media.upscale import LOBES, phase_kernels
 
 Plane = NDArray[np.uint8]
@@ -22,6 +22,8 @@ _SETTINGS = {
     # Processors with bfloat16 would use it by default: 8 bits of mantissa, and the plain upscale needs 24.
     "INFERENCE_PRECISION_HINT": "f32",
 }
+_SQUARE = 2
+"""Side of the squares of pixels that the last layer of a network without a fold makes at once."""
 
 
 class OpenVinoEngine:
@@ -53,28 +55,49 @@ class OpenVinoUpscaler:
 def _graph(weights: ModelWeights, width: int, height: int) -> Any:
     """uint8 (1, 1, h, w) to uint8 (1, 1, h·scale, w·scale)."""
     spec = weights.spec
+    # The last layer of a network without a fold has a few output channels alone, and most of a vector register would
+    # lie idle: it makes squares of pixels at once, as one convolution that moves on by a square.
+    square = _SQUARE if spec.fold == 1 else 1
     source = ops.parameter([1, 1, height, width], np.uint8, name="luma")
     whole = _continued(source, 0, -width % spec.fold, -height % spec.fold)
     # Bytes are moved, not floats: the cast comes after the shuffle here, and before it at the end.
     folded = ops.convert(ops.space_to_depth(whole, "blocks_first", spec.fold) if spec.fold > 1 else whole, "f32")
     x = ops.subtract(folded, np.float32(weights.input_mean))
-    last = len(weights.kernels) - 1
-    for index, (kernel, bias) in enumerate(zip(weights.kernels, weights.biases, strict=True)):
-        x = _convolution(x, kernel, pad=1, stride=1)
-        x = ops.add(x, bias.reshape(1, -1, 1, 1))
-        if index != last:
-            x = ops.relu(x)
-    base = folded if spec.scale == 1 else _base_upsample(whole, spec)
+    for kernel, bias in zip(weights.kernels[:-1], weights.biases[:-1], strict=True):
+        x = ops.relu(ops.add(_convolution(x, kernel, stride=1, before=1, after=(1, 1)), bias.reshape(1, -1, 1, 1)))
+    side = spec.fold * spec.scale
+    whole_squares = (1 + -height % square, 1 + -width % square)
+    x = _convolution(x, _of_squares(weights.kernels[-1], square, side), stride=square, before=1, after=whole_squares)
+    bias = np.tile(weights.biases[-1].reshape(side, side), (square, square))
+    x = ops.add(x, bias.reshape(1, -1, 1, 1))
+    base = folded if spec.scale == 1 else _base_upsample(whole, spec.scale, spec.fold * square)
     rounded = ops.clamp(ops.floor(ops.add(ops.add(x, base), np.float32(0.5))), 0.0, 255.0)
-    picture = ops.depth_to_space(ops.convert(rounded, "u8"), "blocks_first", spec.fold * spec.scale)
+    picture = ops.depth_to_space(ops.convert(rounded, "u8"), "blocks_first", side * square)
     cut = _cut(picture, width * spec.scale, height * spec.scale)
     return ov.Model([cut], [source], spec.name)
 
 
-def _base_upsample(picture: Any, spec: NetworkSpec) -> Any:
-    """The plain upscale in depth, before rounding."""
-    luma = ops.convert(_continued(picture, LOBES, LOBES, LOBES), "f32")
-    return _convolution(luma, phase_kernels(spec.scale, spec.fold), pad=0, stride=spec.fold)
+def _of_squares(kernel: NDArray[np.float32], square: int, side: int) -> NDArray[np.float32]:
+    """The same convolution for `square` x `square` positions at once, to be run with that stride.
+
+    (3, 3, channels in, side²) to (2 + square, 2 + square, channels in, (square·side)²), each output's pixels in row
+    order.
+    """
+    channels_in = kernel.shape[2]
+    taps = np.zeros((2 + square, 2 + square, channels_in, square, side, square, side), np.float32)
+    for down in range(square):
+        for right in range(square):
+            taps[down : down + 3, right : right + 3, :, down, :, right, :] = kernel.reshape(
+                3, 3, channels_in, side, side
+            )
+    return taps.reshape(2 + square, 2 + square, channels_in, (square * side) ** 2)
+
+
+def _base_upsample(picture: Any, scale: int, stride: int) -> Any:
+    """The plain upscale in depth, before rounding, for `stride` x `stride` pixels at each position."""
+    rows, columns = (int(side) for side in picture.get_output_shape(0)[2:])
+    luma = ops.convert(_continued(picture, LOBES, LOBES + -columns % stride, LOBES + -rows % stride), "f32")
+    return _convolution(luma, phase_kernels(scale, stride), stride=stride, before=0, after=(0, 0))
 
 
 def _continued(picture: Any, before: int, right: int, below: int) -> Any:
@@ -90,7 +113,7 @@ def _cut(picture: Any, width: int, height: int) -> Any:
     return ops.slice(picture, np.array([0, 0]), np.array([height, width]), np.array([1, 1]), np.array([2, 3]))
 
 
-def _convolution(x: Any, kernel: NDArray[np.float32], pad: int, stride: int) -> Any:
-    """`kernel` is (rows, columns, in, out), as Keras has it."""
+def _convolution(x: Any, kernel: NDArray[np.float32], stride: int, before: int, after: tuple[int, int]) -> Any:
+    """`kernel` is (rows, columns, in, out), as Keras has it; zeros continue `x`: (rows, columns) of them `after` it."""
     weights = np.ascontiguousarray(kernel.transpose(3, 2, 0, 1), np.float32)
-    return ops.convolution(x, weights, [stride, stride], [pad, pad], [pad, pad], [1, 1])
+    return ops.convolution(x, weights, [stride, stride], [before, before], list(after), [1, 1])
