@@ -15,11 +15,17 @@ from player.models import ModelStore
 from player.outlook import TOLD_AHEAD, outlook
 from player.stats import SegmentStats
 from player.viewing import Viewing
-from player.wanted import WantedModel, wanted_model
+from player.wanted import WantedModel, wanted_models
 
 TRANSFERS_REMEMBERED = 100
-SPEED_SEGMENTS = 10
-"""Enhanced segments that the machine's speed is judged by."""
+SPEED_SEGMENTS = 4
+"""Enhanced segments that the machine's speed is judged by,"""
+SPEED_REMEMBERED = 32
+"""out of so many, most of which may have been shown plainly."""
+OUTPUT_MACS = 500
+"""What a pixel of the output costs whatever the network (upsampling, chroma, moving bytes), as multiply-adds of one."""
+IN_REAL_TIME = 0.85
+"""Share of a second of video that enhancing it may take; decoding and showing need the rest."""
 PLAIN_CHOSEN = "the rule chose plain upscaling"
 ENHANCEMENT_OFF = "enhancement is off"
 
@@ -38,25 +44,36 @@ class _Done:
     """A segment that went to the enhancer, for measuring its speed."""
 
     record: SegmentStats
-    macs: float
-    """Multiply-adds of its model."""
+    work: float
+    """Of one frame."""
 
 
 class Chooser:
     """Remembers what the policies, being pure, cannot."""
 
     def __init__(
-        self, rungs: Sequence[Representation], policy: Policy, models: ModelStore, *, enhance: bool, capacity_s: float
+        self,
+        rungs: Sequence[Representation],
+        policy: Policy,
+        models: ModelStore,
+        *,
+        enhance: bool,
+        capacity_s: float,
+        real_time: bool = False,
     ) -> None:
-        """`rungs` are those to choose among; `capacity_s` is how much video the session keeps ahead."""
+        """`rungs` are those to choose among; `capacity_s` is how much video the session keeps ahead.
+
+        `real_time`: frames are shown as they are made, so a model that this machine is too slow for is of no use.
+        """
         self._rungs = {rung.id: rung for rung in rungs}
         self._policy = policy
         self._models = models
         self._enhance = enhance
         self._capacity_s = capacity_s
+        self._real_time = real_time
         self._transfers: deque[Transfer] = deque(maxlen=TRANSFERS_REMEMBERED)
         self._viewing = Viewing()
-        self._done: deque[_Done] = deque(maxlen=SPEED_SEGMENTS)
+        self._done: deque[_Done] = deque(maxlen=SPEED_REMEMBERED)
         self._last: tuple[str, float] | None = None
         self._memory: tuple[float, ...] = ()
         self.table: QualityTable | None = None
@@ -80,26 +97,44 @@ class Chooser:
         return Chosen(rung, self._decided_model(rung, position, decision), min(decision.wait_s, self.buffer_s()))
 
     def wanted(self, rung: Representation, position: int) -> WantedModel:
-        """The manifest's first choice of a model, unless enhancement is off."""
+        """The manifest's first choice of a model, unless enhancement is off.
+
+        In real time the first one that this machine is fast enough for, by what was measured so far; the cheapest if
+        it is for none.
+        """
         if not self._enhance:
             return WantedModel(rung, None, (), ENHANCEMENT_OFF)
-        return wanted_model(rung, position)
+        offered = wanted_models(rung, position)
+        if not self._real_time or offered[0].track is None:
+            return offered[0]
+        tracks = [wanted.track for wanted in offered if wanted.track is not None]
+        fast_enough = [n for n, track in enumerate(tracks) if self.keeps_up(rung, track)]
+        cheapest = min(range(len(tracks)), key=lambda n: _work(rung, tracks[n]))
+        return offered[fast_enough[0] if fast_enough else cheapest]
+
+    def keeps_up(self, rung: Representation, track: ModelTrack) -> bool:
+        """Whether this machine enhances as fast as the video plays, as far as is known."""
+        return self._enhancing_s_per_s(rung, track) <= IN_REAL_TIME
 
     def buffer_s(self) -> float:
         """Video ahead of a viewer who watches from the first segment on."""
         return self._viewing.buffer_s(time.monotonic())
 
-    def delivered(
-        self, position: int, rung: Representation, track: ModelTrack | None, transfer: Transfer, record: SegmentStats
-    ) -> None:
+    def delivered(self, position: int, rung: Representation, track: ModelTrack | None, transfer: Transfer) -> None:
         """A segment came, to be enhanced by `track`."""
         self._transfers.append(transfer)
         self._viewing.add(_duration_s(rung, position), transfer.ended_s)
         choice = next(c for c in self._upcoming(position)[0].choices if c.rung == rung.id)
         enhanced = [e.quality for e in choice.enhancements if track is not None and e.track == track.id]
         self._last = rung.id, enhanced[0] if enhanced else choice.quality
-        if track is not None:
-            self._done.append(_Done(record, _macs_per_s(rung, track) * _duration_s(rung, position)))
+
+    def sought(self) -> None:
+        """The viewer goes on at another moment, with nothing there yet."""
+        self._viewing = Viewing()
+
+    def enhancing(self, rung: Representation, track: ModelTrack, record: SegmentStats) -> None:
+        """A segment goes to the enhancer, which will say in its record how long it took."""
+        self._done.append(_Done(record, _work(rung, track)))
 
     def _state(self, position: int) -> State:
         return State(
@@ -143,18 +178,21 @@ class Chooser:
         return first if not first.files else WantedModel(rung, None, (), PLAIN_CHOSEN)
 
     def _enhancing_s_per_s(self, rung: Representation, track: ModelTrack) -> float:
-        """Seconds of enhancing a second of video, by the speed of segments that are through; 0 before the first."""
-        # The last one that was begun may not be through.
-        through = [done for done in self._done if done.record.enhance_s > 0][:-1]
-        macs = sum(done.macs for done in through)
-        return _macs_per_s(rung, track) * sum(done.record.enhance_s for done in through) / macs if macs else 0.0
+        """Seconds of enhancing a second of video, by the speed of segments so far; 0 before the first."""
+        assert rung.video is not None, "a rung is of video"
+        begun = [done for done in self._done if done.record.enhancing_s > 0][-SPEED_SEGMENTS:]
+        work = sum(done.work for done in begun)
+        frame_s = _work(rung, track) * sum(done.record.enhancing_s for done in begun) / work if work else 0.0
+        return frame_s * float(rung.video.frame_rate)
 
 
 def _duration_s(rung: Representation, position: int) -> float:
     return float(Fraction(rung.segments[position].duration_ticks, rung.timescale))
 
 
-def _macs_per_s(rung: Representation, track: ModelTrack) -> float:
-    """Multiply-adds that a second of video takes."""
+def _work(rung: Representation, track: ModelTrack) -> float:
+    """What a frame costs: about proportional to the time it takes, and good for comparing networks alone."""
     assert rung.video is not None, "a rung is of video"
-    return float(track.macs_per_pixel * rung.video.width * rung.video.height * rung.video.frame_rate)
+    width, height = track.input_size_of(rung.video)
+    network = track.macs_per_pixel * rung.video.width * rung.video.height
+    return float(network + OUTPUT_MACS * width * height * track.scale**2)

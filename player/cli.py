@@ -29,6 +29,7 @@ from player.sinks.pictures import PictureFolder
 from player.sinks.screens import open_screen
 from player.sinks.video_file import VideoFile
 from player.sinks.window import Window
+from player.sound.speaker import SpeakerUnavailableError, open_speaker
 from player.stats import summary
 from player.superres.engines import BACKENDS, ENGINES
 from player.talk import Talk
@@ -77,7 +78,8 @@ def _parser() -> argparse.ArgumentParser:
     where.add_argument(
         "--window",
         action="store_true",
-        help="a window, without sound; q quits, space pauses, e: plain, split, enhanced",
+        help="a window with sound; q quits, space pauses, e: plain, split, enhanced, arrow keys: 5 s (left, right) or "
+        "30 s (down, up) back or on. On a machine that is too slow, frames are enhanced less rather than shown late",
     )
     where.add_argument(
         "--keep", type=Path, metavar="DIR", help="what was downloaded, video and models apart, as a bundle that plays"
@@ -183,10 +185,16 @@ def _outputs(arguments: argparse.Namespace) -> tuple[Outputs, list[str]]:
         sinks.append(PictureFolder(arguments.frames))
     kept = KeptFiles(arguments.keep) if arguments.keep is not None else None
     if not arguments.window:
-        return Outputs(sinks, None, kept), []
+        return Outputs(sinks, kept=kept), []
     screen, problem = open_screen()
-    notes = [] if problem is None else [f"{problem}: playing at the same pace without a window"]
-    return Outputs(sinks, Window(screen), kept), notes
+    # What is being written follows the video from start to end.
+    window = Window(screen, seekable=not sinks)
+    if problem is not None:
+        return Outputs(sinks, window, kept=kept), [f"{problem}: playing at the same pace without a window"]
+    try:
+        return Outputs(sinks, window, open_speaker(window.clock), kept), []
+    except SpeakerUnavailableError as error:
+        return Outputs(sinks, window, kept=kept), [f"playing without sound: {error}"]
 
 
 async def _until_interrupted(session: Session) -> bool:

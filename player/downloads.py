@@ -25,6 +25,8 @@ from player.wanted import WantedModel
 
 CAPACITY_S = 20.0
 """Video that a session fetches ahead of what is shown."""
+LIGHTER_MODEL_PATIENCE_S = 0.5
+"""How long a model that suits the machine better is waited for when its segment's turn has come."""
 MAX_SILENT_SEGMENTS = 3
 """So many segments in a row without an answer, and the server counts as gone."""
 
@@ -97,9 +99,12 @@ class Downloads:
         self._described_by = described_by
         self._models = ModelStore(files.model)
         enhance = model_patience_s is not None
-        self._chooser = Chooser(rungs, policy, self._models, enhance=enhance, capacity_s=capacity_s)
+        self._chooser = Chooser(rungs, policy, self._models, enhance=enhance, capacity_s=capacity_s, real_time=paced)
+        self._most_ahead = self._segments_within(capacity_s)
+        self.first = 0
+        """Where delivery begins."""
         self._asked = asyncio.Semaphore(0)
-        self._ready: asyncio.Queue[Delivery | BaseException] = asyncio.Queue(self._most_ahead(capacity_s))
+        self._ready: asyncio.Queue[Delivery | BaseException] = asyncio.Queue(self._most_ahead)
         self._tasks: list[asyncio.Task[None]] = []
         self._silent_segments = 0
 
@@ -108,11 +113,17 @@ class Downloads:
         """Segments of the presentation."""
         return len(self._rungs[0].segments)
 
+    def position_at(self, at_s: Fraction) -> int:
+        """Of the segment that is shown at a moment; of the first or last one where that lies outside."""
+        rung = self._rungs[0]
+        over = sum(1 for segment in rung.segments if end_s(rung, segment) <= at_s)
+        return min(over, self.count - 1)
+
     async def deliver(self, position: int) -> Delivery:
         """Segment `position` with what it needs, or what of that could be had; the rest is said in its record.
 
-        To be asked for in order, from 0. Raises UnplayableError where the server no longer answers, SinkError where a
-        file cannot be kept.
+        To be asked for in order, from 0 or from where it was sent. Raises UnplayableError where the server no longer
+        answers, SinkError where a file cannot be kept.
         """
         if not self._tasks:
             self._tasks = [asyncio.create_task(self._read_table()), asyncio.create_task(self._produce())]
@@ -121,27 +132,43 @@ class Downloads:
         if isinstance(delivery, BaseException):
             raise delivery
         assert delivery.position == position, "segments are delivered in order"
+        if self._paced:
+            await self._suit_machine(delivery)
+        if delivery.track is not None:
+            self._chooser.enhancing(delivery.representation, delivery.track, delivery.record)
         return delivery
+
+    async def go_to(self, position: int) -> None:
+        """The next segment to be delivered is another one. What is under way is given up; models are kept."""
+        await self._stop()
+        self.first = position
+        self._asked = asyncio.Semaphore(0)
+        self._ready = asyncio.Queue(self._most_ahead)
+        self._chooser.sought()
 
     async def close(self) -> None:
         """Give up what is under way."""
+        await self._stop()
+        await self._models.close()
+
+    async def _stop(self) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._models.close()
+        self._tasks = []
 
-    def _most_ahead(self, capacity_s: float) -> int:
+    def _segments_within(self, capacity_s: float) -> int:
         """Segments that may wait for the pipeline, whatever a policy says: they take memory."""
         shortest_s = min(s.duration_ticks for s in self._rungs[0].segments) / self._rungs[0].timescale
         return max(1, math.ceil(capacity_s / max(0.1, shortest_s)))
 
     async def _read_table(self) -> None:
-        if self._described_by is not None:
+        if self._described_by is not None and self._chooser.table is None:
             self._chooser.table = await self._files.quality(self._described_by)
 
     async def _produce(self) -> None:
         try:
-            for position in range(self.count):
+            for position in range(self.first, self.count):
                 if not self._paced:
                     await self._asked.acquire()
                 chosen = self._chooser.best(position) if self._files.local else self._chooser.choose(position)
@@ -181,6 +208,23 @@ class Downloads:
         else:
             delivery.weights, delivery.track = weights, wanted.track
 
+    async def _suit_machine(self, delivery: Delivery) -> None:
+        """The model was chosen when its segment was fetched; by now more is known of the machine's speed."""
+        before = delivery.wanted
+        if before is None or before.track is None or delivery.weights is None:
+            return
+        if self._chooser.keeps_up(delivery.representation, before.track):
+            return
+        wanted = self._chooser.wanted(delivery.representation, delivery.position)
+        if wanted.track is before.track:
+            return
+        self._request_model(delivery, wanted)
+        weights = await self._models.weights(wanted, LIGHTER_MODEL_PATIENCE_S)
+        if isinstance(weights, str):
+            delivery.wanted, delivery.record.model = before, before.kind
+        else:
+            delivery.weights, delivery.track = weights, wanted.track
+
     async def _video(self, delivery: Delivery, others: Sequence[Representation]) -> None:
         """The segment's media, from another rung where need be."""
         started_s, received_bytes = time.monotonic(), self._files.received_bytes
@@ -201,7 +245,7 @@ class Downloads:
         # All that came meanwhile, models and sound too, shared the line.
         transfer = Transfer(ended_s, ended_s - started_s, self._files.received_bytes - received_bytes)
         track = delivery.wanted.track if delivery.wanted is not None else None
-        self._chooser.delivered(delivery.position, delivery.representation, track, transfer, delivery.record)
+        self._chooser.delivered(delivery.position, delivery.representation, track, transfer)
 
     async def _fetch(self, delivery: Delivery, rung: Representation) -> None:
         """Raises FetchError."""

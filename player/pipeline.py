@@ -6,39 +6,42 @@ Coroutines pass the work on; decoding, networks, encoders and the disk run in on
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from media.errors import UndecodableSegmentError
-from media.frames import Frame, fit
-from player.concurrency import run_together
+from media.frames import Frame
+from player.concurrency import OneThread, run_together
 from player.decode import segment_frames
 from player.downloads import Delivery, Downloads
-from player.enhancement import Enhancer, said
-from player.enlarge import enlarged
+from player.effort import Effort, EffortRule
+from player.enhancement import Enhancer
+from player.enlarging import SegmentEnlarger
 from player.geometry import OutputFormat
 from player.sinks import Sink
 from player.sinks.window import Window
+from player.sound.speaker import Speaker
 from player.stats import SessionStats
-from player.superres.engines import Upscaler
 
-SEGMENTS_AHEAD = 2
+SEGMENTS_AHEAD = 1
+"""Ready to be decoded, beside the one under way and the next one in the making."""
 FRAMES_AHEAD = 8
 """Of each queue of frames: enough to hide one stage behind another, 25 MB at 1080p."""
 
-_T = TypeVar("_T")
+FILLING_S = 1.0
+"""The longest that a window waits for that many frames before it plays on with what there is."""
 
 
 class Talk(Protocol):
     """What a session says while it runs."""
 
-    def starts(self, frames: int) -> None:
-        """Before the first segment; `frames` is about how many there will be."""
+    def starts(self, frames: int, after: int) -> None:
+        """Before the first segment, and after every seek; `frames` is about how many there will be, `after` so many."""
         ...
 
     def frame(self, stats: SessionStats) -> None:
@@ -48,14 +51,12 @@ class Talk(Protocol):
     def warn(self, message: str) -> None: ...
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Job:
     """A segment that is ready to be decoded, and what enlarges its frames."""
 
     delivery: Delivery
-    upscaler: Upscaler | None = None
-    started: bool = False
-    """Whether a frame of it was enlarged."""
+    enlarger: SegmentEnlarger
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,8 @@ class Pipeline:
         window: Window | None,
         stats: SessionStats,
         talk: Talk,
+        *,
+        speaker: Speaker | None = None,
     ) -> None:
         self.complete = True
         """Whether every frame came, and all audio could be used."""
@@ -93,48 +96,65 @@ class Pipeline:
         self._window = window
         self._stats = stats
         self._talk = talk
+        self._speaker = speaker
+        # Files and pictures get every frame at its best, however long that takes.
+        self._effort = None if window is None or sinks else EffortRule(FRAMES_AHEAD / float(output.frame_rate))
         self._started_s = time.monotonic()
-        self._network_s = 0.0
-        """Spent in networks, on enhanced frames."""
         self._lost_s = Fraction(0)
+        self._renew(Fraction(0))
+
+    def _renew(self, from_s: Fraction) -> None:
+        self._from_s = from_s
+        self._ended = False
+        """Whether the last frame is through the enhancer."""
+        self._over = False
         self._fetched: asyncio.Queue[_Job | None] = asyncio.Queue(SEGMENTS_AHEAD)
         self._decoded: asyncio.Queue[_Job | _Decoded | None] = asyncio.Queue(FRAMES_AHEAD)
         self._enhanced: asyncio.Queue[_Job | _Enhanced | None] = asyncio.Queue(FRAMES_AHEAD)
 
-    async def run(self, started_s: float) -> None:
+    async def run(self, started_s: float, from_s: Fraction = Fraction(0)) -> None:
         """To the end. `started_s` is when the session began, on the monotonic clock.
 
-        Raises UnplayableError, SinkError and ViewerQuitError.
+        From the frame at `from_s` on, `downloads` having been sent to its segment. May be run again, from elsewhere,
+        after a ViewerSeekError. Raises that, UnplayableError, SinkError and ViewerQuitError.
         """
         self._started_s = started_s
+        self._renew(from_s)
         stages = (self._fetch, self._decode, self._enhance, self._present)
-        threads = [_Thread(stage.__name__) for stage in stages]
+        threads = [OneThread(stage.__name__) for stage in stages]
         try:
-            await run_together(*(stage(thread) for stage, thread in zip(stages, threads, strict=True)))
+            await run_together(*(stage(thread) for stage, thread in zip(stages, threads, strict=True)), self._listen())
         finally:
             for thread in threads:
                 thread.close()
 
-    async def _fetch(self, thread: _Thread) -> None:
+    async def _listen(self) -> None:
+        if self._window is not None:
+            await self._window.listen(lambda: self._over)
+
+    async def _fetch(self, thread: OneThread) -> None:
         """The next segment is fetched, and its upscaler made, while the current one plays."""
-        for position in range(self._downloads.count):
+        for position in range(self._downloads.first, self._downloads.count):
             delivery = await self._downloads.deliver(position)
             self._stats.segments.append(delivery.record)
             await self._fetched.put(await self._prepared(delivery, thread))
         await self._fetched.put(None)
 
-    async def _prepared(self, delivery: Delivery, thread: _Thread) -> _Job:
-        job, record = _Job(delivery), delivery.record
-        if delivery.media is not None:
-            made = await thread.do(partial(self._enhancer.prepare, delivery.weights, *delivery.input_size))
-            if isinstance(made, str):
-                record.reason = record.reason or made
-            else:
-                job.upscaler, record.reason = made, None
-        return job
+    async def _prepared(self, delivery: Delivery, thread: OneThread) -> _Job:
+        record = delivery.record
+        if delivery.media is None:
+            return _Job(delivery, SegmentEnlarger(delivery, None, self._output, self._stats))
+        made = await thread.do(partial(self._enhancer.prepare, delivery.weights, *delivery.input_size))
+        if isinstance(made, str):
+            record.reason = record.reason or made
+            return _Job(delivery, SegmentEnlarger(delivery, None, self._output, self._stats))
+        record.reason = None
+        return _Job(delivery, SegmentEnlarger(delivery, made, self._output, self._stats))
 
-    async def _decode(self, thread: _Thread) -> None:
+    async def _decode(self, thread: OneThread) -> None:
         while (job := await self._fetched.get()) is not None:
+            if self._speaker is not None:
+                await thread.do(partial(self._hear, self._speaker, job))
             await self._decoded.put(job)
             if job.delivery.media is None:
                 self._lose(job, 0, job.delivery.record.reason)
@@ -142,7 +162,7 @@ class Pipeline:
                 await self._decode_segment(job, thread)
         await self._decoded.put(None)
 
-    async def _decode_segment(self, job: _Job, thread: _Thread) -> None:
+    async def _decode_segment(self, job: _Job, thread: OneThread) -> None:
         frames, record = segment_frames(job.delivery), job.delivery.record
         count = 0
         try:
@@ -152,7 +172,8 @@ class Pipeline:
                 if frame is None:
                     return
                 count += 1
-                await self._decoded.put(_Decoded(job, frame))
+                if frame.pts_s >= self._from_s:
+                    await self._decoded.put(_Decoded(job, frame))
         except UndecodableSegmentError as error:
             self._lose(job, count, f"lost: {error}")
 
@@ -166,43 +187,40 @@ class Pipeline:
         self._lost_s += max(Fraction(0), delivery.end_s - delivery.start_s - shown_s)
         self._talk.warn(f"segment {delivery.segment.number} {reason}")
 
-    async def _enhance(self, thread: _Thread) -> None:
-        while (item := await self._decoded.get()) is not None:
+    async def _enhance(self, thread: OneThread) -> None:
+        network: str | None = None
+        while True:
+            waited = self._decoded.empty()
+            item = await self._decoded.get()
+            if item is None:
+                break
             if isinstance(item, _Job):
+                if self._effort is not None and item.enlarger.network != network:
+                    self._effort.restart()
+                network = item.enlarger.network
                 await self._enhanced.put(item)
-            else:
-                frame, took_s = await thread.timed(partial(self._enlarged, item))
-                self._count(item.job, took_s)
-                await self._enhanced.put(_Enhanced(item.job, item.frame, frame))
+                continue
+            effort = self._effort_for(item, waited=waited)
+            frame = await thread.do(partial(item.job.enlarger.enlarge, item.frame, effort))
+            await self._enhanced.put(_Enhanced(item.job, item.frame, frame))
+        self._ended = True
         await self._enhanced.put(None)
 
-    def _enlarged(self, item: _Decoded) -> Frame:
-        job, video = item.job, item.job.delivery.representation.video
-        assert video is not None, "a rung is of video"
-        if job.upscaler is not None and (item.frame.width, item.frame.height) != (video.width, video.height):
-            self._play_plainly(job, f"its frames are {item.frame.width}x{item.frame.height}")
-        if job.upscaler is not None:
-            try:
-                return enlarged(item.frame, job.upscaler, job.delivery.input_size, self._output)
-            except Exception as error:  # frameworks raise what they like, and it costs this enhancement alone
-                self._play_plainly(job, f"the engine failed: {said(error)}")
-        return self._plain(item.frame)
+    def _effort_for(self, item: _Decoded, *, waited: bool) -> Effort:
+        """A frame that had to be `waited` for says nothing about the speed of enhancing."""
+        if self._effort is None or self._window is None:
+            return Effort.FULL
+        before, lead_s = self._effort.level, self._window.lead_s(item.frame)
+        if waited or lead_s is None:
+            return before
+        effort = self._effort.judge(lead_s, time.monotonic())
+        network = item.job.enlarger.network
+        if effort < before and network is not None:
+            what = "shows some frames without it" if effort is Effort.PLAIN else "uses its work for two frames at times"
+            self._talk.warn(f"too slow for {network} here: {what}")
+        return effort
 
-    def _play_plainly(self, job: _Job, reason: str) -> None:
-        job.upscaler, job.delivery.record.reason = None, reason
-
-    def _count(self, job: _Job, took_s: float) -> None:
-        record = job.delivery.record
-        record.enhance_s += took_s
-        with_network = job.upscaler is not None
-        record.enhanced = with_network and (record.enhanced or not job.started)
-        job.started = True
-        if with_network:
-            self._network_s += took_s
-            self._stats.enhanced_frames += 1
-            self._stats.enhance_fps = self._stats.enhanced_frames / self._network_s
-
-    async def _present(self, thread: _Thread) -> None:
+    async def _present(self, thread: OneThread) -> None:
         interval_s = 1 / self._output.frame_rate
         while (item := await self._enhanced.get()) is not None:
             if isinstance(item, _Job):
@@ -211,8 +229,25 @@ class Pipeline:
             for sink in self._sinks:
                 await thread.do(partial(sink.write, item.frame))
             if self._window is not None:
-                await self._window.show(item.frame, partial(self._plain, item.decoded), interval_s)
+                await self._window.show(item.frame, partial(item.job.enlarger.plain, item.decoded), interval_s)
             self._shown()
+            if self._window is not None and self._window.waiting:
+                await self._filled()
+                self._window.go_on()
+        self._over = True
+
+    async def _filled(self) -> None:
+        """Until playing can go on: a queue of frames is the time that the next hiccup may take."""
+        patience_s = time.monotonic() + FILLING_S
+        while not (self._enhanced.full() or self._ended) and time.monotonic() < patience_s:
+            await asyncio.sleep(0.005)
+
+    def _hear(self, speaker: Speaker, job: _Job) -> None:
+        with contextlib.suppress(
+            UndecodableSegmentError
+        ):  # said by `_sound`, or nobody is told of what only files miss
+            for segment in job.delivery.audio:
+                speaker.sound(segment.init, segment.media)
 
     def _sound(self, job: _Job) -> None:
         for segment in job.delivery.audio:
@@ -223,36 +258,13 @@ class Pipeline:
                 self.complete = False
                 self._talk.warn(f"audio is missing: {error}")
 
-    def _plain(self, decoded: Frame) -> Frame:
-        return fit(decoded, self._output.width, self._output.height)
-
     def _shown(self) -> None:
         stats = self._stats
         if stats.frames == 0:
             stats.startup_s = time.monotonic() - self._started_s
         stats.frames += 1
-        stats.stall_s = float(self._lost_s) + (self._window.stall_s if self._window is not None else 0.0)
+        stats.stall_s = float(self._lost_s)
+        if self._window is not None:
+            stats.stall_s += self._window.stall_s
+            stats.dropped_frames = self._window.dropped_frames
         self._talk.frame(stats)
-
-
-class _Thread:
-    """One thread that does one thing at a time: frameworks bind state to the thread that made it."""
-
-    def __init__(self, name: str) -> None:
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix=name)
-
-    async def do(self, work: Callable[[], _T]) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
-
-    async def timed(self, work: Callable[[], _T]) -> tuple[_T, float]:
-        """The result and the seconds it took, waiting for the thread not counted."""
-
-        def clocked() -> tuple[_T, float]:
-            started_s = time.perf_counter()
-            return work(), time.perf_counter() - started_s
-
-        return await self.do(clocked)
-
-    def close(self) -> None:
-        """Waits for what it is doing."""
-        self._pool.shutdown(cancel_futures=True)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 from manifests.errors import BundleError
@@ -21,7 +22,8 @@ from player.geometry import OutputFormat, fixed_rung, output_format, switchable
 from player.keep import KeptFiles
 from player.pipeline import Pipeline, Talk
 from player.sinks import Sink
-from player.sinks.window import ViewerQuitError, Window
+from player.sinks.window import ViewerQuitError, ViewerSeekError, Window
+from player.sound.speaker import Speaker
 from player.soundtrack import Soundtrack
 from player.stats import SessionStats
 
@@ -50,6 +52,8 @@ class Outputs:
 
     sinks: Sequence[Sink] = ()
     window: Window | None = None
+    speaker: Speaker | None = None
+    """What is heard beside the window."""
     kept: KeptFiles | None = None
 
 
@@ -112,17 +116,53 @@ class Session:
             described_by=next(s for s in presentation.adaptation_sets if playable[0] in s.representations),
         )
         pipeline = Pipeline(
-            downloads, enhancer, output, self._outputs.sinks, self._outputs.window, self.stats, self._talk
+            downloads,
+            enhancer,
+            output,
+            self._outputs.sinks,
+            self._outputs.window,
+            self.stats,
+            self._talk,
+            speaker=self._outputs.speaker,
         )
         try:
             with ExitStack() as at_end:
                 self._finish_outputs(at_end, presentation)
                 self._open_sinks(output, await soundtrack.init())
-                self._talk.starts(round(playable[0].duration_s * output.frame_rate))
-                await pipeline.run(self._started_s)
+                await self._run(pipeline, downloads, soundtrack, playable[0].duration_s, output)
         finally:
             await downloads.close()
             self.complete = pipeline.complete and soundtrack.complete
+
+    async def _run(
+        self,
+        pipeline: Pipeline,
+        downloads: Downloads,
+        soundtrack: Soundtrack,
+        duration_s: Fraction,
+        output: OutputFormat,
+    ) -> None:
+        """From the start to the end, by way of wherever the viewer goes."""
+        from_s: Fraction | None = Fraction(0)
+        while from_s is not None:
+            self._talk.starts(round((duration_s - from_s) * output.frame_rate), self.stats.frames)
+            try:
+                await pipeline.run(self._started_s, from_s)
+                from_s = None
+            except ViewerSeekError as seek:
+                # The last frame is as far as one can go.
+                last_s = duration_s - 1 / output.frame_rate
+                from_s = max(Fraction(0), min(last_s, Fraction(seek.to_s).limit_denominator(1000)))
+                await downloads.go_to(downloads.position_at(from_s))
+                soundtrack.go_to(from_s)
+                self._restart_outputs()
+
+    def _restart_outputs(self) -> None:
+        """The next frame is of another moment."""
+        if self._outputs.window is not None:
+            self._outputs.window.restart()
+        if self._outputs.speaker is not None:
+            self._outputs.speaker.restart()
 
     def _enhancer(self) -> Enhancer:
         settings = self._settings
@@ -153,5 +193,7 @@ class Session:
             at_end.callback(self._outputs.kept.finish, presentation)
         if self._outputs.window is not None:
             at_end.callback(self._outputs.window.close)
+        if self._outputs.speaker is not None:
+            at_end.callback(self._outputs.speaker.close)
         for sink in self._outputs.sinks:
             at_end.callback(sink.close)

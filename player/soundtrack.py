@@ -56,6 +56,12 @@ class Soundtrack:
                 self._lose(error)
         return found
 
+    def go_to(self, at_s: Fraction) -> None:
+        """On from the segment that is heard then."""
+        if self._stream is not None:
+            started = [n for n, segment in enumerate(self._stream.segments) if start_s(self._stream, segment) <= at_s]
+            self._position = started[-1] if started else 0
+
     def _lose(self, error: FetchError) -> None:
         self.complete = False
         self._warn(f"audio is missing: {error}")

@@ -28,6 +28,11 @@ class SegmentStats:
     """Video ahead of a viewer who watches from the first segment on, when it was asked for."""
     model: ModelKind = "none"
     """What the manifest names for it: no model, a full set of weights, or an update."""
+    frames: int = 0
+    enhanced_frames: int = 0
+    """Those that went through a network."""
+    reused_frames: int = 0
+    """Those that got the residual of the frame before, because there was no time for more."""
     enhanced: bool = False
     """Whether every frame of it went through a network."""
     reason: str | None = None
@@ -36,6 +41,13 @@ class SegmentStats:
     decode_s: float = 0.0
     enhance_s: float = 0.0
     """Enlarging its frames, by network or plainly."""
+    network_s: float = 0.0
+    """Of that, the frames that went through a network."""
+
+    @property
+    def enhancing_s(self) -> float:
+        """What a frame takes that goes through the network; 0 before the first."""
+        return self.network_s / self.enhanced_frames if self.enhanced_frames else 0.0
 
 
 @dataclass
@@ -45,12 +57,18 @@ class SessionStats:
     segments: list[SegmentStats] = field(default_factory=list)
     frames: int = 0
     enhanced_frames: int = 0
+    reused_frames: int = 0
+    """Those with the residual of the frame before: the machine had no time for more."""
+    dropped_frames: int = 0
+    """Those that came too late for a window; files and pictures have them."""
     total_bytes: int = 0
     """Everything received: manifest, init segments, video, audio, models, and failed attempts."""
     startup_s: float = 0.0
     """From the start of the session to the first frame."""
     stall_s: float = 0.0
     """Time in which there was no new frame to show: video that was not delivered, and waiting in a window."""
+    network_s: float = 0.0
+    """Spent on enhanced frames."""
     enhance_fps: float = 0.0
     """Enhanced frames a second of enhancing; 0 where none was enhanced."""
 
@@ -68,7 +86,9 @@ def summary(stats: SessionStats) -> str:
     model_bytes = sum(segment.model_bytes for segment in stats.segments)
     lines = [
         f"{stats.frames} frames, {stats.enhanced_frames} of them enhanced"
-        + (f" at {stats.enhance_fps:.1f} frames a second" if stats.enhanced_frames else ""),
+        + (f" at {stats.enhance_fps:.1f} frames a second" if stats.enhanced_frames else "")
+        + (f", {stats.reused_frames} by the residual of the one before" if stats.reused_frames else "")
+        + (f", {stats.dropped_frames} came too late and were not shown" if stats.dropped_frames else ""),
         f"{stats.total_bytes} bytes received, {model_bytes} of them models",
         f"first frame after {stats.startup_s:.2f} s, stalled for {stats.stall_s:.2f} s",
     ]

@@ -18,6 +18,7 @@ class Talk:
         self._progress = progress()
         self._bar: TaskID | None = None
         self._started_s = time.monotonic()
+        self._frames_before = 0
         self._said: set[str] = set()
 
     def __enter__(self) -> Talk:
@@ -29,15 +30,19 @@ class Talk:
         if self._bar is not None:
             self._progress.stop()
 
-    def starts(self, frames: int) -> None:
+    def starts(self, frames: int, after: int) -> None:
         self._started_s = time.monotonic()
-        self._progress.start()
-        self._bar = self._progress.add_task("play", total=frames, note="")
+        self._frames_before = after
+        if self._bar is None:
+            self._progress.start()
+            self._bar = self._progress.add_task("play", total=frames, note="")
+        self._progress.reset(self._bar, total=frames)
 
     def frame(self, stats: SessionStats) -> None:
         assert self._bar is not None, "started before the first frame"
-        fps = stats.frames / max(1e-6, time.monotonic() - self._started_s)
-        self._progress.update(self._bar, completed=stats.frames, note=f"{fps:.1f} fps")
+        frames = stats.frames - self._frames_before
+        fps = frames / max(1e-6, time.monotonic() - self._started_s)
+        self._progress.update(self._bar, completed=frames, note=f"{fps:.1f} fps")
 
     def warn(self, message: str) -> None:
         if message not in self._said:

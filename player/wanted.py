@@ -33,6 +33,14 @@ class WantedModel:
 
 def wanted_model(representation: Representation, position: int) -> WantedModel:
     """The model for the segment at `position` (from 0): of the best-ranked track that this version can run."""
+    return wanted_models(representation, position)[0]
+
+
+def wanted_models(representation: Representation, position: int) -> tuple[WantedModel, ...]:
+    """Every model for the segment at `position` (from 0) that this version can run, best-ranked first.
+
+    At least one entry: the reason for plain upscaling where there is no such model.
+    """
     known: list[ModelTrack] = []
     reason = representation.model_problem or NO_MODELS
     for track in sorted(representation.model_tracks, key=lambda t: t.rank):
@@ -41,11 +49,9 @@ def wanted_model(representation: Representation, position: int) -> WantedModel:
             known.append(track)
         else:
             reason = problem
-    for track in known:
-        n = track.uses[position]
-        if n is not None:
-            return WantedModel(representation, track, track.chain(n))
-    return WantedModel(representation, None, (), PLAIN_IS_BEST if known else reason)
+    used = ((track, track.uses[position]) for track in known)
+    found = tuple(WantedModel(representation, track, track.chain(n)) for track, n in used if n is not None)
+    return found or (WantedModel(representation, None, (), PLAIN_IS_BEST if known else reason),)
 
 
 def _problem(track: ModelTrack) -> str | None:

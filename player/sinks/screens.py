@@ -15,6 +15,13 @@ from player.sinks.window import TITLE, Screen, ViewerQuitError
 
 _PROBE = "import cv2; cv2.namedWindow('probe'); cv2.waitKey(1)"
 _PROBE_DEADLINE_S = 20
+_ARROWS = {
+    # GTK and Qt, Windows, macOS: each hands on the code that its own system has for a key.
+    **dict.fromkeys((65361, 2424832, 63234), "left"),
+    **dict.fromkeys((65362, 2490368, 63232), "up"),
+    **dict.fromkeys((65363, 2555904, 63235), "right"),
+    **dict.fromkeys((65364, 2621440, 63233), "down"),
+}
 
 
 class OpenCvScreen:
@@ -35,10 +42,10 @@ class OpenCvScreen:
         cv2.imshow(TITLE, picture)
 
     def key(self) -> str:
-        code = cv2.waitKey(1)
+        code = cv2.waitKeyEx(1)
         if cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1:
             raise ViewerQuitError
-        return chr(code & 0xFF) if code >= 0 else ""
+        return "" if code < 0 else _ARROWS.get(code, chr(code & 0xFF))
 
     def close(self) -> None:
         cv2.destroyAllWindows()

@@ -26,7 +26,7 @@ class Silence:
     def __init__(self) -> None:
         self.warnings: list[str] = []
 
-    def starts(self, frames: int) -> None:
+    def starts(self, frames: int, after: int) -> None:
         """Nothing to say."""
 
     def frame(self, stats: SessionStats) -> None:
@@ -143,7 +143,7 @@ def test_a_viewer_who_leaves_ends_it_cleanly(play_bundle_master: Path) -> None:
     running = session(str(play_bundle_master), sink, window=Window(screen))
     asyncio.run(running.run())
     assert screen.closed and sink.closed == 1
-    assert len(sink.frames) == 10
+    assert 10 <= len(sink.frames) <= 12, "keys are looked at between frames"
     assert running.complete, "nothing was lost; the viewer chose"
 
 

@@ -12,11 +12,12 @@ def test_the_json_has_the_agreed_fields(tmp_path: Path) -> None:
     SessionStats([SegmentStats(1, "v90", download_s=1 / 3)]).write(tmp_path / "deep" / "stats.json")
     written = json.loads((tmp_path / "deep" / "stats.json").read_text())
     assert list(written) == [
-        "segments", "frames", "enhanced_frames", "total_bytes", "startup_s", "stall_s", "enhance_fps",
+        "segments", "frames", "enhanced_frames", "reused_frames", "dropped_frames", "total_bytes", "startup_s",
+        "stall_s", "network_s", "enhance_fps",
     ]  # fmt: skip
     assert list(written["segments"][0]) == [
-        "number", "rung", "video_bytes", "model_bytes", "buffer_s", "model", "enhanced", "reason",
-        "download_s", "decode_s", "enhance_s",
+        "number", "rung", "video_bytes", "model_bytes", "buffer_s", "model", "frames", "enhanced_frames",
+        "reused_frames", "enhanced", "reason", "download_s", "decode_s", "enhance_s", "network_s",
     ]  # fmt: skip
     assert written["segments"][0]["download_s"] == 0.333333
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -17,7 +18,7 @@ import pytest
 from media.frames import Frame
 from player.colour import Picture, bgr_of_frame
 from player.sinks.screens import NoScreen, display_problem, open_screen
-from player.sinks.window import ViewerQuitError, Window, picture_of_view
+from player.sinks.window import ViewerQuitError, ViewerSeekError, Window, picture_of_view
 
 INTERVAL_S = Fraction(1, 50)
 
@@ -49,6 +50,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now_s = 100.0
+        self._sleep = asyncio.sleep
         monkeypatch.setattr(asyncio, "sleep", self.sleep)
 
     def __call__(self) -> float:
@@ -56,13 +58,18 @@ class Clock:
 
     async def sleep(self, seconds: float) -> None:
         self.now_s += seconds
+        await self._sleep(0)
 
 
 def shown(window: Window, frames: list[Frame], before: Callable[[int], None] = lambda index: None) -> None:
+    """As a pipeline does: the frame after the first one, and after a stall, is there at once."""
+
     async def show() -> None:
         for index, frame in enumerate(frames):
             before(index)
             await window.show(frame, lambda: grey(50), INTERVAL_S)
+            if window.waiting:
+                window.go_on()
 
     asyncio.run(show())
 
@@ -73,15 +80,33 @@ def frames(count: int) -> list[Frame]:
 
 def test_frames_are_paced_by_their_time_stamps(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
-    window = Window(NoScreen(), clock)
+    window = Window(NoScreen(), now=clock)
     shown(window, frames(26))
     assert clock.now_s == pytest.approx(100 + 25 * float(INTERVAL_S))
-    assert window.stall_s == 0
+    assert (window.stall_s, window.dropped_frames) == (0, 0)
+    assert window.clock.position_s == pytest.approx(25 * float(INTERVAL_S))
 
 
-def test_a_late_frame_is_a_stall_and_moves_the_later_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_frames_a_little_late_are_left_out_and_the_time_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
-    window = Window(NoScreen(), clock)
+    screen = ScriptedScreen([])
+    window = Window(screen, now=clock)
+
+    def be_busy_before_the_tenth(index: int) -> None:
+        clock.now_s += 0.15 if index == 10 else 0.0
+
+    shown(window, frames(26), be_busy_before_the_tenth)
+    assert window.stall_s == 0
+    # 150 ms after frame 9 was shown, frames 10 to 15 are over and frame 16 is due at once.
+    assert window.dropped_frames == 6
+    assert len(screen.pictures) == 20
+    assert clock.now_s == pytest.approx(100 + 25 * float(INTERVAL_S))
+
+
+def test_a_frame_that_is_very_late_is_a_stall_and_moves_the_later_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    screen = ScriptedScreen([])
+    window = Window(screen, now=clock)
 
     def be_busy_before_the_tenth(index: int) -> None:
         clock.now_s += 2.0 if index == 10 else 0.0
@@ -90,29 +115,94 @@ def test_a_late_frame_is_a_stall_and_moves_the_later_ones(monkeypatch: pytest.Mo
     # The frame was due one interval after the one before.
     assert window.stall_s == pytest.approx(2.0 - float(INTERVAL_S))
     assert clock.now_s == pytest.approx(100 + 25 * float(INTERVAL_S) + window.stall_s)
+    assert len(screen.pictures) == 26
 
 
-def test_space_pauses_until_space_and_that_is_no_stall(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = Clock(monkeypatch)
-    screen = ScriptedScreen(["", " ", *[""] * 30, " "])
-    window = Window(screen, clock)
-    shown(window, frames(5))
+def listening(window: Window, seconds: float, keys: list[str], screen: ScriptedScreen) -> None:
+    """The window's other half, in real time, with frames that are always there."""
+
+    async def listen() -> None:
+        showing = asyncio.create_task(show())
+        screen.keys = keys
+        try:
+            await window.listen(showing.done)
+            await showing
+        finally:
+            showing.cancel()
+
+    async def show() -> None:
+        for frame in frames(round(seconds / float(INTERVAL_S))):
+            await window.show(frame, lambda: grey(50), INTERVAL_S)
+            if window.waiting:
+                window.go_on()
+
+    asyncio.run(listen())
+
+
+def test_space_pauses_until_space_and_that_is_no_stall() -> None:
+    screen = ScriptedScreen([])
+    window = Window(screen)
+    started_s = time.monotonic()
+    listening(window, 0.4, ["", " ", *[""] * 30, " "], screen)
+    assert time.monotonic() - started_s > 0.4 + 0.5
     assert window.stall_s == 0
-    assert clock.now_s > 100 + 4 * float(INTERVAL_S) + 0.5
-    assert len(screen.pictures) == 5
+    assert len(screen.pictures) + window.dropped_frames == 20
 
 
 @pytest.mark.parametrize("keys", [["q"], ["\x1b"], [" ", "", "q"]])
-def test_q_and_escape_quit(monkeypatch: pytest.MonkeyPatch, keys: list[str]) -> None:
-    clock = Clock(monkeypatch)
+def test_q_and_escape_quit(keys: list[str]) -> None:
+    screen = ScriptedScreen([])
     with pytest.raises(ViewerQuitError):
-        shown(Window(ScriptedScreen(keys), clock), frames(3))
+        listening(Window(screen), 2, keys, screen)
+
+
+@pytest.mark.parametrize(("key", "step_s"), [("left", -5), ("right", 5), ("down", -30), ("up", 30)])
+def test_arrow_keys_go_elsewhere(key: str, step_s: float) -> None:
+    screen = ScriptedScreen([])
+    window = Window(screen)
+    with pytest.raises(ViewerSeekError) as seek:
+        listening(window, 2, ["", "", key], screen)
+    assert window.clock.position_s is not None
+    assert seek.value.to_s == pytest.approx(window.clock.position_s + step_s, abs=0.1)
+
+
+def test_a_window_beside_a_file_does_not_jump() -> None:
+    screen = ScriptedScreen([])
+    listening(Window(screen, seekable=False), 0.2, ["left", "right"], screen)
+
+
+def test_the_clock_stops_where_frames_fail_to_come() -> None:
+    window = Window(NoScreen())
+
+    async def play() -> None:
+        await window.show(grey(1, Fraction(0)), lambda: grey(50), INTERVAL_S)
+        window.go_on()
+        over = asyncio.Event()
+        listening = asyncio.create_task(window.listen(over.is_set))
+        await asyncio.sleep(1.0)
+        assert window.waiting and window.clock.running_at_s is None
+        await window.show(grey(2, INTERVAL_S), lambda: grey(50), INTERVAL_S)
+        assert window.clock.position_s == float(INTERVAL_S), "sound goes on with the picture"
+        window.go_on()
+        over.set()
+        await listening
+
+    asyncio.run(play())
+    assert window.stall_s == pytest.approx(1.0, abs=0.15)
 
 
 def test_e_goes_from_enhanced_to_plain_to_split_and_round(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = Clock(monkeypatch)
-    screen = ScriptedScreen(["e"] * 4)
-    shown(Window(screen, clock), frames(4))
+    screen = ScriptedScreen([])
+    window = Window(screen)
+
+    async def look() -> None:
+        """At a paused window: the picture that is there is drawn anew."""
+        await window.show(grey(100), lambda: grey(50), INTERVAL_S)
+        screen.keys = [" ", "e", "e", "e", "q"]
+        with pytest.raises(ViewerQuitError):
+            await window.listen(lambda: False)
+
+    asyncio.run(look())
     enhanced, plain = bgr_of_frame(grey(100)), bgr_of_frame(grey(50))
     assert np.array_equal(screen.pictures[0], enhanced)
     assert np.array_equal(screen.pictures[1], plain)

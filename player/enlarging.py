@@ -1,0 +1,89 @@
+"""The frames of one segment, made as large as the output, with as much effort as there is time for."""
+
+from __future__ import annotations
+
+import time
+
+from media.frames import Frame, fit
+from player.downloads import Delivery
+from player.effort import Effort
+from player.enhancement import said
+from player.enlarge import enlarged
+from player.geometry import OutputFormat
+from player.stats import SessionStats
+from player.superres.engines import Upscaler
+from player.superres.residual import Remembering
+
+
+class SegmentEnlarger:
+    """Of one thread; counts into the segment's record and the session's."""
+
+    def __init__(
+        self, delivery: Delivery, upscaler: Upscaler | None, output: OutputFormat, stats: SessionStats
+    ) -> None:
+        """`upscaler` is made for `delivery.input_size`; None plays the segment plainly, for a reason on record."""
+        self._delivery = delivery
+        self._record = delivery.record
+        self._output = output
+        self._stats = stats
+        self._network = None if upscaler is None else Remembering(upscaler)
+        self._by_network_last = False
+
+    @property
+    def network(self) -> str | None:
+        """Its name; None where there is none, or no more."""
+        return None if self._network is None else self._network.name
+
+    def enlarge(self, frame: Frame, effort: Effort) -> Frame:
+        """The next frame of the segment."""
+        started_s = time.perf_counter()
+        made = self._enhanced(frame, effort) if effort > Effort.PLAIN else None
+        if made is None:
+            made = self.plain(frame)
+        self._count(time.perf_counter() - started_s, effort)
+        return made
+
+    def plain(self, frame: Frame) -> Frame:
+        """The frame as it is without a network."""
+        self._by_network_last = False
+        return fit(frame, self._output.width, self._output.height)
+
+    def _enhanced(self, frame: Frame, effort: Effort) -> Frame | None:
+        """None where there is no network, or it failed: then there is none for the rest of the segment either."""
+        network, video = self._network, self._delivery.representation.video
+        assert video is not None, "a rung is of video"
+        if network is None:
+            return None
+        if (frame.width, frame.height) != (video.width, video.height):
+            self._give_up(f"its frames are {frame.width}x{frame.height}")
+            return None
+        reuse = effort is Effort.REUSE and self._by_network_last
+        upscaler: Upscaler = network.again if reuse and network.again is not None else network
+        try:
+            made = enlarged(frame, upscaler, self._delivery.input_size, self._output)
+        except Exception as error:  # frameworks raise what they like, and it costs this enhancement alone
+            self._give_up(f"the engine failed: {said(error)}")
+            return None
+        self._by_network_last = upscaler is network
+        if upscaler is not network:
+            self._record.reused_frames += 1
+            self._stats.reused_frames += 1
+        return made
+
+    def _count(self, took_s: float, effort: Effort) -> None:
+        record, stats = self._record, self._stats
+        record.frames += 1
+        record.enhance_s += took_s
+        if self._by_network_last:
+            record.enhanced_frames += 1
+            record.network_s += took_s
+            stats.enhanced_frames += 1
+            stats.network_s += took_s
+            stats.enhance_fps = stats.enhanced_frames / stats.network_s
+        record.enhanced = record.enhanced_frames == record.frames
+        if effort < Effort.FULL and self._network is not None:
+            plain = record.frames - record.enhanced_frames - record.reused_frames
+            record.reason = f"too slow here: {record.reused_frames} frames with the work of others, {plain} plain"
+
+    def _give_up(self, reason: str) -> None:
+        self._network, self._record.reason = None, reason

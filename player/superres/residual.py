@@ -1,0 +1,48 @@
+"""A network's residual used once more, for the frame after: half the network's work, where there is no time for all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from media.upscale import plain_upscale
+from player.superres.engines import Upscaler
+
+Plane = NDArray[np.uint8]
+
+
+class Remembering:
+    """An upscaler that knows what it did last. Of one thread, as every upscaler."""
+
+    def __init__(self, upscaler: Upscaler) -> None:
+        self.name = upscaler.name
+        self.scale = upscaler.scale
+        self.again: Again | None = None
+        """Adds once more what the network added last; None before its first picture."""
+        self._upscaler = upscaler
+
+    def upscale(self, luma: Plane) -> Plane:
+        enhanced = self._upscaler.upscale(luma)
+        self.again = Again(self.name, self.scale, luma, enhanced)
+        return enhanced
+
+
+@dataclass(eq=False)
+class Again:
+    """An upscaler without a network: plain, and the residual between a plane and what a network made of it."""
+
+    name: str
+    scale: int
+    before: Plane
+    """(h, w), what went into the network."""
+    enhanced: Plane
+    """(h·scale, w·scale), what came out."""
+
+    def upscale(self, luma: Plane) -> Plane:
+        """(h, w), of the same size as `before`, to (h·scale, w·scale)."""
+        residual = cv2.subtract(self.enhanced, plain_upscale(self.before, self.scale), dtype=cv2.CV_16S)
+        picture: Plane = cv2.add(plain_upscale(luma, self.scale), residual, dtype=cv2.CV_8U)
+        return picture

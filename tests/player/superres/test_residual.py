@@ -1,0 +1,47 @@
+"""A residual used once more: exact where nothing moved, and never without a network's picture before it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from media.upscale import plain_upscale
+from player.superres.residual import Plane, Remembering
+
+
+class Brighter:
+    """A network that adds 9 to the plain upscale."""
+
+    name, scale = "brighter", 2
+
+    def __init__(self) -> None:
+        self.runs = 0
+
+    def upscale(self, luma: Plane) -> Plane:
+        self.runs += 1
+        return plain_upscale(luma, 2) + np.uint8(9)
+
+
+def picture(seed: int) -> Plane:
+    return np.random.default_rng(seed).integers(60, 180, (20, 30), np.uint8)
+
+
+def test_there_is_nothing_to_use_again_before_the_first_picture() -> None:
+    assert Remembering(Brighter()).again is None
+
+
+def test_a_still_picture_is_enhanced_as_well_without_the_network() -> None:
+    network = Brighter()
+    remembering = Remembering(network)
+    enhanced = remembering.upscale(picture(1))
+    assert remembering.again is not None
+    assert np.array_equal(remembering.again.upscale(picture(1)), enhanced)
+    assert network.runs == 1
+
+
+def test_another_picture_gets_the_same_residual_within_its_range() -> None:
+    remembering = Remembering(Brighter())
+    remembering.upscale(picture(1))
+    assert remembering.again is not None
+    bright = np.full((20, 30), 250, np.uint8)
+    assert np.array_equal(remembering.again.upscale(picture(2)), plain_upscale(picture(2), 2) + np.uint8(9))
+    assert (remembering.again.upscale(bright) == 255).all(), "saturated, not wrapped"

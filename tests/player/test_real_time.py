@@ -1,0 +1,205 @@
+"""A session at a viewer's pace: jumps, and machines that are too slow for the models they are offered."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import time
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from manifests.bundle import model_href, open_bundle, publish_manifest
+from manifests.model import ModelFile, ModelTrack
+from manifests.weights import NetworkSpec
+from media.frames import Frame
+from player.enhancement import LazyEngine
+from player.fetch import open_fetcher
+from player.session import Outputs, Session, Settings
+from player.sinks.window import ViewerQuitError, Window
+from player.stats import SessionStats
+
+FRAME_S = 1 / 24
+
+
+class Talk:
+    """Remembers what was said."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+        self.starts_told: list[tuple[int, int]] = []
+
+    def starts(self, frames: int, after: int) -> None:
+        self.starts_told.append((frames, after))
+
+    def frame(self, stats: SessionStats) -> None:
+        """Nothing to say."""
+
+    def warn(self, message: str) -> None:
+        self.warnings.append(message)
+
+
+class Viewer:
+    """A screen with someone before it: keys by the number of pictures seen."""
+
+    def __init__(self, keys: dict[int, str] | None = None) -> None:
+        self.keys = keys or {}
+        self.seen = 0
+        self.closed = False
+
+    def show(self, picture: Any) -> None:
+        self.seen += 1
+
+    def key(self) -> str:
+        due = [count for count in self.keys if count <= self.seen]
+        return self.keys.pop(due[0]) if due else ""
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class WatchedWindow(Window):
+    """Remembers the time stamps it was given."""
+
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__(viewer)
+        self.stamps_s: list[float] = []
+
+    async def show(self, enhanced: Frame, plain: Any, interval_s: Fraction) -> None:
+        self.stamps_s.append(float(enhanced.pts_s))
+        await super().show(enhanced, plain, interval_s)
+
+
+def watched(address: str, viewer: Viewer, rung: str = "90") -> tuple[Session, WatchedWindow, Talk]:
+    window, talk = WatchedWindow(viewer), Talk()
+    session = Session(open_fetcher(address), Settings(rung=rung), Outputs(window=window), talk)
+    asyncio.run(session.run())
+    return session, window, talk
+
+
+def test_a_jump_back_shows_the_frames_again_and_fetches_no_model_twice(faulty_server: Any) -> None:
+    session, window, talk = watched(faulty_server.url, Viewer({20: "left"}))
+    jump = next(n for n in range(1, len(window.stamps_s)) if window.stamps_s[n] < window.stamps_s[n - 1])
+    assert 18 <= jump <= 26
+    assert window.stamps_s[jump] == 0.0
+    assert window.stamps_s[jump:] == pytest.approx([n * FRAME_S for n in range(48)])
+    assert session.complete
+    assert session.stats.frames in (len(window.stamps_s), len(window.stamps_s) - 1), "one may be under way at the jump"
+    assert faulty_server.count(".ndm") == 2, "those that were held are not fetched again"
+    assert [frames for frames, _ in talk.starts_told] == [48, 48]
+
+
+def test_a_jump_beyond_the_end_shows_the_last_frame(play_bundle_master: Path) -> None:
+    session, window, _ = watched(str(play_bundle_master), Viewer({10: "right"}))
+    assert window.stamps_s[-1] == pytest.approx(47 * FRAME_S)
+    assert len(window.stamps_s) < 20
+    assert session.complete
+
+
+def test_a_viewer_can_leave_while_nothing_comes(faulty_server: Any, faults: Any) -> None:
+    faulty_server.faults["v90/00002.m4s"] = faults.silent_for(10)
+
+    class Impatient(Viewer):
+        def key(self) -> str:
+            if time.monotonic() - started_s > 2.5:
+                raise ViewerQuitError
+            return ""
+
+    started_s = time.monotonic()
+    _, window, _ = watched(faulty_server.url, Impatient())
+    assert time.monotonic() - started_s < 6
+    assert len(window.stamps_s) == 12
+
+
+class Slow:
+    """An upscaler that takes its time for a frame."""
+
+    scale = 2
+
+    def __init__(self, name: str, frame_s: float) -> None:
+        self.name = name
+        self.frame_s = frame_s
+
+    def upscale(self, luma: Any) -> Any:
+        time.sleep(self.frame_s)
+        return np.repeat(np.repeat(luma, 2, axis=0), 2, axis=1)
+
+
+def on_a_machine_that_takes(monkeypatch: pytest.MonkeyPatch, frame_s: dict[int, float]) -> None:
+    """Seconds a frame by the width of a network."""
+
+    def upscaler(engine: LazyEngine, weights: Any, width: int, height: int) -> Slow:
+        return Slow(weights.spec.name, frame_s[weights.spec.width])
+
+    monkeypatch.setattr(LazyEngine, "upscaler", upscaler)
+
+
+def test_a_machine_that_is_too_slow_keeps_the_time_and_says_so(
+    play_bundle_master: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_a_machine_that_takes(monkeypatch, {4: 3 * FRAME_S})
+    started_s = time.monotonic()
+    session, _, talk = watched(str(play_bundle_master), Viewer())
+    assert time.monotonic() - started_s < 2 + 4
+    stats = session.stats
+    assert stats.frames == 48 and session.complete
+    assert 0 < stats.enhanced_frames < 30
+    assert any("too slow for c4d1 here" in warning for warning in talk.warnings)
+    reasons = [segment.reason or "" for segment in stats.segments if segment.model != "none"]
+    assert any(reason.startswith("too slow here") for reason in reasons)
+    for segment in stats.segments:
+        assert segment.enhanced_frames + segment.reused_frames <= segment.frames == 12
+
+
+def test_a_file_gets_every_frame_enhanced_however_slow(
+    play_bundle_master: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from player.sinks.video_file import VideoFile
+
+    on_a_machine_that_takes(monkeypatch, {4: 1.5 * FRAME_S})
+    window = WatchedWindow(Viewer())
+    outputs = Outputs([VideoFile(tmp_path / "out.mp4")], window)
+    session = Session(open_fetcher(str(play_bundle_master)), Settings(rung="90"), outputs, Talk())
+    asyncio.run(session.run())
+    assert session.stats.enhanced_frames == 36 and session.stats.reused_frames == 0
+
+
+def with_a_smaller_track(bundle: Path, faults: Any) -> None:
+    """A second track for every segment of the low rung, ranked after the first."""
+    spec = NetworkSpec(scale=2, width=2, depth=1)
+    data = faults.coded_model(3, spec)
+    (bundle / model_href(data)).write_bytes(data)
+    weights = faults.hashlib.sha256(data).hexdigest()
+    file = ModelFile(1, model_href(data), len(data), weights)
+    small = ModelTrack("v90-c2d1", spec.name, 2, spec.macs_per_pixel, 2, 500, "ndm/1", (file,), (1, 1, 1, 1))
+    presentation = open_bundle(bundle).presentation
+    first, *rest = presentation.adaptation_sets
+    low, high = first.representations
+    low = dataclasses.replace(low, model_tracks=(*low.model_tracks, small))
+    sets = (dataclasses.replace(first, representations=(low, high)), *rest)
+    publish_manifest(bundle, dataclasses.replace(presentation, adaptation_sets=sets))
+
+
+def test_a_slow_machine_goes_on_with_the_smaller_model(
+    faulty_server: Any, faults: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_a_smaller_track(faulty_server.root, faults)
+    on_a_machine_that_takes(monkeypatch, {4: 3 * FRAME_S, 2: 0.2 * FRAME_S})
+    session, _, _ = watched(faulty_server.url, Viewer())
+    last = session.stats.segments[-1]
+    assert session.stats.segments[0].network_s / session.stats.segments[0].enhanced_frames > 2 * FRAME_S
+    assert last.enhanced_frames > 0
+    assert last.network_s / last.enhanced_frames < FRAME_S, "by the smaller network"
+
+
+def test_a_fast_machine_never_asks_for_the_smaller_model(
+    faulty_server: Any, faults: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_a_smaller_track(faulty_server.root, faults)
+    on_a_machine_that_takes(monkeypatch, {4: 0.2 * FRAME_S, 2: 0.1 * FRAME_S})
+    session, _, _ = watched(faulty_server.url, Viewer())
+    assert [segment.model for segment in session.stats.segments] == ["base", "update", "base", "base"]
+    assert faulty_server.count(".ndm") == 3, "the third segment's only model is the small one"
