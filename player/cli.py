@@ -48,7 +48,10 @@ examples:
 
 def main(argv: list[str]) -> int:
     """0: all was played; 1: something is missing, or nothing could be played; 130: Ctrl-C, outputs finished."""
-    arguments = _parser().parse_args(argv)
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if arguments.loop > 1 and (arguments.out or arguments.frames):
+        parser.error("--loop goes with --window, or with no output")
     try:
         return _play(arguments)
     except (PlayerError, OSError) as error:
@@ -90,6 +93,9 @@ def _parser() -> argparse.ArgumentParser:
     how = parser.add_argument_group("how it is played")
     how.add_argument(
         "--rung", metavar="HEIGHT", help="only this rung, by height or id, instead of letting --abr choose"
+    )
+    how.add_argument(
+        "--loop", type=_times, default=1, metavar="N", help="play it so many times over; not beside --out or --frames"
     )
     how.add_argument(
         "--abr",
@@ -141,6 +147,7 @@ def _play(arguments: argparse.Namespace) -> int:
         rung=arguments.rung,
         rule=arguments.abr,
         buffer_s=arguments.buffer,
+        loops=arguments.loop,
         enhance=not arguments.no_enhance,
         engine=arguments.engine,
         backend=arguments.backend,
@@ -169,6 +176,13 @@ def _fetcher(arguments: argparse.Namespace) -> Fetcher:
     if arguments.network_trace is None:
         return fetcher
     return ShapedFetcher(fetcher, read_trace(arguments.network_trace), arguments.network_rtt)
+
+
+def _times(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 1_000_000:
+        raise argparse.ArgumentTypeError(f"{text} is not between 1 and a million")
+    return value
 
 
 def _seconds(text: str) -> float:

@@ -42,6 +42,8 @@ class Settings:
     backend: str | None = None
     model_file: Path | None = None
     """A model of the viewer's own for every segment, instead of the manifest's."""
+    loops: int = 1
+    """How many times over; more than once with a window or no output alone."""
     model_patience_s: float = 10.0
     """How long a model may take before its segments are played without it."""
 
@@ -82,6 +84,7 @@ class Session:
             self._talk.warn("stopped by the viewer")
         finally:
             self.stats.total_bytes = self._fetcher.received_bytes
+            self.stats.elapsed_s = time.monotonic() - self._started_s
             await self._fetcher.close()
 
     async def _presentation(self) -> Presentation:
@@ -143,16 +146,17 @@ class Session:
         output: OutputFormat,
     ) -> None:
         """From the start to the end, by way of wherever the viewer goes."""
-        from_s: Fraction | None = Fraction(0)
-        while from_s is not None:
+        from_s, left = Fraction(0), self._settings.loops
+        while left:
             self._talk.starts(round((duration_s - from_s) * output.frame_rate), self.stats.frames)
             try:
                 await pipeline.run(self._started_s, from_s)
-                from_s = None
+                from_s, left = Fraction(0), left - 1
             except ViewerSeekError as seek:
                 # The last frame is as far as one can go.
                 last_s = duration_s - 1 / output.frame_rate
                 from_s = max(Fraction(0), min(last_s, Fraction(seek.to_s).limit_denominator(1000)))
+            if left:
                 await downloads.go_to(downloads.position_at(from_s))
                 soundtrack.go_to(from_s)
                 self._restart_outputs()

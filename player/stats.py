@@ -65,6 +65,8 @@ class SessionStats:
     """Everything received: manifest, init segments, video, audio, models, and failed attempts."""
     startup_s: float = 0.0
     """From the start of the session to the first frame."""
+    elapsed_s: float = 0.0
+    """From the start of the session to its end."""
     stall_s: float = 0.0
     """Time in which there was no new frame to show: video that was not delivered, and waiting in a window."""
     network_s: float = 0.0

@@ -203,3 +203,20 @@ def test_a_fast_machine_never_asks_for_the_smaller_model(
     session, _, _ = watched(faulty_server.url, Viewer())
     assert [segment.model for segment in session.stats.segments] == ["base", "update", "base", "base"]
     assert faulty_server.count(".ndm") == 3, "the third segment's only model is the small one"
+
+
+def test_a_loop_plays_it_over_and_fetches_no_model_twice(faulty_server: Any) -> None:
+    session = Session(open_fetcher(faulty_server.url), Settings(rung="90", loops=3), Outputs(), Talk())
+    asyncio.run(session.run())
+    assert session.complete and session.stats.frames == 3 * 48
+    assert len(session.stats.segments) == 12
+    assert faulty_server.count(".ndm") == 2
+
+
+def test_a_loop_into_a_file_is_refused(play_bundle_master: Path, tmp_path: Path, capsys: Any) -> None:
+    from player.cli import main
+
+    with pytest.raises(SystemExit) as refused:
+        main([str(play_bundle_master), "--loop", "2", "--out", str(tmp_path / "out.mp4")])
+    assert refused.value.code == 2
+    assert "--loop" in capsys.readouterr().err

@@ -12,7 +12,8 @@ def test_the_json_has_the_agreed_fields(tmp_path: Path) -> None:
     SessionStats([SegmentStats(1, "v90", download_s=1 / 3)]).write(tmp_path / "deep" / "stats.json")
     written = json.loads((tmp_path / "deep" / "stats.json").read_text())
     assert list(written) == [
-        "segments", "frames", "enhanced_frames", "reused_frames", "dropped_frames", "total_bytes", "startup_s",
+        "segments", "frames", "enhanced_frames", "reused_frames", "dropped_frames", "total_bytes",
+        "startup_s", "elapsed_s",
         "stall_s", "network_s", "enhance_fps",
     ]  # fmt: skip
     assert list(written["segments"][0]) == [
