@@ -19,6 +19,7 @@ import pytest
 
 from manifests.bundle import model_href, open_bundle, publish_file, publish_manifest
 from manifests.model import ModelFile, ModelTrack, Presentation, Representation
+from server.web.build import NodeMissingError, build
 
 GOLDEN_MODEL = Path(__file__).parents[1] / "manifests" / "golden" / "c8d2-x2-full.ndm"
 BROWSER = Path(__file__).parent / "browser"
@@ -119,20 +120,59 @@ def chromium_path() -> str:
     pytest.skip("no Chromium is installed")
 
 
-# Not for the whole session: while Playwright is open, its event loop runs, and no test can start another.
+@pytest.fixture(scope="session")
+def lab_url(player_pages: str) -> str:
+    """Address of a page on which the parts of the browser player can be tried one by one, as `lab`."""
+    build_page("lab")
+    return f"{player_pages}/lab.html"
+
+
+@pytest.fixture(scope="session")
+def built_page() -> Path:
+    """The folder of the page as the server hands it out, up to date."""
+    return build_page("page")
+
+
+def build_page(what: str) -> Path:
+    """Builds `page` or `lab` of server/web where a source changed; without Node the test is skipped."""
+    try:
+        return build(what)
+    except NodeMissingError as error:
+        pytest.skip(str(error))
+
+
+_FLAGS = (
+    *("--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required"),
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)
+# WebGL2 and WebGPU, computed by the processor. The watchdog takes a busy processor for a hung device.
+_SOFTWARE_GPU = (
+    *("--enable-unsafe-swiftshader", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"),
+    *("--use-angle=swiftshader", "--use-vulkan=swiftshader", "--enable-features=Vulkan"),
+    *("--disable-gpu-watchdog", "--disable-hang-monitor", "--ignore-gpu-blocklist"),
+)
+
+
 @pytest.fixture(scope="module")
-def browser_page() -> Iterator[Callable[[str], object]]:
+def browser_page() -> Iterator[Callable[..., object]]:
     """A function that opens an address in a headless Chromium which can reach this machine and nothing else."""
+    yield from _pages("--disable-gpu")
+
+
+@pytest.fixture(scope="module")
+def gpu_page() -> Iterator[Callable[..., object]]:
+    """The same with WebGL2 and WebGPU, both in software."""
+    yield from _pages(*_SOFTWARE_GPU)
+
+
+# Not for the whole session: while Playwright is open, its event loop runs, and no test can start another.
+def _pages(*more_flags: str) -> Iterator[Callable[..., object]]:
     from playwright.sync_api import sync_playwright
 
-    flags = [
-        *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
-        *("--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required"),
-        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-    ]
     path = chromium_path()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, headless=True, args=flags)
+        browser = playwright.chromium.launch(executable_path=path, headless=True, args=[*_FLAGS, *more_flags])
 
         def opened(url: str, **context: object) -> object:
             page = browser.new_context(**context).new_page()

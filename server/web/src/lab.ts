@@ -1,0 +1,7 @@
+/** The parts of the player, one by one, for the tests and the measurements: never part of the page. */
+
+export { decodeModel } from "./model/ndm";
+export { sha256, sha256Hex } from "./model/sha256";
+export { parseTable } from "./model/table";
+export { resizeTaps } from "./render/taps";
+export { openRenderer } from "./render/open";

@@ -1,0 +1,219 @@
+/** The tables of models in a raw manifest (docs/bundle.md, "The MPD extension"). */
+
+import { parseNetwork, type NetworkSpec } from "./network";
+
+export const MPD = "urn:mpeg:dash:schema:mpd:2011";
+export const NEUDASH = "urn:neudash:mpd:2026";
+const MODELS = "urn:neudash:models:2026";
+const FORMAT = "ndm/1";
+const MAX_MODELS = 300;
+const MAX_SEGMENTS = 200_000;
+const MAX_CHAIN = 16;
+
+/** One file of a table. */
+export interface ModelFile {
+  /** null for a model that players bring with them. */
+  readonly url: string | null;
+  readonly sizeBytes: number;
+  readonly sha256: string;
+  /** dB of PSNR-Y over plain upscaling, as measured. */
+  readonly gainDb: number | null;
+}
+
+/** A span of time and the files of its model, full weights first; none: plain upscaling is wanted. */
+export interface Use {
+  readonly endS: number;
+  readonly chain: readonly ModelFile[];
+}
+
+/** One network size for one rung. */
+export interface ModelTrack {
+  readonly id: string;
+  readonly network: string;
+  readonly spec: NetworkSpec;
+  /** The size of the picture that goes into the network. */
+  readonly inputWidth: number;
+  readonly inputHeight: number;
+  readonly rank: number;
+  readonly uses: readonly Use[];
+}
+
+/** One video Representation, with the tracks that this version can run, best rank first. */
+export interface Rung {
+  readonly id: string;
+  readonly width: number;
+  readonly height: number;
+  readonly bandwidthBps: number;
+  readonly framesPerSecond: number;
+  readonly tracks: readonly ModelTrack[];
+  /** Why a track, or all of them, cannot be used. */
+  readonly problems: readonly string[];
+}
+
+/** What of a manifest concerns the picture. */
+export interface Table {
+  readonly durationS: number;
+  readonly rungs: readonly Rung[];
+}
+
+/** The manifest is none, or one that cannot be read. */
+export class ManifestError extends Error {}
+
+/** Reads the text of the manifest that lies at `url`. Throws ManifestError. */
+export function parseTable(text: string, url: string): Table {
+  if (/<!DOCTYPE|<!ENTITY/i.test(text)) throw new ManifestError("the manifest has a DOCTYPE");
+  const root = new DOMParser().parseFromString(text, "application/xml").documentElement;
+  if (root.namespaceURI !== MPD || root.localName !== "MPD") throw new ManifestError("the manifest is not an MPD");
+  const durationS = seconds(root.getAttribute("mediaPresentationDuration") ?? "");
+  const rungs: Rung[] = [];
+  for (const element of root.getElementsByTagNameNS(MPD, "Representation")) {
+    const width = Number(inherited(element, "width"));
+    const height = Number(inherited(element, "height"));
+    if (width > 0 && height > 0) rungs.push(rungOf(element, width, height, url));
+  }
+  return { durationS, rungs };
+}
+
+/** The use at a time in seconds from the start, or null before and after all. */
+export function useAt(track: ModelTrack, timeS: number): Use | null {
+  return track.uses.find((use) => timeS < use.endS) ?? null;
+}
+
+/** Every file that a track names, in the order in which playing from the start wants them, each once. */
+export function filesOf(track: ModelTrack): ModelFile[] {
+  return [...new Set(track.uses.flatMap((use) => use.chain))];
+}
+
+function rungOf(element: Element, width: number, height: number, url: string): Rung {
+  const base = baseOf(element, url);
+  const [frames, per = "1"] = (inherited(element, "frameRate") ?? "25").split("/");
+  const tracks: ModelTrack[] = [];
+  const problems: string[] = [];
+  for (const property of childrenOf(element, MPD, "SupplementalProperty")) {
+    if (property.getAttribute("schemeIdUri") !== MODELS) continue;
+    if (property.getAttribute("value") !== "1") {
+      problems.push("the table of models is of a newer version");
+      continue;
+    }
+    for (const track of childrenOf(property, NEUDASH, "ModelTrack")) {
+      try {
+        if (new URL(base).origin !== new URL(url).origin) throw new ManifestError("its models lie on another host");
+        tracks.push(trackOf(track, width, height, base));
+      } catch (error) {
+        problems.push(`${track.getAttribute("network")}: ${(error as Error).message}`);
+      }
+    }
+  }
+  return {
+    id: element.getAttribute("id") ?? "",
+    width,
+    height,
+    bandwidthBps: Number(element.getAttribute("bandwidth")),
+    framesPerSecond: Number(frames) / Number(per),
+    tracks: tracks.sort((a, b) => a.rank - b.rank),
+    problems,
+  };
+}
+
+function trackOf(element: Element, width: number, height: number, base: string): ModelTrack {
+  if (element.hasAttribute("index")) throw new ManifestError("its table lies in a file of its own");
+  if (element.getAttribute("format") !== FORMAT) throw new ManifestError(`format ${element.getAttribute("format")} is not known`);
+  const scale = whole(element, "scale");
+  const spec = parseNetwork(element.getAttribute("network") ?? "", scale);
+  const chains = chainsOf(childrenOf(element, NEUDASH, "Model"), base);
+  const uses = childrenOf(element, NEUDASH, "Timeline").flatMap((timeline) => usesOf(timeline, chains));
+  const inputWidth = element.hasAttribute("width") ? whole(element, "width") : width;
+  const inputHeight = element.hasAttribute("height") ? whole(element, "height") : height;
+  const fits = (to: number, from: number) => to >= from && to <= 8 * from && (to * scale) % 2 === 0;
+  if (!fits(inputWidth, width) || !fits(inputHeight, height)) throw new ManifestError("a picture of that size cannot be made");
+  const id = element.getAttribute("id") ?? "";
+  return { id, network: element.getAttribute("network") ?? "", spec, inputWidth, inputHeight, rank: whole(element, "rank"), uses };
+}
+
+function chainsOf(models: Element[], base: string): Map<number, ModelFile[]> {
+  if (models.length > MAX_MODELS) throw new ManifestError(`${models.length} models`);
+  const elements = new Map(models.map((model) => [whole(model, "n"), model]));
+  const files = new Map([...elements].map(([n, model]) => [n, fileOf(model, base)]));
+  const chains = new Map<number, ModelFile[]>();
+  for (const n of elements.keys()) {
+    const chain: ModelFile[] = [];
+    for (let at: number | null = n; at !== null; ) {
+      const model: Element | undefined = elements.get(at);
+      if (!model || chain.length === MAX_CHAIN) throw new ManifestError(`the chain of model ${n} has no end`);
+      chain.unshift(files.get(at)!);
+      at = model.hasAttribute("base") ? whole(model, "base") : null;
+    }
+    chains.set(n, chain);
+  }
+  return chains;
+}
+
+function fileOf(model: Element, base: string): ModelFile {
+  const sha256 = model.getAttribute("sha256") ?? "";
+  if (!/^[0-9a-f]{64}$/.test(sha256)) throw new ManifestError("a model without its SHA-256");
+  const href = model.getAttribute("href");
+  if ((href === null) === (model.getAttribute("builtin") === null)) throw new ManifestError("a model without its address");
+  const gain = model.getAttribute("gain");
+  return {
+    url: href === null ? null : modelUrl(href, base),
+    sizeBytes: whole(model, "size"),
+    sha256,
+    gainDb: gain === null ? null : Number(gain),
+  };
+}
+
+function modelUrl(href: string, base: string): string {
+  // docs/bundle.md, "Layout": so no address holds `..`, an escape, a scheme or a query.
+  const plain = href.length <= 512 && href.split("/").every((name) => /^[A-Za-z0-9_]([\w.~+=@,-]*[\w~+=@,-])?$/.test(name));
+  if (!plain) throw new ManifestError("a model at an address outside the bundle");
+  return new URL(href, base).href;
+}
+
+function usesOf(timeline: Element, chains: Map<number, ModelFile[]>): Use[] {
+  const timescale = whole(timeline, "timescale");
+  const uses: Use[] = [];
+  let ticks = 0;
+  for (const element of childrenOf(timeline, NEUDASH, "Use")) {
+    const chain = element.hasAttribute("n") ? chains.get(whole(element, "n")) : [];
+    if (!chain) throw new ManifestError("the timeline names a model that there is not");
+    const repeats = element.hasAttribute("r") ? whole(element, "r") : 0;
+    if (uses.length + repeats + 1 > MAX_SEGMENTS) throw new ManifestError("too many segments");
+    for (let count = 0; count <= repeats; count++) {
+      ticks += whole(element, "d");
+      uses.push({ endS: ticks / timescale, chain });
+    }
+  }
+  return uses;
+}
+
+function childrenOf(element: Element, namespace: string, name: string): Element[] {
+  return [...element.children].filter((child) => child.namespaceURI === namespace && child.localName === name);
+}
+
+function inherited(element: Element, name: string): string | null {
+  return element.getAttribute(name) ?? element.parentElement?.getAttribute(name) ?? null;
+}
+
+/** The first BaseURL of each level applies, outermost first. */
+function baseOf(element: Element, url: string): string {
+  const path: Element[] = [];
+  for (let at: Element | null = element; at; at = at.parentElement) path.unshift(at);
+  return path.reduce((base, level) => {
+    const given = childrenOf(level, MPD, "BaseURL")[0]?.textContent?.trim();
+    return given ? new URL(given, base).href : base;
+  }, url);
+}
+
+function whole(element: Element, name: string): number {
+  const text = element.getAttribute(name) ?? "";
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) throw new ManifestError(`${element.localName}@${name} is no whole number`);
+  return value;
+}
+
+function seconds(duration: string): number {
+  const match = /^P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$/.exec(duration);
+  if (!match) return 0;
+  const [days, hours, minutes, rest] = match.slice(1).map((part) => Number(part ?? 0));
+  return ((days * 24 + hours) * 60 + minutes) * 60 + rest;
+}

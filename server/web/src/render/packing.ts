@@ -1,0 +1,63 @@
+/** Weights in the order in which the shaders read them, four output channels at a time. */
+
+import { layersOf, type NetworkSpec } from "../model/network";
+import type { Weights } from "../model/ndm";
+
+/** A pass over one layer that computes the groups of four output channels from `first` on. */
+export interface Pass {
+  readonly layer: number;
+  readonly inputs: number;
+  readonly first: number;
+  readonly groups: number;
+  readonly relu: boolean;
+  /** Bytes of its weights. */
+  readonly bytes: number;
+}
+
+const FLOAT_BYTES = 4;
+
+/** The passes of a network, where one may write `maxGroups` groups and read `maxBytes` of weights. */
+export function passesOf(spec: NetworkSpec, maxGroups: number, maxBytes: number): Pass[] {
+  const layers = layersOf(spec);
+  return layers.flatMap(([inputs, outputs], layer) => {
+    const all = Math.ceil(outputs / 4);
+    const each = groupFloats(inputs) * FLOAT_BYTES;
+    const most = Math.min(maxGroups, Math.floor(maxBytes / each));
+    if (most < 1) throw new Error(`this device takes no weights of ${each} bytes`);
+    // Passes of equal size waste least.
+    const groups = Math.ceil(all / Math.ceil(all / most));
+    const firsts = Array.from({ length: Math.ceil(all / groups) }, (_, index) => index * groups);
+    return firsts.map((first) => {
+      const count = Math.min(groups, all - first);
+      return { layer, inputs, first, groups: count, relu: layer < layers.length - 1, bytes: count * each };
+    });
+  });
+}
+
+/** Bias and kernel of one group of four: a bias vector, then [tap][input group] of a matrix (a vector for one input). */
+function groupFloats(inputs: number): number {
+  return 4 + 9 * (inputs === 1 ? 4 : Math.ceil(inputs / 4) * 16);
+}
+
+/** The uniform or storage block of a pass: the biases of all its groups, then [group][tap][input] of four outputs. */
+export function packPass(weights: Weights, pass: Pass): Float32Array<ArrayBuffer> {
+  const { layer, inputs, first, groups } = pass;
+  const kernel = weights.kernels[layer];
+  const bias = weights.biases[layer];
+  const padded = inputs === 1 ? 1 : Math.ceil(inputs / 4) * 4;
+  const packed = new Float32Array(pass.bytes / FLOAT_BYTES);
+  for (let group = 0; group < groups; group++) {
+    for (let lane = 0; lane < 4; lane++) {
+      const output = (first + group) * 4 + lane;
+      if (output >= bias.length) continue;
+      packed[group * 4 + lane] = bias[output];
+      for (let tap = 0; tap < 9; tap++) {
+        for (let input = 0; input < inputs; input++) {
+          const at = groups * 4 + ((group * 9 + tap) * padded + input) * 4 + lane;
+          packed[at] = kernel[(tap * inputs + input) * bias.length + output];
+        }
+      }
+    }
+  }
+  return packed;
+}

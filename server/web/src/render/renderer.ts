@@ -1,0 +1,98 @@
+/** What every way of enhancing a picture has in common. */
+
+import type { NetworkSpec } from "../model/network";
+import type { Weights } from "../model/ndm";
+
+/** A decoded picture, 8-bit 4:2:0. */
+export interface Planes {
+  readonly width: number;
+  readonly height: number;
+  readonly y: Uint8Array;
+  readonly u: Uint8Array;
+  readonly v: Uint8Array;
+}
+
+/** How samples become colours. */
+export interface Colour {
+  readonly matrix: "bt709" | "bt601" | "bt2020";
+  readonly fullRange: boolean;
+}
+
+/** A picture to be shown: its planes, or a video element whose planes nobody gives away. */
+export interface Picture {
+  readonly width: number;
+  readonly height: number;
+  readonly planes: Planes | null;
+  readonly video: HTMLVideoElement | null;
+  readonly colour: Colour;
+}
+
+/** The sizes that a renderer is set up for. Everything that is compiled or allocated depends on this alone. */
+export interface Shape {
+  readonly width: number;
+  readonly height: number;
+  /** The size that goes into the network. */
+  readonly inputWidth: number;
+  readonly inputHeight: number;
+  /** null: the picture is enlarged plainly to `inputWidth` x `inputHeight`. */
+  readonly spec: NetworkSpec | null;
+}
+
+export type RendererKind = "webgpu" | "webgl2" | "wasm";
+
+/** Draws pictures on one canvas. */
+export interface Renderer {
+  readonly kind: RendererKind;
+  /** What does the work, as the browser calls it. */
+  readonly device: string;
+  /** It cannot draw any more (the device was lost); make another. */
+  readonly lost: boolean;
+  /** Compiles and allocates; costs nothing where `shape` is that of the last call. */
+  prepare(shape: Shape): Promise<void>;
+  /** Uploads weights of the shape's network, once for each file. */
+  load(weights: Weights): void;
+  /**
+   * Draws a picture: enhanced by `weights`, or plainly. Left of `split` (0 to 1 of the width) it is plain.
+   * Resolves when the work is done, not when it is queued.
+   */
+  draw(picture: Picture, weights: Weights | null, split: number): Promise<void>;
+  /** Draws the last picture again with another split. */
+  redraw(split: number): void;
+  /** The enhanced picture that was drawn last. */
+  readPlanes(): Promise<Planes>;
+  destroy(): void;
+}
+
+export function sameShape(a: Shape | null, b: Shape): boolean {
+  return a !== null && JSON.stringify(a) === JSON.stringify(b);
+}
+
+/** The size of what comes out. */
+export function outputSize(shape: Shape): { width: number; height: number } {
+  const scale = shape.spec?.scale ?? 1;
+  return { width: shape.inputWidth * scale, height: shape.inputHeight * scale };
+}
+
+/** Of half-size planes. */
+export function half(length: number): number {
+  return (length + 1) >> 1;
+}
+
+/**
+ * Rows of the conversion to RGB of samples in 0 to 1: [r, g, b] = m · [y - offset, u - 128/255, v - 128/255].
+ * ITU-T H.273, table 4.
+ */
+export function colourRows(colour: Colour): { offset: number; rows: [number, number, number][] } {
+  const [red, blue] = { bt709: [0.2126, 0.0722], bt601: [0.299, 0.114], bt2020: [0.2627, 0.0593] }[colour.matrix];
+  const green = 1 - red - blue;
+  const [luma, chroma] = colour.fullRange ? [1, 1] : [255 / 219, 255 / 224];
+  const [toRed, toBlue] = [2 * (1 - red) * chroma, 2 * (1 - blue) * chroma];
+  return {
+    offset: colour.fullRange ? 0 : 16 / 255,
+    rows: [
+      [luma, 0, toRed],
+      [luma, (-toBlue * blue) / green, (-toRed * red) / green],
+      [luma, toBlue, 0],
+    ],
+  };
+}

@@ -1,0 +1,244 @@
+"""The browser player computes what the Python player does: models, tables, taps, and the pixels of frames."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from manifests.networks import NetworkSpec
+from manifests.weights import CodedLayer, CodedModel, decode_model, encode_model
+from media.frames import Frame
+from media.upscale import plain_resize, resize_taps
+from player.superres.engines import open_engine
+from player.superres.enhancer import enhance_frame
+
+pytestmark = pytest.mark.browser
+
+GOLDEN = Path(__file__).parents[1] / "manifests" / "golden"
+FULL = sorted(path.stem for path in GOLDEN.glob("*-full.ndm"))
+
+
+@pytest.fixture(scope="module")
+def lab(lab_url: str, gpu_page: Callable[..., Any]) -> Any:
+    """A page with the parts of the player; `lab.evaluate` runs a function on it."""
+    page = gpu_page(lab_url)
+    page.wait_for_function("window.ready")
+    return page
+
+
+def sent(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+DECODE = """([data, hash, base, baseHash]) => {
+  const old = base && lab.decodeModel(bytes(base), baseHash);
+  try {
+    const model = lab.decodeModel(bytes(data), hash, old);
+    const flat = (arrays) => arrays.map((array) => text(new Uint8Array(array.buffer)));
+    return { spec: model.spec, mean: model.inputMean, kernels: flat(model.kernels), biases: flat(model.biases) };
+  } catch (error) { return { problem: error.constructor.name }; }
+}"""
+
+
+def decoded(lab: Any, data: bytes, base: bytes | None = None) -> Any:
+    hashes = [hashlib.sha256(part).hexdigest() if part is not None else None for part in (data, base)]
+    return lab.evaluate(DECODE, [sent(data), hashes[0], None if base is None else sent(base), hashes[1]])
+
+
+def floats(text: str) -> NDArray[np.float32]:
+    return np.frombuffer(base64.b64decode(text), np.float32)
+
+
+@pytest.mark.parametrize("name", [*FULL, "c8d2-x2-update"])
+def test_golden_models_decode_to_the_same_numbers(lab: Any, name: str) -> None:
+    base = (GOLDEN / "c8d2-x2-full.ndm").read_bytes() if name.endswith("update") else None
+    found = decoded(lab, (GOLDEN / f"{name}.ndm").read_bytes(), base)
+    golden = np.load(GOLDEN / f"{name}.npz")
+    layers = len(found["kernels"])
+    assert layers == sum(key.startswith("kernel") for key in golden.files)
+    assert found["mean"] == int(golden["input_mean"])
+    for index in range(layers):
+        assert np.array_equal(floats(found["kernels"][index]), golden[f"kernel{index}"].ravel())
+        assert np.array_equal(floats(found["biases"][index]), golden[f"bias{index}"])
+
+
+def test_what_is_no_model_is_refused_as_python_does(lab: Any) -> None:
+    whole = (GOLDEN / "c8d2-x2-full.ndm").read_bytes()
+    update = (GOLDEN / "c8d2-x2-update.ndm").read_bytes()
+    other = (GOLDEN / "c4d1f2-x1-full.ndm").read_bytes()
+    assert decoded(lab, update)["problem"] == "MalformedModelError"
+    assert decoded(lab, update, other)["problem"] == "MalformedModelError"
+    assert decoded(lab, whole + b"\0")["problem"] == "MalformedModelError"
+    for length in (0, 3, 10, 12, len(whole) // 2, len(whole) - 1):
+        assert decoded(lab, whole[:length])["problem"] == "MalformedModelError"
+    for at, value in ((5, 9), (9, 2), (4, 2), (7, 0), (8, 17)):
+        assert decoded(lab, whole[:at] + bytes([value]) + whole[at + 1 :])["problem"] == "UnknownNetworkError"
+    assert decoded(lab, whole[:11] + b"\x09" + whole[12:])["problem"] == "MalformedModelError"
+
+
+@pytest.mark.parametrize("length", [0, 1, 55, 56, 63, 64, 65, 1000])
+def test_its_own_sha256_is_that_of_everyone(lab: Any, length: int) -> None:
+    data = bytes(index % 251 for index in range(length))
+    assert lab.evaluate("data => text(lab.sha256(bytes(data)))", sent(data)) == sent(hashlib.sha256(data).digest())
+
+
+def table_of(lab: Any, manifest: str) -> Any:
+    return lab.evaluate("text => lab.parseTable(text, 'https://mirror.example/title/manifest.mpd')", manifest)
+
+
+def test_the_table_of_models_is_read_from_the_manifest(lab: Any) -> None:
+    table = table_of(lab, (GOLDEN / "models.mpd").read_text())
+    (track,) = next(rung["tracks"] for rung in table["rungs"] if rung["id"] == "v360")
+    chains = [[file["url"].rpartition("/")[2] for file in use["chain"]] for use in track["uses"]]
+    first, second = "6350208d24224b31.ndm", "cb5b99c5b0f58664.ndm"
+    assert chains == [[first], [], [first], [first, second]]
+    assert [use["endS"] for use in track["uses"]] == [4, 6, 8, 10]
+    assert track["uses"][0]["chain"][0]["sizeBytes"] == 3908
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('href="models/', 'href="../models/'),
+        ('href="models/', 'href="https://elsewhere.example/'),
+        ('format="ndm/1"', 'format="ndm/9"'),
+        ('network="c16d2"', 'network="z9"'),
+        ('base="1"', 'base="2"'),
+        ('n="2" base', 'n="x" base'),
+        ("models:2026", "models:2027"),
+        ("mirror.example", "elsewhere.example"),
+    ],
+)
+def test_a_table_against_the_rules_enhances_nothing(lab: Any, old: str, new: str) -> None:
+    manifest = (GOLDEN / "models.mpd").read_text()
+    assert old in manifest
+    table = table_of(lab, manifest.replace(old, new))
+    assert [rung["tracks"] for rung in table["rungs"]] == [[], []]
+
+
+@pytest.mark.parametrize(("size_in", "size_out"), [(90, 180), (90, 270), (45, 180), (90, 90), (180, 333), (7, 56)])
+def test_taps_of_the_plain_resize_are_the_same(lab: Any, size_in: int, size_out: int) -> None:
+    found = lab.evaluate("sizes => [...lab.resizeTaps(...sizes)]", [size_in, size_out])
+    wanted = [resize_taps(size_out, size_in, index) for index in range(size_out)]
+    assert found == [number for centre, taps in wanted for number in (centre, *taps)]
+
+
+# --- pixels ---
+
+
+@cache
+def trained_like(spec: NetworkSpec, seed: int = 7) -> bytes:
+    """A model file with weights as training leaves them: He's in the hidden layers, a residual of some levels."""
+    rng = np.random.default_rng(seed)
+    layers = []
+    for index, (inputs, outputs) in enumerate(spec.layers):
+        last = index == len(spec.layers) - 1
+        spread = np.sqrt(2 / (9 * inputs)) * (0.12 if last else 1.0) / 10.6
+        codes = np.clip(rng.normal(0, 10.6, (3, 3, inputs, outputs)).round(), -32, 31).astype(np.int8)
+        biases = rng.normal(0, 0.5 if last else 4, outputs).astype(np.float16)
+        layers.append(CodedLayer(6, codes, np.full(outputs, spread, np.float16), biases))
+    return encode_model(CodedModel(spec, 117, tuple(layers)))
+
+
+@cache
+def golden_frame(width: int, height: int) -> Frame:
+    """Slopes, edges, text-like strokes and noise; extremes in one corner."""
+    rng = np.random.default_rng(1)
+    row, column = np.mgrid[:height, :width]
+    y = 128 + 90 * np.sin(column / 5 + row / 17) * np.cos(row / 3.1) + rng.normal(0, 6, (height, width))
+    y[: height // 4, : width // 4] = 255 * ((row + column)[: height // 4, : width // 4] % 2)
+    small = np.mgrid[: height // 2, : width // 2]
+    u, v = (128 + 70 * np.sin(part / 4) for part in small)
+    return Frame(*(np.clip(plane, 0, 255).round().astype(np.uint8) for plane in (y, u, v)), 0)  # type: ignore[arg-type]
+
+
+DRAW = """async ([kind, shape, planes, model, hash]) => {
+  const canvas = document.createElement("canvas");
+  const renderer = await lab.openRenderer(kind, canvas);
+  try {
+    const weights = model && lab.decodeModel(bytes(model), hash);
+    await renderer.prepare({ ...shape, spec: weights && weights.spec });
+    const [y, u, v] = planes.map(bytes);
+    const size = { width: shape.width, height: shape.height };
+    const colour = { matrix: "bt709", fullRange: false };
+    const picture = { ...size, planes: { ...size, y, u, v }, video: null, colour };
+    await renderer.draw(picture, weights, 0);
+    const out = await renderer.readPlanes();
+    return { width: out.width, height: out.height, planes: [out.y, out.u, out.v].map(text), device: renderer.device };
+  } finally { renderer.destroy(); }
+}"""
+
+
+def drawn(
+    lab: Any, kind: str, frame: Frame, input_size: tuple[int, int], model: bytes | None
+) -> list[NDArray[np.uint8]]:
+    shape = {"width": frame.width, "height": frame.height, "inputWidth": input_size[0], "inputHeight": input_size[1]}
+    planes = [sent(plane.tobytes()) for plane in (frame.y, frame.u, frame.v)]
+    coded = [None, ""] if model is None else [sent(model), hashlib.sha256(model).hexdigest()]
+    out = lab.evaluate(DRAW, [kind, shape, planes, *coded])
+    width, height = out["width"], out["height"]
+    sizes = [(height, width), (height // 2, width // 2), (height // 2, width // 2)]
+    found = (np.frombuffer(base64.b64decode(data), np.uint8) for data in out["planes"])
+    return [plane.reshape(size) for plane, size in zip(found, sizes, strict=True)]
+
+
+@cache
+def by_python(frame_size: tuple[int, int], input_size: tuple[int, int], model: bytes) -> Frame:
+    upscaler = open_engine("openvino").upscaler(decode_model(model), *input_size)
+    return enhance_frame(golden_frame(*frame_size), upscaler, input_size)
+
+
+NETWORKS = {
+    "c4d1": NetworkSpec(2, 4, 1),
+    "c8d2": NetworkSpec(2, 8, 2),
+    "c16d2": NetworkSpec(2, 16, 2),
+    "c32d2": NetworkSpec(2, 32, 2),
+    "c8d1 x3": NetworkSpec(3, 8, 1),
+    "c6d1 x4": NetworkSpec(4, 6, 1),
+    "c8d1f2": NetworkSpec(2, 8, 1, 2),
+    "c16d1f4 x1": NetworkSpec(1, 16, 1, 4),
+}
+KINDS = ["webgl2"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_frames_are_those_of_the_python_engine(lab: Any, kind: str, name: str) -> None:
+    """At most 1 level apart, and on less than 2 % of the pixels; plain planes to the bit."""
+    size = (94, 54)
+    model = trained_like(NETWORKS[name])
+    wanted = by_python(size, size, model)
+    found = drawn(lab, kind, golden_frame(*size), size, model)
+    assert_close(found, wanted)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_frames_brought_to_another_size_first_too(lab: Any, kind: str) -> None:
+    size, input_size = (64, 36), (96, 54)
+    model = trained_like(NETWORKS["c8d2"])
+    found = drawn(lab, kind, golden_frame(*size), input_size, model)
+    assert_close(found, by_python(size, input_size, model))
+
+
+def assert_close(found: list[NDArray[np.uint8]], wanted: Frame) -> None:
+    apart = np.abs(found[0].astype(int) - wanted.y)
+    assert apart.max() <= 1
+    assert np.count_nonzero(apart) < 0.02 * apart.size
+    assert np.array_equal(found[1], wanted.u)
+    assert np.array_equal(found[2], wanted.v)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_a_model_it_is_the_plain_resize(lab: Any, kind: str) -> None:
+    frame = golden_frame(64, 36)
+    wanted = [plain_resize(frame.y, 192, 84), plain_resize(frame.u, 96, 42), plain_resize(frame.v, 96, 42)]
+    found = drawn(lab, kind, frame, (192, 84), None)
+    assert all(np.array_equal(a, b) for a, b in zip(found, wanted, strict=True))
