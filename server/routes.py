@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-from importlib.resources import files as package_files
 from typing import Any
 
 from aiofiles.threadpool.binary import AsyncFileIO
@@ -12,22 +11,11 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from server import delivery, schemas, storage
+from server import delivery, pages, schemas, storage
 from server.catalogue import BUNDLES_AT, Catalogue, ServedFile
 from server.metrics import Counters
 
 logger = logging.getLogger("server")
-
-# The page needs nothing from outside, and says so to the browser.
-_PAGE_POLICY = (
-    "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-_PAGE_TYPES = {
-    "index.html": "text/html; charset=utf-8",
-    "page.js": "text/javascript; charset=utf-8",
-    "style.css": "text/css; charset=utf-8",
-}
 
 # Many clients and proxies read an encoded separator as a separator; here it is part of no name.
 _ENCODED_SEPARATORS = (b"%2f", b"%5c", b"%00")
@@ -61,7 +49,7 @@ class FileAnswer(Response):
 
     def _refuse(self, error: OSError) -> Response:
         logger.warning("%s is listed but cannot be served: %s", self._file.url_path, error.strerror or error)
-        return _not_found()
+        return pages.not_found()
 
     async def _send(
         self,
@@ -86,7 +74,7 @@ def make_router(catalogue: Catalogue, counters: Counters) -> APIRouter:
     router = APIRouter()
     _add_api(router, catalogue, counters)
     _add_files(router, catalogue)
-    _add_page(router)
+    pages.add_pages(router)
     return router
 
 
@@ -143,32 +131,8 @@ async def _file_answer(catalogue: Catalogue, request: Request) -> Response:
     index = await catalogue.current()
     found = index.files.get(request.scope["path"])
     if found is None or any(encoded in raw for encoded in _ENCODED_SEPARATORS):
-        return _not_found()
+        return pages.not_found()
     return FileAnswer(catalogue, found, request)
-
-
-def _not_found() -> Response:
-    # Short, so that a cache in between notices soon when a trainer has published a model.
-    headers = {name.decode(): value.decode() for name, value in delivery.OPEN_TO_ALL}
-    body = schemas.Problem(detail="no manifest lists this file").model_dump_json()
-    return Response(body, 404, {**headers, "cache-control": delivery.CACHE_SHORT}, "application/json")
-
-
-def _add_page(router: APIRouter) -> None:
-    folder = package_files("server") / "web"
-    pages = {name: (folder / name).read_bytes() for name in _PAGE_TYPES}
-
-    def page(name: str) -> Response:
-        headers = {"content-security-policy": _PAGE_POLICY, "cache-control": "no-cache"}
-        return Response(pages[name], 200, headers, _PAGE_TYPES[name])
-
-    @router.get("/", include_in_schema=False)
-    async def index() -> Response:
-        return page("index.html")
-
-    @router.get("/web/{name}", include_in_schema=False)
-    async def part(name: str) -> Response:
-        return page(name) if name in pages else _not_found()
 
 
 def _path_parameter(name: str, description: str) -> dict[str, Any]:
