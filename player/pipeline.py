@@ -22,6 +22,7 @@ from player.downloads import Delivery, Downloads
 from player.effort import Effort, EffortRule
 from player.enhancement import Enhancer
 from player.enlarging import SegmentEnlarger
+from player.errors import UnplayableError
 from player.geometry import OutputFormat
 from player.sinks import Sink
 from player.sinks.window import Window
@@ -105,6 +106,7 @@ class Pipeline:
 
     def _renew(self, from_s: Fraction) -> None:
         self._from_s = from_s
+        self._failure: UnplayableError | None = None
         self._ended = False
         """Whether the last frame is through the enhancer."""
         self._over = False
@@ -127,6 +129,8 @@ class Pipeline:
         finally:
             for thread in threads:
                 thread.close()
+        if self._failure is not None:
+            raise self._failure
 
     async def _listen(self) -> None:
         if self._window is not None:
@@ -135,7 +139,12 @@ class Pipeline:
     async def _fetch(self, thread: OneThread) -> None:
         """The next segment is fetched, and its upscaler made, while the current one plays."""
         for position in range(self._downloads.first, self._downloads.count):
-            delivery = await self._downloads.deliver(position)
+            try:
+                delivery = await self._downloads.deliver(position)
+            except UnplayableError as error:
+                # What was delivered is played before the session ends for it.
+                self._failure = error
+                break
             self._stats.segments.append(delivery.record)
             await self._fetched.put(await self._prepared(delivery, thread))
         await self._fetched.put(None)

@@ -1,0 +1,107 @@
+"""A proxy on this machine that breaks some of the answers that pass through it, and remembers which came whole."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+from collections import Counter
+from contextlib import suppress
+
+from manifests.model import Representation
+from manifests.template import segment_href
+
+FAULT_SHARE = 0.12
+"""Of all answers."""
+STALL_S = 5.0
+_HEAD_END = b"\r\n\r\n"
+_NO = b"HTTP/1.1 %d No\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno"
+
+
+class FaultyProxy:
+    """One request a connection: each is passed on, and its answer passed back, late, broken or not at all."""
+
+    def __init__(self, server_port: int, chance: random.Random, faults: Counter[str]) -> None:
+        """`faults` counts what was done."""
+        self.port = 0
+        self.dead = False
+        """While it is, connections are reset."""
+        self.whole: Counter[str] = Counter()
+        """Answers of 200 that were sent as they are, by path."""
+        self._server_port = server_port
+        self._chance = chance
+        self._faults = faults
+        self._listener: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        self._listener = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self._listener.sockets[0].getsockname()[1]
+
+    async def close(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+
+    def whole_of(self, rung: Representation, number: int) -> int:
+        """How often that segment came through as it is."""
+        segment = next(s for s in rung.segments if s.number == number)
+        ending = "/" + segment_href(rung, segment)
+        return sum(count for path, count in self.whole.items() if path.endswith(ending))
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            if not self.dead:
+                await self._answer(reader, writer)
+            else:
+                writer.transport.abort()
+        except (OSError, asyncio.IncompleteReadError):
+            writer.transport.abort()
+        finally:
+            with suppress(OSError):
+                writer.close()
+                await writer.wait_closed()
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(_HEAD_END)
+        path = head.split(b" ", 2)[1].decode()
+        answer = await self._passed_on(head)
+        status_line, body_at = answer.split(b"\r\n", 1)[0], answer.find(_HEAD_END) + len(_HEAD_END)
+        fault = self._fault(path)
+        if fault is not None:
+            self._faults[fault] += 1
+        if fault == "reset" or self.dead:
+            writer.transport.abort()
+            return
+        if fault in ("404", "503"):
+            answer = _NO % int(fault)
+        elif fault == "stall":
+            await asyncio.sleep(STALL_S)
+        elif fault == "cut":
+            answer = answer[: (body_at + len(answer)) // 2]
+        elif fault == "flipped" and body_at < len(answer):
+            at = self._chance.randrange(body_at, len(answer))
+            answer = answer[:at] + bytes([answer[at] ^ 0xFF]) + answer[at + 1 :]
+        writer.write(answer)
+        await writer.drain()
+        if fault in (None, "stall") and b" 200 " in status_line:
+            self.whole[path] += 1
+
+    async def _passed_on(self, head: bytes) -> bytes:
+        """The server's whole answer. Raises OSError while there is no server."""
+        head = re.sub(rb"\r\nConnection:[^\r]*", b"", head, flags=re.IGNORECASE)
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._server_port)
+        try:
+            writer.write(head.removesuffix(_HEAD_END) + b"\r\nConnection: close" + _HEAD_END)
+            await writer.drain()
+            answer = await reader.read(-1)
+        finally:
+            writer.close()
+        if _HEAD_END not in answer:
+            raise OSError("the server died")
+        return answer
+
+    def _fault(self, path: str) -> str | None:
+        if self._chance.random() >= FAULT_SHARE:
+            return None
+        # A manifest that cannot be had ends a session at once, and a flipped bit in one may mean anything.
+        kinds = ["reset", "503"] if path.endswith(".mpd") else ["reset", "404", "503", "stall", "cut", "flipped"]
+        return self._chance.choice(kinds)

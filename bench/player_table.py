@@ -1,0 +1,71 @@
+"""The table of `bench.player`, and which of its goals were reached. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_GOALS = {"360p to 720p": (24.0, 45.0), "540p to 1080p": (22.0, 40.0)}
+"""Frames a second on two cores: what must be reached, and what is aimed at."""
+_TIMES_FSRCNN = (8.0, 16.0)
+_STARTUP_S = (2.0, 1.0)
+_MEMORY_MB = (700.0, 400.0)
+_FLAT_MB = 20.0
+"""Allocators give and take that much without anything being kept."""
+
+
+def goals_of(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """What was asked for beside what was reached by the first engine, which is the one that players take here."""
+    goals = []
+    for case in result["cases"]:
+        ways = case["ways"]
+        ours = next(iter(ways.values()))
+        if case["name"] in _GOALS:
+            goals.append(_goal(f"{case['name']} {case['network']}: frames/s", ours["fps"], *_GOALS[case["name"]]))
+        if "FSRCNN" in ways:
+            times = ours["fps"] / ways["FSRCNN"]["fps"]
+            goals.append(_goal(f"{case['name']}: times as fast as FSRCNN", times, *_TIMES_FSRCNN))
+        what = f"{case['name']}: s to the first enhanced frame"
+        goals.append(_goal(what, ours["first_frame_s"], *_STARTUP_S, less=True))
+    memory = result["memory"]
+    if memory is not None:
+        goals.append(_goal("memory: peak MB", memory["peak_mb"], *_MEMORY_MB, less=True))
+        goals.append(_goal("memory: MB grown after settling", memory["growth_mb"], _FLAT_MB, _FLAT_MB, less=True))
+    return goals
+
+
+def text_of(result: dict[str, Any]) -> str:
+    """For a terminal."""
+    lines = []
+    for case in result["cases"]:
+        lines.append(f"{case['name']}, {case['network']} on {case['clip']}, {case['frames']} frames over HTTP")
+        lines.append(f"  {'':10} {'fps':>7} {'spread':>13} {'CPU ms/frame':>13} {'first frame':>12} {'peak MB':>8}")
+        for name, way in case["ways"].items():
+            low, high = way["fps_spread"]
+            lines.append(
+                f"  {name:10} {way['fps']:7.1f} {f'{low:g}-{high:g}':>13} {way['cpu_ms_per_frame']:13.1f}"
+                f" {way['first_frame_s']:10.2f} s {way['peak_mb']:8.0f}"
+            )
+    memory = result["memory"]
+    if memory is not None:
+        lines.append(
+            f"memory over {memory['video_s']:.0f} s of video ({memory['wall_s']:.0f} s): peak "
+            f"{memory['peak_mb']:.0f} MB, {memory['growth_mb']:+.1f} MB after settling at {memory['settled_mb']:.0f} MB"
+        )
+    for goal in result["goals"]:
+        reached = "aim" if goal["aim_reached"] else "must" if goal["must_reached"] else "NOT reached"
+        lines.append(f"  {goal['what']}: {goal['reached']:.2f} (must {goal['must']:g}, aim {goal['aim']:g}): {reached}")
+    return "\n".join(lines)
+
+
+def _goal(what: str, reached: float, must: float, aim: float, *, less: bool = False) -> dict[str, Any]:
+    def ok(limit: float) -> bool:
+        return reached <= limit if less else reached >= limit
+
+    return {
+        "what": what,
+        "reached": round(float(reached), 2),
+        "must": must,
+        "aim": aim,
+        "must_reached": ok(must),
+        "aim_reached": ok(aim),
+    }

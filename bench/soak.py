@@ -1,0 +1,236 @@
+"""`python -m bench.soak BUNDLE`: half an hour of playing through everything that can go wrong on the way.
+
+A real server, a proxy before it that breaks answers at random, and `neudash play` in processes of its own, as fast as
+it can and at a viewer's pace in turns. Every so often the line is dead for some seconds, or the server is killed and
+started again. What is checked: no session hangs, each ends with the exit code that is right for it, and every frame of
+a segment that came whole was played.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from bench.faults import FaultyProxy
+from bench.machine import machine
+from bench.programs import ROOT, BenchError
+from manifests.bundle import Bundle, open_bundle
+from manifests.errors import BundleError
+from manifests.fragments import read_fragment, read_init
+from manifests.model import Representation
+from manifests.template import initialization_href, segment_href
+
+OUTAGE_S = 5.0
+BETWEEN_OUTAGES_S = (20.0, 60.0)
+HANGS_AFTER_S = 240.0
+"""Beyond what its video lasts: attempts, pauses and outages are all bounded, and far below this together."""
+
+
+@dataclass
+class Soak:
+    """What happened so far."""
+
+    sessions: int = 0
+    frames: int = 0
+    enhanced_frames: int = 0
+    segments_lost: int = 0
+    exit_codes: Counter[int] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+    """What must not happen, in words."""
+
+
+def main(argv: list[str]) -> int:
+    """0: nothing happened that must not."""
+    options = _parser().parse_args(argv)
+    try:
+        bundle = open_bundle(options.bundle)
+        soak = asyncio.run(soaked(bundle, options.rung, 60 * options.minutes, options.seed))
+    except (BenchError, BundleError, OSError) as error:
+        print(f"bench.soak: {error}", file=sys.stderr)
+        return 1
+    told = {"bench": "soak", "command": ["python", "-m", "bench.soak", *argv], "machine": machine(), **vars(soak)}
+    print(text_of(soak, options.minutes))
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    return 1 if soak.failures else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="bench.soak", description=__doc__)
+    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder of a trained bundle")
+    parser.add_argument("--rung", default="360", help="the one to play, by height or id (default: %(default)s)")
+    parser.add_argument("--minutes", type=float, default=30.0, help="(default: %(default)g)")
+    parser.add_argument("--seed", type=int, default=0, help="of the faults (default: %(default)s)")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    return parser
+
+
+async def soaked(bundle: Bundle, rung: str, seconds: float, seed: int) -> Soak:
+    """Sessions until the time is over. Raises BenchError where the server cannot be started."""
+    soak, chance = Soak(), random.Random(seed)
+    played = _rung(bundle, rung)
+    frames = _frame_counts(bundle, played)
+    server = _Server(bundle.root)
+    await server.start()
+    proxy = FaultyProxy(server.port, random.Random(seed + 1), soak.faults)
+    await proxy.start()
+    trouble = asyncio.create_task(_trouble(server, proxy, chance, soak))
+    ends_s = time.monotonic() + seconds
+    try:
+        while time.monotonic() < ends_s:
+            paced = soak.sessions % 3 == 2
+            await _session(f"http://127.0.0.1:{proxy.port}{server.path}", played, frames, proxy, soak, paced=paced)
+            print(f"bench.soak: {soak.sessions} sessions, {soak.frames} frames", file=sys.stderr)
+    finally:
+        trouble.cancel()
+        await asyncio.gather(trouble, return_exceptions=True)
+        await proxy.close()
+        await server.kill()
+    if not soak.frames:
+        soak.failures.append("nothing was ever played")
+    return soak
+
+
+def _rung(bundle: Bundle, wish: str) -> Representation:
+    for rung in bundle.presentation.video:
+        if rung.video is not None and wish in (rung.id, str(rung.video.height)):
+            return rung
+    raise BenchError(f"the bundle has no rung {wish!r}")
+
+
+def _frame_counts(bundle: Bundle, rung: Representation) -> dict[int, int]:
+    """Of each segment, by its number."""
+    init = read_init(bundle.path(initialization_href(rung)).read_bytes())
+    return {
+        segment.number: read_fragment(bundle.path(segment_href(rung, segment)).read_bytes(), init).sample_count
+        for segment in rung.segments
+    }
+
+
+async def _session(
+    url: str, rung: Representation, frames: dict[int, int], proxy: FaultyProxy, soak: Soak, *, paced: bool
+) -> None:
+    """One process, and what must hold of it."""
+    proxy.whole.clear()
+    loops = 1 if paced else 3
+    soak.sessions += 1
+    with tempfile.TemporaryDirectory() as folder:
+        stats_file = Path(folder) / "stats.json"
+        # Without a display a window only keeps the pace.
+        options = ["--window"] if paced else ["--loop", str(loops)]
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "neudash", "play", url, "--rung", rung.id, "--stats", str(stats_file), *options,
+            cwd=ROOT, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE, env=_without_display(),
+        )  # fmt: skip
+        try:
+            _, talk = await asyncio.wait_for(process.communicate(), HANGS_AFTER_S + loops * float(rung.duration_s))
+        except asyncio.TimeoutError:
+            process.kill()
+            await process.wait()
+            soak.failures.append(f"session {soak.sessions} hung")
+            return
+        stats = json.loads(stats_file.read_bytes()) if stats_file.exists() else {"segments": []}
+    assert process.returncode is not None, "it ended"
+    soak.exit_codes[process.returncode] += 1
+    _judge(stats, process.returncode, talk.decode(), frames, {n: proxy.whole_of(rung, n) for n in frames}, soak)
+
+
+def _judge(
+    stats: dict[str, Any], code: int, talk: str, frames: dict[int, int], whole: dict[int, int], soak: Soak
+) -> None:
+    """`whole`: how often each segment, by number, came through as it is."""
+    name = f"session {soak.sessions}"
+    records = stats["segments"]
+    lost = [record for record in records if (record["reason"] or "").startswith("lost")]
+    soak.frames += stats.get("frames", 0)
+    soak.enhanced_frames += stats.get("enhanced_frames", 0)
+    soak.segments_lost += len(lost)
+    gone = "the server is gone" in talk or "no manifest" in talk
+    if code not in (0, 1):
+        soak.failures.append(f"{name} ended with {code}: {talk[-500:]}")
+    elif (code == 1) != bool(lost or gone or "audio is missing" in talk):
+        soak.failures.append(f"{name} ended with {code}, {len(lost)} segments lost: {talk[-500:]}")
+    for number, count in frames.items():
+        complete = sum(r["number"] == number and r["frames"] == count for r in records)
+        if complete < whole[number]:
+            soak.failures.append(f"{name}: segment {number} came {whole[number]} times and was played {complete} times")
+
+
+async def _trouble(server: _Server, proxy: FaultyProxy, chance: random.Random, soak: Soak) -> None:
+    """Now and then nothing works for a while."""
+    while True:
+        await asyncio.sleep(chance.uniform(*BETWEEN_OUTAGES_S))
+        if chance.random() < 0.5:
+            soak.faults["outage"] += 1
+            proxy.dead = True
+            await asyncio.sleep(OUTAGE_S)
+            proxy.dead = False
+        else:
+            soak.faults["server killed"] += 1
+            await server.kill()
+            await server.start()
+
+
+class _Server:
+    """`neudash serve`, which comes back on the same port."""
+
+    def __init__(self, root: Path) -> None:
+        self.port = 0
+        self.path = ""
+        self._root = root
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        """Returns when it listens. Raises BenchError."""
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "neudash", "serve", str(self._root), "--port", str(self.port),
+            cwd=ROOT, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        assert self._process.stdout is not None, "piped"
+        address = urlsplit((await self._process.stdout.readline()).decode().strip())
+        if address.port is None:
+            raise BenchError(f"`neudash serve {self._root}` printed no address")
+        self.port, self.path = address.port, address.path
+
+    async def kill(self) -> None:
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                self._process.kill()
+            await self._process.wait()
+
+
+def _without_display() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
+
+
+def text_of(soak: Soak, minutes: float) -> str:
+    """For a terminal."""
+    codes = ", ".join(f"{count} with {code}" for code, count in sorted(soak.exit_codes.items()))
+    faults = ", ".join(f"{count} {name}" for name, count in soak.faults.most_common())
+    lines = [
+        f"{minutes:g} minutes, {soak.sessions} sessions ended: {codes}",
+        f"{soak.frames} frames, {soak.enhanced_frames} enhanced; {soak.segments_lost} segments never came",
+        f"faults: {faults}",
+        *(f"FAILED: {failure}" for failure in soak.failures),
+    ]
+    return "\n".join(lines if soak.failures else [*lines, "no frame lost that came, no session hung"])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
