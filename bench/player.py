@@ -23,6 +23,7 @@ from typing import Any
 
 from bench.cache import digest_of
 from bench.machine import machine
+from bench.player_plots import memory_plot, speed_plot
 from bench.player_table import goals_of, text_of
 from bench.programs import ROOT, BenchError, neudash, served
 from manifests.bundle import open_bundle
@@ -69,6 +70,11 @@ def main(argv: list[str]) -> int:
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    if options.plots:
+        options.plots.mkdir(parents=True, exist_ok=True)
+        (options.plots / "speed.svg").write_text(speed_plot(measured, set(options.engines)), encoding="utf-8")
+        if memory is not None:
+            (options.plots / "memory.svg").write_text(memory_plot(memory), encoding="utf-8")
     return 0
 
 
@@ -90,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
         help="of video, played over and over; 0: not measured",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="every figure")
+    parser.add_argument("--plots", type=Path, metavar="DIR", help="speed.svg and memory.svg")
     parser.add_argument("--work", type=Path, default=ROOT / "bench-out" / "player", help="where bundles are made")
     return parser
 
@@ -205,6 +212,7 @@ def memory_of(samples: list[tuple[float, float]], video_s: float) -> dict[str, A
         "peak_mb": round(max(mb for _, mb in alive), 1),
         "settled_mb": round(settled[0], 1),
         "growth_mb": round(settled[-1] - settled[0], 1),
+        "samples": [[round(at_s, 1), round(mb, 1)] for at_s, mb in alive],
     }
 
 
