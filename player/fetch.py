@@ -10,9 +10,10 @@ import hashlib
 import random
 import time
 import zlib
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import unquote, urljoin, urlsplit
 
 import httpx
@@ -26,6 +27,8 @@ MAX_SEGMENT_BYTES = 128 << 20
 MAX_REDIRECTS = 5
 _TEMPORARY_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 _MAX_BACKOFF_S = 4.0
+SLOWEST_BYTES_PER_S = 4000
+"""Half of the slowest mobile networks: what comes more slowly is as good as silent."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class Patience:
 
     attempts: int = 4
     deadline_s: float = 20.0
-    """Of one attempt, from the request to the last byte: a server that trickles is as late as a silent one."""
+    """Of one attempt, beside the time that its bytes may take at SLOWEST_BYTES_PER_S."""
     backoff_s: float = 0.25
     """Before the second attempt; doubled before each further one, with up to as much again at random."""
 
@@ -154,9 +157,9 @@ class HttpFetcher:
     async def _attempt(self, url: str, expected: Expected, deadline_s: float, meter: _Meter) -> bytes:
         """One request with its redirects. Raises FetchError and nothing else."""
         try:
-            data = await asyncio.wait_for(self._follow(url, expected, meter), deadline_s)
+            data = await _while_it_comes(self._follow(url, expected, meter), deadline_s, meter)
         except (asyncio.TimeoutError, httpx.TimeoutException) as error:
-            raise FetchError(f"no complete answer within {deadline_s:g} s", temporary=True) from error
+            raise FetchError(f"silent or next to it for {deadline_s:g} s", temporary=True) from error
         except httpx.TransportError as error:
             raise FetchError(f"the connection failed: {error or type(error).__name__}", temporary=True) from error
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, ValueError) as error:
@@ -195,6 +198,23 @@ class _Meter:
     """Bytes received for one file, over all attempts."""
 
     size_bytes: int = 0
+
+
+async def _while_it_comes(work: Coroutine[Any, Any, bytes], deadline_s: float, meter: _Meter) -> bytes:
+    """Its result, or asyncio.TimeoutError where the bytes of `meter` come too slowly."""
+    task = asyncio.ensure_future(work)
+    started_s, before_bytes = time.monotonic(), meter.size_bytes
+    try:
+        while not task.done():
+            allowed_s = deadline_s + (meter.size_bytes - before_bytes) / SLOWEST_BYTES_PER_S
+            left_s = started_s + allowed_s - time.monotonic()
+            if left_s <= 0:
+                raise asyncio.TimeoutError
+            await asyncio.wait([task], timeout=left_s)
+        return task.result()
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 class _Body:
