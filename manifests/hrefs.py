@@ -50,12 +50,12 @@ def base_urls(
 ) -> tuple[str, ...]:
     """Absolute URLs that the hrefs of a set resolve against, in order of preference (RFC 3986, 5.2).
 
-    Models resolve as segments do. Raises MalformedManifestError if a BaseURL leads away from the manifest's
-    scheme, host and port and `other_origins` does not allow it.
+    Models resolve as segments do. Those that lead away from the manifest's scheme, host and port are left out unless
+    `other_origins` allows them; raises MalformedManifestError if none is left.
     """
     bases = tuple(urljoin(manifest_url, base) for base in presentation.base_urls or ("",))
     resolved = tuple(urljoin(base, inner) for base in bases for inner in adaptation_set.base_urls or ("",))
-    for url in resolved:
-        if not other_origins and urlsplit(url)[:2] != urlsplit(manifest_url)[:2]:
-            raise MalformedManifestError(f"BaseURL leads to {url[:80]}, away from the manifest's own server")
-    return resolved
+    allowed = tuple(url for url in resolved if other_origins or urlsplit(url)[:2] == urlsplit(manifest_url)[:2])
+    if not allowed:
+        raise MalformedManifestError(f"BaseURL leads to {resolved[0][:80]}, away from the manifest's own server")
+    return allowed

@@ -111,6 +111,11 @@ def _parser() -> argparse.ArgumentParser:
         help="video to fetch ahead of what is shown (default: %(default)g)",
     )
     how.add_argument(
+        "--mirrors",
+        action="store_true",
+        help="fetch from other servers too, where the manifest names some (BaseURL); without it from its own alone",
+    )
+    how.add_argument(
         "--network-trace",
         type=Path,
         metavar="CSV",
@@ -148,6 +153,7 @@ def _play(arguments: argparse.Namespace) -> int:
         rule=arguments.abr,
         buffer_s=arguments.buffer,
         loops=arguments.loop,
+        mirrors=arguments.mirrors,
         enhance=not arguments.no_enhance,
         engine=arguments.engine,
         backend=arguments.backend,

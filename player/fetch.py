@@ -10,7 +10,7 @@ import hashlib
 import random
 import time
 import zlib
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -92,6 +92,10 @@ class Fetcher(Protocol):
         """The file at an absolute address. Raises FetchError."""
         ...
 
+    def allow(self, urls: Iterable[str]) -> None:
+        """Files may also be fetched from the origins of these addresses."""
+        ...
+
     async def close(self) -> None: ...
 
 
@@ -116,7 +120,7 @@ def origin(url: str) -> tuple[str, str, int | None]:
 
 
 class HttpFetcher:
-    """Files over HTTP, from the manifest's own origin alone."""
+    """Files over HTTP, from the manifest's own origin and those that were allowed."""
 
     local = False
 
@@ -124,6 +128,8 @@ class HttpFetcher:
         self.manifest_url = manifest_url
         self.received_bytes = 0
         self._patience = patience
+        self._allowed: set[tuple[str, str, int | None]] = set()
+        """Origins beside the manifest's own."""
         self._client = httpx.AsyncClient(
             timeout=httpx.Timeout(patience.deadline_s, connect=min(5.0, patience.deadline_s)),
             # Media does not compress; a manifest does. Other encodings are not understood here.
@@ -151,6 +157,9 @@ class HttpFetcher:
                 await asyncio.sleep(patience.pause_s(failures, random.random()))
         return Download(data, meter.size_bytes, time.monotonic() - started_s)
 
+    def allow(self, urls: Iterable[str]) -> None:
+        self._allowed |= {origin(url) for url in urls}
+
     async def close(self) -> None:
         await self._client.aclose()
 
@@ -168,9 +177,9 @@ class HttpFetcher:
         return data
 
     async def _follow(self, url: str, expected: Expected, meter: _Meter) -> bytes:
-        allowed, asked = origin(self.manifest_url), url
+        allowed, asked = {origin(self.manifest_url), *self._allowed}, url
         for _ in range(MAX_REDIRECTS + 1):
-            if origin(url) != allowed:
+            if origin(url) not in allowed:
                 raise FetchError(f"it leads to {url[:100]}, away from the manifest's own server")
             async with self._client.stream("GET", url) as response:
                 if not response.is_redirect:
@@ -267,6 +276,9 @@ class LocalFetcher:
         self.received_bytes += len(data)
         expected.check(data)
         return Download(data, len(data), time.monotonic() - started_s)
+
+    def allow(self, urls: Iterable[str]) -> None:
+        """There is no other place here than the manifest's folder."""
 
     async def close(self) -> None:
         """Nothing is held open."""

@@ -23,17 +23,25 @@ class PresentationFiles:
     and SinkError where it cannot be kept.
     """
 
-    def __init__(self, fetcher: Fetcher, presentation: Presentation, kept: KeptFiles | None) -> None:
-        """Raises MalformedManifestError for a BaseURL that leads away from the manifest's server."""
+    def __init__(
+        self, fetcher: Fetcher, presentation: Presentation, kept: KeptFiles | None, *, mirrors: bool = False
+    ) -> None:
+        """`mirrors`: whether the manifest's BaseURLs may lead to other servers.
+
+        Raises MalformedManifestError where all of them do and may not.
+        """
         self.local = fetcher.local
         self._fetcher = fetcher
         self._kept = kept
         self._inits: dict[str, Download] = {}
-        self._base = {
-            r.id: base_urls(fetcher.manifest_url, presentation, s)[0]
-            for s in presentation.adaptation_sets
-            for r in s.representations
-        }
+        self._bases: dict[str, tuple[str, ...]] = {}
+        """Of each representation, in the manifest's order."""
+        self._first_base = 0
+        """The one that answered last."""
+        for s in presentation.adaptation_sets:
+            bases = base_urls(fetcher.manifest_url, presentation, s, other_origins=mirrors)
+            fetcher.allow(bases)
+            self._bases |= dict.fromkeys((r.id for r in s.representations), bases)
 
     @property
     def received_bytes(self) -> int:
@@ -83,10 +91,19 @@ class PresentationFiles:
         return download
 
     async def _get(self, representation: Representation, href: str, expected: Expected) -> Download:
-        try:
-            return await self._fetcher.get(urljoin(self._base[representation.id], href), expected)
-        except FetchError as error:
-            raise FetchError(f"{href}: {error}", temporary=error.temporary) from error
+        """From the first of its places that has it; the one that answered last is asked first."""
+        bases = self._bases[representation.id]
+        problem = FetchError("there is no place to fetch it from")
+        for n in range(len(bases)):
+            place = (self._first_base + n) % len(bases)
+            try:
+                download = await self._fetcher.get(urljoin(bases[place], href), expected)
+            except FetchError as error:
+                problem = error if n == 0 else problem
+            else:
+                self._first_base = place
+                return download
+        raise FetchError(f"{href}: {problem}", temporary=problem.temporary) from problem
 
 
 def _builtin(file: ModelFile) -> Download:

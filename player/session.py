@@ -42,6 +42,8 @@ class Settings:
     backend: str | None = None
     model_file: Path | None = None
     """A model of the viewer's own for every segment, instead of the manifest's."""
+    mirrors: bool = False
+    """Whether the manifest may send the player to other servers."""
     loops: int = 1
     """How many times over; more than once with a window or no output alone."""
     model_patience_s: float = 10.0
@@ -104,7 +106,7 @@ class Session:
         enhancer = self._enhancer()
         output = output_format(rungs, self._own_scale(enhancer, playable[0]), fixed.id if fixed is not None else None)
         try:
-            files = PresentationFiles(self._fetcher, presentation, self._outputs.kept)
+            files = PresentationFiles(self._fetcher, presentation, self._outputs.kept, mirrors=self._settings.mirrors)
         except BundleError as error:
             raise UnplayableError(str(error)) from error
         soundtrack = Soundtrack(files, presentation.adaptation_sets, self._talk.warn)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 
 from player.fetch import Download, Expected, Fetcher, Patience
@@ -41,6 +42,9 @@ class ShapedFetcher:
         download = await self._inner.get(url, expected, patience)
         await self._carry(asked_s, download.size_bytes)
         return replace(download, duration_s=self._now_s() - asked_s)
+
+    def allow(self, urls: Iterable[str]) -> None:
+        self._inner.allow(urls)
 
     async def close(self) -> None:
         await self._inner.close()

@@ -108,6 +108,9 @@ def test_another_origin_needs_permission(golden_maker: ModuleType, elsewhere: st
     with pytest.raises(MalformedManifestError, match="away from"):
         base_urls(MANIFEST_URL, p, p.adaptation_sets[0])
     assert base_urls(MANIFEST_URL, p, p.adaptation_sets[0], other_origins=True) == (elsewhere,)
+    p = replace(p, base_urls=(elsewhere, "./"))
+    assert base_urls(MANIFEST_URL, p, p.adaptation_sets[0]) == (MANIFEST_URL.rpartition("/")[0] + "/",)
+    assert len(base_urls(MANIFEST_URL, p, p.adaptation_sets[0], other_origins=True)) == 2
 
 
 def test_templates_expand(golden_maker: ModuleType) -> None:

@@ -441,3 +441,33 @@ def test_a_manifest_that_leads_to_another_host_is_refused(play_bundle: Path, cap
     (play_bundle / MANIFEST).write_bytes(write_mpd(changed))
     assert main([str(play_bundle)]) == 1
     assert "away from the manifest's own server" in capsys.readouterr().err
+
+
+def with_mirrors(folder: Path, *urls: str) -> None:
+    changed = dataclasses.replace(open_bundle(folder).presentation, base_urls=urls)
+    (folder / MANIFEST).write_bytes(write_mpd(changed))
+
+
+def test_mirrors_are_asked_where_that_is_allowed(
+    faulty_server: Any, serve: Any, play_bundle_master: Path, tmp_path: Path
+) -> None:
+    stats = tmp_path / "stats.json"
+    with serve(play_bundle_master) as mirror:
+        with_mirrors(faulty_server.root, f"http://127.0.0.1:{mirror.port}/")
+        assert main([faulty_server.url, "--rung", "90"]) == 1
+        assert mirror.requests == []
+        assert main([faulty_server.url, "--rung", "90", "--mirrors", "--stats", str(stats)]) == 0
+    assert set(faulty_server.requests) == {"/manifest.mpd"}
+    assert json.loads(stats.read_text())["enhanced_frames"] == 36
+
+
+def test_a_mirror_that_lacks_files_costs_nothing_but_the_question(
+    faulty_server: Any, serve: Any, play_bundle_master: Path, faults: Any
+) -> None:
+    with serve(play_bundle_master) as mirror:
+        with_mirrors(faulty_server.root, f"http://127.0.0.1:{mirror.port}/", "./")
+        mirror.faults["v90/00002.m4s"] = faults.failing(404)
+        assert main([faulty_server.url, "--rung", "90", "--mirrors"]) == 0
+        assert mirror.count("v90/00002.m4s") == 1
+        assert mirror.count("v90/00003.m4s") == 0, "the one that answered last is asked first"
+    assert faulty_server.count("v90/00004.m4s") == 1
