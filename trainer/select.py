@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
+import numpy as np
+from numpy.typing import NDArray
+
+from manifests.mpd_models import MAX_MODELS
 from trainer.judge import SegmentScore
+
+Array = NDArray[np.float64]
 
 _SMALLER = 0.6
 """A network that is offered to slow players takes at most this share of the operations of the one before it."""
@@ -29,20 +36,21 @@ def choose(
     its base included. Candidates are taken greedily, the one that brings most first. `rate_per_db`: share of the
     bytes that 1 dB is worth.
     """
-    value = [
-        [rate_per_db * max(score.gain_db(index), 0.0) * size for index in range(len(candidates))]
-        for score, size in zip(scores, media_bytes, strict=True)
-    ]
+    gains = np.array([[max(score.gain_db(index), 0.0) for index in range(len(candidates))] for score in scores])
+    value = rate_per_db * gains.reshape(len(scores), -1) * np.asarray(media_bytes, float)[:, None]
     published: set[int] = set()
+    saved = np.zeros(len(scores))
+    """Bytes of each segment, by the best of what is published."""
     while True:
-        best = max(
-            (index for index in range(len(candidates)) if index not in published),
-            key=lambda index: _net_bytes(value, candidates, published, index),
-            default=None,
-        )
-        if best is None or _net_bytes(value, candidates, published, best) <= 0:
+        net = [
+            -inf if index in published else _net_bytes(value, saved, candidates, published, index)
+            for index in range(len(candidates))
+        ]
+        best = max(range(len(candidates)), key=net.__getitem__, default=None)
+        if best is None or net[best] <= 0:
             break
         published |= _with_bases(candidates, best)
+        saved = np.maximum(saved, value[:, sorted(published)].max(axis=1))
     return [_best_of(row, published) for row in value]
 
 
@@ -66,14 +74,13 @@ def side_by_side(saved_bytes: Sequence[float], macs: Sequence[int]) -> list[int]
     return taken
 
 
-def _net_bytes(
-    value: Sequence[Sequence[float]], candidates: Sequence[Candidate], published: set[int], index: int
-) -> float:
-    """Bytes saved by publishing one more candidate, less the bytes it costs."""
+def _net_bytes(value: Array, saved: Array, candidates: Sequence[Candidate], published: set[int], index: int) -> float:
+    """Bytes saved by publishing one more candidate, less the bytes it costs; a manifest has room for so many."""
     added = _with_bases(candidates, index) - published
-    before = sum(max((row[i] for i in published), default=0.0) for row in value)
-    after = sum(max(row[i] for i in published | added) for row in value)
-    return after - before - sum(candidates[i].size_bytes for i in added)
+    if len(published) + len(added) > MAX_MODELS:
+        return -inf
+    more = np.maximum(value[:, sorted(added)].max(axis=1) - saved, 0.0)
+    return float(more.sum()) - sum(candidates[i].size_bytes for i in added)
 
 
 def _with_bases(candidates: Sequence[Candidate], index: int) -> set[int]:
@@ -85,7 +92,7 @@ def _with_bases(candidates: Sequence[Candidate], index: int) -> set[int]:
     return chain
 
 
-def _best_of(row: Sequence[float], published: set[int]) -> int | None:
+def _best_of(row: Array, published: set[int]) -> int | None:
     # Of equals the first: a full model before an update that adds nothing to it.
     best = max(sorted(published), key=lambda index: row[index], default=None)
     return best if best is not None and row[best] > 0 else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from manifests.mpd_models import MAX_MODELS
 from trainer.judge import SegmentScore
 from trainer.select import Candidate, choose, side_by_side, worth_bytes
 
@@ -86,3 +87,16 @@ def test_the_network_that_saves_most_is_first_and_smaller_ones_that_pay_stand_be
     assert side_by_side([-1, 900], [10, 30]) == [1]
     assert side_by_side([800, 900], [29, 30]) == [1], "as slow as the first: of no use beside it"
     assert side_by_side([-5, 0], [10, 30]) == []
+
+
+def test_a_film_gets_the_models_that_pay_most_as_far_as_a_manifest_has_room() -> None:
+    segments = MAX_MODELS + 60
+    gains = [0.5 + 0.4 * (n % 7) / 7 for n in range(segments)]
+    scores = [score(0.5, *(gain if other == n else None for other in range(segments))) for n, gain in enumerate(gains)]
+    candidates = [Candidate(4000), *(Candidate(100, base=0) for _ in range(segments))]
+    uses = choose(scores, [100_000] * segments, candidates, RATE)
+    assert None not in uses, "where there is no room for an update, the model of the title serves"
+    assert len(set(uses)) == MAX_MODELS
+    updated = [gains[n] for n, use in enumerate(uses) if use != 0]
+    left = [gain for gain, use in zip(gains, uses, strict=True) if use == 0]
+    assert min(updated) >= max(left)
