@@ -1,8 +1,10 @@
-"""The ASGI application: routes, and around them the layers every answer passes through."""
+"""The ASGI application put together: files in front, and behind them the framework with the API and the pages."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,9 +14,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server import delivery
 from server.catalogue import Catalogue
+from server.cmcd import Reports
+from server.files import OpenFiles
+from server.front import Front
+from server.gate import Gate
 from server.metrics import AccessLog, Accounting, Counters
-from server.routes import make_router
+from server.routes import Operation, make_router
 from server.settings import ServerSettings, read_settings
+from server.snapshots import Snapshots
+from server.views import with_base_urls
+
+_TICK_S = 1.0
 
 
 class OpenToAll:
@@ -45,28 +55,62 @@ class OpenToAll:
         await self._app(scope, receive, opened)
 
 
-def create_app(settings: ServerSettings, catalogue: Catalogue | None = None) -> FastAPI:
+def create_app(settings: ServerSettings, catalogue: Catalogue | None = None) -> Front:
     """The application over `settings.root`. A `catalogue` that has looked already saves looking twice."""
     known = catalogue or Catalogue(settings.root, settings.rescan_s)
-    counters = Counters()
+    counters, reports = Counters(), Reports()
     log = AccessLog(settings.access_log) if settings.access_log else None
+    rewrites = {".mpd": functools.partial(with_base_urls, settings.base_urls)} if settings.base_urls else {}
+    files = OpenFiles(known, counters, settings.open_files, rewrites)
+    gate = gate_of(settings, counters)
+    snapshots = Snapshots(settings.metrics_folder, counters, reports)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         if catalogue is None:
             await asyncio.to_thread(known.look)
+        ticking = asyncio.ensure_future(_tick(front, reports, snapshots))
         yield
+        ticking.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await ticking
+        files.close()
+        snapshots.close()
         if log:
             log.close()
 
     # The interactive pages of the framework fetch their scripts from other hosts.
     app = FastAPI(title="neudash", summary="Bundles over HTTP", docs_url=None, redoc_url=None, lifespan=lifespan)
-    app.include_router(make_router(known, counters))
+    app.include_router(make_router(known, Operation(counters, reports, snapshots, gate, settings.base_urls)))
     app.add_middleware(OpenToAll)
-    app.add_middleware(Accounting, counters=counters, kind_of=known.kind_of, log=log)
-    return app
+    app.add_middleware(Accounting, counters=counters, log=log)
+    front = Front(app, settings, known, files, counters, reports, gate, log)
+    counters.connections = lambda: len(front.connections)
+    return front
 
 
-def from_environment() -> FastAPI:
+def gate_of(settings: ServerSettings, counters: Counters) -> Gate | None:
+    """What the settings ask to be refused; None where they ask for nothing."""
+    if not settings.private and not settings.requests_per_s:
+        return None
+    return Gate(
+        private=settings.private,
+        secret=settings.secret,
+        token_hours=settings.token_hours,
+        requests_per_s=settings.requests_per_s,
+        refused=counters.refuse,
+    )
+
+
+async def _tick(front: Front, reports: Reports, snapshots: Snapshots) -> None:
+    """What is done beside the answers, once a second."""
+    while True:
+        await asyncio.sleep(_TICK_S)
+        front.sweep()
+        reports.digest()
+        snapshots.write()
+
+
+def from_environment() -> Front:
     """The application of a worker process, from the `NEUDASH_SERVER_*` variables. Raises SettingsError."""
     return create_app(read_settings(os.environ, {}))

@@ -18,8 +18,6 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
-from aiofiles.threadpool.binary import AsyncFileIO
-
 from manifests.bundle import MANIFEST, Bundle, ListedFile, open_bundle
 from manifests.errors import BundleError
 from manifests.model import Presentation
@@ -49,12 +47,14 @@ _STEP = re.compile(r"[^./\\:\x00-\x1f\x7f][^/\\:\x00-\x1f\x7f]*")
 _DEEPEST = 6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ServedFile:
     """One file that can be asked for."""
 
     url_path: str
     """Decoded, from the root of the server."""
+    bundle: str
+    """Name of its bundle."""
     root: Path
     """Folder of its bundle."""
     href: str
@@ -69,6 +69,16 @@ class ServedFile:
     def url(self) -> str:
         """Percent-encoded URL path."""
         return quote(self.url_path)
+
+    @property
+    def is_immutable(self) -> bool:
+        """Whether its name promises its content."""
+        return self.cache_control == delivery.CACHE_IMMUTABLE
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether it is text that is worth packing, and to be kept in memory so."""
+        return self.media_type in _PACKED_TYPES and (self.size_bytes or 0) <= _LARGEST_PACKED_BYTES
 
 
 @dataclass(frozen=True)
@@ -145,7 +155,7 @@ def build_index(root: Path, before: Index) -> Index:
 
 
 class Catalogue:
-    """The current Index of a folder, and what is known of the content of its files. One for each process."""
+    """The current Index of a folder. One for each process."""
 
     def __init__(self, root: Path, rescan_s: float = 1.0) -> None:
         self.root = root
@@ -153,7 +163,6 @@ class Catalogue:
         self._rescan_s = rescan_s
         self._next_look_s = float("-inf")
         self._looking = asyncio.Lock()
-        self._contents: dict[str, tuple[storage.Signature, storage.Content]] = {}
 
     def look(self) -> Index:
         """Looks at the disk and replaces the index. Blocks. Says in the log what became broken."""
@@ -162,15 +171,24 @@ class Catalogue:
         for name, reason in self.index.broken.items():
             if before.broken.get(name) != reason:
                 logger.warning("bundle %s is not served: %s", name, reason)
-        self._contents = {path: known for path, known in self._contents.items() if path in self.index.files}
         ended_s = time.monotonic()
         # A huge tree must not keep the disk busy for ever: a tenth of the time at most goes into looking.
         self._next_look_s = ended_s + (max(self._rescan_s, 9 * (ended_s - started_s)) if self._rescan_s else 0)
         return self.index
 
+    @property
+    def looks_always(self) -> bool:
+        """Whether every request is promised a look at the disk."""
+        return self._rescan_s == 0
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the index may be too old, and nobody is looking yet."""
+        return time.monotonic() >= self._next_look_s and not self._looking.locked()
+
     async def current(self) -> Index:
         """The index, `rescan_s` old at most unless looking takes long; 0 looks for every request."""
-        if time.monotonic() >= self._next_look_s and not self._looking.locked():
+        if self.is_due:
             async with self._looking:
                 await asyncio.to_thread(self.look)
         return self.index
@@ -179,22 +197,6 @@ class Catalogue:
         """The Kind of what is at a decoded URL path, or `page` where no file of a bundle is."""
         file = self.index.files.get(url_path)
         return file.kind if file else "page"
-
-    async def content(self, file: ServedFile, opened: AsyncFileIO) -> tuple[delivery.FileFacts, bytes | None]:
-        """What `answer_for` needs about an open file, and its gzip form where it has one.
-
-        Reads it whole unless that very file was read before.
-        """
-        signature = storage.signature_of(os.fstat(opened.fileno()))
-        size_bytes = signature[1]
-        known = self._contents.get(file.url_path)
-        if known is None or known[0] != signature:
-            pack = file.media_type in _PACKED_TYPES and size_bytes <= _LARGEST_PACKED_BYTES
-            known = (signature, await storage.content_of(opened, pack=pack))
-            self._contents[file.url_path] = known
-        sha256, packed = known[1].sha256, known[1].packed
-        packed_bytes = None if packed is None else len(packed)
-        return delivery.FileFacts(size_bytes, sha256, file.media_type, file.cache_control, packed_bytes), packed
 
 
 def _bundle_or_reason(name: str, folder: Path, before: ServedBundle | None) -> ServedBundle | str:
@@ -218,6 +220,7 @@ def _served(name: str, bundle: Bundle, listed: ListedFile) -> ServedFile:
     immutable = listed.kind in ("init", "segment", "model", "quality")
     return ServedFile(
         f"{BUNDLES_AT}{name}/{listed.href}",
+        name,
         bundle.root,
         listed.href,
         kind,

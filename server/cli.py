@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import logging
 import os
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from server.app import create_app
 from server.catalogue import Catalogue, Index
-from server.settings import ServerError, ServerSettings, read_settings
+from server.front import Front
+from server.gate import sign
+from server.settings import PROTOCOLS, ServerError, ServerSettings, SettingsError, read_settings
+
+logger = logging.getLogger("server")
 
 _BACKLOG = 2048
 # Players come back every segment; a connection that waits for one costs a few kilobytes.
@@ -27,7 +35,9 @@ example:
   neudash serve demo-out --port 8000
   neudash play http://127.0.0.1:8000/bundles/NAME/manifest.mpd
 
-Every flag is also an environment variable: NEUDASH_SERVER_PORT=8000. A flag wins."""
+Every flag is also an environment variable: NEUDASH_SERVER_PORT=8000. A flag wins. NEUDASH_SERVER_SECRET, which signs
+tokens for private bundles, is a variable alone; `neudash serve --token NAME` prints a token and ends.
+docs/serving.md says more."""
 
 
 class NothingToServeError(ServerError):
@@ -41,9 +51,16 @@ class PortError(ServerError):
 def main(argv: list[str]) -> int:
     """Runs the command; returns its exit code."""
     flags = vars(_parser().parse_args(argv))
+    token_for = flags.pop("token")
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     try:
-        serve(read_settings(os.environ, flags))
+        settings = read_settings(os.environ, flags)
+        if token_for is None:
+            serve(settings)
+        elif not settings.secret:
+            raise SettingsError("tokens need NEUDASH_SERVER_SECRET, the one that the server has")
+        else:
+            print(sign(settings.secret, token_for))
     except (ServerError, OSError) as error:
         print(f"neudash serve: {error}", file=sys.stderr)  # the command's one line of failure
         return 1
@@ -94,9 +111,27 @@ def address(host: str, port: int) -> str:
 def _runner(settings: ServerSettings, catalogue: Catalogue, listening: socket.socket) -> Callable[[], None]:
     """What serves until it is told to stop. SIGTERM is heeded from now on, even before it is called."""
     several = settings.workers > 1
-    config = uvicorn.Config(
-        "server.app:from_environment" if several else create_app(settings, catalogue),
-        factory=several,
+    _allow_descriptors(settings)
+    config = configured(settings, "server.app:from_environment" if several else create_app(settings, catalogue))
+    if several:
+        return lambda: _run_workers(settings, config, listening)
+    server = uvicorn.Server(config)
+
+    def stop(_number: int, _frame: object) -> None:
+        server.should_exit = True
+
+    # uvicorn stops gently and then raises the signal again, which by default would end us as a crash does.
+    signal.signal(signal.SIGTERM, stop)
+    return lambda: server.run(sockets=[listening])
+
+
+def configured(settings: ServerSettings, application: Front | str) -> uvicorn.Config:
+    """uvicorn's configuration for an application, or for the function that makes it, named as `module:function`."""
+    return uvicorn.Config(
+        application,
+        factory=isinstance(application, str),
+        interface="asgi3",
+        http=_protocol(settings),
         workers=settings.workers,
         # Counted and logged by server.metrics.
         access_log=False,
@@ -110,18 +145,48 @@ def _runner(settings: ServerSettings, catalogue: Catalogue, listening: socket.so
         limit_concurrency=settings.max_connections,
         timeout_graceful_shutdown=settings.graceful_s,
     )
-    if several:
+
+
+def _run_workers(settings: ServerSettings, config: uvicorn.Config, listening: socket.socket) -> None:
+    with tempfile.TemporaryDirectory(prefix="neudash-serve-") as folder:
+        shared = replace(settings, metrics_folder=settings.metrics_folder or Path(folder))
         # Workers are started anew and read their settings where anybody's would be read.
-        os.environ.update(settings.to_environment())
-        return Multiprocess(config, sockets=[listening]).run
-    server = uvicorn.Server(config)
+        os.environ.update(shared.to_environment())
+        Multiprocess(config, sockets=[listening]).run()
 
-    def stop(_number: int, _frame: object) -> None:
-        server.should_exit = True
 
-    # uvicorn stops gently and then raises the signal again, which by default would end us as a crash does.
-    signal.signal(signal.SIGTERM, stop)
-    return lambda: server.run(sockets=[listening])
+def _protocol(settings: ServerSettings) -> type[asyncio.Protocol] | Literal["auto"]:
+    """What speaks HTTP: ours if it is wanted and the uvicorn that is installed bears it."""
+    if settings.protocol == "plain":
+        return "auto"
+    try:
+        from server.contract import contract_problem
+        from server.protocol import GuardedProtocol
+    except ImportError as error:
+        problem: str | None = str(error)
+    else:
+        problem = contract_problem(GuardedProtocol, settings)
+        if problem is None:
+            return GuardedProtocol
+    logger.warning(
+        "serving by uvicorn's own protocol, without deadlines and a bound on request heads: ours does not fit uvicorn "
+        "%s (%s); put a proxy in front",
+        uvicorn.__version__,
+        problem,
+    )
+    return "auto"
+
+
+def _allow_descriptors(settings: ServerSettings) -> None:
+    """As many as connections and open files need, as far as the system lets us."""
+    try:
+        import resource
+    except ImportError:  # not on Windows, which has no such bound
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = settings.max_connections + settings.open_files + 100
+    if soft < needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed if hard < 0 else min(needed, hard), hard))
 
 
 def _nothing_below(root: Path, index: Index) -> str:
@@ -139,26 +204,46 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    default = ServerSettings(Path())
     # No default here: a flag that is not given must not hide the environment.
     parser.add_argument("root", nargs="?", metavar="ROOT", help="folder with bundles, or a bundle")
-    parser.add_argument("--host", help=f"address to listen on; 0.0.0.0 is all (default: {default.host})")
-    parser.add_argument("--port", help=f"port; 0 takes any free one (default: {default.port})")
-    parser.add_argument("--workers", help=f"processes (default: {default.workers})")
-    parser.add_argument("--access-log", metavar="FILE", help="append one JSON line for each answer (default: none)")
-    parser.add_argument(
-        "--rescan-s",
-        metavar="S",
-        help=f"least seconds between looks at the disk (default: {default.rescan_s})",
-    )
-    parser.add_argument(
-        "--max-connections",
-        metavar="N",
-        help=f"for each worker, then 503 (default: {default.max_connections})",
-    )
-    parser.add_argument(
-        "--graceful-s",
-        metavar="S",
-        help=f"seconds that transfers may still take after SIGTERM (default: {default.graceful_s})",
-    )
+    parser.add_argument("--token", metavar="NAME", help="print a token for a name of --private, and end")
+    for title, options in _OPTIONS.items():
+        group = parser.add_argument_group(title)
+        for name, metavar, text in options:
+            group.add_argument("--" + name.replace("_", "-"), metavar=metavar, help=f"{text} ({_default(name)})")
     return parser
+
+
+def _default(name: str) -> str:
+    value = getattr(ServerSettings(Path()), name)
+    return "default: none" if value in (None, (), "") else f"default: {value}"
+
+
+# The secret is in the environment alone: what stands in a command line, every user of the machine can read.
+_OPTIONS = {
+    "where": (
+        ("host", "HOST", "address to listen on; 0.0.0.0 is all"),
+        ("port", "PORT", "0 takes any free one"),
+        ("base_urls", "URL,URL", "what manifests name as places of their segments, best first: CDNs that fetch here"),
+    ),
+    "speed and memory": (
+        ("workers", "N", "processes that share the port; one for each core"),
+        ("open_files", "N", "files that a worker holds open"),
+        ("rescan_s", "S", "least seconds between looks at the disk for new, changed and removed bundles"),
+        ("protocol", "NAME", f"how HTTP is spoken: {', '.join(PROTOCOLS)}; plain is uvicorn's own, without deadlines"),
+    ),
+    "guards": (
+        ("max_connections", "N", "for each worker, then 503"),
+        ("head_s", "S", "deadline for a whole request"),
+        ("head_bytes", "N", "largest head of a request, then 431"),
+        ("stalled_s", "S", "deadline for a reader to take a quarter of a megabyte"),
+        ("graceful_s", "S", "seconds that transfers may still take after SIGTERM"),
+        ("requests_per_s", "N", "what one address may ask of a worker, then 429; 0 for any number"),
+        ("private", "NAME,NAME", "bundles, or folders of bundles, that need a token; * is all"),
+        ("token_hours", "N", "how long a token opens its bundle"),
+    ),
+    "watching": (
+        ("access_log", "FILE", "append one JSON line for each answer"),
+        ("metrics_folder", "DIR", "where workers add up what /metrics tells; one of its own unless given"),
+    ),
+}

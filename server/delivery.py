@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -16,8 +17,10 @@ Headers = tuple[tuple[bytes, bytes], ...]
 CACHE_IMMUTABLE = "public, max-age=31536000, immutable"
 CACHE_SHORT = "public, max-age=5"
 
-_EXPOSED = "Accept-Ranges, Content-Length, Content-Range, ETag"
-_REQUEST_HEADERS = "Range, If-Range, If-None-Match, Cache-Control, CMCD-Request, CMCD-Object, CMCD-Status, CMCD-Session"
+_EXPOSED = "Accept-Ranges, Content-Length, Content-Range, ETag, Server-Timing, X-Request-Id"
+_REQUEST_HEADERS = (
+    "Range, If-Range, If-None-Match, Cache-Control, Authorization, CMCD-Request, CMCD-Object, CMCD-Status, CMCD-Session"
+)
 
 OPEN_TO_ALL: Headers = (
     (b"access-control-allow-origin", b"*"),
@@ -50,18 +53,12 @@ class FileFacts:
     sha256: str
     media_type: str
     cache_control: str
-    packed_bytes: int | None = None
-    """Size of its gzip form; None where it is only sent as it is."""
+    packed: Mapping[str, int] = field(default_factory=dict)
+    """Sizes of its packed forms by content coding, the one to be preferred first; none where it is sent as it is."""
 
-    @property
-    def etag(self) -> str:
-        """Strong: equal tags mean equal bytes."""
-        return f'"{self.sha256}"'
-
-    @property
-    def packed_etag(self) -> str:
-        """Of the gzip form, which is other bytes."""
-        return f'"{self.sha256}-gzip"'
+    def etag(self, coding: str | None = None) -> str:
+        """Strong: equal tags mean equal bytes, and a packed form is other bytes."""
+        return f'"{self.sha256}-{coding}"' if coding else f'"{self.sha256}"'
 
 
 @dataclass(frozen=True)
@@ -72,22 +69,23 @@ class Answer:
     headers: Headers
     start: int = 0
     length: int = 0
-    packed: bool = False
-    """Whether the body is a slice of its gzip form instead."""
+    coding: str | None = None
+    """The packed form that the body is, whole; None for a slice of the file as it is."""
 
 
 def answer_for(facts: FileFacts, method: str, request: Mapping[str, str]) -> Answer:
-    """The answer to GET or HEAD for a file, given the request's headers (a mapping that ignores case)."""
+    """The answer to GET or HEAD for a file, given the request's headers by their names in lower case."""
     # A range means something for GET alone, and is one of the file as it is.
     asked = request.get("range") if method == "GET" else None
-    packed_bytes = facts.packed_bytes if asked is None and accepts_gzip(request.get("accept-encoding")) else None
-    if _matches_any(request.get("if-none-match"), facts.etag if packed_bytes is None else facts.packed_etag):
-        return Answer(304, _headers(facts, None, None, packed=packed_bytes is not None))
-    if packed_bytes is not None:
-        return Answer(200, _headers(facts, packed_bytes, None, packed=True), 0, packed_bytes, packed=True)
+    coding = best_coding(request.get("accept-encoding"), tuple(facts.packed)) if asked is None else None
+    if _matches_any(request.get("if-none-match"), facts.etag(coding)):
+        return Answer(304, _headers(facts, None, None, coding), coding=coding)
+    if coding is not None:
+        size = facts.packed[coding]
+        return Answer(200, _headers(facts, size, None, coding), 0, size, coding)
     size = facts.size_bytes
     # If-Range keeps a range only while the file is the one already known.
-    if asked is None or request.get("if-range", facts.etag) != facts.etag:
+    if asked is None or request.get("if-range", facts.etag()) != facts.etag():
         return Answer(200, _headers(facts, size, None), 0, size)
     match = _ONE_RANGE.fullmatch(asked)
     if match is None or _is_meaningless(match[1], match[2]):
@@ -98,14 +96,21 @@ def answer_for(facts: FileFacts, method: str, request: Mapping[str, str]) -> Ans
     return Answer(206, _headers(facts, end - start, f"bytes {start}-{end - 1}/{size}"), start, end - start)
 
 
-def accepts_gzip(header: str | None) -> bool:
-    """Whether an Accept-Encoding allows gzip and does not want it less than the file as it is (RFC 9110, 12.5.3)."""
+@lru_cache(maxsize=256)
+def best_coding(header: str | None, offered: tuple[str, ...]) -> str | None:
+    """The one of `offered`, best first, that an Accept-Encoding likes best and no less than the file as it is.
+
+    None where it wants none of them (RFC 9110, 12.5.3).
+    """
+    if not offered or not header:
+        return None
     weights: dict[str, float] = {}
-    for part in (header or "").lower().split(","):
+    for part in header.lower().split(","):
         name, *parameters = (piece.strip() for piece in part.split(";"))
-        weights[name] = _weight(parameters)
-    gzip = weights.get("gzip", weights.get("x-gzip", weights.get("*", 0.0)))
-    return gzip > 0 and gzip >= weights.get("identity", 0.0)
+        weights[name.removeprefix("x-")] = _weight(parameters)
+    liked = {coding: weights.get(coding, weights.get("*", 0.0)) for coding in offered}
+    best = max(offered, key=lambda coding: liked[coding])
+    return best if liked[best] > 0 and liked[best] >= weights.get("identity", 0.0) else None
 
 
 def _weight(parameters: list[str]) -> float:
@@ -117,14 +122,14 @@ def _weight(parameters: list[str]) -> float:
     return 1.0
 
 
-def _headers(facts: FileFacts, length: int | None, content_range: str | None, *, packed: bool = False) -> Headers:
+def _headers(facts: FileFacts, length: int | None, content_range: str | None, coding: str | None = None) -> Headers:
     """Those of every answer about the file; `length` None where there is no body to speak of (304)."""
-    own = [("etag", facts.packed_etag if packed else facts.etag), ("cache-control", facts.cache_control)]
+    own = [("etag", facts.etag(coding)), ("cache-control", facts.cache_control)]
     own.append(("accept-ranges", "bytes"))
-    if facts.packed_bytes is not None:
+    if facts.packed:
         own.append(("vary", "Accept-Encoding"))
-    if packed:
-        own.append(("content-encoding", "gzip"))
+    if coding is not None:
+        own.append(("content-encoding", coding))
     if length is not None:
         own += [("content-type", facts.media_type), ("content-length", str(length))]
     if content_range is not None:

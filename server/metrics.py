@@ -1,10 +1,13 @@
-"""Counting what was sent: plain integers by kind, and an access log of JSON lines. A pure ASGI layer."""
+"""Counting what was sent: plain integers by bundle and kind, and an access log of JSON lines."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import re
 import time
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,13 +16,19 @@ from typing import Any, get_args
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.catalogue import Kind
+from server.cmcd import parse_cmcd, texts_of
 
+KINDS = (*get_args(Kind), "page")
+"""`page` is what is no file of a bundle: pages, the API, errors."""
+LATENCY_BOUNDS_S = (0.0002, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0)
 _LONGEST_PATH = 2048
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_numbers = itertools.count(1)
 
 
 @dataclass
 class Traffic:
-    """Totals of one kind since the process started."""
+    """Totals since the process started."""
 
     requests: int = 0
     bytes: int = 0
@@ -28,19 +37,52 @@ class Traffic:
 
 @dataclass
 class Counters:
-    """Everything that is counted in one process."""
+    """Everything that is counted in one process. Nothing here takes a lock: one thread counts."""
 
-    kinds: dict[str, Traffic] = field(default_factory=lambda: {k: Traffic() for k in (*get_args(Kind), "page")})
-    """`page` is what is no file of a bundle: pages, the API, errors."""
+    traffic: dict[tuple[str, str], Traffic] = field(default_factory=dict)
+    """By bundle, "" for none, and kind."""
     statuses: dict[int, int] = field(default_factory=dict)
+    latencies: list[int] = field(default_factory=lambda: [0] * (len(LATENCY_BOUNDS_S) + 1))
+    """Answers about files by their time to the last byte handed on: up to each bound, and longer than all."""
+    latency_sum_s: float = 0.0
+    from_disk: int = 0
+    """Answers about files whose bytes did not all lie in memory."""
+    refused: dict[str, int] = field(default_factory=dict)
+    """Connections and requests turned away, by reason."""
+    connections: Callable[[], int] = int
+    """Open at the moment; the protocol tells."""
     started_at_s: float = field(default_factory=time.time)
 
-    def add(self, kind: str, status: int, size_bytes: int) -> None:
+    def traffic_of(self, bundle: str, kind: str) -> Traffic:
+        """The totals of a kind in a bundle, to be added to."""
+        return self.traffic.setdefault((bundle, kind), Traffic())
+
+    def add(self, traffic: Traffic, status: int, size_bytes: int) -> None:
         """One answer."""
-        traffic = self.kinds[kind]
         traffic.requests += 1
         traffic.bytes += size_bytes
         self.statuses[status] = self.statuses.get(status, 0) + 1
+
+    def add_page(self, status: int, size_bytes: int) -> None:
+        """One answer that is no file."""
+        self.add(self.traffic_of("", "page"), status, size_bytes)
+
+    def took(self, duration_s: float) -> None:
+        """The time of one answer about a file."""
+        self.latencies[bisect_left(LATENCY_BOUNDS_S, duration_s)] += 1
+        self.latency_sum_s += duration_s
+
+    def refuse(self, reason: str) -> None:
+        """One connection or request that was turned away."""
+        self.refused[reason] = self.refused.get(reason, 0) + 1
+
+    def kinds(self) -> dict[str, Traffic]:
+        """The totals by kind."""
+        totals = {kind: Traffic() for kind in KINDS}
+        for (_, kind), traffic in self.traffic.items():
+            totals[kind].requests += traffic.requests
+            totals[kind].bytes += traffic.bytes
+        return totals
 
 
 class AccessLog:
@@ -58,16 +100,42 @@ class AccessLog:
         os.close(self._descriptor)
 
 
-class Accounting:
-    """Wraps an ASGI application and counts each answer once, however it ends."""
+def request_id(scope: Scope) -> bytes:
+    """What names a request in the log and in its answer: the client's or the edge's own word, else one of ours."""
+    found: bytes | None = scope.get("neudash.id")
+    if found is None:
+        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+        found = given if _REQUEST_ID.fullmatch(given) else b"%x-%x" % (os.getpid(), next(_numbers))
+        scope["neudash.id"] = found
+    return found
 
-    def __init__(
-        self, app: ASGIApp, counters: Counters, kind_of: Callable[[str], str], log: AccessLog | None = None
-    ) -> None:
-        """`kind_of` tells the kind of a decoded URL path: one of those that `counters` knows."""
+
+def record_of(scope: Scope, status: int, size_bytes: int, kind: str, duration_s: float) -> dict[str, Any]:
+    """A line of the access log."""
+    record = {
+        "time": round(time.time(), 3),
+        "id": request_id(scope).decode(),
+        "method": scope["method"],
+        "path": scope["path"][:_LONGEST_PATH],
+        "status": status,
+        "bytes": size_bytes,
+        "kind": kind,
+        "duration_s": round(duration_s, 4),
+    }
+    asked = next((value for name, value in scope["headers"] if name == b"range"), None)
+    if asked is not None:
+        record["range"] = asked.decode("latin-1")[:200]
+    if cmcd := parse_cmcd(*texts_of(scope["query_string"], scope["headers"])):
+        record["cmcd"] = cmcd
+    return record
+
+
+class Accounting:
+    """Wraps the application behind the files, and counts each of its answers once, however it ends."""
+
+    def __init__(self, app: ASGIApp, counters: Counters, log: AccessLog | None = None) -> None:
         self._app = app
         self._counters = counters
-        self._kind_of = kind_of
         self._log = log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -81,12 +149,15 @@ class Accounting:
             nonlocal noted
             if not noted:
                 noted = True
-                self._note(scope, status, size_bytes, time.monotonic() - started_s)
+                self._counters.add_page(status, size_bytes)
+                if self._log:
+                    self._log.write(record_of(scope, status, size_bytes, "page", time.monotonic() - started_s))
 
         async def counted(message: Message) -> None:
             nonlocal status, size_bytes
             if message["type"] == "http.response.start":
                 status = message["status"]
+                message = {**message, "headers": [*message["headers"], (b"x-request-id", request_id(scope))]}
             else:
                 size_bytes += len(message.get("body", b"")) if scope["method"] != "HEAD" else 0
                 # Before the last bytes leave: a client that has them all finds itself counted.
@@ -98,20 +169,3 @@ class Accounting:
             await self._app(scope, receive, counted)
         finally:
             note()
-
-    def _note(self, scope: Scope, status: int, size_bytes: int, duration_s: float) -> None:
-        kind = self._kind_of(scope["path"])
-        self._counters.add(kind, status, size_bytes)
-        if self._log is None:
-            return
-        record = {
-            "time": round(time.time(), 3),
-            "method": scope["method"],
-            "path": scope["path"][:_LONGEST_PATH],
-            "status": status,
-            "bytes": size_bytes,
-            "kind": kind,
-            "duration_s": round(duration_s, 4),
-        }
-        asked = next((value for name, value in scope["headers"] if name == b"range"), None)
-        self._log.write(record if asked is None else {**record, "range": asked.decode("latin-1")[:200]})

@@ -1,95 +1,96 @@
-"""The addresses of the server: health, the catalogue as JSON and as a page, counters, files of bundles."""
+"""The addresses behind the files: health, counters, the catalogue as JSON, the live view of a bundle."""
 
 from __future__ import annotations
 
-import logging
+import asyncio
 import os
+import re
+import time
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from fractions import Fraction
 from typing import Any
 
-from aiofiles.threadpool.binary import AsyncFileIO
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
-from starlette.types import Receive, Scope, Send
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
-from server import delivery, pages, schemas, storage
-from server.catalogue import BUNDLES_AT, Catalogue, ServedFile
+from server import delivery, pages, schemas, views
+from server.catalogue import BUNDLES_AT, Catalogue
+from server.cmcd import Reports
+from server.gate import Gate
 from server.metrics import Counters
+from server.snapshots import Snapshots
 
-logger = logging.getLogger("server")
-
-# Many clients and proxies read an encoded separator as a separator; here it is part of no name.
-_ENCODED_SEPARATORS = (b"%2f", b"%5c", b"%00")
+_TIME = re.compile(r"[0-9]{1,11}(\.[0-9]{1,9})?")
 
 
-class FileAnswer(Response):
-    """One listed file, or the part of it that was asked for."""
+@dataclass(frozen=True)
+class Operation:
+    """What the addresses for operators tell, and what decides who may see what."""
 
-    def __init__(self, catalogue: Catalogue, file: ServedFile, request: Request) -> None:
-        super().__init__()
-        self._catalogue = catalogue
-        self._file = file
-        self._request = request
+    counters: Counters
+    reports: Reports
+    snapshots: Snapshots
+    gate: Gate | None = None
+    base_urls: tuple[str, ...] = ()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Opens, decides, sends. It is one file throughout, even if it is replaced on disk meanwhile."""
-        try:
-            opened = await storage.open_inside(self._file.root, self._file.href)
-        except OSError as error:
-            await self._refuse(error)(scope, receive, send)
-            return
-        try:
-            facts, packed = await self._catalogue.content(self._file, opened)
-        except OSError as error:
-            await self._refuse(error)(scope, receive, send)
-        else:
-            answer = delivery.answer_for(facts, scope["method"], self._request.headers)
-            await self._send(opened, answer, packed, scope["method"], receive, send)
-        finally:
-            await opened.close()
-
-    def _refuse(self, error: OSError) -> Response:
-        logger.warning("%s is listed but cannot be served: %s", self._file.url_path, error.strerror or error)
-        return pages.not_found()
-
-    async def _send(
-        self,
-        opened: AsyncFileIO,
-        answer: delivery.Answer,
-        packed: bytes | None,
-        method: str,
-        receive: Receive,
-        send: Send,
-    ) -> None:
-        await send({"type": "http.response.start", "status": answer.status, "headers": list(answer.headers)})
-        if method == "HEAD" or answer.length == 0:
-            await send({"type": "http.response.body", "body": b""})
-        elif answer.packed:
-            await send({"type": "http.response.body", "body": packed})
-        else:
-            await storage.send_slice(opened, answer, receive, send)
+    def may_show(self, bundle: str) -> bool:
+        """Whether the catalogue may name a bundle."""
+        return self.gate is None or not self.gate.is_private(bundle)
 
 
-def make_router(catalogue: Catalogue, counters: Counters) -> APIRouter:
+def make_router(catalogue: Catalogue, operation: Operation) -> APIRouter:
     """All routes, over one catalogue and one set of counters."""
     router = APIRouter()
-    _add_api(router, catalogue, counters)
+    _add_operation(router, catalogue, operation)
+    _add_api(router, catalogue, operation)
     _add_files(router, catalogue)
     pages.add_pages(router)
     return router
 
 
-def _add_api(router: APIRouter, catalogue: Catalogue, counters: Counters) -> None:
+def _add_operation(router: APIRouter, catalogue: Catalogue, operation: Operation) -> None:
     @router.get("/healthz", tags=["operation"], summary="Is the server up?")
     async def health() -> schemas.Health:
         return schemas.Health(status="ok", bundles=len(catalogue.index.bundles))
 
+    @router.get(
+        "/readyz",
+        tags=["operation"],
+        summary="Should requests be sent here?",
+        responses={503: {"model": schemas.Problem, "description": "The folder of bundles cannot be read"}},
+    )
+    async def ready() -> schemas.Health:
+        if not await asyncio.to_thread(os.access, catalogue.root, os.R_OK | os.X_OK):
+            raise HTTPException(503, "the folder of bundles cannot be read")
+        return schemas.Health(status="ready", bundles=len(catalogue.index.bundles))
+
+    @router.get("/metrics", include_in_schema=False)
+    async def exposition() -> Response:
+        operation.reports.digest()
+        text = await asyncio.to_thread(operation.snapshots.exposition)
+        return Response(text, headers={"cache-control": "no-store"}, media_type=CONTENT_TYPE_PLAIN_0_0_4)
+
     @router.get("/api/metrics", tags=["operation"], summary="Requests and bytes by kind of file")
     async def metrics() -> schemas.Metrics:
-        return schemas.metrics(counters, os.getpid())
+        return schemas.metrics(operation.counters, os.getpid())
 
+    @router.get("/api/sessions", tags=["operation"], summary="What players told last, by playback (CMCD)")
+    async def sessions() -> schemas.Sessions:
+        operation.reports.digest()
+        return schemas.sessions(operation.reports, os.getpid())
+
+    @router.get("/api/time", include_in_schema=False)
+    async def now() -> Response:
+        text = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+        return Response(text, headers={"cache-control": "no-store"}, media_type="text/plain")
+
+
+def _add_api(router: APIRouter, catalogue: Catalogue, operation: Operation) -> None:
     @router.get("/api/bundles", tags=["catalogue"], summary="Every bundle, and the folders that are broken")
     async def bundles() -> schemas.BundleList:
-        return schemas.bundle_list(await catalogue.current())
+        return schemas.bundle_list(await catalogue.current(), operation.may_show)
 
     @router.get(
         "/api/bundles/{name:path}",
@@ -101,7 +102,7 @@ def _add_api(router: APIRouter, catalogue: Catalogue, counters: Counters) -> Non
     async def bundle(request: Request) -> schemas.BundleDetail:
         index = await catalogue.current()
         found = index.bundles.get(request.path_params["name"])
-        if found is None:
+        if found is None or not operation.may_show(found.name):
             raise HTTPException(404, "no such bundle")
         return schemas.bundle_detail(found)
 
@@ -117,22 +118,30 @@ def _add_files(router: APIRouter, catalogue: Catalogue) -> None:
         "openapi_extra": {"parameters": [_path_parameter("path", "Name of a bundle, `/`, and a file that it lists.")]},
     }
 
+    # Files themselves are answered by `server.front`; what comes here is none.
     @router.get(address, summary="A file of a bundle, whole or one range of it", responses=responses, **described)
     async def file(request: Request) -> Response:
-        return await _file_answer(catalogue, request)
+        return await _made(catalogue, request)
 
     @router.head(address, summary="What GET would answer, without the bytes", responses=without_ranges, **described)
     async def file_head(request: Request) -> Response:
-        return await _file_answer(catalogue, request)
+        return await _made(catalogue, request)
 
 
-async def _file_answer(catalogue: Catalogue, request: Request) -> Response:
-    raw = request.scope.get("raw_path", b"").lower()
-    index = await catalogue.current()
-    found = index.files.get(request.scope["path"])
-    if found is None or any(encoded in raw for encoded in _ENCODED_SEPARATORS):
+async def _made(catalogue: Catalogue, request: Request) -> Response:
+    """A manifest that is made when it is asked for: `NAME/live.mpd`."""
+    name, _, asked = request.scope["path"].removeprefix(BUNDLES_AT).rpartition("/")
+    bundle = (await catalogue.current()).bundles.get(name)
+    if bundle is None or asked != views.LIVE or not bundle.presentation.video:
         return pages.not_found()
-    return FileAnswer(catalogue, found, request)
+    given = request.query_params.get("now")
+    if given is not None and _TIME.fullmatch(given) is None:
+        return pages.not_found()
+    now_s = Fraction(given) if given else Fraction(time.time_ns(), 10**9)
+    time_url = None if given else "../" * (name.count("/") + 2) + "api/time"
+    text = await asyncio.to_thread(views.live_manifest, bundle.presentation, now_s, time_url)
+    headers = {name.decode(): value.decode() for name, value in delivery.OPEN_TO_ALL}
+    return Response(text, 200, {**headers, "cache-control": "no-store"}, "application/dash+xml")
 
 
 def _path_parameter(name: str, description: str) -> dict[str, Any]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pydantic import BaseModel, Field
 
 from manifests.bundle import MASTER_PLAYLIST, POSTER, QUALITY
 from manifests.model import ModelTrack, Representation, VideoFormat
 from server.catalogue import Index, ServedBundle
+from server.cmcd import Reports
 from server.metrics import Counters
 
 
@@ -109,17 +112,35 @@ class Metrics(BaseModel):
     statuses: dict[str, int]
 
 
+class PlayerSession(BaseModel):
+    """What one playback told."""
+
+    seen_at_s: float = Field(description="Unix time of its last request.")
+    requests: int
+    stalls: int = Field(description="Requests after it had run dry.")
+    buffer_ms: int | None
+    bitrate_kbps: int | None
+    model: str | None = Field(description="Id of the model track in use, or `none`.")
+
+
+class Sessions(BaseModel):
+    """Playbacks heard of lately, by session id. With several workers each hears a part: see `process_id`."""
+
+    process_id: int
+    sessions: dict[str, PlayerSession]
+
+
 class Problem(BaseModel):
     """Why there is no answer."""
 
     detail: str
 
 
-def bundle_list(index: Index) -> BundleList:
-    """Everything in an index, by name."""
+def bundle_list(index: Index, may_show: Callable[[str], bool]) -> BundleList:
+    """Everything in an index that may be shown, by name."""
     return BundleList(
-        bundles=[bundle_summary(bundle) for _, bundle in sorted(index.bundles.items())],
-        broken=[BrokenBundle(name=name, problem=reason) for name, reason in sorted(index.broken.items())],
+        bundles=[bundle_summary(bundle) for name, bundle in sorted(index.bundles.items()) if may_show(name)],
+        broken=[BrokenBundle(name=name, problem=text) for name, text in sorted(index.broken.items()) if may_show(name)],
     )
 
 
@@ -163,8 +184,16 @@ def metrics(counters: Counters, process_id: int) -> Metrics:
     return Metrics(
         process_id=process_id,
         started_at_s=round(counters.started_at_s, 3),
-        kinds={kind: TrafficCount(requests=t.requests, bytes=t.bytes) for kind, t in counters.kinds.items()},
+        kinds={kind: TrafficCount(requests=t.requests, bytes=t.bytes) for kind, t in counters.kinds().items()},
         statuses={str(status): count for status, count in sorted(counters.statuses.items())},
+    )
+
+
+def sessions(reports: Reports, process_id: int) -> Sessions:
+    """What was told so far."""
+    return Sessions(
+        process_id=process_id,
+        sessions={name: PlayerSession(**vars(session)) for name, session in reports.sessions.items()},
     )
 
 

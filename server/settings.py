@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from urllib.parse import urlsplit
 
 PREFIX = "NEUDASH_SERVER_"
 
@@ -33,19 +34,56 @@ class ServerSettings:
     """File that gets one JSON line for each answer; None for no log."""
     rescan_s: float = 1.0
     """Shortest time between two looks at the disk for new, changed and removed bundles."""
-    max_connections: int = 1024
+    max_connections: int = 4096
     """Connections a worker holds before it answers 503."""
     graceful_s: int = 10
     """How long transfers may go on after a request to stop."""
+    protocol: str = "direct"
+    """`direct`: guarded, and plain answers written without the framework; `guarded`; or `plain`, uvicorn's own."""
+    head_s: int = 10
+    """A request's head must be there this long after its first byte, or after the connection was opened."""
+    head_bytes: int = 16384
+    """Largest head of a request; then 431."""
+    stalled_s: int = 30
+    """A quarter of a megabyte must have left after so long, or the connection is closed."""
+    open_files: int = 512
+    """Files that a worker holds open."""
+    base_urls: tuple[str, ...] = ()
+    """What manifests name as places of their segments, best first: CDNs that fetch from here. `/` ends each."""
+    private: tuple[str, ...] = ()
+    """Bundles, or folders of bundles, that need a token; `*` is all."""
+    secret: str = ""
+    """What signs tokens; itself the operator's token for everything."""
+    token_hours: int = 12
+    """How long a token opens its bundle."""
+    requests_per_s: int = 0
+    """What one address may ask of a worker, with bursts of twice that; 0 for any number."""
+    metrics_folder: Path | None = None
+    """Where several workers tell each other what they counted; None for a folder that lasts as long as the server."""
 
     def to_environment(self) -> dict[str, str]:
         """The environment from which `read_settings` makes these settings again, for worker processes."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {PREFIX + name.upper(): str(value) for name, value in values.items() if value is not None}
+        texts = {name: ",".join(value) if isinstance(value, tuple) else value for name, value in values.items()}
+        return {PREFIX + name.upper(): str(value) for name, value in texts.items() if value not in (None, "")}
 
 
 # The smallest value that makes sense, for every field that is a number.
-_LEAST = {"port": 0, "workers": 1, "rescan_s": 0, "max_connections": 1, "graceful_s": 0}
+_LEAST = {
+    "port": 0,
+    "workers": 1,
+    "rescan_s": 0,
+    "max_connections": 1,
+    "graceful_s": 0,
+    "head_s": 1,
+    "head_bytes": 1024,
+    "stalled_s": 1,
+    "open_files": 1,
+    "token_hours": 1,
+    "requests_per_s": 0,
+}
+PROTOCOLS = ("direct", "guarded", "plain")
+_SHORTEST_SECRET = 16
 
 
 def read_settings(environment: Mapping[str, str], flags: Mapping[str, str | None]) -> ServerSettings:
@@ -64,7 +102,10 @@ def read_settings(environment: Mapping[str, str], flags: Mapping[str, str | None
     if "root" not in given:
         raise SettingsError(f"no folder to serve: name one, or set {PREFIX}ROOT")
     root = Path(given.pop("root")[1])
-    return ServerSettings(root, **{name: _parsed(name, *source) for name, source in given.items()})  # type: ignore[arg-type]  # each value has its field's type
+    settings = ServerSettings(root, **{name: _parsed(name, *source) for name, source in given.items()})  # type: ignore[arg-type]  # each value has its field's type
+    if settings.private and len(settings.secret) < _SHORTEST_SECRET:
+        raise SettingsError(f"private bundles need a secret of {_SHORTEST_SECRET} characters or more: {PREFIX}SECRET")
+    return settings
 
 
 def _field_of(key: str) -> str:
@@ -77,10 +118,16 @@ def _field_of(key: str) -> str:
 
 
 def _parsed(name: str, source: str, text: str) -> object:
-    if name == "host":
+    if name in ("host", "secret"):
         return text
-    if name == "access_log":
+    if name in ("access_log", "metrics_folder"):
         return Path(text)
+    if name in ("base_urls", "private"):
+        return _listed(name, source, text)
+    if name == "protocol":
+        if text not in PROTOCOLS:
+            raise SettingsError(f"{source} is {text!r}; known are {', '.join(PROTOCOLS)}")
+        return text
     kind = float if name == "rescan_s" else int
     try:
         value = kind(text)
@@ -89,3 +136,12 @@ def _parsed(name: str, source: str, text: str) -> object:
     if not _LEAST[name] <= value <= (65535 if name == "port" else 1e9):
         raise SettingsError(f"{source} is {text}, which is out of range (at least {_LEAST[name]})")
     return value
+
+
+def _listed(name: str, source: str, text: str) -> tuple[str, ...]:
+    items = tuple(item.strip() for item in text.split(",") if item.strip())
+    for item in items if name == "base_urls" else ():
+        parts = urlsplit(item)
+        if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+            raise SettingsError(f"{source} has {item!r}, which is no address like https://cdn.example/films/")
+    return tuple(item if item.endswith("/") else item + "/" for item in items) if name == "base_urls" else items

@@ -1,26 +1,26 @@
-"""Opening a listed file inside its bundle and sending slices of it, never blocking the event loop."""
+"""Opening a listed file inside its bundle and reading slices of it, never blocking the event loop."""
 
 from __future__ import annotations
 
 import asyncio
+import gzip
 import hashlib
 import os
 import stat
-import zlib
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import aiofiles
+import brotli
 from aiofiles.threadpool.binary import AsyncFileIO
-from starlette.types import Message, Receive, Send
-
-from server.delivery import Answer
 
 # Most segments are smaller: one read, one message. Bigger files never take more memory than this per reader.
-CHUNK_BYTES = 1 << 20
-_GZIP = 31
-"""Of zlib: a gzip head, without a time in it."""
+CHUNK_BYTES = 1 << 18
+_SMALL_TEXT_BYTES = 1 << 16
+_NOWAIT: int | None = getattr(os, "RWF_NOWAIT", None) if hasattr(os, "preadv") else None
+_SEEKING = threading.Lock()
 
 # Not on every system: O_NOFOLLOW refuses a link, O_NONBLOCK keeps a pipe named as a segment from blocking.
 _FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -83,55 +83,75 @@ async def open_inside(root: Path, href: str) -> AsyncFileIO:
 class Content:
     """What reading a file whole tells."""
 
+    size_bytes: int
     sha256: str
     """In hex."""
-    packed: bytes | None
-    """Its gzip form, where that was asked for and is smaller."""
+    bodies: Mapping[str | None, bytes]
+    """What is kept in memory: packed forms by their coding, and by None the file itself where it was rewritten."""
 
 
-async def content_of(file: AsyncFileIO, *, pack: bool) -> Content:
-    """Of a whole open file, computed in a thread."""
-    return await asyncio.to_thread(_content, file.fileno(), pack)
-
-
-def _content(descriptor: int, pack: bool) -> Content:
-    digest, size_bytes = hashlib.sha256(), 0
-    packer = zlib.compressobj(9, wbits=_GZIP) if pack else None
-    packed = bytearray()
+def content_of(descriptor: int, *, pack: bool, rewrite: Callable[[bytes], bytes] | None = None) -> Content:
+    """Of a whole open file, as `rewrite` changes it. Blocks. Raises OSError, and what `rewrite` does."""
     with open(descriptor, "rb", buffering=0, closefd=False) as file:
         file.seek(0)
-        while block := file.read(CHUNK_BYTES):
-            digest.update(block)
-            size_bytes += len(block)
-            if packer is not None:
-                packed += packer.compress(block)
-    if packer is not None:
-        packed += packer.flush()
-    return Content(digest.hexdigest(), bytes(packed) if packer is not None and len(packed) < size_bytes else None)
+        if not pack:
+            digest = hashlib.sha256()
+            size_bytes = 0
+            while block := file.read(CHUNK_BYTES):
+                digest.update(block)
+                size_bytes += len(block)
+            return Content(size_bytes, digest.hexdigest(), {})
+        data = file.readall() or b""
+    whole = data if rewrite is None else rewrite(data)
+    bodies: dict[str | None, bytes] = {} if rewrite is None else {None: whole}
+    # The best brotli takes 2 ms for a kilobyte: too long for what is large.
+    quality = 11 if len(whole) <= _SMALL_TEXT_BYTES else 5
+    forms = {"br": brotli.compress(whole, quality=quality), "gzip": gzip.compress(whole, 9, mtime=0)}
+    bodies |= {coding: form for coding, form in forms.items() if len(form) < len(whole)}
+    return Content(len(whole), hashlib.sha256(whole).hexdigest(), bodies)
 
 
-async def send_slice(file: AsyncFileIO, answer: Answer, receive: Receive, send: Send) -> None:
-    """The body of `answer` from `file`, after its head was sent; stops early when the client has gone."""
-    # No disk is touched by this, so it needs no thread.
-    os.lseek(file.fileno(), answer.start, os.SEEK_SET)
-    left = answer.length
-    gone = asyncio.ensure_future(_disconnected(receive)) if left > CHUNK_BYTES else None
+def read_now(descriptor: int, start: int, length: int) -> bytearray | None:
+    """A slice of a file if it lies in memory; None where the disk would have to be asked, or where nobody can tell.
+
+    Raises NotServableError where the file ends before the slice does.
+    """
+    if _NOWAIT is None:
+        return None
+    buffer = bytearray(length)
     try:
-        while left > 0 and not (gone and gone.done()):
-            block = await file.read(min(left, CHUNK_BYTES))
-            if not block:
-                raise NotServableError("a file became shorter while it was sent")
-            left -= len(block)
-            await send(_body(block, more=left > 0))
-    finally:
-        if gone:
-            gone.cancel()
+        count = os.preadv(descriptor, [buffer], start, _NOWAIT)
+    except OSError:
+        return None
+    if count == length:
+        return buffer
+    # Less is what lies in memory, or all there is.
+    if os.fstat(descriptor).st_size < start + length:
+        raise NotServableError("a file became shorter while it was served")
+    return None
 
 
-def _body(block: bytes, *, more: bool) -> Message:
-    return {"type": "http.response.body", "body": block, "more_body": more}
+async def read_slice(descriptor: int, start: int, length: int) -> bytes:
+    """A slice of a file, read in a thread. Raises OSError, also where the file ends before the slice does."""
+    block = await asyncio.to_thread(_read, descriptor, start, length)
+    if len(block) != length:
+        raise NotServableError("a file became shorter while it was served")
+    return block
 
 
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+def _read(descriptor: int, start: int, length: int) -> bytes:
+    blocks = []
+    while length > 0 and (block := _pread(descriptor, length, start)):
+        blocks.append(block)
+        start += len(block)
+        length -= len(block)
+    return b"".join(blocks)
+
+
+def _pread(descriptor: int, length: int, start: int) -> bytes:
+    if hasattr(os, "pread"):
+        return os.pread(descriptor, length, start)
+    # A descriptor has one place, and several readers.
+    with _SEEKING:
+        os.lseek(descriptor, start, os.SEEK_SET)
+        return os.read(descriptor, length)

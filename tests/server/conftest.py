@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvicorn
@@ -27,7 +28,7 @@ from manifests.model import (
 )
 from manifests.mpd import write_mpd
 from server.app import create_app
-from server.cli import listen
+from server.cli import configured, listen
 from server.settings import ServerSettings
 
 MODEL_BYTES = b"NDM" + bytes(range(256)) * 4
@@ -110,22 +111,23 @@ class LiveServer:
 
     port: int
     root: Path
-    access_log: Path
+    access_log: Path | None
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     def log_records(self) -> list[dict[str, object]]:
+        assert self.access_log
         return [json.loads(line) for line in self.access_log.read_text().splitlines()]
 
 
 @contextlib.contextmanager
-def live(root: Path, access_log: Path) -> Iterator[LiveServer]:
-    """uvicorn in a thread, on a free port, looking at the disk for every request."""
-    settings = ServerSettings(root, port=0, access_log=access_log, rescan_s=0)
+def live(root: Path, access_log: Path | None, **more: Any) -> Iterator[LiveServer]:
+    """uvicorn in a thread, on a free port, looking at the disk for every request; `more`: further settings."""
+    settings = ServerSettings(root, **{"port": 0, "access_log": access_log, "rescan_s": 0, **more})
     listening = listen(settings.host, settings.port)
-    config = uvicorn.Config(create_app(settings), log_config=None, access_log=False, lifespan="on", ws="none")
+    config = configured(settings, create_app(settings))
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
@@ -158,10 +160,12 @@ def tiny_server(tiny_library: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture
-def serve_folder(tmp_path: Path) -> Iterator[Callable[[Path], LiveServer]]:
-    """A function that starts a server over a folder that the test may change."""
+def serve_folder(tmp_path: Path) -> Iterator[Callable[..., LiveServer]]:
+    """A function that starts a server over a folder that the test may change; further settings by name."""
     with contextlib.ExitStack() as stack:
-        yield lambda root: stack.enter_context(live(root, tmp_path / "access.jsonl"))
+        yield lambda root, access_log=tmp_path / "access.jsonl", **more: stack.enter_context(
+            live(root, access_log, **more)
+        )
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.delivery import Answer, FileFacts, accepts_gzip, answer_for
+from server.delivery import Answer, FileFacts, answer_for, best_coding
 
 FACTS = FileFacts(1000, "ab" * 32, "video/mp4", "public, max-age=5")
-TAG = FACTS.etag
+TAG = FACTS.etag()
 
 
 def header(answer: Answer, name: str) -> str | None:
@@ -109,7 +109,7 @@ def test_an_empty_file_has_no_range_at_all() -> None:
     assert answer_for(empty, "GET", {"range": "bytes=-5"}).status == 416
 
 
-PACKABLE = FileFacts(1000, "ab" * 32, "application/dash+xml", "public, max-age=5", packed_bytes=300)
+PACKABLE = FileFacts(1000, "ab" * 32, "application/dash+xml", "public, max-age=5", packed={"br": 200, "gzip": 300})
 
 
 def ask_packable(method: str = "GET", **headers: str) -> Answer:
@@ -119,8 +119,8 @@ def ask_packable(method: str = "GET", **headers: str) -> Answer:
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_a_gzip_form_is_another_representation_of_the_file(method: str) -> None:
     packed, plain = ask_packable(method, accept_encoding="gzip"), ask_packable(method)
-    assert (packed.status, packed.packed, packed.length) == (200, True, 300)
-    assert (plain.status, plain.packed, plain.length) == (200, False, 1000)
+    assert (packed.status, packed.coding, packed.length) == (200, "gzip", 300)
+    assert (plain.status, plain.coding, plain.length) == (200, None, 1000)
     assert header(packed, "content-encoding") == "gzip"
     assert header(plain, "content-encoding") is None
     assert header(packed, "content-length") == "300"
@@ -129,45 +129,46 @@ def test_a_gzip_form_is_another_representation_of_the_file(method: str) -> None:
 
 
 def test_each_form_is_known_by_its_own_tag() -> None:
-    assert ask_packable(accept_encoding="gzip", if_none_match=PACKABLE.packed_etag).status == 304
-    assert ask_packable(accept_encoding="gzip", if_none_match=PACKABLE.etag).status == 200
-    assert ask_packable(if_none_match=PACKABLE.etag).status == 304
-    assert ask_packable(if_none_match=PACKABLE.packed_etag).status == 200
+    assert ask_packable(accept_encoding="gzip", if_none_match=PACKABLE.etag("gzip")).status == 304
+    assert ask_packable(accept_encoding="gzip", if_none_match=PACKABLE.etag()).status == 200
+    assert ask_packable(if_none_match=PACKABLE.etag()).status == 304
+    assert ask_packable(if_none_match=PACKABLE.etag("gzip")).status == 200
 
 
 def test_a_range_is_one_of_the_file_as_it_is() -> None:
     answer = ask_packable(accept_encoding="gzip", range="bytes=0-9")
-    assert (answer.status, answer.packed, answer.length) == (206, False, 10)
+    assert (answer.status, answer.coding, answer.length) == (206, None, 10)
 
 
 def test_what_has_no_gzip_form_does_not_vary() -> None:
     answer = ask(accept_encoding="gzip")
-    assert (answer.packed, header(answer, "vary"), answer.length) == (False, None, 1000)
+    assert (answer.coding, header(answer, "vary"), answer.length) == (None, None, 1000)
 
 
 @pytest.mark.parametrize(
-    ("asked", "accepted"),
+    ("asked", "coding"),
     [
-        ("gzip", True),
-        ("br, GZIP;q=0.5", True),
-        ("deflate, x-gzip", True),
-        ("*", True),
-        ("gzip;q=1.000, identity;q=0.5", True),
-        ("gzip; q = 0.5, identity;q=0.9", False),
-        ("gzip;q=0", False),
-        ("gzip;q=0, *", False),
-        ("gzip;q=2", False),
-        ("gzip;q=a", False),
-        ("identity", False),
-        ("br", False),
-        ("", False),
-        (None, False),
+        ("gzip", "gzip"),
+        ("gzip, deflate, br, zstd", "br"),
+        ("br;q=0.4, GZIP;q=0.5", "gzip"),
+        ("deflate, x-gzip", "gzip"),
+        ("*", "br"),
+        ("br;q=0, *", "gzip"),
+        ("gzip;q=1.000, identity;q=0.5", "gzip"),
+        ("gzip; q = 0.5, identity;q=0.9", None),
+        ("gzip;q=0", None),
+        ("gzip;q=2", None),
+        ("gzip;q=a", None),
+        ("identity", None),
+        ("", None),
+        (None, None),
     ],
 )
-def test_gzip_is_for_who_accepts_it(asked: str | None, accepted: bool) -> None:
-    assert accepts_gzip(asked) is accepted
+def test_a_packed_form_is_for_who_accepts_it(asked: str | None, coding: str | None) -> None:
+    assert best_coding(asked, ("br", "gzip")) == coding
 
 
 @given(st.text(max_size=200))
 def test_any_accept_encoding_has_an_answer(asked: str) -> None:
-    assert accepts_gzip(asked) in (True, False)
+    assert best_coding(asked, ("br", "gzip")) in ("br", "gzip", None)
+    assert best_coding(asked, ()) is None

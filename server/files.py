@@ -1,0 +1,168 @@
+"""Listed files held open: what answers need to know of them, found out once, and their bytes, read where they lie.
+
+Everything here runs in the event loop; what may wait for a disk is handed to a thread. A descriptor is closed in the
+loop alone, when no answer uses it any more, so that its number is never another file's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from server import delivery, storage
+from server.catalogue import Catalogue, Index, ServedFile
+from server.metrics import Counters, Traffic
+
+# Where the bytes came from, for a person who looks at a slow segment in a browser.
+TIMING = b"server-timing"
+FROM_MEMORY = (TIMING, b"memory")
+
+
+class OpenFile:
+    """One listed file: a descriptor, and the answer to a plain GET ready to be sent."""
+
+    __slots__ = (
+        "bodies",
+        "descriptor",
+        "facts",
+        "plain",
+        "served",
+        "signature",
+        "start",
+        "traffic",
+        "users",
+        "wire_head",
+    )
+
+    def __init__(
+        self,
+        served: ServedFile,
+        descriptor: int,
+        signature: storage.Signature,
+        content: storage.Content,
+        traffic: Traffic,
+    ) -> None:
+        self.served = served
+        self.descriptor = descriptor
+        self.signature = signature
+        self.bodies = content.bodies
+        packed = {coding: len(body) for coding, body in content.bodies.items() if coding is not None}
+        self.facts = delivery.FileFacts(
+            content.size_bytes, content.sha256, served.media_type, served.cache_control, packed
+        )
+        self.plain = delivery.answer_for(self.facts, "GET", {})
+        self.start: dict[str, Any] = start_of(self.plain, FROM_MEMORY)
+        self.wire_head = b"".join(b"%b: %b\r\n" % header for header in self.start["headers"]) + b"\r\n"
+        self.traffic = traffic
+        self.users = 0
+        """Answers under way, and 1 for being kept."""
+
+    def is_current(self, index: Index) -> bool:
+        """Whether the file on the disk is still this one. Blocks."""
+        if index.files.get(self.served.url_path) != self.served:
+            return False
+        try:
+            return storage.signature_of((self.served.root / self.served.href).lstat()) == self.signature
+        except OSError:
+            return False
+
+    def release(self) -> None:
+        """One user less; the last one closes."""
+        self.users -= 1
+        if not self.users:
+            os.close(self.descriptor)
+
+
+def start_of(answer: delivery.Answer, *more: tuple[bytes, bytes]) -> dict[str, Any]:
+    """The ASGI message that begins an answer."""
+    return {"type": "http.response.start", "status": answer.status, "headers": [*answer.headers, *more]}
+
+
+class OpenFiles:
+    """The files that were asked for last, by the percent-encoded path under which they are asked for."""
+
+    def __init__(
+        self, catalogue: Catalogue, counters: Counters, most: int, rewrites: Mapping[str, Callable[..., bytes]]
+    ) -> None:
+        """`rewrites`: by the suffix of a file, what makes of (file, bytes) the bytes that are served."""
+        self._catalogue = catalogue
+        self._counters = counters
+        self._most = most
+        self._rewrites = rewrites
+        self._kept: OrderedDict[bytes, OpenFile] = OrderedDict()
+        # What was learnt by reading a file whole is kept longer than its descriptor.
+        self._contents: dict[str, tuple[storage.Signature, storage.Content]] = {}
+
+    def get(self, target: bytes) -> OpenFile | None:
+        """The file at a path, if it is open."""
+        file = self._kept.get(target)
+        if file is not None:
+            self._kept.move_to_end(target)
+        return file
+
+    async def open(self, served: ServedFile) -> OpenFile:
+        """A listed file, opened now unless it is open. Raises OSError."""
+        target = served.url.encode()
+        kept = self._kept.get(target)
+        if kept is not None:
+            self._kept.move_to_end(target)
+            return kept
+        file = await self._opened(served)
+        # Another request may have been quicker.
+        self.drop(target)
+        self._kept[target] = file
+        if len(self._kept) > self._most:
+            self.drop(next(iter(self._kept)))
+        return file
+
+    async def _opened(self, served: ServedFile) -> OpenFile:
+        opened = await storage.open_inside(served.root, served.href)
+        try:
+            descriptor = os.dup(opened.fileno())
+        finally:
+            await opened.close()
+        try:
+            signature = storage.signature_of(os.fstat(descriptor))
+            known = self._contents.get(served.url_path)
+            if known is None or known[0] != signature:
+                known = (signature, await asyncio.to_thread(self._read, served, descriptor))
+                self._contents[served.url_path] = known
+            traffic = self._counters.traffic_of(served.bundle, served.kind)
+            file = OpenFile(served, descriptor, signature, known[1], traffic)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        file.users = 1
+        return file
+
+    def _read(self, served: ServedFile, descriptor: int) -> storage.Content:
+        rewrite = self._rewrites.get(os.path.splitext(served.href)[1])  # noqa: PTH122  # an href is no path of here
+        return storage.content_of(
+            descriptor,
+            pack=served.is_packed,
+            rewrite=None if rewrite is None else lambda data: rewrite(served, data),
+        )
+
+    def drop(self, target: bytes) -> None:
+        """Forgets a file, if it is open; answers under way end with its bytes."""
+        file = self._kept.pop(target, None)
+        if file is not None:
+            file.release()
+
+    async def refresh(self) -> None:
+        """Looks at the disk if it is time to, and forgets what is there no more, or is another file by now."""
+        index = await self._catalogue.current()
+        kept = list(self._kept.items())
+        stale = await asyncio.to_thread(lambda: [(target, f) for target, f in kept if not f.is_current(index)])
+        for target, file in stale:
+            if self._kept.get(target) is file:
+                self.drop(target)
+        self._contents = {path: known for path, known in self._contents.items() if path in index.files}
+
+    def close(self) -> None:
+        """Closes everything."""
+        for target in list(self._kept):
+            self.drop(target)

@@ -1,0 +1,257 @@
+"""What stands before the framework: the answers to requests for files, by a look-up in the catalogue's index.
+
+A layer of middleware or a route costs more than a segment does, so nothing here passes through any. Whatever is not a
+listed file goes on to the application behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from server import delivery, storage
+from server.catalogue import BUNDLES_AT, Catalogue, ServedFile
+from server.cmcd import CMCD_HEADERS, Reports
+from server.files import FROM_MEMORY, TIMING, OpenFile, OpenFiles, start_of
+from server.gate import Gate
+from server.metrics import AccessLog, Counters, record_of, request_id
+from server.settings import ServerSettings
+
+logger = logging.getLogger("server")
+
+# Many clients and proxies read an encoded separator as a separator; here it is part of no name.
+_ENCODED_SEPARATORS = (b"%2f", b"%5c", b"%00")
+_CONDITIONS = (b"range", b"if-none-match")
+_NOTED = frozenset((*_CONDITIONS, *CMCD_HEADERS, b"accept-encoding"))
+# The framework's way to notice that a client has gone costs as much as sending this.
+_WATCHED_BYTES = 1 << 20
+
+_UNAVAILABLE = (
+    (b"content-type", b"text/plain; charset=utf-8"),
+    (b"content-length", b"0"),
+    (b"retry-after", b"1"),
+    (b"cache-control", b"no-store"),
+    *delivery.OPEN_TO_ALL,
+)
+
+
+class Front:
+    """The outermost ASGI application: files of bundles, and `app` for all that is none."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: ServerSettings,
+        catalogue: Catalogue,
+        files: OpenFiles,
+        counters: Counters,
+        reports: Reports,
+        gate: Gate | None = None,
+        log: AccessLog | None = None,
+    ) -> None:
+        self._app = app
+        self.settings = settings
+        self._catalogue = catalogue
+        self._files = files
+        self.counters = counters
+        self.reports = reports
+        self._gate = gate
+        self._log = log
+        self._refreshing: asyncio.Task[None] | None = None
+        self.connections: set[Any] = set()
+        """Those that are open, where the protocol tells: it sets this."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith(BUNDLES_AT):
+            await self._app(scope, receive, send)
+            return
+        if scope["method"] not in ("GET", "HEAD"):
+            await self._app(scope, receive, send)
+            return
+        refusal = self._gate.refusal(scope) if self._gate else None
+        if refusal is not None:
+            await refusal(scope, receive, send)
+            return
+        file = self._files.get(scope["raw_path"])
+        if self._catalogue.is_due:
+            file = await self._looked_again(scope, file)
+        if file is not None and await self._answer(file, scope, receive, send):
+            return
+        # Not open so far; or shorter on the disk than when it was opened, so it is another file by now.
+        await self._find(scope, receive, send)
+
+    def direct(self, target: bytes) -> OpenFile | None:
+        """The file whose plain answer is all that a plain GET of a path needs, if nothing else has to be asked.
+
+        For a protocol that writes answers itself; it says `sent` of each.
+        """
+        if self._gate or self._log or self._catalogue.is_due:
+            return None
+        return self._files.get(target)
+
+    def sweep(self) -> None:
+        """Closes the connections that have passed a deadline."""
+        now_s = time.monotonic()
+        for connection in list(self.connections):
+            connection.swept(now_s)
+
+    async def _looked_again(self, scope: Scope, file: OpenFile | None) -> OpenFile | None:
+        """The open file after a look at the disk, which nobody waits for where a name promises its content."""
+        if file is None or not file.served.is_immutable or self._catalogue.looks_always:
+            await self._files.refresh()
+            return self._files.get(scope["raw_path"])
+        self._refreshing = asyncio.ensure_future(self._files.refresh())
+        return file
+
+    async def _find(self, scope: Scope, receive: Receive, send: Send) -> None:
+        raw = scope["raw_path"].lower()
+        served = None
+        if not any(encoded in raw for encoded in _ENCODED_SEPARATORS):
+            served = self._catalogue.index.files.get(scope["path"])
+        if served is None:
+            await self._app(scope, receive, send)
+            return
+        for _ in range(2):
+            try:
+                file = await self._files.open(served)
+                answered = await self._answer(file, scope, receive, send)
+            except (storage.NotServableError, FileNotFoundError, NotADirectoryError) as error:
+                await self._missing(served, error, scope, receive, send)
+                return
+            except OSError as error:
+                # A link where a file was is refused with an error of its own on each system.
+                if await asyncio.to_thread(_is_there, served):
+                    break
+                await self._missing(served, error, scope, receive, send)
+                return
+            if answered:
+                return
+        logger.warning("%s cannot be read", served.url_path)
+        await self._unavailable(scope, send)
+
+    async def _missing(self, served: ServedFile, error: OSError, scope: Scope, receive: Receive, send: Send) -> None:
+        logger.warning("%s is listed but cannot be served: %s", served.url_path, error.strerror or error)
+        await self._app(scope, receive, send)
+
+    async def _unavailable(self, scope: Scope, send: Send) -> None:
+        self.counters.add_page(503, 0)
+        if self._log:
+            self._log.write(record_of(scope, 503, 0, "page", 0.0))
+        await send({"type": "http.response.start", "status": 503, "headers": list(_UNAVAILABLE)})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _answer(self, file: OpenFile, scope: Scope, receive: Receive, send: Send) -> bool:
+        """Answers, unless the file cannot be read: then it is forgotten, and nothing has been sent."""
+        started_s = time.perf_counter()
+        answer, start = file.plain, file.start
+        noted = [header for header in scope["headers"] if header[0] in _NOTED]
+        if noted and (file.facts.packed or any(name in _CONDITIONS for name, _ in noted)):
+            answer = delivery.answer_for(file.facts, scope["method"], _texts(scope["headers"]))
+            start = start_of(answer, FROM_MEMORY)
+        told = [header for header in noted if header[0] in CMCD_HEADERS]
+        if told or b"CMCD=" in scope["query_string"]:
+            self.reports.note(scope["query_string"], told)
+        if "neudash.private" in scope:
+            start = {**start, "headers": [*map(_unshared, start["headers"])]}
+        length = answer.length if scope["method"] == "GET" else 0
+        first: bytes | bytearray | None = file.bodies.get(answer.coding)
+        file.users += 1
+        try:
+            if first is not None:
+                first = first[answer.start : answer.start + length]
+            else:
+                first_bytes = min(length, storage.CHUNK_BYTES)
+                try:
+                    first = storage.read_now(file.descriptor, answer.start, first_bytes)
+                    if first is None:
+                        first = await storage.read_slice(file.descriptor, answer.start, first_bytes)
+                        took_ms = (time.perf_counter() - started_s) * 1e3
+                        start = {**start, "headers": [*start["headers"][:-1], (TIMING, b"disk;dur=%.1f" % took_ms)]}
+                        self.counters.from_disk += 1
+                except OSError:
+                    self._files.drop(file.served.url.encode())
+                    return False
+            if self._log:
+                start = {**start, "headers": [*start["headers"], (b"x-request-id", request_id(scope))]}
+            await send(start)
+            await self._send(file, answer, first, length, started_s, scope, receive, send)
+        finally:
+            file.release()
+        return True
+
+    async def _send(
+        self,
+        file: OpenFile,
+        answer: delivery.Answer,
+        block: bytes | bytearray,
+        length: int,
+        started_s: float,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        left = length - len(block)
+        if not left:
+            self._note(file, answer.status, length, started_s, scope)
+            await send({"type": "http.response.body", "body": block})
+            self.counters.took(time.perf_counter() - started_s)
+            return
+        gone = asyncio.ensure_future(_disconnected(receive)) if left > _WATCHED_BYTES else None
+        place = answer.start + len(block)
+        try:
+            while left > 0 and not (gone and gone.done()):
+                await send({"type": "http.response.body", "body": block, "more_body": True})
+                count = min(left, storage.CHUNK_BYTES)
+                now = storage.read_now(file.descriptor, place, count)
+                block = await storage.read_slice(file.descriptor, place, count) if now is None else now
+                place, left = place + count, left - count
+        except OSError as error:
+            # The head is out: all that is left is to end the connection, which returning early does.
+            logger.warning("%s was not sent to its end: %s", file.served.url_path, error.strerror or error)
+            self._note(file, answer.status, length - left - len(block), started_s, scope)
+            return
+        finally:
+            if gone:
+                gone.cancel()
+        # Before the last bytes leave: a client that has them all finds itself counted.
+        self._note(file, answer.status, length - left, started_s, scope)
+        if not left:
+            await send({"type": "http.response.body", "body": block})
+            self.counters.took(time.perf_counter() - started_s)
+
+    def _note(self, file: OpenFile, status: int, size_bytes: int, started_s: float, scope: Scope) -> None:
+        self.counters.add(file.traffic, status, size_bytes)
+        if self._log:
+            duration_s = time.perf_counter() - started_s
+            self._log.write(record_of(scope, status, size_bytes, file.served.kind, duration_s))
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _unshared(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+    name, value = header
+    return (name, value.replace(b"public", b"private")) if name == b"cache-control" else header
+
+
+def _texts(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Of a name that comes twice the first, as most servers have it."""
+    texts: dict[str, str] = {}
+    for name, value in headers:
+        texts.setdefault(name.decode("latin-1"), value.decode("latin-1"))
+    return texts
+
+
+def _is_there(served: ServedFile) -> bool:
+    try:
+        storage.resolved_inside(served.root, served.href)
+    except OSError:
+        return False
+    return True

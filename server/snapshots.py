@@ -1,0 +1,147 @@
+"""What was counted, as Prometheus reads it; the sum over all workers, whichever of them is asked.
+
+Each worker writes its totals into a shared folder once a second. What a worker had counted before it died stays in the
+sum, so that no total ever falls.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+
+from server.cmcd import Reports
+from server.metrics import LATENCY_BOUNDS_S, Counters
+
+_SILENT_AFTER_S = 5.0
+"""A worker that has written nothing for so long has no open connections."""
+
+Totals = dict[str, Any]
+
+
+class Snapshots:
+    """The totals of this process, and of those that write into the same folder."""
+
+    def __init__(self, folder: Path | None, counters: Counters, reports: Reports) -> None:
+        """`folder`: None where this process is alone."""
+        self._counters = counters
+        self._reports = reports
+        self._file = folder / f"{os.getpid()}-{time.time_ns()}.json" if folder else None
+
+    def write(self) -> None:
+        """Shows the others what was counted here. A folder that cannot be written to costs the others' view alone."""
+        if self._file is None:
+            return
+        temporary = self._file.with_suffix(".tmp")
+        with contextlib.suppress(OSError):
+            temporary.write_text(json.dumps(self._own()))
+            temporary.replace(self._file)
+
+    def close(self) -> None:
+        """Leaves the last word behind."""
+        self.write()
+
+    def exposition(self) -> bytes:
+        """Prometheus' text format. Blocks on the folder."""
+        registry = CollectorRegistry()
+        registry.register(_Collector(self.total()))
+        return generate_latest(registry)
+
+    def total(self) -> Totals:
+        """The sum over all processes."""
+        total = self._own()
+        for path in sorted(self._file.parent.glob("*.json")) if self._file else ():
+            if path != self._file:
+                with contextlib.suppress(OSError, ValueError):
+                    silent = time.time() - path.stat().st_mtime > _SILENT_AFTER_S
+                    other = json.loads(path.read_text())
+                    total = _sum(total, {**other, "now": {}} if silent else other)
+        return total
+
+    def _own(self) -> Totals:
+        c, r = self._counters, self._reports
+        return {
+            "requests": {f"{bundle}\n{kind}": t.requests for (bundle, kind), t in c.traffic.items()},
+            "bytes": {f"{bundle}\n{kind}": t.bytes for (bundle, kind), t in c.traffic.items()},
+            "statuses": {str(status): count for status, count in c.statuses.items()},
+            "refused": dict(c.refused),
+            "latencies": dict(zip(_names(LATENCY_BOUNDS_S), c.latencies, strict=True)),
+            "buffers": dict(zip(_names(r.buffer_bounds_s), r.buffers, strict=True)),
+            "sums": {
+                "latency": c.latency_sum_s,
+                "buffer": r.buffer_sum_s,
+                "from_disk": c.from_disk,
+                "stalls": r.stalls,
+                "enhanced": r.enhanced,
+                "dropped": r.dropped,
+            },
+            "now": {"connections": c.connections(), "sessions": len(r.sessions), "workers": 1},
+        }
+
+
+def _sum(one: Totals, other: Totals) -> Totals:
+    return {
+        family: {
+            key: values.get(key, 0) + other.get(family, {}).get(key, 0) for key in {**values, **other.get(family, {})}
+        }
+        for family, values in one.items()
+    }
+
+
+def _names(bounds: tuple[float, ...]) -> list[str]:
+    return [*map(str, bounds), "+Inf"]
+
+
+class _Collector:
+    def __init__(self, total: Totals) -> None:
+        self._total = total
+
+    def collect(self) -> Iterator[Metric]:
+        """Every family once."""
+        yield self._by_bundle("neudash_requests", "Answers", self._total["requests"])
+        yield self._by_bundle("neudash_sent_bytes", "Bytes of bodies", self._total["bytes"])
+        yield self._counter("neudash_responses", "Answers by status", "status", self._total["statuses"])
+        yield self._counter("neudash_refused", "Connections and requests turned away", "reason", self._total["refused"])
+        sums, now = self._total["sums"], self._total["now"]
+        helps = {
+            "from_disk": ("neudash_from_disk", "Answers whose bytes did not all lie in memory"),
+            "stalls": ("neudash_player_stalls", "Reports of players that had run dry (CMCD bs)"),
+            "enhanced": ("neudash_player_enhanced", "Reports of players with a model in use (CMCD neudash-model)"),
+            "dropped": ("neudash_player_reports_dropped", "Reports that came faster than they could be read"),
+        }
+        for key, (name, text) in helps.items():
+            yield CounterMetricFamily(name, text, value=sums[key])
+        yield _histogram("neudash_response_seconds", "Time of an answer", self._total["latencies"], sums["latency"])
+        yield _histogram("neudash_player_buffer_seconds", "Buffers (CMCD bl)", self._total["buffers"], sums["buffer"])
+        yield GaugeMetricFamily("neudash_connections", "Open connections", value=now["connections"])
+        yield GaugeMetricFamily("neudash_player_sessions", "Playbacks heard of lately", value=now["sessions"])
+        yield GaugeMetricFamily("neudash_workers", "Processes that answer", value=now["workers"])
+
+    def _by_bundle(self, name: str, text: str, values: dict[str, float]) -> Metric:
+        family = CounterMetricFamily(name, text, labels=["bundle", "kind"])
+        for key, value in sorted(values.items()):
+            family.add_metric(key.split("\n"), value)
+        return family
+
+    def _counter(self, name: str, text: str, label: str, values: dict[str, float]) -> Metric:
+        family = CounterMetricFamily(name, text, labels=[label])
+        for key, value in sorted(values.items()):
+            family.add_metric([key], value)
+        return family
+
+
+def _histogram(name: str, text: str, counts: dict[str, float], total: float) -> Metric:
+    below, buckets = 0.0, []
+    for bound in sorted(counts, key=float):
+        below += counts[bound]
+        buckets.append((bound, below))
+    family = HistogramMetricFamily(name, text)
+    family.add_metric([], buckets, total)
+    return family

@@ -1,0 +1,116 @@
+"""Manifests that are made, not found: places on other hosts put into one, and a finished film as a live channel."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timezone
+from fractions import Fraction
+from math import floor
+
+from lxml import etree
+
+from manifests.model import Presentation, Representation, Segment
+from manifests.mpd import write_mpd
+from manifests.mpd_names import dash
+from manifests.timing import format_duration
+from manifests.xmlread import Element, parse_xml
+from server.catalogue import ServedFile
+
+LIVE = "live.mpd"
+_WINDOW_S = 60
+_HTTP_TIME = "urn:mpeg:dash:utc:http-iso:2014"
+_TIME_ITSELF = "urn:mpeg:dash:utc:direct:2014"
+
+
+def with_base_urls(base_urls: tuple[str, ...], served: ServedFile, data: bytes) -> bytes:
+    """A manifest that names `base_urls` as places of its segments; one that names its own is left as it is.
+
+    Raises MalformedManifestError.
+    """
+    root = parse_xml(data)
+    if root.find(dash("BaseURL")) is not None:
+        return data
+    place = next(index for index, child in enumerate(root) if child.tag != dash("ProgramInformation"))
+    for base_url in reversed(base_urls):
+        element = etree.Element(dash("BaseURL"))
+        element.text = base_url + served.url.removeprefix("/").rpartition("/")[0] + "/"
+        element.tail = "\n "
+        root.insert(place, element)
+    text: bytes = etree.tostring(root, encoding="UTF-8", xml_declaration=True)
+    return text + b"\n"
+
+
+def live_manifest(presentation: Presentation, now_s: Fraction, time_url: str | None) -> bytes:
+    """`presentation` shown over and over since 1970, as a channel at the time `now_s` (Unix) would be.
+
+    Every round is a Period; of the last one only those segments are listed that are over. `time_url`: where players
+    read the time; None gives them `now_s` itself. The same arguments give the same bytes, so any server can answer.
+    """
+    duration_s = max(_end_s(r, r.segments[-1]) for r in presentation.video)
+    last = floor(now_s / duration_s)
+    first = max(0, min(last, floor((now_s - _WINDOW_S) / duration_s)))
+    root = etree.fromstring(write_mpd(presentation))
+    whole = root.find(dash("Period"))
+    root.remove(whole)
+    del root.attrib["mediaPresentationDuration"]
+    for round_number in range(first, last):
+        root.append(_period(whole, round_number, duration_s))
+    over = _over_at(presentation, now_s - last * duration_s)
+    if over is not None:
+        root.append(_period(etree.fromstring(write_mpd(over)).find(dash("Period")), last, duration_s))
+    longest_s = max(Fraction(s.duration_ticks, r.timescale) for r in presentation.video for s in r.segments)
+    attributes = {
+        "type": "dynamic",
+        "availabilityStartTime": "1970-01-01T00:00:00Z",
+        "publishTime": _iso(now_s),
+        "minimumUpdatePeriod": format_duration(longest_s),
+        "timeShiftBufferDepth": format_duration(Fraction(_WINDOW_S)),
+        "suggestedPresentationDelay": format_duration(3 * longest_s),
+    }
+    for name, value in attributes.items():
+        root.set(name, value)
+    scheme, value = (_TIME_ITSELF, _iso(now_s)) if time_url is None else (_HTTP_TIME, time_url)
+    etree.SubElement(root, dash("UTCTiming"), schemeIdUri=scheme, value=value)
+    etree.indent(root, space=" ")
+    text: bytes = etree.tostring(root, encoding="UTF-8", xml_declaration=True)
+    return text
+
+
+def _period(of: Element, round_number: int, duration_s: Fraction) -> Element:
+    period = copy.deepcopy(of)
+    period.set("id", f"r{round_number}")
+    period.set("start", format_duration(round_number * duration_s))
+    # Its end is where the next one begins, which the next manifest tells.
+    del period.attrib["duration"]
+    return period
+
+
+def _over_at(presentation: Presentation, now_s: Fraction) -> Presentation | None:
+    """The part that is over `now_s` after the beginning; None where that is not a segment of everything."""
+    sets = []
+    for adaptation_set in presentation.adaptation_sets:
+        cut = [_cut(r, tuple(_until(r, now_s))) for r in adaptation_set.representations]
+        if not all(r.segments for r in cut):
+            return None
+        sets.append(replace(adaptation_set, representations=tuple(cut), quality=None))
+    return replace(presentation, adaptation_sets=tuple(sets))
+
+
+def _cut(r: Representation, segments: tuple[Segment, ...]) -> Representation:
+    tracks = tuple(replace(track, uses=track.uses[: len(segments)]) for track in r.model_tracks)
+    return replace(r, segments=segments, model_tracks=tracks)
+
+
+def _until(r: Representation, now_s: Fraction) -> Iterator[Segment]:
+    return (segment for segment in r.segments if _end_s(r, segment) <= now_s)
+
+
+def _end_s(r: Representation, segment: Segment) -> Fraction:
+    return Fraction(segment.start_ticks + segment.duration_ticks, r.timescale)
+
+
+def _iso(now_s: Fraction) -> str:
+    whole = datetime.fromtimestamp(floor(now_s), timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{whole}.{floor(now_s % 1 * 1000):03d}Z"
