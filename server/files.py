@@ -26,6 +26,7 @@ class OpenFile:
 
     __slots__ = (
         "bodies",
+        "codings",
         "descriptor",
         "facts",
         "plain",
@@ -34,7 +35,7 @@ class OpenFile:
         "start",
         "traffic",
         "users",
-        "wire_head",
+        "wire",
     )
 
     def __init__(
@@ -55,10 +56,18 @@ class OpenFile:
         )
         self.plain = delivery.answer_for(self.facts, "GET", {})
         self.start: dict[str, Any] = start_of(self.plain, FROM_MEMORY)
-        self.wire_head = b"".join(b"%b: %b\r\n" % header for header in self.start["headers"]) + b"\r\n"
+        self.codings = tuple(packed)
+        self.wire = {coding: self._wire(coding) for coding in (None, *packed)}
+        """What a protocol writes for a plain GET, by the coding: head without its first lines, body if it is in
+        memory, length."""
         self.traffic = traffic
         self.users = 0
         """Answers under way, and 1 for being kept."""
+
+    def _wire(self, coding: str | None) -> tuple[bytes, bytes | bytearray | None, int]:
+        answer = delivery.answer_for(self.facts, "GET", {"accept-encoding": coding or "identity"})
+        head = b"".join(b"%b: %b\r\n" % header for header in (*answer.headers, FROM_MEMORY)) + b"\r\n"
+        return head, self.bodies.get(coding), answer.length
 
     def is_current(self, index: Index) -> bool:
         """Whether the file on the disk is still this one. Blocks."""
@@ -93,6 +102,7 @@ class OpenFiles:
         self._most = most
         self._rewrites = rewrites
         self._kept: OrderedDict[bytes, OpenFile] = OrderedDict()
+        self._opening: dict[bytes, asyncio.Task[None]] = {}
         # What was learnt by reading a file whole is kept longer than its descriptor.
         self._contents: dict[str, tuple[storage.Signature, storage.Content]] = {}
 
@@ -106,19 +116,16 @@ class OpenFiles:
     async def open(self, served: ServedFile) -> OpenFile:
         """A listed file, opened now unless it is open. Raises OSError."""
         target = served.url.encode()
-        kept = self._kept.get(target)
-        if kept is not None:
-            self._kept.move_to_end(target)
-            return kept
-        file = await self._opened(served)
-        # Another request may have been quicker.
-        self.drop(target)
-        self._kept[target] = file
-        if len(self._kept) > self._most:
-            self.drop(next(iter(self._kept)))
-        return file
+        while (kept := self._kept.get(target)) is None:
+            # Many may ask for what is new; it is read and packed once, even if the first of them leaves.
+            opening = self._opening.get(target)
+            if opening is None:
+                opening = self._opening[target] = asyncio.ensure_future(self._opened(target, served))
+                opening.add_done_callback(lambda _: self._opening.pop(target, None))
+            await asyncio.shield(opening)
+        return kept
 
-    async def _opened(self, served: ServedFile) -> OpenFile:
+    async def _opened(self, target: bytes, served: ServedFile) -> None:
         opened = await storage.open_inside(served.root, served.href)
         try:
             descriptor = os.dup(opened.fileno())
@@ -136,7 +143,9 @@ class OpenFiles:
             os.close(descriptor)
             raise
         file.users = 1
-        return file
+        self._kept[target] = file
+        if len(self._kept) > self._most:
+            self.drop(next(iter(self._kept)))
 
     def _read(self, served: ServedFile, descriptor: int) -> storage.Content:
         rewrite = self._rewrites.get(os.path.splitext(served.href)[1])  # noqa: PTH122  # an href is no path of here

@@ -95,10 +95,16 @@ class Front:
         return self._files.get(target)
 
     def sweep(self) -> None:
-        """Closes the connections that have passed a deadline."""
+        """Closes the connections that have passed a deadline, and those that wait longest where too much waits."""
         now_s = time.monotonic()
-        for connection in list(self.connections):
-            connection.swept(now_s)
+        waiting = [(connection.swept(now_s), connection) for connection in list(self.connections)]
+        waiting_bytes = sum(size_bytes for (size_bytes, _), _ in waiting)
+        for (size_bytes, _), connection in sorted(waiting, key=lambda item: item[0][1]):
+            if waiting_bytes <= self.settings.waiting_mb << 20:
+                break
+            waiting_bytes -= size_bytes
+            if size_bytes:
+                connection.cut("too much waits")
 
     async def _looked_again(self, scope: Scope, file: OpenFile | None) -> OpenFile | None:
         """The open file after a look at the disk, which nobody waits for where a name promises its content."""
@@ -206,6 +212,9 @@ class Front:
         try:
             while left > 0 and not (gone and gone.done()):
                 await send({"type": "http.response.body", "body": block, "more_body": True})
+                if gone:
+                    # Sending to a client that has gone returns at once: only a pause lets us hear of it.
+                    await asyncio.sleep(0)
                 count = min(left, storage.CHUNK_BYTES)
                 now = storage.read_now(file.descriptor, place, count)
                 block = await storage.read_slice(file.descriptor, place, count) if now is None else now

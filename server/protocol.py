@@ -2,7 +2,7 @@
 
 Guards: a deadline for the head of a request and a bound on its size, a deadline for what a reader does not take, and
 no bodies. The short way: a request that is exactly `GET` of an open file, with nothing in its head that could change
-the answer, is recognised by one regular expression and answered by one write. Everything else is uvicorn's.
+the answer, is recognised by its bytes and answered by one write. Everything else is uvicorn's.
 
 This builds on methods of uvicorn that are not promised to anybody; `server.contract` tries them before they are used.
 """
@@ -12,24 +12,28 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from functools import lru_cache
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from server import storage
+from server.delivery import best_coding
 from server.front import Front
 
 _MOST_HEADERS = 100
-# RFC 9112: the grammar of a head, strictly. Any header that could change the answer leaves the short way.
-_PLAIN_GET = re.compile(
-    rb"GET (/[!->@-~]*)(?:\?([!-~]*))? HTTP/1\.1\r\n"
-    rb"(?:(?!(?:range|if-[a-z-]+|connection:(?![ \t]*keep-alive\r)|content-length|transfer-encoding|te|trailer|upgrade"
-    rb"|expect|http2-settings|authorization|cmcd-[a-z]+)[ \t]*:)"
-    rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*\r\n){1,100}"
-    rb"\r\n",
-    re.IGNORECASE,
+_LONGEST_KNOWN_HEAD_BYTES = 2048
+
+# RFC 9112: the grammar of a head, strictly.
+_GET = re.compile(rb"GET (/[!->@-~]*)(?:\?([!-~]*))? HTTP/1\.1")
+_HEADERS = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*\r\n){1,100}\r\n")
+# Whatever could change the answer, or what comes after the head.
+_DECIDING = re.compile(
+    rb"(?:^|\n)(?:connection:(?![ \t]*keep-alive[ \t]*\r)|(?:range|if-[a-z-]+|content-length|transfer-encoding|te"
+    rb"|trailer|upgrade|expect|http2-settings|authorization|cmcd-[a-z]+):)"
 )
-_HOST = re.compile(rb"\r\nhost:[ \t]*[!-~]", re.IGNORECASE)
+_ACCEPTED = re.compile(rb"(?:^|\n)accept-encoding:([^\r]*)")
+_HOST = re.compile(rb"(?:^|\n)host:[ \t]*[!-~]")
 
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 _TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
@@ -76,26 +80,37 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _answered(self, data: bytes) -> bool:
         """Whether `data` was a request for which the short way will do; it is answered then."""
-        match = _PLAIN_GET.fullmatch(data)
-        if match is None or len(data) > self.limits.head_bytes or not _HOST.search(data):
+        line, _, headers = data.partition(b"\r\n")
+        match = _GET.fullmatch(line)
+        if match is None or len(data) > self.limits.head_bytes:
             return False
         file = self.front.direct(match[1])
-        if file is None or file.bodies or file.plain.length > storage.CHUNK_BYTES:
+        if file is None:
+            return False
+        # A player sends the same headers with every request.
+        read = _known_codings if len(headers) <= _LONGEST_KNOWN_HEAD_BYTES else _codings
+        codings = read(headers)
+        if codings is None:
             return False
         if self.flow.write_paused or (self.limit_concurrency and len(self.connections) >= self.limit_concurrency):
             return False
         started_s = time.perf_counter()
-        try:
-            body = storage.read_now(file.descriptor, 0, file.plain.length)
-        except OSError:
+        coding = best_coding(codings, file.codings) if file.codings else None
+        head, body, length = file.wire[coding]
+        if length > storage.CHUNK_BYTES:
             return False
         if body is None:
-            return False
+            try:
+                body = storage.read_now(file.descriptor, 0, length)
+            except OSError:
+                return False
+            if body is None:
+                return False
         self._unset_keepalive_if_required()
-        self.front.counters.add(file.traffic, 200, len(body))
+        self.front.counters.add(file.traffic, 200, length)
         if match[2] and b"CMCD=" in match[2]:
             self.front.reports.note(match[2], [])
-        self.transport.writelines((self._opened(), file.wire_head, body))
+        self.transport.writelines((self._opened(), head, body))
         self.reads_since_s = None
         self.idle_since_s = time.monotonic()
         self.server_state.total_requests += 1
@@ -160,18 +175,42 @@ class GuardedProtocol(HttpToolsProtocol):
         # To close at once would throw away our words with the bytes that are not read yet.
         self.transport.write_eof()
 
-    def swept(self, now_s: float) -> None:
-        """Closes the connection if a deadline has passed. To be called about once a second."""
+    def swept(self, now_s: float) -> tuple[int, float]:
+        """Closes the connection if a deadline has passed. To be called about once a second.
+
+        Returns how many bytes wait to be taken by the reader, and since when.
+        """
         if self.has_ended:
             self.transport.close()
         if self.reads_since_s is not None and now_s - self.reads_since_s > self.limits.head_s:
             self._end(_TOO_SLOW, "request too slow")
         if self.idle_since_s is not None and now_s - self.idle_since_s > self.timeout_keep_alive:
             self.transport.close()
-        if not self.transport.get_write_buffer_size():
+        size_bytes = self.transport.get_write_buffer_size()
+        if not size_bytes:
             self.writes_since_s = None
-        elif self.writes_since_s is None:
+            return 0, now_s
+        if self.writes_since_s is None:
             self.writes_since_s = now_s
         elif now_s - self.writes_since_s > self.limits.stalled_s:
-            self.front.counters.refuse("reader stalled")
-            self.transport.abort()
+            self.cut("reader stalled")
+        return size_bytes, self.writes_since_s
+
+    def cut(self, reason: str) -> None:
+        """Ends the connection at once, whatever waits."""
+        self.front.counters.refuse(reason)
+        self.transport.abort()
+
+
+def _codings(headers: bytes) -> str | None:
+    """What the headers of a request accept; None where they are not such that a plain answer will do."""
+    if _HEADERS.fullmatch(headers) is None:
+        return None
+    lowered = headers.lower()
+    if _DECIDING.search(lowered) or not _HOST.search(lowered):
+        return None
+    accepted = _ACCEPTED.search(lowered)
+    return accepted[1].decode("latin-1") if accepted else ""
+
+
+_known_codings = lru_cache(maxsize=1024)(_codings)

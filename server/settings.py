@@ -45,7 +45,9 @@ class ServerSettings:
     head_bytes: int = 16384
     """Largest head of a request; then 431."""
     stalled_s: int = 30
-    """A quarter of a megabyte must have left after so long, or the connection is closed."""
+    """What was handed to a connection, a megabyte at most, must have left after so long, or it is closed."""
+    waiting_mb: int = 256
+    """Megabytes that a worker lets wait for slow readers; then those that wait longest are closed."""
     open_files: int = 512
     """Files that a worker holds open."""
     base_urls: tuple[str, ...] = ()
@@ -78,6 +80,7 @@ _LEAST = {
     "head_s": 1,
     "head_bytes": 1024,
     "stalled_s": 1,
+    "waiting_mb": 1,
     "open_files": 1,
     "token_hours": 1,
     "requests_per_s": 0,

@@ -16,8 +16,8 @@ import aiofiles
 import brotli
 from aiofiles.threadpool.binary import AsyncFileIO
 
-# Most segments are smaller: one read, one message. Bigger files never take more memory than this per reader.
-CHUNK_BYTES = 1 << 18
+# Most segments are smaller: one read, one write. Bigger files never take more memory than this per reader.
+CHUNK_BYTES = 1 << 20
 _SMALL_TEXT_BYTES = 1 << 16
 _NOWAIT: int | None = getattr(os, "RWF_NOWAIT", None) if hasattr(os, "preadv") else None
 _SEEKING = threading.Lock()
