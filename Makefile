@@ -36,6 +36,7 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 demo: $(READY) ## package, train, serve, play and report one video: make demo VIDEO=holiday.mp4 DEMO="--seconds 8"
+	-@$(RUN) server/web/build.py
 	@$(RUN) -m neudash demo $(if $(VIDEO),"$(VIDEO)") $(DEMO)
 
 test: $(READY) ## all tests: make test ARGS="-k server -x"

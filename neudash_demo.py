@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from manifests.bundle import open_bundle
 from manifests.errors import BundleError
@@ -141,12 +142,14 @@ def _demo(options: argparse.Namespace) -> None:
             _neudash("report", outputs.bundle, "--source", source, *written)
         _summarise(steps, outputs, source, rung)
         print(f"report:   {outputs.file('report.html')}")
+        # The rung with models: left to itself, a player on this very machine takes the largest.
+        place = f"?rung={rung}#{quote(outputs.bundle.name)}"
         if options.keep_serving or (sys.stdout.isatty() and not options.once):
-            print(f"page:     {manifest_url.partition('/bundles/')[0]}/", flush=True)
+            print(f"page:     {manifest_url.partition('/bundles/')[0]}/{place}", flush=True)
             _wait(server)
         else:
             again = shlex.join(["neudash", "serve", str(outputs.bundle)])
-            print(f"page:     http://127.0.0.1:8000/ while `{again}` runs", flush=True)
+            print(f"page:     http://127.0.0.1:8000/{place} while `{again}` runs", flush=True)
 
 
 def default_folder(video: Path | None, duration_s: float) -> Path:

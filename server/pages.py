@@ -1,42 +1,88 @@
-"""The pages that the server itself has to show, read once: the catalogue and the player."""
+"""The page that the server itself has to show: the catalogue with its player, as `server/web/build.py` made it."""
 
 from __future__ import annotations
 
-from importlib.resources import files as package_files
+import gzip
+from functools import cached_property
+from pathlib import Path
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from server import delivery, schemas
 
-# The page needs nothing from outside, and says so to the browser.
+PAGE_FOLDER = Path(__file__).with_name("page")
+"""What was built: in a wheel it is there, in a source tree after `make page`."""
+
+# The page needs nothing from outside, and says so to the browser. Media come through a blob; the kernel for machines
+# without a graphics device is WebAssembly.
 _PAGE_POLICY = (
-    "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self' 'wasm-unsafe-eval'; "
+    "connect-src 'self'; media-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _PAGE_TYPES = {
-    "index.html": "text/html; charset=utf-8",
-    "page.js": "text/javascript; charset=utf-8",
-    "style.css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".wasm": "application/wasm",
 }
+_CACHE_PAGE = "no-cache"
+_HASHED = "assets/"
+"""Below it the names hold hashes of the content."""
+
+NOT_BUILT = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>neudash</title>
+<h1>The page is not built</h1>
+<p>In the source tree, <code>make page</code> builds it. Bundles are served without it:
+<a href="api/bundles">the catalogue as JSON</a>.</p>
+</html>
+"""
 
 
-def add_pages(router: APIRouter) -> None:
-    """The page at `/` and its parts below `/web/`."""
-    folder = package_files("server") / "web"
-    pages = {name: (folder / name).read_bytes() for name in _PAGE_TYPES}
+class _Part:
+    """One file of the page, read when it is first asked for."""
 
-    def page(name: str) -> Response:
-        headers = {"content-security-policy": _PAGE_POLICY, "cache-control": "no-cache"}
-        return Response(pages[name], 200, headers, _PAGE_TYPES[name])
+    def __init__(self, path: Path, name: str) -> None:
+        self._path = path
+        self._headers = {
+            "content-security-policy": _PAGE_POLICY,
+            "cache-control": delivery.CACHE_IMMUTABLE if name.startswith(_HASHED) else _CACHE_PAGE,
+            "vary": "accept-encoding",
+        }
 
-    @router.get("/", include_in_schema=False)
-    async def index() -> Response:
-        return page("index.html")
+    def answer(self, accepts_gzip: bool) -> Response:
+        """The file, packed for whoever takes it."""
+        media_type = _PAGE_TYPES[self._path.suffix]
+        if accepts_gzip:
+            return Response(self._packed, 200, {**self._headers, "content-encoding": "gzip"}, media_type)
+        return Response(self._whole, 200, self._headers, media_type)
 
-    @router.get("/web/{name}", include_in_schema=False)
-    async def part(name: str) -> Response:
-        return page(name) if name in pages else not_found()
+    @cached_property
+    def _whole(self) -> bytes:
+        return self._path.read_bytes()
+
+    @cached_property
+    def _packed(self) -> bytes:
+        return gzip.compress(self._whole, mtime=0)
+
+
+def add_pages(router: APIRouter, folder: Path = PAGE_FOLDER) -> None:
+    """The page at `/`, and every part of it at an address of its own; nothing else is reachable."""
+    found = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    parts = {name: _Part(path, name) for name, path in found.items() if path.suffix in _PAGE_TYPES}
+    for name, part in parts.items():
+        _add_part(router, "/" if name == "index.html" else f"/{name}", part)
+    if "index.html" not in parts:
+
+        @router.get("/", include_in_schema=False)
+        async def not_built() -> Response:
+            return Response(NOT_BUILT, 200, {"content-security-policy": _PAGE_POLICY}, _PAGE_TYPES[".html"])
+
+
+def _add_part(router: APIRouter, address: str, part: _Part) -> None:
+    @router.get(address, include_in_schema=False)
+    async def page_part(request: Request) -> Response:
+        return part.answer("gzip" in request.headers.get("accept-encoding", ""))
 
 
 def not_found() -> Response:

@@ -16,7 +16,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 OUTPUTS = {"page": HERE.parent / "page", "lab": HERE.parents[1] / "tests" / "e2e" / "browser" / "built"}
 OLDEST_NODE = 20
-_STAMP = ".built"
+STAMPS = HERE / "node_modules"
+"""Where it is noted what was built when: in the page itself, the notes would be served and shipped."""
 
 
 class BuildError(Exception):
@@ -30,9 +31,9 @@ class NodeMissingError(BuildError):
 def build(what: str) -> Path:
     """Builds `page` or `lab` unless nothing changed since, and returns its folder. Raises BuildError."""
     output = OUTPUTS[what]
-    stamp = output / _STAMP
+    stamp = STAMPS / f".built-{what}"
     newest = max(path.stat().st_mtime for path in _sources())
-    if stamp.exists() and stamp.stat().st_mtime >= newest:
+    if output.exists() and stamp.exists() and stamp.stat().st_mtime >= newest:
         return output
     node, npm = find_node()
     environment = {**os.environ, "PATH": os.pathsep.join((str(Path(node).parent), os.environ.get("PATH", "")))}

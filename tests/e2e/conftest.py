@@ -58,6 +58,7 @@ class Served:
 
     manifest_url: str
     access_log: Path
+    process: subprocess.Popen[str]
 
     def requests(self) -> list[dict[str, object]]:
         """One record for each answer so far."""
@@ -67,15 +68,21 @@ class Served:
         """Answers about files of a kind: video, audio, model, manifest."""
         return sum(record["kind"] == kind for record in self.requests())
 
+    def stop(self) -> None:
+        """Ends the server; once ended it stays so."""
+        self.process.terminate()
+        self.process.wait(timeout=30)
+
 
 @contextlib.contextmanager
-def serving(root: Path, access_log: Path) -> Iterator[Served]:
-    """`python -m server` as a process of its own, on a free port."""
-    command = [sys.executable, "-m", "server", str(root), "--port", "0", "--access-log", str(access_log)]
+def serving(root: Path, access_log: Path, port: int = 0) -> Iterator[Served]:
+    """`python -m server` as a process of its own, on a free port unless one is given."""
+    command = [sys.executable, "-m", "server", str(root), "--port", str(port), "--access-log", str(access_log)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         try:
-            yield Served(process.stdout.readline().strip(), access_log)
+            served = Served(process.stdout.readline().strip(), access_log, process)
+            yield served
         finally:
             process.terminate()
             process.wait(timeout=30)
@@ -85,6 +92,18 @@ def serving(root: Path, access_log: Path) -> Iterator[Served]:
 def served_with_models(bundle_with_models: Path, tmp_path: Path) -> Iterator[Served]:
     """A server of its own for each test, so that its log holds the requests of one player alone."""
     with serving(bundle_with_models.parent, tmp_path / "access.jsonl") as served:
+        yield served
+
+
+@pytest.fixture
+def serve_root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Served]]:
+    """Serves a folder, on a port if one is given, until the test ends."""
+    with contextlib.ExitStack() as running:
+
+        def served(root: Path, port: int = 0) -> Served:
+            log = tmp_path_factory.mktemp("log") / "access.jsonl"
+            return running.enter_context(serving(root, log, port))
+
         yield served
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +17,7 @@ PHONE = {"viewport": {"width": 360, "height": 740}}
 
 
 @pytest.fixture
-def catalogue_url(served_with_models: Served) -> str:
+def catalogue_url(built_page: Path, served_with_models: Served) -> str:
     return served_with_models.manifest_url.partition("/bundles/")[0] + "/"
 
 

@@ -1,10 +1,50 @@
 /** Which renderers there are here, best first. */
 
 import type { Renderer, RendererKind } from "./renderer";
-import { WebGl2Renderer } from "./webgl2/renderer";
+
+export type RendererChoice = RendererKind | "auto";
 
 /** Opens one on a canvas that nothing else draws to. Rejects where this browser or device cannot. */
 export async function openRenderer(kind: RendererKind, canvas: HTMLCanvasElement): Promise<Renderer> {
-  if (kind === "webgl2") return new WebGl2Renderer(canvas);
+  if (kind === "webgl2") return new (await import("./webgl2/renderer")).WebGl2Renderer(canvas);
   throw new Error(`there is no renderer ${kind}`);
+}
+
+/** A device that is the processor in disguise: slower than the same work done without the disguise. */
+export function isSoftware(device: string): boolean {
+  return /swiftshader|llvmpipe|softpipe|basic render|software/i.test(device);
+}
+
+const ORDER: readonly RendererKind[] = ["webgl2"];
+
+/** The best that works here; each gets a canvas of its own. Rejects, saying why, where none does. */
+export async function openBest(
+  choice: RendererChoice,
+  newCanvas: () => HTMLCanvasElement,
+): Promise<{ renderer: Renderer; canvas: HTMLCanvasElement }> {
+  const problems: string[] = [];
+  let spare: { renderer: Renderer; canvas: HTMLCanvasElement } | null = null;
+  for (const kind of choice === "auto" ? ORDER : [choice]) {
+    const canvas = newCanvas();
+    try {
+      const renderer = await openRenderer(kind, canvas);
+      const opened = { renderer, canvas };
+      if (choice !== "auto" || !isSoftware(renderer.device)) {
+        if (spare) dispose(spare);
+        return opened;
+      }
+      if (spare) dispose(opened);
+      else spare = opened;
+    } catch (error) {
+      canvas.remove();
+      problems.push(`${kind}: ${(error as Error).message}`);
+    }
+  }
+  if (spare) return spare;
+  throw new Error(`this browser cannot enhance (${problems.join("; ")})`);
+}
+
+function dispose({ renderer, canvas }: { renderer: Renderer; canvas: HTMLCanvasElement }): void {
+  renderer.destroy();
+  canvas.remove();
 }

@@ -47,8 +47,8 @@ export interface Renderer {
   readonly device: string;
   /** It cannot draw any more (the device was lost); make another. */
   readonly lost: boolean;
-  /** Compiles and allocates; costs nothing where `shape` is that of the last call. */
-  prepare(shape: Shape): Promise<void>;
+  /** Compiles and allocates; does nothing, and says false, where `shape` is that of the last call. */
+  prepare(shape: Shape): Promise<boolean>;
   /** Uploads weights of the shape's network, once for each file. */
   load(weights: Weights): void;
   /**

@@ -57,8 +57,8 @@ export class WebGl2Renderer implements Renderer {
     return this.gl.gl.isContextLost();
   }
 
-  async prepare(shape: Shape): Promise<void> {
-    if (sameShape(this.shape, shape)) return;
+  async prepare(shape: Shape): Promise<boolean> {
+    if (sameShape(this.shape, shape)) return false;
     this.sizes?.network?.free();
     this.gl.freeSizes();
     this.shape = null;
@@ -67,6 +67,7 @@ export class WebGl2Renderer implements Renderer {
     this.shape = shape;
     const { width, height } = outputSize(shape);
     Object.assign(this.canvas, { width, height });
+    return true;
   }
 
   load(weights: Weights): void {

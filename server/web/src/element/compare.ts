@@ -1,0 +1,65 @@
+/** The slider between plain and enhanced: by pointer and by keyboard. */
+
+const STEP = 0.02;
+
+export class CompareSlider {
+  private value = 0.5;
+  private on = false;
+
+  /** `moved` gets the share of the width that is plain: 0 while it is off. */
+  constructor(
+    private readonly view: HTMLElement,
+    private readonly divider: HTMLElement,
+    private readonly sides: NodeListOf<HTMLElement>,
+    private readonly moved: (split: number) => void,
+  ) {
+    divider.addEventListener("pointerdown", (event) => {
+      divider.setPointerCapture(event.pointerId);
+      this.drag(event);
+    });
+    divider.addEventListener("pointermove", (event) => {
+      if (divider.hasPointerCapture(event.pointerId)) this.drag(event);
+    });
+    divider.addEventListener("keydown", (event) => {
+      const steps: Record<string, number> = { ArrowLeft: -STEP, ArrowRight: STEP, Home: -1, End: 1 };
+      if (!(event.key in steps)) return;
+      this.move(this.value + steps[event.key]);
+      event.preventDefault();
+      event.stopPropagation();
+    });
+  }
+
+  get isOn(): boolean {
+    return this.on;
+  }
+
+  set isOn(on: boolean) {
+    this.on = on;
+    for (const part of [this.divider, ...this.sides]) part.hidden = !on;
+    this.move(this.value);
+  }
+
+  /** 0 to 1 of the width. */
+  move(value: number): void {
+    this.value = Math.min(1, Math.max(0, value));
+    this.view.style.setProperty("--nd-split", `${this.value * 100}%`);
+    this.divider.setAttribute("aria-valuenow", String(Math.round(this.value * 100)));
+    this.moved(this.on ? this.pictureShare() : 0);
+  }
+
+  /** The divider stands in the view; what is zoomed, or narrower than the view, has its own share. */
+  private pictureShare(): number {
+    const view = this.view.getBoundingClientRect();
+    const stage = this.view.querySelector(".stage canvas:not([hidden])") ?? this.view.querySelector(".stage")!;
+    const box = stage.getBoundingClientRect();
+    const canvas = stage instanceof HTMLCanvasElement ? stage : null;
+    const shown = canvas ? Math.min(box.width, (box.height * canvas.width) / canvas.height) : box.width;
+    const left = box.left + (box.width - shown) / 2;
+    return Math.min(1, Math.max(0, (view.left + this.value * view.width - left) / shown));
+  }
+
+  private drag(event: PointerEvent): void {
+    const view = this.view.getBoundingClientRect();
+    this.move((event.clientX - view.left) / view.width);
+  }
+}

@@ -1,0 +1,265 @@
+/** `<neudash-player src="manifest.mpd">`: a player of bundles that enhances what it plays. */
+
+import { openAdapter, type Adapter, type AdapterName } from "../playback/adapter";
+import type { Effort } from "../playback/effort";
+import { Enhancer } from "../playback/enhancer";
+import { emptyStatus, type Status } from "../playback/status";
+import type { RendererChoice } from "../render/open";
+import { CompareSlider } from "./compare";
+import { drawPanel } from "./panel";
+import css from "./style.css?inline";
+import { TEMPLATE } from "./template";
+import { Zoom } from "./zoom";
+
+export type { Effort, RendererChoice, Status };
+
+const TICK_MS = 250;
+const SEEK_S = 5;
+
+/**
+ * Attributes: `src` (address of a manifest), `engine` (`shaka`, `dashjs`), `renderer` (`auto`, `webgpu`, `webgl2`,
+ * `wasm`), `effort` (`auto`, `always`, `off`), `rung` (id of the one to keep to), `autoplay`, `muted`, `compare`,
+ * `details`.
+ * Events: `frame` after each picture and `status` four times a second, whose `detail` is a Status; `failed`, whose
+ * `detail` is a sentence.
+ */
+export class NeudashPlayer extends HTMLElement {
+  static readonly observedAttributes = ["src"];
+  private readonly root = this.attachShadow({ mode: "open" });
+  private adapter: Adapter | null = null;
+  private enhancer: Enhancer | null = null;
+  private slider!: CompareSlider;
+  private zoom!: Zoom;
+  private timer = 0;
+  private loading: Promise<void> = Promise.resolve();
+
+  /** What is shown and how, as the panel tells it. */
+  get status(): Status {
+    return this.enhancer?.status ?? emptyStatus();
+  }
+
+  /** The video element inside. */
+  get video(): HTMLVideoElement {
+    return this.piece("video");
+  }
+
+  /** What enhances; for tests. */
+  get inner(): Enhancer | null {
+    return this.enhancer;
+  }
+
+  connectedCallback(): void {
+    if (!this.root.hasChildNodes()) this.build();
+    this.timer = window.setInterval(() => this.tick(), TICK_MS);
+    this.restart();
+  }
+
+  disconnectedCallback(): void {
+    window.clearInterval(this.timer);
+    this.loading = this.loading.then(() => this.unload());
+  }
+
+  attributeChangedCallback(): void {
+    if (this.isConnected && this.root.hasChildNodes()) this.restart();
+  }
+
+  private build(): void {
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(css);
+    this.root.adoptedStyleSheets = [sheet];
+    this.root.innerHTML = TEMPLATE;
+    const view = this.piece(".view");
+    const split = (share: number) => { if (this.enhancer) this.enhancer.split = share; };
+    this.slider = new CompareSlider(view, this.piece(".divider"), this.root.querySelectorAll(".side"), split);
+    this.zoom = new Zoom(this.piece(".stage"), (factor) => {
+      this.piece(".zoom").textContent = `${factor}×`;
+      this.slider.move(Number(this.piece(".divider").getAttribute("aria-valuenow")) / 100);
+    });
+    this.listen();
+    this.setCompare(this.hasAttribute("compare"));
+    this.setDetails(this.hasAttribute("details"));
+  }
+
+  private listen(): void {
+    const click = (selector: string, action: () => void) => this.piece(selector).addEventListener("click", action);
+    click(".play", () => this.togglePlay());
+    click(".mute", () => { this.video.muted = !this.video.muted; });
+    click(".captions", () => this.toggleCaptions());
+    click(".enhance", () => this.setEnhance(this.piece(".enhance").ariaPressed !== "true"));
+    click(".compare", () => this.setCompare(!this.slider.isOn));
+    click(".zoom", () => this.zoom.next());
+    click(".info", () => this.setDetails(this.piece(".panel").hidden !== false));
+    click(".full", () => this.toggleFull());
+    const seek = this.piece<HTMLInputElement>(".seek");
+    seek.addEventListener("input", () => { this.video.currentTime = Number(seek.value); });
+    const rung = this.piece<HTMLSelectElement>(".rung");
+    rung.addEventListener("change", () => this.adapter?.selectRung(rung.value || null));
+    for (const name of ["play", "pause", "timeupdate", "durationchange", "volumechange", "ended"]) {
+      this.video.addEventListener(name, () => this.showPlayback());
+    }
+    this.video.addEventListener("resize", () => this.showAspect());
+    this.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  private restart(): void {
+    this.loading = this.loading.then(() => this.unload()).then(() => this.load());
+  }
+
+  private async load(): Promise<void> {
+    const src = this.getAttribute("src");
+    if (!src || !this.isConnected) return;
+    const { video } = this;
+    video.muted = this.hasAttribute("muted");
+    const choice = (this.getAttribute("renderer") ?? "auto") as RendererChoice;
+    const enhancer = new Enhancer(video, this.piece(".stage"), choice, (status) => {
+      this.dispatchEvent(new CustomEvent("frame", { detail: status }));
+    });
+    enhancer.effort = (this.getAttribute("effort") ?? "auto") as Effort;
+    this.enhancer = enhancer;
+    this.slider.isOn = this.slider.isOn;
+    try {
+      this.adapter = await openAdapter((this.getAttribute("engine") ?? "shaka") as AdapterName, video, {
+        manifest: (text, url) => {
+          try { enhancer.manifest(text, url); } catch (error) { enhancer.status.reason = (error as Error).message; }
+        },
+        segment: (request) => enhancer.segment(request),
+        bytes: (count) => enhancer.bytes(count),
+        failed: (reason) => this.fail(reason),
+      });
+      await this.adapter.load(new URL(src, document.baseURI).href);
+    } catch (error) {
+      this.fail((error as Error).message);
+      return;
+    }
+    this.showRungs();
+    this.piece(".captions").hidden = !this.adapter.hasCaptions;
+    this.selectRung(this.getAttribute("rung"));
+    if (this.hasAttribute("autoplay")) await video.play().catch(() => undefined);
+  }
+
+  private async unload(): Promise<void> {
+    this.enhancer?.destroy();
+    await this.adapter?.destroy();
+    this.enhancer = this.adapter = null;
+    this.piece(".message").hidden = true;
+  }
+
+  private fail(reason: string): void {
+    const message = this.piece(".message");
+    message.textContent = `It cannot be played: ${reason}.`;
+    message.hidden = false;
+    this.dispatchEvent(new CustomEvent("failed", { detail: reason }));
+  }
+
+  private key(event: KeyboardEvent): void {
+    const at = event.composedPath()[0] as HTMLElement;
+    const isField = at instanceof HTMLInputElement || at instanceof HTMLSelectElement;
+    if (event.ctrlKey || event.metaKey || event.altKey || (isField && event.key.startsWith("Arrow"))) return;
+    // The keyboard's own use of a button comes first.
+    if (event.key === " " && (at instanceof HTMLButtonElement || at instanceof HTMLSelectElement)) return;
+    const actions: Record<string, () => void> = {
+      " ": () => this.togglePlay(),
+      k: () => this.togglePlay(),
+      e: () => this.setEnhance(this.piece(".enhance").ariaPressed !== "true"),
+      s: () => this.setCompare(!this.slider.isOn),
+      z: () => this.zoom.next(),
+      i: () => this.setDetails(this.piece(".panel").hidden !== false),
+      m: () => { this.video.muted = !this.video.muted; },
+      c: () => this.toggleCaptions(),
+      f: () => this.toggleFull(),
+      ArrowLeft: () => { this.video.currentTime -= SEEK_S; },
+      ArrowRight: () => { this.video.currentTime += SEEK_S; },
+    };
+    const action = actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+    if (!action) return;
+    action();
+    event.preventDefault();
+  }
+
+  private togglePlay(): void {
+    if (this.video.paused) void this.video.play().catch(() => undefined);
+    else this.video.pause();
+  }
+
+  private toggleCaptions(): void {
+    const on = this.piece(".captions").ariaPressed !== "true";
+    this.adapter?.showCaptions(on);
+    this.piece(".captions").ariaPressed = String(on);
+  }
+
+  private toggleFull(): void {
+    if (document.fullscreenElement) void document.exitFullscreen();
+    else void this.piece(".player").requestFullscreen().catch(() => undefined);
+  }
+
+  private setEnhance(on: boolean): void {
+    const effort = (this.getAttribute("effort") ?? "auto") as Effort;
+    this.enhancer?.setEffort(on ? (effort === "off" ? "auto" : effort) : "off");
+    this.piece(".enhance").ariaPressed = String(on);
+  }
+
+  private setCompare(on: boolean): void {
+    this.slider.isOn = on;
+    this.piece(".compare").ariaPressed = String(on);
+  }
+
+  private setDetails(on: boolean): void {
+    this.piece(".panel").hidden = !on;
+    this.piece(".info").ariaPressed = this.piece(".info").ariaExpanded = String(on);
+  }
+
+  private showRungs(): void {
+    const select = this.piece<HTMLSelectElement>(".rung");
+    const options = (this.enhancer?.rungs ?? []).map(({ id, height }) => new Option(`${height}p · ${id}`, id));
+    select.replaceChildren(new Option("Auto", ""), ...options);
+  }
+
+  private selectRung(id: string | null): void {
+    const select = this.piece<HTMLSelectElement>(".rung");
+    if (!id || ![...select.options].some((option) => option.value === id)) return;
+    select.value = id;
+    this.adapter?.selectRung(id);
+  }
+
+  private showAspect(): void {
+    const { videoWidth, videoHeight } = this.video;
+    if (videoWidth) this.piece(".view").style.setProperty("--nd-aspect", `${videoWidth} / ${videoHeight}`);
+  }
+
+  private showPlayback(): void {
+    const { video } = this;
+    const duration = Number.isFinite(video.duration) ? video.duration : 0;
+    const seek = this.piece<HTMLInputElement>(".seek");
+    seek.max = String(duration || 1);
+    seek.value = String(video.currentTime);
+    seek.ariaValueText = `${clock(video.currentTime)} of ${clock(duration)}`;
+    this.piece(".time").textContent = `${clock(video.currentTime)} / ${clock(duration)}`;
+    const play = this.piece(".play");
+    play.classList.toggle("on", !video.paused);
+    play.ariaLabel = video.paused ? "Play (Space)" : "Pause (Space)";
+    this.piece(".mute").ariaPressed = String(video.muted);
+  }
+
+  private tick(): void {
+    const { status } = this;
+    status.bandwidthBps = this.adapter?.bandwidthBps ?? 0;
+    this.piece(".light").classList.toggle("enhanced", status.state === "enhanced");
+    const word = this.piece(".word");
+    if (word.textContent !== status.state) word.textContent = status.state;
+    this.piece(".side.enhanced").textContent = status.state;
+    if (!this.piece(".panel").hidden) drawPanel(this.piece(".panel dl"), status);
+    if (this.slider.isOn) this.slider.isOn = true; // the picture may have got another size
+    this.dispatchEvent(new CustomEvent("status", { detail: status }));
+  }
+
+  private piece<T extends HTMLElement = HTMLElement>(selector: string): T {
+    return this.root.querySelector<T>(selector)!;
+  }
+}
+
+function clock(seconds: number): string {
+  const whole = Math.floor(seconds);
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
+}
+
+if (!customElements.get("neudash-player")) customElements.define("neudash-player", NeudashPlayer);

@@ -1,0 +1,123 @@
+/** Fetches models, checks them, holds them: each file once, in the order in which they were wanted. */
+
+import { decodeModel, MalformedModelError, MAX_MODEL_BYTES, type Weights } from "./ndm";
+import { UnknownNetworkError } from "./network";
+import { sha256Hex } from "./sha256";
+import type { ModelFile } from "./table";
+
+/** Waiting before another try, in ms, after each failure to get the bytes. */
+const PAUSES_MS = [1000, 2000, 4000, 8000, 16000];
+const PATIENCE_MS = 20_000;
+
+/** Bytes that are not what the manifest promised; asking for them again brings the same. */
+class WrongModelError extends Error {}
+
+interface Held {
+  weights: Weights | null;
+  problem: string | null;
+}
+
+export class ModelStore {
+  /** Of model files, as fetched. */
+  bytes = 0;
+  /** Addresses in the order in which they were asked for. */
+  readonly fetched: string[] = [];
+  private readonly files = new Map<string, Held>();
+  private queue: Promise<void> = Promise.resolve();
+  private readonly stop = new AbortController();
+
+  /** `changed` is called when a model arrived, or it is clear why not. */
+  constructor(private readonly changed: () => void) {}
+
+  /** Sees to it that every file of a chain will be here. */
+  want(chain: readonly ModelFile[]): void {
+    for (const [index, file] of chain.entries()) {
+      if (this.files.has(file.sha256)) continue;
+      this.files.set(file.sha256, { weights: null, problem: null });
+      this.queue = this.queue.then(() => this.bring(file, chain[index - 1] ?? null));
+    }
+  }
+
+  /** The weights of a chain, null as long as they are not here. */
+  weights(chain: readonly ModelFile[]): Weights | null {
+    return this.files.get(chain[chain.length - 1].sha256)?.weights ?? null;
+  }
+
+  /** Why they are not here, null where they are on their way. */
+  problem(chain: readonly ModelFile[]): string | null {
+    return chain.map((file) => this.files.get(file.sha256)?.problem).find((problem) => problem) ?? null;
+  }
+
+  destroy(): void {
+    this.stop.abort();
+  }
+
+  private async bring(file: ModelFile, base: ModelFile | null): Promise<void> {
+    const held = this.files.get(file.sha256)!;
+    try {
+      held.weights = await this.decoded(file, base);
+      held.problem = null;
+    } catch (error) {
+      const known = error instanceof WrongModelError || error instanceof MalformedModelError || error instanceof UnknownNetworkError;
+      held.problem = (error as Error).message;
+      if (!known && !this.stop.signal.aborted) this.tryAgain(file, base, 0);
+    }
+    this.changed();
+  }
+
+  /** Outside the queue: the models behind it do not wait for a broken one. */
+  private tryAgain(file: ModelFile, base: ModelFile | null, tries: number): void {
+    if (tries >= PAUSES_MS.length) return;
+    setTimeout(async () => {
+      if (this.stop.signal.aborted) return;
+      const held = this.files.get(file.sha256)!;
+      try {
+        held.weights = await this.decoded(file, base);
+        held.problem = null;
+      } catch (error) {
+        held.problem = (error as Error).message;
+        if (!(error instanceof WrongModelError)) this.tryAgain(file, base, tries + 1);
+      }
+      this.changed();
+    }, PAUSES_MS[tries]);
+  }
+
+  private async decoded(file: ModelFile, base: ModelFile | null): Promise<Weights> {
+    const old = base && this.files.get(base.sha256)?.weights;
+    if (base && !old) throw new Error("the model that it updates is not here");
+    const data = await this.bytesOf(file);
+    return decodeModel(data, file.sha256, old);
+  }
+
+  private async bytesOf(file: ModelFile): Promise<Uint8Array> {
+    if (!file.url) throw new WrongModelError("the model is one that this player does not bring");
+    if (file.sizeBytes > MAX_MODEL_BYTES) throw new WrongModelError("the model is too large");
+    if (!this.fetched.includes(file.url)) this.fetched.push(file.url);
+    const signal = AbortSignal.any([this.stop.signal, AbortSignal.timeout(PATIENCE_MS)]);
+    const answer = await fetch(file.url, { signal });
+    if (!answer.ok) throw new Error(`the model cannot be fetched: the server answered ${answer.status}`);
+    const data = await atMost(answer, file.sizeBytes);
+    this.bytes += data.length;
+    if (data.length !== file.sizeBytes) throw new WrongModelError("the model has another size than the manifest says");
+    if ((await sha256Hex(data)) !== file.sha256) throw new WrongModelError("the model is not the one of the manifest");
+    return data;
+  }
+}
+
+/** The body, of which no more than `limit` bytes and one are read. */
+async function atMost(answer: Response, limit: number): Promise<Uint8Array> {
+  const data = new Uint8Array(limit + 1);
+  let length = 0;
+  const reader = answer.body!.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    data.set(value.subarray(0, limit + 1 - length), length);
+    length = Math.min(length + value.length, limit + 1);
+    if (length > limit) {
+      await reader.cancel();
+      break;
+    }
+  }
+  return data.subarray(0, length);
+}

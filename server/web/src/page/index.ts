@@ -1,0 +1,56 @@
+/** The page: the catalogue, and the player of the bundle that the address names. */
+
+import { NeudashPlayer } from "../element";
+import { card, placeOf, readCatalogue, titleOf, type Bundle } from "./catalogue";
+import { showQuality } from "./quality";
+
+const find = <T extends HTMLElement = HTMLElement>(selector: string) => document.querySelector<T>(selector)!;
+
+/** Settings of the player that an address may carry, such as `?rung=v360#film`. */
+const SETTINGS = ["engine", "renderer", "effort", "rung"];
+
+let endQuality: () => void = () => undefined;
+
+async function watch(bundle: Bundle | undefined, base: string): Promise<void> {
+  endQuality();
+  find("#watch").hidden = !bundle;
+  find("#player").replaceChildren();
+  document.title = bundle ? `${titleOf(bundle)} – neudash` : "neudash";
+  if (!bundle) return;
+  const player = new NeudashPlayer();
+  const asked = new URLSearchParams(location.search);
+  for (const name of SETTINGS) if (asked.has(name)) player.setAttribute(name, asked.get(name)!);
+  for (const name of ["compare", "details", "muted", "autoplay"]) player.toggleAttribute(name, asked.get(name) !== "0");
+  player.setAttribute("src", new URL(bundle.manifest_url, base).href);
+  find("#watch h2").textContent = titleOf(bundle);
+  find("#player").append(player);
+  player.tabIndex = -1;
+  player.focus({ preventScroll: true });
+  find("#watch").scrollIntoView();
+  endQuality = await showQuality(find("#quality"), bundle.quality_url && new URL(bundle.quality_url, base).href, player);
+}
+
+async function start(): Promise<void> {
+  const state = find("#state");
+  let read: Awaited<ReturnType<typeof readCatalogue>>;
+  try {
+    read = await readCatalogue();
+  } catch (error) {
+    state.textContent = `The catalogue cannot be read: ${(error as Error).message}. Reload to try again.`;
+    return;
+  }
+  const { catalogue: { bundles, broken }, base } = read;
+  state.textContent = bundles.length === 1 ? "1 bundle" : `${bundles.length} bundles`;
+  find("#bundles").append(...bundles.map((bundle) => card(bundle, base)));
+  find("#broken").hidden = broken.length === 0;
+  for (const { name, problem } of broken) {
+    const line = document.createElement("li");
+    line.textContent = `${name}: ${problem}`;
+    find("#broken ul").append(line);
+  }
+  const follow = () => void watch(bundles.find((bundle) => placeOf(bundle) === location.hash), base);
+  addEventListener("hashchange", follow);
+  follow();
+}
+
+void start();

@@ -1,0 +1,62 @@
+/** quality.json as a row of bars below the player: what each segment scores, plain and enhanced. */
+
+import type { NeudashPlayer } from "../element";
+
+interface Scores {
+  psnr_y: number | null;
+  vmaf: number | null;
+}
+interface Measured {
+  rungs: { id: string; segments: { number: number; start_s?: number; plain: Scores; enhanced: Scores | null }[] }[];
+}
+
+/** Fills the figure for the rung that the player shows, and keeps it up to date; returns what ends that. */
+export async function showQuality(figure: HTMLElement, url: string | null, player: NeudashPlayer): Promise<() => void> {
+  figure.hidden = true;
+  const answer = url ? await fetch(url).catch(() => null) : null;
+  if (!answer?.ok) return () => undefined;
+  const measured = (await answer.json()) as Measured;
+  let shown = "";
+  const update = () => {
+    const rung = measured.rungs.find(({ id }) => id === player.status.rung?.id);
+    if (!rung) return;
+    if (shown !== rung.id) draw(figure, rung, player);
+    shown = rung.id;
+    const at = rung.segments.findLastIndex((segment) => (segment.start_s ?? Infinity) <= player.status.timeS + 0.01);
+    [...figure.querySelectorAll(".chart button")].forEach((bar, index) => bar.setAttribute("aria-current", String(index === at)));
+  };
+  player.addEventListener("status", update);
+  return () => player.removeEventListener("status", update);
+}
+
+function draw(figure: HTMLElement, rung: Measured["rungs"][number], player: NeudashPlayer): void {
+  const hasVmaf = rung.segments.every(({ plain }) => plain.vmaf !== null);
+  const [key, name, unit] = hasVmaf ? (["vmaf", "VMAF", ""] as const) : (["psnr_y", "PSNR-Y", " dB"] as const);
+  const pairs = rung.segments.map(({ plain, enhanced }) => {
+    const before = plain[key] ?? 0;
+    return [before, Math.max(before, enhanced?.[key] ?? before)] as const;
+  });
+  // From a little below the worst plain score: gains are small beside whole scores.
+  const low = Math.min(...pairs.map(([plain]) => plain)) - 5;
+  const high = Math.max(...pairs.map(([, enhanced]) => enhanced));
+  const share = (value: number) => (100 * value) / (high - low);
+  const bars = rung.segments.map((segment, index) => {
+    const [plain, enhanced] = pairs[index];
+    const bar = document.createElement("button");
+    bar.type = "button";
+    bar.title = `Segment ${segment.number}: ${plain.toFixed(2)}${unit} plain, ${enhanced.toFixed(2)}${unit} enhanced`;
+    bar.setAttribute("aria-label", bar.title);
+    const [base, gain] = [document.createElement("i"), document.createElement("i")];
+    gain.className = "gain";
+    base.style.setProperty("--share", `${share(plain - low)}%`);
+    gain.style.setProperty("--share", `${share(enhanced - plain)}%`);
+    gain.style.setProperty("--plain", `${share(plain - low)}%`);
+    bar.append(base, gain);
+    bar.addEventListener("click", () => { if (segment.start_s !== undefined) player.video.currentTime = segment.start_s; });
+    return bar;
+  });
+  figure.querySelector(".chart")!.replaceChildren(...bars);
+  figure.querySelector("figcaption")!.textContent =
+    `${name} of each segment of ${rung.id}, from ${low.toFixed(0)} to ${high.toFixed(1)}${unit}: plain, and on top what its model adds.`;
+  figure.hidden = false;
+}

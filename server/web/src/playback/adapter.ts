@@ -1,0 +1,41 @@
+/** What a streaming library has to do for us, whichever it is. */
+
+/** A media segment of a rung that is being asked for. */
+export interface SegmentRequest {
+  readonly rungId: string;
+  readonly startS: number;
+  readonly endS: number;
+}
+
+/** What it tells while it plays. */
+export interface AdapterEvents {
+  /** The manifest as it came, and the address that it came from in the end. */
+  manifest(text: string, url: string): void;
+  segment(request: SegmentRequest): void;
+  /** Bytes of video or sound, as they come. */
+  bytes(count: number): void;
+  /** Playback cannot go on. */
+  failed(reason: string): void;
+}
+
+export interface Adapter {
+  readonly name: "shaka" | "dashjs";
+  /** Begins to play a manifest. Rejects where that is impossible. */
+  load(manifestUrl: string): Promise<void>;
+  /** Keeps to one rung; null leaves the choice to the library. */
+  selectRung(rungId: string | null): void;
+  /** Of captions or subtitles there are. */
+  readonly hasCaptions: boolean;
+  showCaptions(on: boolean): void;
+  /** Of the network, as the library measures it; 0 before it does. */
+  readonly bandwidthBps: number;
+  destroy(): Promise<void>;
+}
+
+export type AdapterName = Adapter["name"];
+
+/** Loads the library and attaches it to a video element. */
+export async function openAdapter(name: AdapterName, video: HTMLVideoElement, events: AdapterEvents): Promise<Adapter> {
+  if (name === "dashjs") return new (await import("./dashjs")).DashJsAdapter(video, events);
+  return (await import("./shaka")).ShakaAdapter.attached(video, events);
+}

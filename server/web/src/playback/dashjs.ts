@@ -1,0 +1,78 @@
+/** Playback by dash.js. */
+
+import { MediaPlayer, type MediaPlayerClass } from "dashjs";
+import type { Adapter, AdapterEvents } from "./adapter";
+
+/** What we read of its requests; its types leave them open. */
+interface Loading {
+  request: {
+    type: string | null;
+    mediaType: string;
+    startTime: number;
+    duration: number;
+    representation?: { id: string };
+  };
+}
+
+const MEDIA_SEGMENT = "MediaSegment";
+
+export class DashJsAdapter implements Adapter {
+  readonly name = "dashjs";
+  private readonly player: MediaPlayerClass;
+
+  constructor(private readonly video: HTMLVideoElement, private readonly events: AdapterEvents) {
+    const names = MediaPlayer.events;
+    this.player = MediaPlayer().create();
+    this.player.updateSettings({ debug: { logLevel: 0 } });
+    this.player.initialize(video, undefined, false);
+    const on = (name: string, listener: (event: unknown) => void) => this.player.on(name as "error", listener as () => void);
+    on(names.FRAGMENT_LOADING_STARTED, (event) => {
+      const { request } = event as Loading;
+      if (request.mediaType !== "video" || request.type !== MEDIA_SEGMENT) return;
+      const { startTime: startS, duration } = request;
+      events.segment({ rungId: request.representation?.id ?? "", startS, endS: startS + duration });
+    });
+    on(names.ERROR, (event) => {
+      const { error } = event as { error: { message?: string; code?: number } };
+      events.failed(`${error.message ?? "playback failed"} (dash.js ${error.code ?? ""})`);
+    });
+  }
+
+  load(manifestUrl: string): Promise<void> {
+    this.player.addResponseInterceptor((answer) => {
+      const about = answer.request.customData as { request?: { type?: string } } | undefined;
+      if (about?.request?.type === "MPD" && typeof answer.data === "string") {
+        this.events.manifest(answer.data, answer.url || answer.request.url);
+      }
+      if (answer.data instanceof ArrayBuffer) this.events.bytes(answer.data.byteLength);
+      return Promise.resolve(answer);
+    });
+    return new Promise((loaded, failed) => {
+      this.video.addEventListener("loadedmetadata", () => loaded(), { once: true });
+      this.player.on(MediaPlayer.events.ERROR, () => failed(new Error("the manifest or its first segments cannot be played")));
+      this.player.attachSource(manifestUrl);
+    });
+  }
+
+  selectRung(rungId: string | null): void {
+    const chosen = rungId !== null;
+    this.player.updateSettings({ streaming: { abr: { autoSwitchBitrate: { video: !chosen } } } });
+    if (chosen) this.player.setRepresentationForTypeById("video", rungId, true);
+  }
+
+  get hasCaptions(): boolean {
+    return this.player.getTracksFor("text").length > 0;
+  }
+
+  showCaptions(on: boolean): void {
+    this.player.enableText(on);
+  }
+
+  get bandwidthBps(): number {
+    return (this.player.getAverageThroughput("video") || 0) * 1000;
+  }
+
+  async destroy(): Promise<void> {
+    this.player.destroy();
+  }
+}

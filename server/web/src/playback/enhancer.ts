@@ -1,0 +1,253 @@
+/** Enhances what a video element shows, frame by frame, on a canvas over it; whatever fails, the video plays on. */
+
+import { ModelStore } from "../model/store";
+import { parseTable, useAt, type ModelTrack, type Rung, type Table, type Use } from "../model/table";
+import type { Weights } from "../model/ndm";
+import { openBest, type RendererChoice } from "../render/open";
+import { outputSize, type Renderer } from "../render/renderer";
+import type { SegmentRequest } from "./adapter";
+import { FrameClock, type Taken } from "./clock";
+import { EffortMeter, type Effort } from "./effort";
+import { ShownRungs } from "./shown";
+import { emptyStatus, type Status } from "./status";
+
+/** What to do with a picture: a track, its weights, or why not. */
+interface Decision {
+  readonly rung: Rung | null;
+  readonly track: ModelTrack | null;
+  readonly use: Use | null;
+  readonly weights: Weights | null;
+  readonly reason: string;
+}
+
+/** Half a frame at 60 a second: a picture belongs to the segment that begins within that time. */
+const TOLERANCE_S = 1 / 120;
+const MAX_LOSSES = 3;
+/** A picture that took longer would cover a video that has moved on. */
+const STALE_MS = 200;
+
+export class Enhancer {
+  readonly status: Status = emptyStatus();
+  effort: Effort = "auto";
+  private table: Table | null = null;
+  private renderer: Renderer | null = null;
+  private canvas: HTMLCanvasElement | null = null;
+  private opening: Promise<void> | null = null;
+  private rendererProblem = "";
+  private losses = 0;
+  private split_ = 0;
+  private busy = false;
+  private again = false;
+  private stopped = false;
+  private lastMediaTimeS = 0;
+  private firstPlainMs: number | null = null;
+  private readonly clock = new FrameClock();
+  private readonly meter = new EffortMeter();
+  private readonly shown = new ShownRungs();
+  readonly store = new ModelStore(() => this.refresh());
+
+  /** Canvases are put into `stage`, over `video`. `changed` is called when the status did. */
+  constructor(
+    private readonly video: HTMLVideoElement,
+    private readonly stage: HTMLElement,
+    private readonly choice: RendererChoice,
+    private readonly changed: (status: Status) => void,
+  ) {
+    if (!("requestVideoFrameCallback" in video)) this.rendererProblem = "this browser tells nobody which frame it shows";
+    else this.listen();
+  }
+
+  /** Left of it, 0 to 1 of the width, the picture is plain. */
+  set split(split: number) {
+    if (split === this.split_) return;
+    this.split_ = split;
+    this.renderer?.redraw(split);
+  }
+
+  manifest(text: string, url: string): void {
+    this.table = parseTable(text, url);
+  }
+
+  get rungs(): readonly Rung[] {
+    return this.table?.rungs ?? [];
+  }
+
+  /** A segment is being fetched: so will be its model. */
+  segment(request: SegmentRequest): void {
+    this.shown.add(request);
+    if (this.effort === "off") return;
+    const rung = this.rungs.find(({ id }) => id === request.rungId);
+    const track = rung && this.trackOf(rung);
+    const use = track && useAt(track, request.startS + TOLERANCE_S);
+    if (use) this.store.want(use.chain);
+  }
+
+  bytes(count: number): void {
+    this.status.videoBytes += count;
+  }
+
+  setEffort(effort: Effort): void {
+    this.effort = effort;
+    this.meter.forget();
+    this.refresh();
+  }
+
+  /** The planes of the picture that was drawn last; for tests. */
+  readPlanes() {
+    return this.renderer!.readPlanes();
+  }
+
+  /** Looks at the picture on show once more: something about it changed. */
+  refresh(): void {
+    if (this.video.readyState >= 2 && this.video.paused) void this.work(this.lastMediaTimeS);
+  }
+
+  destroy(): void {
+    this.stopped = true;
+    this.store.destroy();
+    this.renderer?.destroy();
+    this.canvas?.remove();
+  }
+
+  private listen(): void {
+    this.video.requestVideoFrameCallback((_now, { mediaTime }) => {
+      if (this.stopped) return;
+      this.listen();
+      this.lastMediaTimeS = mediaTime;
+      void this.work(mediaTime);
+    });
+  }
+
+  private async work(mediaTimeS: number): Promise<void> {
+    if (this.busy) {
+      // Of a picture that stays the last one must not be missed.
+      if (!this.again) this.again = true;
+      this.status.framesMissed++;
+      return;
+    }
+    this.busy = true;
+    try {
+      await this.show(mediaTimeS);
+    } catch (error) {
+      this.plain(`enhancing failed: ${(error as Error).message}`);
+    } finally {
+      this.busy = false;
+      this.changed(this.status);
+    }
+    if (this.again && !this.stopped) {
+      this.again = false;
+      if (this.video.paused || this.effort === "always") void this.work(this.lastMediaTimeS);
+    }
+  }
+
+  private async show(mediaTimeS: number): Promise<void> {
+    this.firstPlainMs ??= performance.now();
+    if (this.effort === "off") return this.plain("it is switched off");
+    const taken = await this.clock.take(this.video, mediaTimeS);
+    if (!taken) return;
+    this.status.timeS = taken.timeS;
+    const decision = this.decide(taken);
+    this.tell(decision);
+    if (!decision.track) return this.plain(decision.reason);
+    if (!(await this.opened())) return this.plain(this.rendererProblem);
+    await this.draw(taken, decision);
+  }
+
+  private decide(taken: Taken): Decision {
+    const nothing = { rung: null, track: null, use: null, weights: null };
+    if (!this.table) return { ...nothing, reason: "the manifest is not here yet" };
+    const { width, height } = taken.picture;
+    const rung = this.shown.rungAt(this.table, taken.timeS, width, height);
+    if (!rung) return { ...nothing, reason: `no rung of the manifest has pictures of ${width}x${height}` };
+    if (rung.tracks.length === 0) {
+      return { ...nothing, rung, reason: rung.problems[0] ?? "this rung has no models: it is shown as it is" };
+    }
+    const track = this.trackOf(rung);
+    if (!track) return { ...nothing, rung, reason: "this device is too slow for every model of this rung" };
+    const use = useAt(track, taken.timeS + TOLERANCE_S);
+    if (!use?.chain.length) return { rung, track, use, weights: null, reason: "this segment wants no model" };
+    this.store.want(use.chain);
+    const weights = this.store.weights(use.chain);
+    const reason = weights ? "" : (this.store.problem(use.chain) ?? "its model is on the way");
+    return { rung, track, use, weights, reason };
+  }
+
+  private trackOf(rung: Rung): ModelTrack | null {
+    if (this.effort === "always") return rung.tracks[0] ?? null;
+    return this.meter.choose(rung.tracks, performance.now());
+  }
+
+  private async draw(taken: Taken, { rung, track, weights, use, reason }: Decision): Promise<void> {
+    const renderer = this.renderer!;
+    const { width, height } = taken.picture;
+    const fits = weights && JSON.stringify(weights.spec) === JSON.stringify(track!.spec);
+    if (weights && !fits) return this.plain("the model is of another network than the manifest says");
+    const shape = { width, height, inputWidth: track!.inputWidth, inputHeight: track!.inputHeight, spec: track!.spec };
+    const isFirst = await renderer.prepare(shape);
+    const beganMs = performance.now();
+    await renderer.draw(taken.picture, weights, this.split_);
+    const tookMs = performance.now() - beganMs;
+    // The first one compiles and warms up, which says nothing about the next.
+    if (weights && !isFirst) this.meter.took(track!, tookMs, 1000 / rung!.framesPerSecond, performance.now());
+    this.status.msPerFrame = this.meter.msOf(track!);
+    if (tookMs > STALE_MS && !this.video.paused && this.effort !== "always") return this.plain("this device was too slow for it");
+    this.canvas!.hidden = false;
+    Object.assign(this.status, { output: outputSize(shape), state: weights ? "enhanced" : "plain", reason });
+    if (!weights) {
+      this.status.framesPlain++;
+      this.status.model = null;
+      return;
+    }
+    this.status.framesEnhanced++;
+    this.status.firstEnhancedMs ??= performance.now() - this.firstPlainMs!;
+    const file = use!.chain[use!.chain.length - 1];
+    this.status.model = { network: track!.network, sha256: file.sha256, gainDb: file.gainDb };
+  }
+
+  /** The video element alone: what it shows is never covered by an old picture. */
+  private plain(reason: string): void {
+    if (this.canvas) this.canvas.hidden = true;
+    this.status.framesPlain++;
+    Object.assign(this.status, { state: "plain", reason, output: null, model: null });
+  }
+
+  private tell({ rung }: Decision): void {
+    const { status, video } = this;
+    status.rung = rung && { id: rung.id, width: rung.width, height: rung.height, bandwidthBps: rung.bandwidthBps };
+    status.modelBytes = this.store.bytes;
+    status.framesDropped = video.getVideoPlaybackQuality().droppedVideoFrames;
+  }
+
+  private async opened(): Promise<boolean> {
+    if (this.renderer?.lost) {
+      this.renderer = null;
+      this.canvas?.remove();
+      if (++this.losses > MAX_LOSSES) this.rendererProblem = "the graphics device was lost too often";
+    }
+    if (this.renderer) return true;
+    if (this.rendererProblem) return false;
+    this.opening ??= this.open();
+    await this.opening;
+    this.opening = null;
+    return this.renderer !== null;
+  }
+
+  private async open(): Promise<void> {
+    const newCanvas = () => {
+      const canvas = document.createElement("canvas");
+      canvas.hidden = true;
+      canvas.setAttribute("part", "picture");
+      this.stage.append(canvas);
+      return canvas;
+    };
+    try {
+      const { renderer, canvas } = await openBest(this.choice, newCanvas);
+      this.renderer = renderer;
+      this.canvas = canvas;
+      this.meter.forget();
+      Object.assign(this.status, { renderer: renderer.kind, device: renderer.device });
+    } catch (error) {
+      this.rendererProblem = (error as Error).message;
+    }
+  }
+}

@@ -1,0 +1,81 @@
+/** Playback by Shaka Player. */
+
+import shaka from "shaka-player/dist/shaka-player.dash-es2021";
+import type { Adapter, AdapterEvents } from "./adapter";
+
+export class ShakaAdapter implements Adapter {
+  readonly name = "shaka";
+
+  private constructor(private readonly player: shaka.Player, private readonly events: AdapterEvents) {
+    const { RequestType, AdvancedRequestType } = shaka.net.NetworkingEngine;
+    const network = player.getNetworkingEngine()!;
+    network.registerRequestFilter((type, _request, context) => {
+      const isMedia = type === RequestType.SEGMENT && context?.type === AdvancedRequestType.MEDIA_SEGMENT;
+      if (!isMedia || context.stream?.type !== "video" || !context.segment) return;
+      const [startS, endS] = [context.segment.getStartTime(), context.segment.getEndTime()];
+      events.segment({ rungId: context.stream.originalId ?? "", startS, endS });
+    });
+    network.registerResponseFilter((type, response) => {
+      if (type === RequestType.MANIFEST) events.manifest(new TextDecoder().decode(response.data), response.uri);
+      else if (type === RequestType.SEGMENT) events.bytes(response.data.byteLength);
+    });
+    player.addEventListener("error", (event) => {
+      const { code, severity } = (event as unknown as { detail: { code: number; severity: number } }).detail;
+      if (severity === shaka.util.Error.Severity.CRITICAL) this.fail(code);
+    });
+  }
+
+  static async attached(video: HTMLVideoElement, events: AdapterEvents): Promise<ShakaAdapter> {
+    shaka.polyfill.installAll();
+    const player = new shaka.Player();
+    await player.attach(video);
+    return new ShakaAdapter(player, events);
+  }
+
+  async load(manifestUrl: string): Promise<void> {
+    // A server that restarts is away for seconds: longer than the library waits by itself.
+    const retryParameters = { maxAttempts: 8, baseDelay: 500, backoffFactor: 1.6, timeout: 30_000 };
+    this.player.configure({ streaming: { retryParameters } });
+    try {
+      await this.player.load(manifestUrl);
+    } catch (error) {
+      throw new Error(reason((error as { code?: number }).code ?? 0));
+    }
+  }
+
+  selectRung(rungId: string | null): void {
+    this.player.configure({ abr: { enabled: rungId === null } });
+    const track = this.player.getVariantTracks().find((variant) => variant.originalVideoId === rungId);
+    // What is buffered of the other rung goes, or the choice would show only much later, and never while paused.
+    if (track) this.player.selectVariantTrack(track, true, 0);
+  }
+
+  get hasCaptions(): boolean {
+    return this.player.getTextTracks().length > 0;
+  }
+
+  showCaptions(on: boolean): void {
+    const [track] = this.player.getTextTracks();
+    this.player.selectTextTrack(on ? (track ?? null) : null);
+  }
+
+  get bandwidthBps(): number {
+    return this.player.getStats().estimatedBandwidth || 0;
+  }
+
+  async destroy(): Promise<void> {
+    await this.player.destroy();
+  }
+
+  private fail(code: number): void {
+    this.events.failed(reason(code));
+  }
+}
+
+/** Shaka's codes by thousands: https://shaka-player-demo.appspot.com/docs/api/shaka.util.Error.html */
+function reason(code: number): string {
+  const kinds: Record<number, string> = {
+    1: "the server cannot be reached, or refuses", 3: "this browser cannot decode the video", 4: "the manifest cannot be read",
+  };
+  return `${kinds[Math.floor(code / 1000)] ?? "playback failed"} (Shaka ${code})`;
+}

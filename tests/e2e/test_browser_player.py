@@ -1,0 +1,363 @@
+"""The page plays a bundle in a real browser and enhances it: the right model on every frame, whatever goes wrong."""
+
+from __future__ import annotations
+
+import base64
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from manifests.bundle import model_href, open_bundle, publish_file, publish_manifest
+from manifests.model import ModelFile, ModelTrack, Presentation
+from manifests.networks import NetworkSpec
+from manifests.template import initialization_href, segment_href
+from manifests.weights import CodedLayer, CodedModel, decode_model, encode_model
+from media.frames import Frame, decode_segment
+from packager.cli import main as package_main
+from player.superres.engines import open_engine
+from player.superres.enhancer import enhance_frame
+
+if TYPE_CHECKING:
+    from conftest import MakeVideo, Served
+
+pytestmark = pytest.mark.browser
+
+GOLDEN_MODEL = Path(__file__).parents[1] / "manifests" / "golden" / "c8d2-x2-full.ndm"
+STATUS = "document.querySelector('neudash-player').status"
+ENHANCED = f"{STATUS}.state === 'enhanced'"
+
+
+def until(page: Any, expression: str, timeout_s: float) -> None:
+    """Waits for it to hold. (Playwright's own waiting evaluates text within the page, which the page forbids.)"""
+    end_s = time.monotonic() + timeout_s
+    while not page.evaluate(expression):
+        assert time.monotonic() < end_s, f"never: {expression}; {page.evaluate(f'JSON.stringify({STATUS})')}"
+        page.wait_for_timeout(50)
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What the console of the page said, warnings and errors."""
+    return []
+
+
+@pytest.fixture
+def watch(built_page: Path, gpu_page: Callable[..., Any], complaints: list[str]) -> Iterator[Callable[..., Any]]:
+    """Opens the page of a server on its one bundle; keyword arguments are settings of the player."""
+    pages = []
+
+    def opened(served: Served, **settings: str) -> Any:
+        page = gpu_page("about:blank")
+        page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        given = {"effort": "always", "renderer": "webgl2", "rung": "v90", "autoplay": "0", "details": "0", **settings}
+        query = "&".join(f"{name}={value}" for name, value in given.items())
+        page.goto(f"{served.manifest_url.partition('/bundles/')[0]}/?{query}#film")
+        until(page, "document.querySelector('neudash-player')?.video.readyState >= 2", 30)
+        pages.append(page)
+        return page
+
+    yield opened
+    for page in pages:
+        page.context.close()
+
+
+def shown_at(page: Any, time_s: float, also: str = ENHANCED) -> Any:
+    """The status once the picture of that time is shown and `also` holds."""
+    player = "document.querySelector('neudash-player')"
+    page.evaluate(f"{player}.video.currentTime = {time_s}")
+    until(page, f"Math.abs({STATUS}.timeS - {time_s}) < 0.05 && {also}", 30)
+    return page.evaluate(STATUS)
+
+
+READ = """async () => {
+  const { y, u, v, width, height } = await document.querySelector("neudash-player").inner.readPlanes();
+  const text = (bytes) => btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+  return { width, height, planes: [y, u, v].map(text) };
+}"""
+
+
+def drawn(page: Any) -> list[np.ndarray]:
+    """Planes of the enhanced picture as the page drew it."""
+    found = page.evaluate(READ)
+    sizes = [(found["height"] >> s, found["width"] >> s) for s in (0, 1, 1)]
+    planes = (np.frombuffer(base64.b64decode(data), np.uint8) for data in found["planes"])
+    return [plane.reshape(size) for plane, size in zip(planes, sizes, strict=True)]
+
+
+def source_frame(folder: Path, time_s: float) -> Frame:
+    """The decoded frame of the lowest rung at a time."""
+    bundle = open_bundle(folder)
+    rung = bundle.presentation.video[0]
+    segment = next(s for s in rung.segments if time_s < (s.start_ticks + s.duration_ticks) / rung.timescale)
+    data = [bundle.read(href) for href in (initialization_href(rung), segment_href(rung, segment))]
+    return min(decode_segment(*data), key=lambda frame: abs(float(frame.pts_s) - time_s))
+
+
+@pytest.mark.parametrize("engine", ["shaka", "dashjs"])
+def test_it_plays_to_the_end_and_fetches_its_model_once(
+    engine: str, watch: Callable[..., Any], served_with_models: Served, complaints: list[str]
+) -> None:
+    page = watch(served_with_models, engine=engine)
+    page.evaluate("document.querySelector('neudash-player').video.play()")
+    until(page, "document.querySelector('neudash-player').video.ended", 60)
+    status = page.evaluate(STATUS)
+    assert status["framesEnhanced"] > 0
+    assert status["modelBytes"] == GOLDEN_MODEL.stat().st_size
+    assert served_with_models.count("model") == 1
+    assert complaints == []
+    sent = [r for r in served_with_models.requests() if r["kind"] in ("video", "audio")]
+    # dash.js throws away what it was fetching when a rung is chosen; the server has sent it all the same.
+    sent_bytes = sum(int(str(r["bytes"])) for r in sent)
+    assert (0.6 if engine == "dashjs" else 0.95) * sent_bytes <= status["videoBytes"] <= 1.05 * sent_bytes
+
+
+@pytest.mark.parametrize("time_s", [0.5, 2.25])
+def test_frames_on_the_page_are_those_of_the_python_player(
+    time_s: float, watch: Callable[..., Any], served_with_models: Served, bundle_with_models: Path
+) -> None:
+    page = watch(served_with_models)
+    status = shown_at(page, time_s)
+    found = drawn(page)
+    frame = source_frame(bundle_with_models, status["timeS"])
+    size = (frame.width, frame.height)
+    upscaler = open_engine("openvino").upscaler(decode_model(GOLDEN_MODEL.read_bytes()), *size)
+    wanted = enhance_frame(frame, upscaler, size)
+    apart = np.abs(found[0].astype(int) - wanted.y)
+    assert apart.max() <= 1
+    assert np.count_nonzero(apart) < 0.02 * apart.size
+    assert np.array_equal(found[1], wanted.u)
+    assert np.array_equal(found[2], wanted.v)
+    assert status["firstEnhancedMs"] is not None
+
+
+CANVAS = """() => {
+  const canvas = document.querySelector("neudash-player").shadowRoot.querySelector("canvas");
+  const copy = Object.assign(document.createElement("canvas"), { width: canvas.width, height: canvas.height });
+  const context = copy.getContext("2d");
+  context.drawImage(canvas, 0, 0);
+  return Array.from(context.getImageData(0, 0, canvas.width, canvas.height).data);
+}"""
+
+
+def canvas_pixels(page: Any) -> np.ndarray:
+    """(height, width, 3) of what the canvas shows."""
+    height, width = drawn(page)[0].shape
+    return np.array(page.evaluate(CANVAS), np.uint8).reshape(height, width, 4)[:, :, :3]
+
+
+def test_the_slider_shows_plain_on_its_left_and_enhanced_on_its_right(
+    watch: Callable[..., Any], served_with_models: Served
+) -> None:
+    page = watch(served_with_models, compare="1")
+    shown_at(page, 0.5)
+    divider = page.locator("neudash-player .divider")
+    divider.press("Home")
+    page.wait_for_timeout(300)
+    enhanced = canvas_pixels(page)
+    divider.press("End")
+    page.wait_for_timeout(300)
+    plain = canvas_pixels(page)
+    assert np.count_nonzero((enhanced != plain).any(axis=2)) > 0.2 * plain[:, :, 0].size
+    box = page.locator("neudash-player .view").bounding_box()
+    page.mouse.move(box["x"] + box["width"] - 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + box["height"] / 2)
+    page.mouse.up()
+    page.wait_for_timeout(300)
+    both = canvas_pixels(page)
+    middle = round(both.shape[1] * 0.4)
+    assert np.array_equal(both[:, : middle - 2], plain[:, : middle - 2])
+    assert np.array_equal(both[:, middle + 2 :], enhanced[:, middle + 2 :])
+    assert divider.get_attribute("aria-valuenow") == "40"
+
+
+def test_keys_switch_it_off_and_on(watch: Callable[..., Any], served_with_models: Served) -> None:
+    page = watch(served_with_models)
+    shown_at(page, 0.5)
+    page.locator("neudash-player").press("e")
+    until(page, f"{STATUS}.reason === 'it is switched off'", 10)
+    assert page.locator("neudash-player canvas").is_hidden()
+    page.locator("neudash-player").press("e")
+    until(page, ENHANCED, 10)
+    page.locator("neudash-player").press("i")
+    panel = page.locator("neudash-player .panel")
+    until(
+        page,
+        "document.querySelector('neudash-player').shadowRoot.querySelector('.panel').innerText.includes('c8d2')",
+        10,
+    )
+    assert "160" in panel.inner_text() and "webgl2" in panel.inner_text()
+
+
+def test_segments_without_a_model_are_plain_and_seeking_finds_the_right_one(
+    watch: Callable[..., Any], served_with_models: Served
+) -> None:
+    page = watch(served_with_models)
+    shown_at(page, 2.5)
+    status = shown_at(page, 1.5, f"{STATUS}.state === 'plain'")
+    assert status["reason"] == "this segment wants no model"
+    shown_at(page, 0.5)
+    assert served_with_models.count("model") == 1
+
+
+def test_another_rung_has_other_models(watch: Callable[..., Any], served_with_models: Served) -> None:
+    page = watch(served_with_models)
+    shown_at(page, 0.5)
+    page.locator("neudash-player .rung").select_option("v180")
+    until(page, f"{STATUS}.rung.id === 'v180' && {STATUS}.state === 'plain'", 20)
+    assert "no models" in page.evaluate(STATUS)["reason"]
+    page.locator("neudash-player .rung").select_option("v90")
+    until(page, f"{STATUS}.rung.id === 'v90' && {ENHANCED}", 20)
+
+
+# --- what goes wrong ---
+
+
+def damaged(bundle: Path, folder: Path, data: bytes | None) -> Path:
+    """A copy whose model file is replaced, or missing."""
+    shutil.copytree(bundle, folder / "film")
+    (model,) = (folder / "film" / "models").iterdir()
+    model.unlink()
+    if data is not None:
+        model.write_bytes(data)
+    return folder
+
+
+MODEL = GOLDEN_MODEL.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (None, "the server answered 404"),
+        (MODEL[:-1] + bytes([MODEL[-1] ^ 1]), "not the one of the manifest"),
+        (MODEL + b"more", "another size"),
+        (b"", "another size"),
+    ],
+    ids=["missing", "corrupt", "longer", "empty"],
+)
+def test_a_model_that_is_not_there_or_not_right_leaves_the_video_plain(
+    data: bytes | None,
+    reason: str,
+    watch: Callable[..., Any],
+    bundle_with_models: Path,
+    tmp_path: Path,
+    serve_root: Callable[[Path], Served],
+) -> None:
+    page = watch(serve_root(damaged(bundle_with_models, tmp_path, data)))
+    status = shown_at(page, 0.5, f"{STATUS}.reason.includes('{reason}')")
+    assert status["state"] == "plain"
+    page.evaluate("document.querySelector('neudash-player').video.play()")
+    until(page, "document.querySelector('neudash-player').video.ended", 60)
+    assert page.evaluate(STATUS)["framesEnhanced"] == 0
+
+
+def test_it_survives_a_restart_of_the_server(
+    watch: Callable[..., Any], bundle_with_models: Path, serve_root: Callable[..., Served]
+) -> None:
+    served = serve_root(bundle_with_models.parent)
+    page = watch(served)
+    shown_at(page, 0.5)
+    port = int(served.manifest_url.split(":")[2].split("/")[0])
+    served.stop()
+    serve_root(bundle_with_models.parent, port)
+    page.locator("neudash-player .rung").select_option("v180")
+    until(page, f"{STATUS}.rung.id === 'v180'", 60)
+    page.locator("neudash-player .rung").select_option("v90")
+    shown_at(page, 2.5)
+
+
+# --- the model of the segment, on every frame ---
+
+STEP_LEVELS, FIRST_LEVEL, BIAS_LEVELS = 23, 40, 3
+PIECES, PIECE_S, FRAMES_PER_SECOND = 7, 2, 25
+
+
+def constant_model(levels: float) -> bytes:
+    """A network that adds the same to every pixel, whatever it sees."""
+    spec = NetworkSpec(2, 4, 0)
+    layers = []
+    for index, (inputs, outputs) in enumerate(spec.layers):
+        none = np.zeros(outputs, np.float16)
+        bias = np.full(outputs, levels if index else 0, np.float16)
+        layers.append(CodedLayer(0, np.zeros((3, 3, inputs, outputs), np.int8), none, bias))
+    return encode_model(CodedModel(spec, 0, tuple(layers)))
+
+
+@pytest.fixture(scope="module")
+def striped_bundle(make_video: MakeVideo, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Each segment has a grey of its own, and a model of its own that adds a number of its own."""
+    root = tmp_path_factory.mktemp("striped")
+    level = f"{FIRST_LEVEL}+{STEP_LEVELS}*floor(T/{PIECE_S})"
+    pattern = f"color=black:s=128x72:r={FRAMES_PER_SECOND}:d={PIECES * PIECE_S},geq=lum='{level}':cb=128:cr=128"
+    video = make_video(
+        root / "grey.mp4", "-f", "lavfi", "-i", pattern, "-c:v", "libx264", "-qp", "1", "-pix_fmt", "yuv420p"
+    )
+    bundle = root / "served" / "film"
+    options = ["--rungs", "36@crf4,72@crf4", "--segment-seconds", str(PIECE_S), "--preset", "ultrafast", "--quiet"]
+    assert package_main([str(video), "-o", str(bundle), *options]) == 0
+    models = [constant_model(BIAS_LEVELS * (index + 1)) for index in range(PIECES)]
+    for model in models:
+        publish_file(bundle / model_href(model), model)
+    publish_manifest(bundle, striped(open_bundle(bundle).presentation, models))
+    return bundle.parent
+
+
+def striped(p: Presentation, models: list[bytes]) -> Presentation:
+    files = tuple(
+        ModelFile(n, model_href(model), len(model), sha256(model).hexdigest()) for n, model in enumerate(models, 1)
+    )
+    track = ModelTrack("lowest", "c4d0", 2, 180, 1, 1000, "ndm/1", files, tuple(range(1, PIECES + 1)))
+    lowest = p.video[0]
+
+    def changed(r: Any) -> Any:
+        return replace(r, model_tracks=(track,)) if r.id == lowest.id else r
+
+    sets = (replace(s, representations=tuple(map(changed, s.representations))) for s in p.adaptation_sets)
+    return replace(p, adaptation_sets=tuple(sets))
+
+
+RECORD = """() => {
+  const player = document.querySelector("neudash-player");
+  window.seen = [];
+  player.addEventListener("frame", async () => {
+    if (player.status.state !== "enhanced") { seen.push(-1); return; }
+    const { y, width, height } = await player.inner.readPlanes();
+    seen.push(y[(height >> 1) * width + (width >> 1)]);
+  });
+}"""
+ENOUGH_FRAMES = 40
+
+
+@pytest.mark.parametrize("engine", ["shaka", "dashjs"])
+def test_no_frame_gets_the_model_of_another_segment(
+    engine: str, watch: Callable[..., Any], striped_bundle: Path, serve_root: Callable[[Path], Served]
+) -> None:
+    """Six swaps of models in 350 frames: the level of each says which segment and which model made it."""
+    served = serve_root(striped_bundle)
+    page = watch(served, engine=engine, rung="v36")
+    shown_at(page, 0.1)
+    page.evaluate(RECORD)
+    for _ in range(2):  # a busy machine misses frames, and is given a second chance to show enough of them
+        page.evaluate("document.querySelector('neudash-player').video.currentTime = 0")
+        page.evaluate("document.querySelector('neudash-player').video.play()")
+        until(page, "document.querySelector('neudash-player').video.ended", 60)
+        levels = [level for level in page.evaluate("seen") if level >= 0]
+        if len(levels) >= ENOUGH_FRAMES:
+            break
+    right = {FIRST_LEVEL + STEP_LEVELS * index + BIAS_LEVELS * (index + 1) for index in range(PIECES)}
+    wrong = [level for level in levels if min(abs(level - value) for value in right) > 1]
+    assert wrong == []
+    assert len(levels) >= ENOUGH_FRAMES
+    assert {min(right, key=lambda value: abs(value - level)) for level in levels} == right
+    wanted = [model_href(constant_model(BIAS_LEVELS * (index + 1))) for index in range(PIECES)]
+    fetched = [str(r["path"]).partition("/film/")[2] for r in served.requests() if r["kind"] == "model"]
+    assert fetched == wanted
