@@ -140,6 +140,13 @@ def chromium_path() -> str:
 
 
 @pytest.fixture(scope="session")
+def axe_source(player_pages: str) -> str:
+    """The script of axe-core, which finds what keeps people from using a page."""
+    assert player_pages, "which installed it"
+    return (BROWSER / "node_modules" / "axe-core" / "axe.min.js").read_text()
+
+
+@pytest.fixture(scope="session")
 def lab_url(player_pages: str) -> str:
     """Address of a page on which the parts of the browser player can be tried one by one, as `lab`."""
     build_page("lab")

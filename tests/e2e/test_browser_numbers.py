@@ -206,7 +206,7 @@ NETWORKS = {
     "c8d1f2": NetworkSpec(2, 8, 1, 2),
     "c16d1f4 x1": NetworkSpec(1, 16, 1, 4),
 }
-KINDS = ["webgl2"]
+KINDS = ["webgl2", "webgpu"]
 
 
 @pytest.mark.parametrize("kind", KINDS)

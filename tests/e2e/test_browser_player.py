@@ -119,12 +119,13 @@ def test_it_plays_to_the_end_and_fetches_its_model_once(
     assert (0.6 if engine == "dashjs" else 0.95) * sent_bytes <= status["videoBytes"] <= 1.05 * sent_bytes
 
 
-@pytest.mark.parametrize("time_s", [0.5, 2.25])
+@pytest.mark.parametrize(("renderer", "time_s"), [("webgl2", 0.5), ("webgl2", 2.25), ("webgpu", 0.5)])
 def test_frames_on_the_page_are_those_of_the_python_player(
-    time_s: float, watch: Callable[..., Any], served_with_models: Served, bundle_with_models: Path
+    renderer: str, time_s: float, watch: Callable[..., Any], served_with_models: Served, bundle_with_models: Path
 ) -> None:
-    page = watch(served_with_models)
+    page = watch(served_with_models, renderer=renderer)
     status = shown_at(page, time_s)
+    assert status["renderer"] == renderer
     found = drawn(page)
     frame = source_frame(bundle_with_models, status["timeS"])
     size = (frame.width, frame.height)

@@ -92,6 +92,29 @@ def test_every_request_goes_to_the_server_and_nothing_is_complained_of(
     assert complaints == []
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("place", ["", "?autoplay=0#film"], ids=["catalogue", "player"])
+def test_axe_finds_no_barrier(
+    place: str, scheme: str, catalogue_url: str, browser_page: Callable[..., Any], axe_source: str
+) -> None:
+    page = settled(browser_page(catalogue_url + place, color_scheme=scheme, **PHONE))
+    page.evaluate(axe_source)
+    found = page.evaluate("axe.run({ resultTypes: ['violations'] })")
+    told = [(problem["id"], node["html"]) for problem in found["violations"] for node in problem["nodes"]]
+    page.context.close()
+    assert told == []
+
+
+def test_the_player_fits_a_phone(catalogue_url: str, browser_page: Callable[..., Any]) -> None:
+    page = settled(browser_page(catalogue_url + "?autoplay=0#film", **PHONE))
+    page.wait_for_selector("neudash-player .play")
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["viewport"]["width"]
+    for button in page.locator("neudash-player .bar button:visible").all():
+        box = button.bounding_box()
+        assert box and box["x"] >= 0 and box["x"] + box["width"] <= PHONE["viewport"]["width"]
+    page.context.close()
+
+
 def luminance(css_colour: str) -> float:
     """Relative luminance of `rgb(r, g, b)` (WCAG 2.2)."""
     parts = [int(part) / 255 for part in css_colour.removeprefix("rgb(").removesuffix(")").split(",")]

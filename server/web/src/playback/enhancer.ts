@@ -50,7 +50,7 @@ export class Enhancer {
   constructor(
     private readonly video: HTMLVideoElement,
     private readonly stage: HTMLElement,
-    private readonly choice: RendererChoice,
+    private choice: RendererChoice,
     private readonly changed: (status: Status) => void,
   ) {
     if (!("requestVideoFrameCallback" in video)) this.rendererProblem = "this browser tells nobody which frame it shows";
@@ -149,7 +149,7 @@ export class Enhancer {
     const decision = this.decide(taken);
     this.tell(decision);
     if (!decision.track) return this.plain(decision.reason);
-    if (!(await this.opened())) return this.plain(this.rendererProblem);
+    if (!(await this.opened(taken))) return this.plain(this.rendererProblem);
     await this.draw(taken, decision);
   }
 
@@ -218,7 +218,14 @@ export class Enhancer {
     status.framesDropped = video.getVideoPlaybackQuality().droppedVideoFrames;
   }
 
-  private async opened(): Promise<boolean> {
+  private async opened({ picture }: Taken): Promise<boolean> {
+    if (this.renderer?.kind === "webgpu" && !picture.planes) {
+      // Colours alone are to be had of such a picture, and that is what WebGL2 takes.
+      this.choice = "webgl2";
+      this.renderer.destroy();
+      this.renderer = null;
+      this.canvas?.remove();
+    }
     if (this.renderer?.lost) {
       this.renderer = null;
       this.canvas?.remove();

@@ -1,0 +1,175 @@
+/** The programs of the WebGPU renderer: compute over buffers, one invocation a position. Planes lie in bytes, rows tight. */
+
+import { LOBES, TAPS } from "../taps";
+
+/** Side of a workgroup over positions; invocations of one along a line. */
+export const TILE = 8;
+export const LINE = 64;
+
+const BYTES = (name: string) => `fn ${name}At(i: u32) -> i32 { return i32((${name}[i >> 2u] >> ((i & 3u) * 8u)) & 255u); }`;
+
+/** Sums along rows, in 1/128ths. size: width and height in, width out. */
+export const ACROSS = `
+@group(0) @binding(0) var<uniform> size: vec4u;
+@group(0) @binding(1) var<storage, read> source: array<u32>;
+@group(0) @binding(2) var<storage, read> taps: array<i32>;
+@group(0) @binding(3) var<storage, read_write> sums: array<i32>;
+${BYTES("source")}
+@compute @workgroup_size(${TILE}, ${TILE}) fn main(@builtin(global_invocation_id) at: vec3u) {
+  if (at.x >= size.z || at.y >= size.y) { return; }
+  let row = at.x * ${TAPS + 1}u;
+  var total = 0;
+  for (var j = 0u; j < ${TAPS}u; j++) {
+    let x = clamp(taps[row] + i32(j) - ${LOBES}, 0, i32(size.x) - 1);
+    total += taps[row + 1u + j] * sourceAt(at.y * size.x + u32(x));
+  }
+  sums[at.y * size.z + at.x] = total;
+}`;
+
+const DOWN = `
+@group(0) @binding(0) var<uniform> size: vec4u;
+@group(0) @binding(1) var<storage, read> sums: array<i32>;
+@group(0) @binding(2) var<storage, read> taps: array<i32>;
+fn sumDown(x: u32, y: u32) -> i32 {
+  let row = y * ${TAPS + 1}u;
+  var total = 0;
+  for (var j = 0u; j < ${TAPS}u; j++) {
+    let from_ = clamp(taps[row] + i32(j) - ${LOBES}, 0, i32(size.y) - 1);
+    total += taps[row + 1u + j] * sums[u32(from_) * size.z + x];
+  }
+  return total;
+}
+fn level(total: i32) -> u32 { return u32(clamp((total + 8192) >> 14u, 0, 255)); }`;
+
+/** The plain resize, finished, four pixels an invocation. size: width in, height in, width out, height out. */
+export const FINISH = `${DOWN}
+@group(0) @binding(3) var<storage, read_write> plain: array<u32>;
+@compute @workgroup_size(${LINE}) fn main(@builtin(global_invocation_id) at: vec3u, @builtin(num_workgroups) count: vec3u) {
+  let word = at.y * count.x * ${LINE}u + at.x;
+  let end = size.z * size.w;
+  if (word * 4u >= end) { return; }
+  var four = 0u;
+  for (var k = 0u; k < 4u && word * 4u + k < end; k++) {
+    let i = word * 4u + k;
+    four |= level(sumDown(i % size.z, i / size.z)) << (k * 8u);
+  }
+  plain[word] = four;
+}`;
+
+/** The same, and beside it with the residual added before its one rounding. */
+export function addShader(block: number, groups: number): string {
+  return `${DOWN}
+@group(0) @binding(3) var<storage, read_write> plain: array<u32>;
+@group(0) @binding(4) var<storage, read_write> enhanced: array<u32>;
+@group(0) @binding(5) var<storage, read> residual: array<vec4f>;
+@compute @workgroup_size(${LINE}) fn main(@builtin(global_invocation_id) at: vec3u, @builtin(num_workgroups) count: vec3u) {
+  let word = at.y * count.x * ${LINE}u + at.x;
+  let end = size.z * size.w;
+  if (word * 4u >= end) { return; }
+  let stride = (size.z + ${block - 1}u) / ${block}u + 2u;
+  var both = vec2u(0u);
+  for (var k = 0u; k < 4u && word * 4u + k < end; k++) {
+    let i = word * 4u + k;
+    let x = i % size.z; let y = i / size.z;
+    let channel = (y % ${block}u) * ${block}u + x % ${block}u;
+    let position = (y / ${block}u + 1u) * stride + x / ${block}u + 1u;
+    let total = sumDown(x, y);
+    let sum = f32(total) / 16384.0 + residual[position * ${groups}u + (channel >> 2u)][channel & 3u];
+    both |= vec2u(level(total), u32(clamp(floor(sum + 0.5), 0.0, 255.0))) << vec2u(k * 8u);
+  }
+  plain[word] = both.x;
+  enhanced[word] = both.y;
+}`;
+}
+
+/** Squares of pixels to channels, less the mean. size: width, height, columns, rows of squares. */
+export function foldShader(fold: number): string {
+  const groups = Math.ceil(fold ** 2 / 4);
+  const value = (c: number) =>
+    c < fold ** 2
+      ? `f32(lumaAt(min(at.y * ${fold}u + ${Math.floor(c / fold)}u, size.y - 1u) * size.x + min(at.x * ${fold}u + ${c % fold}u, size.x - 1u))) - mean.x`
+      : "0.0";
+  const writes = range(groups, (g) => `to[place * ${groups}u + ${g}u] = vec4f(${range(4, (j) => value(4 * g + j)).join(", ")});`);
+  return `
+@group(0) @binding(0) var<uniform> size: vec4u;
+@group(0) @binding(1) var<storage, read> luma: array<u32>;
+@group(0) @binding(2) var<storage, read_write> to: array<vec4f>;
+@group(0) @binding(3) var<uniform> mean: vec4f;
+${BYTES("luma")}
+@compute @workgroup_size(${TILE}, ${TILE}) fn main(@builtin(global_invocation_id) at: vec3u) {
+  if (at.x >= size.z || at.y >= size.w) { return; }
+  let place = (at.y + 1u) * (size.z + 2u) + at.x + 1u;
+  ${writes.join("\n  ")}
+}`;
+}
+
+/** What a pass of a convolution computes: `groups` of four channels from the `first` on, of `all` there are. */
+export interface ConvolutionPass {
+  readonly inputs: number;
+  readonly groups: number;
+  readonly first: number;
+  readonly all: number;
+  readonly relu: boolean;
+}
+
+/** A 3x3 convolution over positions with a border of zeros that is never written. */
+export function convolutionShader({ inputs, groups, first, all, relu }: ConvolutionPass): string {
+  const from = Math.ceil(inputs / 4);
+  const steps = range(9, (tap) => tap).flatMap((tap) =>
+    range(from, (g) => {
+      const place = `(corner + ${Math.floor(tap / 3)}u * stride + ${tap % 3}u) * ${from}u + ${g}u`;
+      const weight = (group: number) => `w[${(group * 9 + tap) * from + g}]`;
+      const sums = range(groups, (k) => `a${k} += ${weight(k)} * x${inputs === 1 ? ".x" : ""};`);
+      return `x = features[${place}]; ${sums.join(" ")}`;
+    }),
+  );
+  return `
+struct Weights { bias: array<vec4f, ${groups}>, w: array<${inputs === 1 ? "vec4f" : "mat4x4f"}, ${groups * 9 * from}> }
+@group(0) @binding(0) var<uniform> size: vec4u;
+@group(0) @binding(1) var<storage, read> features: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> to: array<vec4f>;
+@group(1) @binding(0) var<uniform> weights: Weights;
+@compute @workgroup_size(${TILE}, ${TILE}) fn main(@builtin(global_invocation_id) at: vec3u) {
+  if (at.x >= size.z || at.y >= size.w) { return; }
+  let stride = size.z + 2u;
+  let corner = at.y * stride + at.x;
+  var x: vec4f;
+  ${range(groups, (k) => `var a${k} = weights.bias[${k}];`).join(" ")}
+  ${steps.join("\n  ").replaceAll(" w[", " weights.w[")}
+  let place = (corner + stride + 1u) * ${all}u + ${first}u;
+  ${range(groups, (k) => `to[place + ${k}u] = ${relu ? `max(a${k}, vec4f())` : `a${k}`};`).join(" ")}
+}`;
+}
+
+/** Planes to the canvas: plain left of the split. Chroma lies between rows, on the left column. */
+export const SHOW = `
+struct View { size: vec2f, split: f32, offset: f32, toColour: mat3x3f }
+@group(0) @binding(0) var<uniform> view: View;
+@group(0) @binding(1) var<storage, read> enhanced: array<u32>;
+@group(0) @binding(2) var<storage, read> plain: array<u32>;
+@group(0) @binding(3) var<storage, read> u: array<u32>;
+@group(0) @binding(4) var<storage, read> v: array<u32>;
+${["enhanced", "plain", "u", "v"].map(BYTES).join("\n")}
+@vertex fn corner(@builtin(vertex_index) i: u32) -> @builtin(position) vec4f {
+  return vec4f(vec2f(f32(i & 1u), f32(i >> 1u)) * 4.0 - 1.0, 0.0, 1.0);
+}
+@fragment fn show(@builtin(position) position: vec4f) -> @location(0) vec4f {
+  let at = floor(position.xy);
+  let i = u32(at.y) * u32(view.size.x) + u32(at.x);
+  let y = f32(select(enhancedAt(i), plainAt(i), position.x < view.split * view.size.x)) / 255.0;
+  let half = (vec2i(view.size) + 1) / 2;
+  let p = vec2f(at.x * 0.5, at.y * 0.5 - 0.25);
+  let f = fract(p);
+  let low = clamp(vec2i(floor(p)), vec2i(0), half - 1);
+  let high = min(vec2i(floor(p)) + 1, half - 1);
+  let places = vec4u(vec4i(low.y * half.x + low.x, low.y * half.x + high.x, high.y * half.x + low.x, high.y * half.x + high.x));
+  let us = vec4f(f32(uAt(places.x)), f32(uAt(places.y)), f32(uAt(places.z)), f32(uAt(places.w)));
+  let vs = vec4f(f32(vAt(places.x)), f32(vAt(places.y)), f32(vAt(places.z)), f32(vAt(places.w)));
+  let share = vec4f((1.0 - f.x) * (1.0 - f.y), f.x * (1.0 - f.y), (1.0 - f.x) * f.y, f.x * f.y);
+  let chroma = (vec2f(dot(us, share), dot(vs, share)) - 128.0) / 255.0;
+  return vec4f(view.toColour * vec3f(y - view.offset, chroma), 1.0);
+}`;
+
+function range<T>(count: number, make: (index: number) => T): T[] {
+  return Array.from({ length: count }, (_, index) => make(index));
+}
