@@ -1,0 +1,201 @@
+"""How our server bears a bad day: every connection busy, bundles replaced, a worker killed, every byte checked.
+
+Two workers of `neudash serve`; clients on as many connections as asked for fetch files at random, and each answer is
+held against its ETag, which is its hash. Meanwhile a bundle is published anew again and again, and once a minute a
+worker is killed. Wrong bytes, an answer that is no answer, or an error long after a kill fail the run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import collections
+import contextlib
+import hashlib
+import json
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from bench.library import write_bundle
+from bench.machine import machine
+from bench.processes import proportional_bytes, started
+from bench.programs import ROOT, BenchError
+from manifests.bundle import open_bundle, publish_file
+
+WORKERS = 2
+_EXCUSED_S = 5.0
+"""After a kill: its connections are reset, and what they had asked for is lost."""
+_REPLACED_EVERY_S = 0.5
+
+
+@dataclass
+class Seen:
+    """What the clients saw."""
+
+    answers: int = 0
+    bytes: int = 0
+    wrong: list[str] = field(default_factory=list)
+    errors: collections.Counter[str] = field(default_factory=collections.Counter)
+    excused: int = 0
+    kills: int = 0
+    killed_at_s: float = float("-inf")
+    memory_bytes: list[int] = field(default_factory=list)
+
+    def failed(self, reason: str) -> None:
+        """One request without an answer."""
+        if time.monotonic() - self.killed_at_s < _EXCUSED_S:
+            self.excused += 1
+        else:
+            self.errors[reason] += 1
+
+
+def main(argv: list[str]) -> int:
+    """Soaks, says what was seen, writes the JSON; 1 where anything was wrong."""
+    arguments = _parser().parse_args(argv)
+    try:
+        seen = asyncio.run(soak(arguments.minutes * 60, arguments.connections, arguments.kill_every))
+    except BenchError as error:
+        print(f"bench.server_soak: {error}", file=sys.stderr)
+        return 1
+    figures = {
+        "machine": machine(),
+        "minutes": arguments.minutes,
+        "connections": arguments.connections,
+        "answers": seen.answers,
+        "bytes": seen.bytes,
+        "kills": seen.kills,
+        "wrong": seen.wrong[:20],
+        "errors": dict(seen.errors),
+        "resets_after_kills": seen.excused,
+        "memory_bytes": seen.memory_bytes,
+    }
+    megabytes = [size / 1e6 for size in seen.memory_bytes]
+    print(
+        f"{seen.answers} answers, {seen.bytes / 1e9:.1f} GB, {len(seen.wrong)} wrong, "
+        f"{sum(seen.errors.values())} errors, {seen.excused} resets after {seen.kills} kills; memory of all workers {min(megabytes, default=0):.0f} to "
+        f"{max(megabytes, default=0):.0f} MB"
+    )
+    if arguments.json:
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
+        arguments.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    return 1 if seen.wrong or seen.errors else 0
+
+
+async def soak(seconds: float, connections: int, kill_every_s: float) -> Seen:
+    """Runs for so long. Raises BenchError where the server does not start."""
+    with tempfile.TemporaryDirectory(prefix="neudash-soak-") as folder:
+        root = Path(folder)
+        for number in range(3):
+            write_bundle(root / f"film{number}", seed=number)
+        command = [sys.executable, "-m", "neudash", "serve", str(root), "--port", "0", "--workers", str(WORKERS)]
+        with started(command, cwd=ROOT) as process:
+            assert process.stdout
+            address = process.stdout.readline().strip().partition("/bundles/")[0]
+            if not address:
+                raise BenchError("`neudash serve` printed no address")
+            seen, until_s = Seen(), time.monotonic() + seconds
+            limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+            async with httpx.AsyncClient(base_url=address, limits=limits, timeout=60, trust_env=False) as client:
+                await _reached(client)
+                tasks = [_fetches(client, root, seen, until_s, number) for number in range(connections)]
+                await asyncio.gather(_replaces(root, until_s), _kills(process.pid, seen, until_s, kill_every_s), *tasks)
+            return seen
+
+
+async def _reached(client: httpx.AsyncClient) -> None:
+    for _ in range(100):
+        with contextlib.suppress(httpx.TransportError):
+            await client.get("/healthz")
+            return
+        await asyncio.sleep(0.1)
+    raise BenchError("`neudash serve` does not answer")
+
+
+async def _fetches(client: httpx.AsyncClient, root: Path, seen: Seen, until_s: float, seed: int) -> None:
+    source = random.Random(seed)
+    hrefs = sorted(open_bundle(root / "film0").files())
+    while time.monotonic() < until_s:
+        url = f"/bundles/film{source.randrange(3)}/{source.choice(hrefs)}"
+        try:
+            async with client.stream("GET", url, headers={"Accept-Encoding": "identity"}) as answer:
+                body = await answer.aread()
+        except httpx.TransportError as error:
+            seen.failed(type(error).__name__)
+            continue
+        if answer.status_code == 404 and "/models/" in url:
+            # The models of a bundle that is replaced have other names.
+            continue
+        if answer.status_code != 200:
+            seen.failed(f"status {answer.status_code}")
+        elif answer.headers["etag"] != f'"{hashlib.sha256(body).hexdigest()}"':
+            seen.wrong.append(f"{url}: {len(body)} bytes")
+        seen.answers += 1
+        seen.bytes += len(body)
+
+
+async def _replaces(root: Path, until_s: float) -> None:
+    """Publishes the files of one bundle anew as the programs do: whole, each by a rename, the manifest last."""
+    number = 100
+    with tempfile.TemporaryDirectory(prefix="neudash-soak-") as folder:
+        while time.monotonic() < until_s:
+            await asyncio.sleep(_REPLACED_EVERY_S)
+            number += 1
+            await asyncio.to_thread(_replaced, Path(folder) / str(number), root / "film1", number)
+
+
+def _replaced(fresh: Path, bundle: Path, seed: int) -> None:
+    write_bundle(fresh, seed=seed)
+    for href in sorted(open_bundle(fresh).files(), key=lambda href: href.endswith(".mpd")):
+        publish_file(bundle / href, (fresh / href).read_bytes())
+
+
+async def _kills(parent: int, seen: Seen, until_s: float, every_s: float) -> None:
+    next_s = time.monotonic() + every_s
+    while time.monotonic() < until_s:
+        await asyncio.sleep(1)
+        workers = _workers(parent)
+        seen.memory_bytes.append(sum(map(_memory, workers)))
+        if time.monotonic() >= next_s and workers and time.monotonic() + 2 * _EXCUSED_S < until_s:
+            next_s += every_s
+            seen.kills += 1
+            seen.killed_at_s = time.monotonic()
+            os.kill(random.choice(workers), signal.SIGKILL)
+
+
+def _memory(pid: int) -> int:
+    try:
+        return proportional_bytes(pid)
+    except OSError:
+        return 0
+
+
+def _workers(parent: int) -> list[int]:
+    """The processes that answer: children that have a `spawn_main` in their command line."""
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return [int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.server_soak",
+        description=__doc__,
+        epilog="example: python -m bench.server_soak --minutes 20 --json bench-out/server_soak.json",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--minutes", type=float, default=1.0, help="(default: 1)")
+    parser.add_argument("--connections", type=int, default=256, help="(default: 256)")
+    parser.add_argument("--kill-every", type=float, default=60.0, metavar="S", help="seconds (default: 60)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
