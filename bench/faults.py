@@ -28,6 +28,8 @@ class FaultyProxy:
         """While it is, connections are reset."""
         self.whole: Counter[str] = Counter()
         """Answers of 200 that were sent as they are, by path."""
+        self.flipped: Counter[str] = Counter()
+        """Answers that were sent with a byte that is another, by path."""
         self._server_port = server_port
         self._chance = chance
         self._faults = faults
@@ -82,8 +84,10 @@ class FaultyProxy:
             answer = answer[:at] + bytes([answer[at] ^ 0xFF]) + answer[at + 1 :]
         writer.write(answer)
         await writer.drain()
-        if fault in (None, "stall") and b" 200 " in status_line:
+        if b" 200 " in status_line and fault in (None, "stall"):
             self.whole[path] += 1
+        elif fault == "flipped":
+            self.flipped[path] += 1
 
     async def _passed_on(self, head: bytes) -> bytes:
         """The server's whole answer. Raises OSError while there is no server."""

@@ -256,6 +256,21 @@ class Downloads:
         delivery.record.rung = rung.id
         delivery.record.video_bytes += init.size_bytes + media.size_bytes
 
+    async def fetch_again(self, delivery: Delivery) -> bool:
+        """Its init segment and its media once more, as what came does not decode; False where that cannot help.
+
+        Neither has a hash in a manifest, so bytes that changed on the way are seen by the decoder alone. Raises
+        SinkError.
+        """
+        if self._files.local:
+            return False
+        self._files.forget_init(delivery.representation)
+        try:
+            await self._fetch(delivery, delivery.representation)
+        except FetchError:
+            return False
+        return True
+
     def _note_loss(self, delivery: Delivery, problem: FetchError) -> None:
         delivery.record.reason = f"lost: {problem}"
         self._silent_segments = self._silent_segments + 1 if problem.temporary else 0

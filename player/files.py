@@ -37,7 +37,7 @@ class PresentationFiles:
         self._bases: dict[str, tuple[str, ...]] = {}
         """Of each representation, in the manifest's order."""
         self._first_base = 0
-        """The one that answered last."""
+        """The one that had a file which another one had not."""
         for s in presentation.adaptation_sets:
             bases = base_urls(fetcher.manifest_url, presentation, s, other_origins=mirrors)
             fetcher.allow(bases)
@@ -74,6 +74,10 @@ class PresentationFiles:
         self._inits[representation.id] = Download(download.data, 0, 0.0)
         return download
 
+    def forget_init(self, representation: Representation) -> None:
+        """The next time it is fetched anew: what was fetched does not fit its segments."""
+        self._inits.pop(representation.id, None)
+
     async def segment(self, representation: Representation, segment: Segment) -> Download:
         href = segment_href(representation, segment)
         download = await self._get(representation, href, Expected(MAX_SEGMENT_BYTES))
@@ -91,17 +95,19 @@ class PresentationFiles:
         return download
 
     async def _get(self, representation: Representation, href: str, expected: Expected) -> Download:
-        """From the first of its places that has it; the one that answered last is asked first."""
-        bases = self._bases[representation.id]
+        """From the first of its places that has it, beginning with the one that stood in last."""
+        bases, first = self._bases[representation.id], self._first_base
         problem = FetchError("there is no place to fetch it from")
         for n in range(len(bases)):
-            place = (self._first_base + n) % len(bases)
+            place = (first + n) % len(bases)
             try:
                 download = await self._fetcher.get(urljoin(bases[place], href), expected)
             except FetchError as error:
                 problem = error if n == 0 else problem
             else:
-                self._first_base = place
+                # Only after a failure: another file may have been on its way from the old place meanwhile.
+                if n:
+                    self._first_base = place
                 return download
         raise FetchError(f"{href}: {problem}", temporary=problem.temporary) from problem
 

@@ -171,7 +171,8 @@ class Pipeline:
                 await self._decode_segment(job, thread)
         await self._decoded.put(None)
 
-    async def _decode_segment(self, job: _Job, thread: OneThread) -> None:
+    async def _decode_segment(self, job: _Job, thread: OneThread, *, again: bool = True) -> None:
+        """`again`: whether a segment of which nothing decodes is worth another try."""
         frames, record = segment_frames(job.delivery), job.delivery.record
         count = 0
         try:
@@ -184,7 +185,10 @@ class Pipeline:
                 if frame.pts_s >= self._from_s:
                     await self._decoded.put(_Decoded(job, frame))
         except UndecodableSegmentError as error:
-            self._lose(job, count, f"lost: {error}")
+            if again and not count and await self._downloads.fetch_again(job.delivery):
+                await self._decode_segment(job, thread, again=False)
+            else:
+                self._lose(job, count, f"lost: {error}")
 
     def _lose(self, job: _Job, shown: int, reason: str | None) -> None:
         """Of a segment only `shown` frames could be had."""

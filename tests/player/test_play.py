@@ -471,3 +471,23 @@ def test_a_mirror_that_lacks_files_costs_nothing_but_the_question(
         assert mirror.count("v90/00002.m4s") == 1
         assert mirror.count("v90/00003.m4s") == 0, "the one that answered last is asked first"
     assert faulty_server.count("v90/00004.m4s") == 1
+
+
+@pytest.mark.parametrize("spoilt", ["v90/init.mp4", "v90/00002.m4s"])
+def test_what_does_not_decode_is_fetched_once_more(faulty_server: Any, tmp_path: Path, spoilt: str) -> None:
+    """Neither has a hash: one answer full of zeros must not cost a segment, let alone all of them."""
+    left = [1]
+
+    def zeros_once(handler: Any, body: bytes) -> None:
+        left[0] -= 1
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body if left[0] < 0 else bytes(len(body)))
+
+    faulty_server.faults[spoilt] = zeros_once
+    stats = tmp_path / "stats.json"
+    assert main([faulty_server.url, "--rung", "90", "--stats", str(stats)]) == 0
+    told = json.loads(stats.read_text())
+    assert told["frames"] == 48 and told["enhanced_frames"] == 36
+    assert faulty_server.count(spoilt) >= 2
