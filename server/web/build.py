@@ -78,7 +78,8 @@ def _major(node: str) -> int:
 
 def _sources() -> Iterator[Path]:
     yield from (path for path in HERE.iterdir() if path.is_file())
-    yield from (path for path in (HERE / "src").rglob("*") if path.is_file())
+    for folder in ("src", "package"):
+        yield from (path for path in (HERE / folder).rglob("*") if path.is_file())
 
 
 def _run(command: list[str], environment: dict[str, str]) -> None:

@@ -10,6 +10,7 @@ export default defineConfig(({ mode }) => ({
   root: here,
   base: "./",
   logLevel: "warn",
+  publicDir: mode === "lab" ? false : resolve(here, "package"),
   build: {
     target: "es2022",
     minify: mode !== "lab",
