@@ -27,19 +27,21 @@ _TIME_ITSELF = "urn:mpeg:dash:utc:direct:2014"
 def with_base_urls(base_urls: tuple[str, ...], served: ServedFile, data: bytes) -> bytes:
     """A manifest that names `base_urls` as places of its segments; one that names its own is left as it is.
 
-    Raises MalformedManifestError.
+    This server stays the last place of all: for players that follow no manifest to other hosts, and for bad days of
+    the others. Raises MalformedManifestError.
     """
     root = parse_xml(data)
     if root.find(dash("BaseURL")) is not None:
         return data
     place = next(index for index, child in enumerate(root) if child.tag != dash("ProgramInformation"))
-    for base_url in reversed(base_urls):
+    folder = served.url.removeprefix("/").rpartition("/")[0] + "/"
+    for text in reversed([*(base_url + folder for base_url in base_urls), "./"]):
         element = etree.Element(dash("BaseURL"))
-        element.text = base_url + served.url.removeprefix("/").rpartition("/")[0] + "/"
+        element.text = text
         element.tail = "\n "
         root.insert(place, element)
-    text: bytes = etree.tostring(root, encoding="UTF-8", xml_declaration=True)
-    return text + b"\n"
+    written: bytes = etree.tostring(root, encoding="UTF-8", xml_declaration=True)
+    return written + b"\n"
 
 
 def live_manifest(presentation: Presentation, now_s: Fraction, time_url: str | None) -> bytes:
