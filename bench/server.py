@@ -104,10 +104,8 @@ def measure(seconds: float, rounds: int, connections: list[int]) -> dict[str, ob
         "memory_bytes": memory,
         "memory_bytes_200_bundles": listed,
         **{
-            kind: {
-                server: {str(c): {i: _ratio(medians, i, c, server, field) for i in ITEMS} for c in connections}
-                for server in SERVERS[1:]
-            }
+            prefix + kind: {str(c): {i: _ratio(medians, i, c, server, field) for i in ITEMS} for c in connections}
+            for prefix, server in (("", "direct"), ("plain_asgi_", "guarded"))
             for kind, field in (("ratio_to_nginx", "requests_per_s"), ("cpu_ratio_to_nginx", "cpu_us_per_request"))
         },
     }

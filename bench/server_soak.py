@@ -77,12 +77,10 @@ def main(argv: list[str]) -> int:
         "resets_after_kills": seen.excused,
         "memory_bytes": seen.memory_bytes,
     }
-    megabytes = [size / 1e6 for size in seen.memory_bytes]
-    print(
-        f"{seen.answers} answers, {seen.bytes / 1e9:.1f} GB, {len(seen.wrong)} wrong, "
-        f"{sum(seen.errors.values())} errors, {seen.excused} resets after {seen.kills} kills; memory of all workers {min(megabytes, default=0):.0f} to "
-        f"{max(megabytes, default=0):.0f} MB"
-    )
+    least, most = (extreme(seen.memory_bytes, default=0) / 1e6 for extreme in (min, max))
+    print(f"{seen.answers} answers, {seen.bytes / 1e9:.1f} GB, {len(seen.wrong)} of them wrong")
+    print(f"{sum(seen.errors.values())} errors: {dict(seen.errors)}")
+    print(f"{seen.kills} kills, {seen.excused} resets by them; memory of all workers {least:.0f} to {most:.0f} MB")
     if arguments.json:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
         arguments.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")

@@ -27,7 +27,8 @@ logger = logging.getLogger("server")
 # Many clients and proxies read an encoded separator as a separator; here it is part of no name.
 _ENCODED_SEPARATORS = (b"%2f", b"%5c", b"%00")
 _CONDITIONS = (b"range", b"if-none-match")
-_NOTED = frozenset((*_CONDITIONS, *CMCD_HEADERS, b"accept-encoding"))
+_NOTED_OF_MEDIA = frozenset((*_CONDITIONS, *CMCD_HEADERS))
+_NOTED = _NOTED_OF_MEDIA | {b"accept-encoding"}
 # The framework's way to notice that a client has gone costs as much as sending this.
 _WATCHED_BYTES = 1 << 20
 
@@ -70,6 +71,9 @@ class Front:
         if scope["type"] != "http" or not scope["path"].startswith(BUNDLES_AT):
             await self._app(scope, receive, send)
             return
+        file = self.direct(scope["raw_path"])
+        if file is not None and scope["method"] == "GET" and await self._plainly(file, scope, send):
+            return
         if scope["method"] not in ("GET", "HEAD"):
             await self._app(scope, receive, send)
             return
@@ -93,6 +97,27 @@ class Front:
         if self._gate or self._log or self._catalogue.is_due:
             return None
         return self._files.get(target)
+
+    async def _plainly(self, file: OpenFile, scope: Scope, send: Send) -> bool:
+        """Answers if the plain answer will do and lies in memory. Says the same as `_answer`, and costs half."""
+        if file.plain.length > storage.CHUNK_BYTES or b"CMCD=" in scope["query_string"]:
+            return False
+        noted = _NOTED if file.codings else _NOTED_OF_MEDIA
+        for name, _ in scope["headers"]:
+            if name in noted:
+                return False
+        started_s = time.perf_counter()
+        try:
+            body = file.bodies.get(None) or storage.read_now(file.descriptor, 0, file.plain.length)
+        except OSError:
+            return False
+        if body is None:
+            return False
+        self.counters.add(file.traffic, 200, len(body))
+        await send(file.start)
+        await send({"type": "http.response.body", "body": body})
+        self.counters.took(time.perf_counter() - started_s)
+        return True
 
     def sweep(self) -> None:
         """Closes the connections that have passed a deadline, and those that wait longest where too much waits."""
@@ -130,7 +155,7 @@ class Front:
                 await self._missing(served, error, scope, receive, send)
                 return
             except OSError as error:
-                # A link where a file was is refused with an error of its own on each system.
+                # A link or a folder where a file was is refused with an error of its own on each system.
                 if await asyncio.to_thread(_is_there, served):
                     break
                 await self._missing(served, error, scope, receive, send)
@@ -260,7 +285,7 @@ def _texts(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
 
 def _is_there(served: ServedFile) -> bool:
     try:
-        storage.resolved_inside(served.root, served.href)
+        storage.signature_of(storage.resolved_inside(served.root, served.href).lstat())
     except OSError:
         return False
     return True

@@ -132,13 +132,17 @@ class GuardedProtocol(HttpToolsProtocol):
             self.reads_since_s = time.monotonic()
 
     def on_headers_complete(self) -> None:
-        size_bytes = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-        if size_bytes > self.limits.head_bytes or len(self.headers) > _MOST_HEADERS:
+        # Counted only where what came in at once could hold more than is allowed: it may hold several requests.
+        large = self.read_bytes > self.limits.head_bytes and self._head_bytes() > self.limits.head_bytes
+        if large or len(self.headers) > _MOST_HEADERS:
             self._end(_TOO_LARGE, "request too large")
         self.in_head = False
         # After `connection: close`, or after the end above, nothing is answered any more.
         if not self.has_ended and not self.transport.is_closing():
             super().on_headers_complete()
+
+    def _head_bytes(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
     def on_body(self, body: bytes) -> None:
         """Lets it go: no request here has a body worth reading."""

@@ -1,0 +1,244 @@
+"""Disks, operators and clients at their worst: never a torn file, never a dead server."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from manifests.bundle import publish_file
+from manifests.errors import BundleError
+from manifests.mpd import read_mpd
+from manifests.weights import decode_model
+
+if TYPE_CHECKING:
+    from conftest import LiveServer
+
+SEGMENT = "video/v360/00001.m4s"
+MODEL = Path(__file__).parents[1] / "manifests" / "golden" / "c8d2-x2-full.ndm"
+CANARY = b"canary-7f3a-never-to-be-sent"
+
+
+def fetched(server: LiveServer, href: str) -> httpx.Response:
+    return httpx.get(f"{server.url}/bundles/b/{href}", headers={"Accept-Encoding": "identity"})
+
+
+@pytest.fixture
+def bundle(tmp_path: Path, make_bundle: Callable[..., Path]) -> Path:
+    return make_bundle(tmp_path / "root" / "b")
+
+
+@pytest.mark.parametrize("rescan_s", [0.0, 1000.0])
+def test_a_file_cut_short_while_it_is_open_is_another_file(
+    bundle: Path, serve_folder: Callable[..., LiveServer], rescan_s: float
+) -> None:
+    server = serve_folder(bundle.parent, None, rescan_s=rescan_s)
+    for href in (SEGMENT, "video/v180/00001.m4s"):
+        whole = fetched(server, href)
+        with (bundle / href).open("r+b") as file:
+            file.truncate(1000)
+        cut = fetched(server, href)
+        assert (cut.status_code, cut.content) == (200, whole.content[:1000])
+        assert cut.headers["etag"] != whole.headers["etag"]
+
+
+def test_a_file_cut_short_in_the_middle_of_an_answer_ends_the_connection(
+    bundle: Path, serve_folder: Callable[..., LiveServer]
+) -> None:
+    with (bundle / SEGMENT).open("r+b") as file:
+        file.truncate(64 << 20)
+    server = serve_folder(bundle.parent, None, rescan_s=1000.0)
+    with httpx.stream("GET", f"{server.url}/bundles/b/{SEGMENT}") as answer:
+        blocks = answer.iter_raw(1 << 16)
+        next(blocks)
+        os.truncate(bundle / SEGMENT, 0)
+        with pytest.raises(httpx.RemoteProtocolError):
+            list(blocks)
+    assert httpx.get(f"{server.url}/healthz").status_code == 200
+
+
+def test_a_client_sees_the_old_file_or_the_new_one(bundle: Path, serve_folder: Callable[..., LiveServer]) -> None:
+    server = serve_folder(bundle.parent, None, rescan_s=0.05)
+    versions = [bytes([number]) * 2_000_000 for number in range(8)]
+    publish_file(bundle / SEGMENT, versions[0])
+    done = threading.Event()
+
+    def publish() -> None:
+        for version in versions:
+            publish_file(bundle / SEGMENT, version)
+            time.sleep(0.1)
+        done.set()
+
+    publisher = threading.Thread(target=publish)
+    publisher.start()
+    seen = set()
+    with httpx.Client() as client:
+        while not done.is_set():
+            body = client.get(f"{server.url}/bundles/b/{SEGMENT}").content
+            assert body in versions
+            seen.add(body[0])
+    publisher.join()
+    assert len(seen) > 1
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no devices here")
+@pytest.mark.parametrize("kind", ["folder", "device", "socket"])
+def test_what_is_no_plain_file_is_404(bundle: Path, serve_folder: Callable[..., LiveServer], kind: str) -> None:
+    place = bundle / SEGMENT
+    place.unlink()
+    with contextlib.ExitStack() as stack:
+        if kind == "folder":
+            place.mkdir()
+        elif kind == "device":
+            with contextlib.suppress(PermissionError):
+                os.mknod(place, 0o20666, os.makedev(1, 5))
+        else:
+            listening = stack.enter_context(socket.socket(socket.AF_UNIX))
+            # The name of a socket may not be long.
+            folder = os.open(place.parent, os.O_RDONLY)
+            stack.callback(os.close, folder)
+            listening.bind(f"/proc/self/fd/{folder}/{place.name}")
+        assert fetched(serve_folder(bundle.parent, None), SEGMENT).status_code == 404
+
+
+def test_an_xml_bomb_in_the_root_is_named_and_skipped(bundle: Path, serve_folder: Callable[..., LiveServer]) -> None:
+    bombs = {
+        "laughs": b'<!DOCTYPE a [<!ENTITY b "ha">'
+        + b"".join(b'<!ENTITY b%d "%s">' % (n, b"&b%d;" % (n - 1) * 10 if n else b"&b;" * 10) for n in range(9))
+        + b"]><MPD>&b8;</MPD>",
+        "outside": b'<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><MPD>&b;</MPD>',
+        "deep": b"<a>" * 100_000,
+        "large": b"<MPD>" + b"x" * (20 << 20) + b"</MPD>",
+    }
+    for name, data in bombs.items():
+        (bundle.parent / name).mkdir()
+        (bundle.parent / name / "manifest.mpd").write_bytes(data)
+    catalogue = httpx.get(f"{serve_folder(bundle.parent, None).url}/api/bundles").json()
+    assert [found["name"] for found in catalogue["bundles"]] == ["b"]
+    assert {found["name"] for found in catalogue["broken"]} == set(bombs)
+    assert "root:" not in str(catalogue)
+
+
+def test_names_with_control_characters_are_not_served(
+    tmp_path: Path, bundle: Path, make_bundle: Callable[..., Path], serve_folder: Callable[..., LiveServer]
+) -> None:
+    for name in ("new\nline", "tab\tbed", "bell\x07", ".hidden"):
+        make_bundle(tmp_path / "root" / name)
+    catalogue = httpx.get(f"{serve_folder(tmp_path / 'root', None).url}/api/bundles").json()
+    assert [found["name"] for found in catalogue["bundles"]] == ["b"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals as on POSIX")
+@pytest.mark.parametrize("protocol", ["direct", "guarded"])
+def test_sigterm_under_load_loses_no_answer_that_was_begun(tiny_library: Path, protocol: str) -> None:
+    command = [sys.executable, "-m", "server", str(tiny_library), "--port", "0", "--protocol", protocol]
+    wanted = (tiny_library / "tiny" / SEGMENT).read_bytes()
+    bodies: list[bytes] = []
+    # Answers that have begun, and have not ended so far.
+    cut: list[str] = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        url = process.stdout.readline().partition("/bundles/")[0] + f"/bundles/tiny/{SEGMENT}"
+
+        def fetch() -> None:
+            with httpx.Client(timeout=30) as client, contextlib.suppress(httpx.TransportError):
+                while True:
+                    with client.stream("GET", url) as answer:
+                        cut.append(url)
+                        bodies.append(answer.read())
+                        cut.pop()
+
+        threads = [threading.Thread(target=fetch) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        while len(bodies) < 20:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=30)
+        for thread in threads:
+            thread.join(30)
+    assert (process.returncode, cut, set(bodies)) == (0, [], {wanted})
+    assert errors == ""
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    target=st.one_of(
+        st.binary(max_size=60),
+        st.lists(
+            st.sampled_from(
+                [b"/", b"..", b"%2e", b"%2f", b"\\", b"bundles", b"tiny", b"~", b"video", b"canary.txt", b"?"]
+            ),
+            max_size=12,
+        ).map(b"".join),
+    ),
+    headers=st.lists(
+        st.tuples(
+            st.sampled_from(
+                [b"Range", b"If-Range", b"If-None-Match", b"Accept-Encoding", b"CMCD-Status", b"Connection"]
+            ),
+            st.binary(max_size=40),
+        ),
+        max_size=4,
+    ),
+)
+def test_any_request_has_an_answer_or_an_end(
+    tiny_server: LiveServer, target: bytes, headers: list[tuple[bytes, bytes]]
+) -> None:
+    lines = b"".join(b"%s: %s\r\n" % header for header in headers)
+    with socket.create_connection(("127.0.0.1", tiny_server.port), timeout=20) as connection:
+        connection.sendall(b"GET /" + target + b" HTTP/1.1\r\nHost: a\r\n" + lines + b"Connection: close\r\n\r\n")
+        connection.shutdown(socket.SHUT_WR)
+        said = b""
+        with contextlib.suppress(ConnectionResetError):
+            while block := connection.recv(1 << 16):
+                said += block
+    assert said == b"" or said.startswith(b"HTTP/1.1 ")
+    assert not said.startswith(b"HTTP/1.1 5")
+    assert CANARY not in said
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_a_damaged_manifest_or_model_is_read_or_refused(tiny_library: Path, data: st.DataObject) -> None:
+    for read, whole in (
+        (read_mpd, (tiny_library / "tiny/manifest.mpd").read_bytes()),
+        (decode_model, MODEL.read_bytes()),
+    ):
+        damaged = bytearray(whole)
+        for place in data.draw(st.lists(st.integers(0, len(whole) - 1), min_size=1, max_size=6)):
+            damaged[place] = data.draw(st.integers(0, 255))
+        cut = data.draw(st.integers(0, len(whole)))
+        for broken in (bytes(damaged), bytes(damaged[:cut])):
+            with contextlib.suppress(BundleError):
+                read(broken)
+
+
+def test_schemathesis_finds_nothing(tiny_server: LiveServer) -> None:
+    schema = schemathesis.openapi.from_url(f"{tiny_server.url}/openapi.json")
+    assert len(list(schema.get_all_operations())) >= 6
+    for operation in schema.get_all_operations():
+        check_operation(operation.ok(), tiny_server.url)
+
+
+def check_operation(operation: object, base_url: str) -> None:
+    @settings(max_examples=15, deadline=None)
+    @given(case=operation.as_strategy())  # type: ignore[attr-defined]
+    def answered(case: schemathesis.Case) -> None:
+        case.call_and_validate(base_url=base_url)
+
+    answered()
