@@ -4,7 +4,7 @@ import { layersOf, type NetworkSpec } from "../../model/network";
 import type { Weights } from "../../model/ndm";
 import { packPass, passesOf, type Pass } from "../packing";
 import type { Gpu, Step } from "./gpu";
-import { convolutionShader, foldShader } from "./shaders";
+import { convolutionShader, foldShader, pixelsOf } from "./shaders";
 
 /** More sums than these do not fit the registers of an invocation. */
 const MAX_GROUPS = 4;
@@ -41,7 +41,8 @@ export class Network {
     this.steps = this.passes.map((pass) => {
       const all = Math.ceil(layers[pass.layer][1] / 4);
       const from = pass.layer === 0 ? folded : between[pass.layer - 1];
-      return gpu.tiles(convolutionShader({ ...pass, all }), [size, from, between[pass.layer]], columns, rows);
+      const code = convolutionShader({ ...pass, all });
+      return gpu.tiles(code, [size, from, between[pass.layer]], Math.ceil(columns / pixelsOf(pass.groups)), rows);
     });
     this.residual = between[between.length - 1];
     this.residualGroups = Math.ceil(layers[layers.length - 1][1] / 4);

@@ -30,12 +30,26 @@ const DOWN = `
 @group(0) @binding(0) var<uniform> size: vec4u;
 @group(0) @binding(1) var<storage, read> sums: array<i32>;
 @group(0) @binding(2) var<storage, read> taps: array<i32>;
-fn sumDown(x: u32, y: u32) -> i32 {
-  let row = y * ${TAPS + 1}u;
+// Of the four pixels from one on; they share a row, and so its taps, where the width is a multiple of four.
+fn sumsDown(first: u32) -> vec4i {
+  let x = first % size.z;
+  if (x + 4u > size.z) { return vec4i(sumDown(first), sumDown(first + 1u), sumDown(first + 2u), sumDown(first + 3u)); }
+  let row = first / size.z * ${TAPS + 1}u;
+  var total = vec4i();
+  for (var j = 0u; j < ${TAPS}u; j++) {
+    let tap = taps[row + 1u + j];
+    if (tap == 0) { continue; }
+    let i = u32(clamp(taps[row] + i32(j) - ${LOBES}, 0, i32(size.y) - 1)) * size.z + x;
+    total += tap * vec4i(sums[i], sums[i + 1u], sums[i + 2u], sums[i + 3u]);
+  }
+  return total;
+}
+fn sumDown(i: u32) -> i32 {
+  let row = i / size.z * ${TAPS + 1}u;
   var total = 0;
   for (var j = 0u; j < ${TAPS}u; j++) {
     let from_ = clamp(taps[row] + i32(j) - ${LOBES}, 0, i32(size.y) - 1);
-    total += taps[row + 1u + j] * sums[u32(from_) * size.z + x];
+    total += taps[row + 1u + j] * sums[u32(from_) * size.z + i % size.z];
   }
   return total;
 }
@@ -48,11 +62,9 @@ export const FINISH = `${DOWN}
   let word = at.y * count.x * ${LINE}u + at.x;
   let end = size.z * size.w;
   if (word * 4u >= end) { return; }
+  let totals = sumsDown(word * 4u);
   var four = 0u;
-  for (var k = 0u; k < 4u && word * 4u + k < end; k++) {
-    let i = word * 4u + k;
-    four |= level(sumDown(i % size.z, i / size.z)) << (k * 8u);
-  }
+  for (var k = 0u; k < 4u; k++) { four |= level(totals[k]) << (k * 8u); }
   plain[word] = four;
 }`;
 
@@ -67,13 +79,14 @@ export function addShader(block: number, groups: number): string {
   let end = size.z * size.w;
   if (word * 4u >= end) { return; }
   let stride = (size.z + ${block - 1}u) / ${block}u + 2u;
+  let totals = sumsDown(word * 4u);
   var both = vec2u(0u);
   for (var k = 0u; k < 4u && word * 4u + k < end; k++) {
     let i = word * 4u + k;
     let x = i % size.z; let y = i / size.z;
     let channel = (y % ${block}u) * ${block}u + x % ${block}u;
     let position = (y / ${block}u + 1u) * stride + x / ${block}u + 1u;
-    let total = sumDown(x, y);
+    let total = totals[k];
     let sum = f32(total) / 16384.0 + residual[position * ${groups}u + (channel >> 2u)][channel & 3u];
     both |= vec2u(level(total), u32(clamp(floor(sum + 0.5), 0.0, 255.0))) << vec2u(k * 8u);
   }
@@ -112,32 +125,47 @@ export interface ConvolutionPass {
   readonly relu: boolean;
 }
 
+/** Neighbours along a row that one invocation computes, so that each weight is read once for all of them. */
+export function pixelsOf(groups: number): number {
+  return groups > 4 ? 2 : 4;
+}
+
 /** A 3x3 convolution over positions with a border of zeros that is never written. */
 export function convolutionShader({ inputs, groups, first, all, relu }: ConvolutionPass): string {
   const from = Math.ceil(inputs / 4);
-  const steps = range(9, (tap) => tap).flatMap((tap) =>
-    range(from, (g) => {
-      const place = `(corner + ${Math.floor(tap / 3)}u * stride + ${tap % 3}u) * ${from}u + ${g}u`;
-      const weight = (group: number) => `w[${(group * 9 + tap) * from + g}]`;
-      const sums = range(groups, (k) => `a${k} += ${weight(k)} * x${inputs === 1 ? ".x" : ""};`);
-      return `x = features[${place}]; ${sums.join(" ")}`;
-    }),
-  );
+  const pixels = pixelsOf(groups);
+  const each = <T>(make: (group: number, pixel: number) => T) => range(groups, (g) => range(pixels, (p) => make(g, p))).flat();
+  const steps = range(3, (row) => range(from, (g) => {
+    const reads = range(pixels + 2, (p) => `x${p} = features[(corner + ${row}u * stride + ${p}u) * ${from}u + ${g}u];`);
+    const sums = range(3, (column) => range(groups, (k) => {
+      const weight = `m = weights.w[${(k * 9 + row * 3 + column) * from + g}];`;
+      const adds = range(pixels, (p) => `a${k}_${p} += m * x${p + column}${inputs === 1 ? ".x" : ""};`);
+      return [weight, ...adds].join(" ");
+    })).flat();
+    return [...reads, ...sums].join("\n  ");
+  })).flat();
+  const type = inputs === 1 ? "vec4f" : "mat4x4f";
+  const write = (p: number) => range(groups, (k) => {
+    const sum = `a${k}_${p}`;
+    return `to[place + ${p * all + k}u] = ${relu ? `max(${sum}, vec4f())` : sum};`;
+  }).join(" ");
   return `
-struct Weights { bias: array<vec4f, ${groups}>, w: array<${inputs === 1 ? "vec4f" : "mat4x4f"}, ${groups * 9 * from}> }
+struct Weights { bias: array<vec4f, ${groups}>, w: array<${type}, ${groups * 9 * from}> }
 @group(0) @binding(0) var<uniform> size: vec4u;
 @group(0) @binding(1) var<storage, read> features: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> to: array<vec4f>;
 @group(1) @binding(0) var<uniform> weights: Weights;
 @compute @workgroup_size(${TILE}, ${TILE}) fn main(@builtin(global_invocation_id) at: vec3u) {
-  if (at.x >= size.z || at.y >= size.w) { return; }
+  let left = at.x * ${pixels}u;
+  if (left >= size.z || at.y >= size.w) { return; }
   let stride = size.z + 2u;
-  let corner = at.y * stride + at.x;
-  var x: vec4f;
-  ${range(groups, (k) => `var a${k} = weights.bias[${k}];`).join(" ")}
-  ${steps.join("\n  ").replaceAll(" w[", " weights.w[")}
+  let corner = at.y * stride + left;
+  var m: ${type};
+  ${range(pixels + 2, (p) => `var x${p}: vec4f;`).join(" ")}
+  ${each((k, p) => `var a${k}_${p} = weights.bias[${k}];`).join(" ")}
+  ${steps.join("\n  ")}
   let place = (corner + stride + 1u) * ${all}u + ${first}u;
-  ${range(groups, (k) => `to[place + ${k}u] = ${relu ? `max(a${k}, vec4f())` : `a${k}`};`).join(" ")}
+  ${range(pixels, (p) => `if (left + ${p}u < size.z) { ${write(p)} }`).join("\n  ")}
 }`;
 }
 

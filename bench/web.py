@@ -1,0 +1,185 @@
+"""`python -m bench.web`: milliseconds a frame of the browser player, beside its own plain path and a network from npm.
+
+Headless Chromium computes WebGL2 and WebGPU by the processor here, so times say little and ratios more: each network
+over the plain path of the same renderer, and milliseconds per million multiply-adds over Anime4K's CNNx2M. All take
+turns, frame by frame, so that what else the machine does meets each alike.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import functools
+import hashlib
+import http.server
+import json
+import shutil
+import statistics
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.machine import machine
+from manifests.networks import NetworkSpec
+from manifests.weights import CodedLayer, CodedModel, encode_model
+from server.web.build import BuildError, build
+
+NETWORKS = (NetworkSpec(2, 4, 1), NetworkSpec(2, 8, 2), NetworkSpec(2, 16, 2))
+RENDERERS = ("webgl2", "webgpu")
+RIVAL = "anime4k CNNx2M"
+FLAGS = (
+    *("--no-sandbox", "--enable-unsafe-swiftshader", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"),
+    *("--use-angle=swiftshader", "--use-vulkan=swiftshader", "--enable-features=Vulkan", "--ignore-gpu-blocklist"),
+    *("--disable-gpu-watchdog", "--disable-hang-monitor"),
+)
+
+# Opens everything once, then lets each draw a frame in turn.
+MEASURE = """async ([contenders, size, rounds]) => {
+  const { openRival } = await import("./built/rival.js");
+  const planes = { ...size, y: new Uint8Array(size.width * size.height).map((_, i) => (i * 37) % 256) };
+  const small = ((size.width + 1) >> 1) * ((size.height + 1) >> 1);
+  planes.u = planes.v = new Uint8Array(small).fill(128);
+  const colour = { matrix: "bt709", fullRange: false };
+  const picture = { ...size, planes, video: null, colour };
+  const ready = [];
+  for (const { name, kind, model, hash } of contenders) {
+    if (!kind) {
+      const rival = await openRival(size.width, size.height);
+      ready.push({ name, macs: rival.macs, device: "", run: () => rival.run() });
+      continue;
+    }
+    const renderer = await lab.openRenderer(kind, document.createElement("canvas"));
+    const weights = model && lab.decodeModel(bytes(model), hash);
+    const to = weights ? 1 : 2;
+    const input = { inputWidth: size.width * to, inputHeight: size.height * to };
+    const shape = { ...size, ...input, spec: weights && weights.spec };
+    await renderer.prepare(shape);
+    ready.push({ name, macs: 0, device: renderer.device, run: () => renderer.draw(picture, weights, 0) });
+  }
+  for (const { run } of ready) await run();
+  const times = ready.map(() => []);
+  for (let round = 0; round < rounds; round++) {
+    for (const [index, { run }] of ready.entries()) {
+      const began = performance.now();
+      await run();
+      times[index].push(performance.now() - began);
+    }
+  }
+  return ready.map(({ name, macs, device }, index) => ({ name, macs, device, ms: times[index] }));
+}"""
+
+
+def main(argv: list[str]) -> int:
+    """Run the command. 0: measured; 1: it cannot be measured here, and why is said."""
+    parser = argparse.ArgumentParser(prog="python -m bench.web", description=__doc__)
+    parser.add_argument("--size", default="320x180", metavar="WxH", help="of the picture that goes in")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    options = parser.parse_args(argv)
+    width, height = map(int, options.size.split("x"))
+    try:
+        rows = measured(width, height, options.rounds)
+    except BuildError as error:
+        print(f"bench.web: {error}", file=sys.stderr)
+        return 1
+    print(text_of(rows))
+    if options.json:
+        result = {"command": ["python", "-m", "bench.web", *argv], "machine": machine(), "size": options.size}
+        options.json.write_text(json.dumps({**result, "rows": rows}, indent=1))
+    return 0
+
+
+def measured(width: int, height: int, rounds: int) -> list[dict[str, Any]]:
+    """One row for each contender. Raises BuildError."""
+    from playwright.sync_api import sync_playwright
+
+    browser_path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if browser_path is None:
+        raise BuildError("no Chromium is installed")
+    with _pages(build("lab").parent) as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=browser_path, args=list(FLAGS))
+        page = browser.new_page()
+        page.goto(f"{address}/lab.html")
+        page.wait_for_function("window.ready")
+        found = page.evaluate(MEASURE, [_contenders(), {"width": width, "height": height}, rounds])
+        browser.close()
+    return _rows(found, width * height)
+
+
+def text_of(rows: list[dict[str, Any]]) -> str:
+    """The rows as a table."""
+    lines = [f"{'contender':<16} {'ms/frame':>9} {'x plain':>8} {'MACs/pixel':>11} {'ms/million':>11} {'x rival':>8}"]
+    for row in rows:
+        parts = (f"{row[key]:.2f}" if row[key] is not None else "-" for key in ("x_plain", "ms_per_million", "x_rival"))
+        plain, per, rival = parts
+        macs = row["macs_per_pixel"] or "-"
+        lines.append(f"{row['name']:<16} {row['ms']:>9.1f} {plain:>8} {macs:>11} {per:>11} {rival:>8}")
+    return "\n".join(lines)
+
+
+def _contenders() -> list[dict[str, Any]]:
+    ours: list[dict[str, Any]] = []
+    for kind in RENDERERS:
+        ours.append({"name": f"plain {kind}", "kind": kind, "model": None, "hash": ""})
+        for spec in NETWORKS:
+            data = _model(spec)
+            coded = {"model": base64.b64encode(data).decode(), "hash": hashlib.sha256(data).hexdigest()}
+            ours.append({"name": f"{spec.name} {kind}", "kind": kind, **coded})
+    return [*ours, {"name": RIVAL}]
+
+
+def _model(spec: NetworkSpec) -> bytes:
+    rng = np.random.default_rng(0)
+    layers = []
+    for inputs, outputs in spec.layers:
+        codes = rng.integers(-32, 32, (3, 3, inputs, outputs)).astype(np.int8)
+        layers.append(CodedLayer(6, codes, np.full(outputs, 0.001, np.float16), np.zeros(outputs, np.float16)))
+    return encode_model(CodedModel(spec, 128, tuple(layers)))
+
+
+def _rows(found: list[dict[str, Any]], pixels: int) -> list[dict[str, Any]]:
+    macs = {spec.name: spec.macs_per_pixel for spec in NETWORKS}
+    ms = {entry["name"]: statistics.median(entry["ms"]) for entry in found}
+    rival = next(entry for entry in found if entry["name"] == RIVAL)
+    rival_cost = ms[RIVAL] / (rival["macs"] * pixels / 1e6)
+    rows = []
+    for entry in found:
+        network, _, kind = entry["name"].partition(" ")
+        per_pixel = rival["macs"] if entry is rival else macs.get(network)
+        cost = None if per_pixel is None else ms[entry["name"]] / (per_pixel * pixels / 1e6)
+        rows.append(
+            {
+                "name": entry["name"],
+                "device": entry["device"],
+                "ms": ms[entry["name"]],
+                "all_ms": entry["ms"],
+                "macs_per_pixel": per_pixel,
+                "x_plain": ms[entry["name"]] / ms[f"plain {kind}"] if network in macs else None,
+                "ms_per_million": cost,
+                "x_rival": None if cost is None else cost / rival_cost,
+            }
+        )
+    return rows
+
+
+@contextmanager
+def _pages(folder: Path) -> Iterator[str]:
+    handler = functools.partial(_Quiet, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: the table is what is wanted."""
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
