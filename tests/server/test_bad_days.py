@@ -175,7 +175,7 @@ def test_sigterm_under_load_loses_no_answer_that_was_begun(tiny_library: Path, p
     assert errors == ""
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     target=st.one_of(
         st.binary(max_size=60),
@@ -236,7 +236,7 @@ def test_schemathesis_finds_nothing(tiny_server: LiveServer) -> None:
 
 
 def check_operation(operation: object, base_url: str) -> None:
-    @settings(max_examples=15, deadline=None)
+    @settings(max_examples=8, deadline=None)
     @given(case=operation.as_strategy())  # type: ignore[attr-defined]
     def answered(case: schemathesis.Case) -> None:
         case.call_and_validate(base_url=base_url)
