@@ -64,7 +64,7 @@ lock: ## choose versions again for requirements.lock and requirements/ (needs uv
 	$(PIN_IMAGE) pyproject.toml --extra train --extra play -o requirements/trainer.lock
 	$(PIN_IMAGE) pyproject.toml --extra gpu -o requirements/trainer-gpu.lock
 	$(PIN_IMAGE) pyproject.toml --extra play -o requirements/player.lock
-	echo 'setuptools>=77' | $(PIN_IMAGE) - -o requirements/build.lock
+	printf 'setuptools>=77\nnodejs-wheel-binaries>=22\n' | $(PIN_IMAGE) - -o requirements/build.lock
 
 clean: ## remove what can be made again: .venv, caches, outputs of demo and bench
 	rm -rf $(VENV) demo-out bench-out build dist *.egg-info .*_cache .hypothesis
