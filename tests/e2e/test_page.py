@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,6 +114,13 @@ def test_the_player_fits_a_phone(catalogue_url: str, browser_page: Callable[...,
         box = button.bounding_box()
         assert box and box["x"] >= 0 and box["x"] + box["width"] <= PHONE["viewport"]["width"]
     page.context.close()
+
+
+def test_its_own_scripts_are_small(built_page: Path) -> None:
+    """Under 40 kB packed, beside the streaming library."""
+    own = [path for path in built_page.rglob("*.js") if not path.name.startswith(("shaka-", "dashjs-"))]
+    assert len(own) >= 4
+    assert sum(len(gzip.compress(path.read_bytes())) for path in own) < 40_000
 
 
 def luminance(css_colour: str) -> float:

@@ -3,6 +3,10 @@
 import shaka from "shaka-player/dist/shaka-player.dash-es2021";
 import type { Adapter, AdapterEvents } from "./adapter";
 
+/** Shaka's codes of this thousand are about requests. */
+const NETWORK = 1;
+const RETRY_S = 2;
+
 export class ShakaAdapter implements Adapter {
   readonly name = "shaka";
 
@@ -21,7 +25,10 @@ export class ShakaAdapter implements Adapter {
     });
     player.addEventListener("error", (event) => {
       const { code, severity } = (event as unknown as { detail: { code: number; severity: number } }).detail;
-      if (severity === shaka.util.Error.Severity.CRITICAL) this.fail(code);
+      if (severity !== shaka.util.Error.Severity.CRITICAL) return;
+      // A server that is away comes back: what is buffered plays on, and it is asked again.
+      if (Math.floor(code / 1000) === NETWORK && player.retryStreaming(RETRY_S)) return;
+      this.fail(code);
     });
   }
 
