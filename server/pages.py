@@ -15,8 +15,10 @@ PAGE_FOLDER = Path(__file__).with_name("page")
 """What was built: in a wheel it is there, in a source tree after `make page`."""
 
 # The page needs nothing from outside, and says so to the browser. Media come through a blob.
-_PAGE_POLICY = "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; "
-    "connect-src 'self'; media-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_PAGE_POLICY = (
+    "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "media-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 _PAGE_TYPES = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
