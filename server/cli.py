@@ -136,7 +136,8 @@ def configured(settings: ServerSettings, application: Front | str) -> uvicorn.Co
         # Counted and logged by server.metrics.
         access_log=False,
         log_config=None,
-        log_level=logging.WARNING,
+        # uvicorn warns of every request that is none: whoever wants to fill a disk could.
+        log_level=logging.ERROR,
         server_header=False,
         proxy_headers=False,
         ws="none",
