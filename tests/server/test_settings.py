@@ -35,6 +35,10 @@ def test_an_unknown_key_is_named_with_its_nearest_neighbour() -> None:
         ("WORKERS", "0"),
         ("RESCAN_S", "nan"),
         ("GRACEFUL_S", ""),
+        ("PROTOCOL", "fast"),
+        ("BASE_URLS", "cdn.example/films"),
+        ("BASE_URLS", "https://cdn.example/?a=b"),
+        ("HEAD_BYTES", "10"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_named(key: str, text: str) -> None:
@@ -48,5 +52,15 @@ def test_an_error_in_a_flag_names_the_flag() -> None:
 
 
 def test_workers_read_the_same_settings_from_the_environment() -> None:
-    settings = ServerSettings(Path("films"), port=1, workers=3, access_log=Path("a.log"), rescan_s=0.25)
+    settings = ServerSettings(
+        Path("films"),
+        port=1,
+        workers=3,
+        access_log=Path("a.log"),
+        rescan_s=0.25,
+        base_urls=("https://one.example/", "https://two.example/a/"),
+        private=("family", "work"),
+        secret="sixteen characters",
+        metrics_folder=Path("totals"),
+    )
     assert read_settings(settings.to_environment(), {}) == settings
