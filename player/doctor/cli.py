@@ -42,6 +42,7 @@ def every_probe(*, try_camera: bool) -> list[Probe]:
         *(partial(engines.keras_backend, backend) for backend in engines.BACKENDS),
         engines.nvidia,
         machine.display,
+        machine.sound,
         partial(machine.camera, switch_on=try_camera),
         machine.disk,
     ]

@@ -1,4 +1,4 @@
-"""Probes of the machine itself: Python, display, camera, disk. None of them raises."""
+"""Probes of the machine itself: Python, display, sound, camera, disk. None of them raises."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+from player.clock import Clock
 from player.doctor.findings import JOBS, Finding
 from player.doctor.isolated import ProbeFailedError, answer_of
+from player.sound.speaker import SpeakerUnavailableError, open_speaker
 
 OLDEST_PYTHON = (3, 10)
 ENOUGH_DISK_BYTES = 2 * 10**9
@@ -52,6 +54,20 @@ def display() -> Finding:
     except ProbeFailedError as error:
         return Finding("Display", False, f"a window does not open: {error}", remedy)
     return Finding("Display", True, "a window opens")
+
+
+def sound() -> Finding:
+    """Opens and closes the sound output that a window would use."""
+    try:
+        open_speaker(Clock()).close()
+    except SpeakerUnavailableError as error:
+        return Finding(
+            "Sound",
+            False,
+            str(error),
+            "a sound card or server; without one windows are silent, and files have their sound",
+        )
+    return Finding("Sound", True, "an output opens")
 
 
 def camera(*, switch_on: bool) -> Finding:
