@@ -30,20 +30,10 @@ export function parseNetwork(name: string, scale: number): NetworkSpec {
   return networkSpec(scale, Number(match[1]), Number(match[2]), Number(match[3] ?? 1));
 }
 
-export function networkName(spec: NetworkSpec): string {
-  return `c${spec.width}d${spec.depth}${spec.fold > 1 ? `f${spec.fold}` : ""}`;
-}
-
 /** [channels in, channels out] of each 3x3 convolution, first to last. */
 export function layersOf(spec: NetworkSpec): [number, number][] {
   const hidden = Array.from({ length: spec.depth }, (): [number, number] => [spec.width, spec.width]);
   return [[spec.fold ** 2, spec.width], ...hidden, [spec.width, (spec.fold * spec.scale) ** 2]];
-}
-
-/** Multiply-adds for one picture of that size; the plain resize is not counted. */
-export function multiplyAdds(spec: NetworkSpec, width: number, height: number): number {
-  const positions = Math.ceil(width / spec.fold) * Math.ceil(height / spec.fold);
-  return positions * layersOf(spec).reduce((sum, [from, to]) => sum + 9 * from * to, 0);
 }
 
 export function sameSpec(a: NetworkSpec, b: NetworkSpec): boolean {

@@ -79,11 +79,6 @@ export function useAt(track: ModelTrack, timeS: number): Use | null {
   return track.uses.find((use) => timeS < use.endS) ?? null;
 }
 
-/** Every file that a track names, in the order in which playing from the start wants them, each once. */
-export function filesOf(track: ModelTrack): ModelFile[] {
-  return [...new Set(track.uses.flatMap((use) => use.chain))];
-}
-
 function rungOf(element: Element, width: number, height: number, url: string): Rung {
   const base = baseOf(element, url);
   const [frames, per = "1"] = (inherited(element, "frameRate") ?? "25").split("/");

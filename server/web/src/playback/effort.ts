@@ -1,6 +1,5 @@
 /** How large a network this device can afford: measured, the largest first, smaller ones before none. */
 
-import { multiplyAdds } from "../model/network";
 import type { ModelTrack } from "../model/table";
 
 export type Effort = "auto" | "always" | "off";
@@ -57,9 +56,4 @@ export class EffortMeter {
     const known = this.measured.get(track.id);
     return known?.tooSlowSinceMs != null && nowMs - known.tooSlowSinceMs < FORGET_MS;
   }
-}
-
-/** Multiply-adds for one picture of a track. */
-export function costOf(track: ModelTrack): number {
-  return multiplyAdds(track.spec, track.inputWidth, track.inputHeight);
 }

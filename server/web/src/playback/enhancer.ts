@@ -121,7 +121,7 @@ export class Enhancer {
   private async work(mediaTimeS: number): Promise<void> {
     if (this.busy) {
       // Of a picture that stays the last one must not be missed.
-      if (!this.again) this.again = true;
+      this.again = true;
       this.status.framesMissed++;
       return;
     }

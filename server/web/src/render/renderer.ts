@@ -49,8 +49,6 @@ export interface Renderer {
   readonly lost: boolean;
   /** Compiles and allocates; does nothing, and says false, where `shape` is that of the last call. */
   prepare(shape: Shape): Promise<boolean>;
-  /** Uploads weights of the shape's network, once for each file. */
-  load(weights: Weights): void;
   /**
    * Draws a picture: enhanced by `weights`, or plainly. Left of `split` (0 to 1 of the width) it is plain.
    * Resolves when the work is done, not when it is queued.

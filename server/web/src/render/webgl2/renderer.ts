@@ -70,10 +70,6 @@ export class WebGl2Renderer implements Renderer {
     return true;
   }
 
-  load(weights: Weights): void {
-    this.sizes?.network?.load(weights);
-  }
-
   async draw(picture: Picture, weights: Weights | null, split: number): Promise<void> {
     const sizes = this.sizes;
     if (!sizes || this.lost) throw new Error("nothing is prepared");

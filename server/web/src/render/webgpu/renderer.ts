@@ -75,10 +75,6 @@ export class WebGpuRenderer implements Renderer {
     return true;
   }
 
-  load(weights: Weights): void {
-    this.sizes?.network?.load(weights);
-  }
-
   async draw(picture: Picture, weights: Weights | null, split: number): Promise<void> {
     const { sizes, gpu } = this;
     if (!sizes || this.lost) throw new Error("nothing is prepared");
