@@ -55,6 +55,23 @@ class OpenToAll:
         await self._app(scope, receive, opened)
 
 
+class HeadAsGet:
+    """Answers HEAD as GET, without the body (RFC 9110, 9.3.2): the framework's routes know GET alone."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def without_body(message: Message) -> None:
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        await self._app({**scope, "method": "GET"}, receive, without_body)
+
+
 def create_app(settings: ServerSettings, catalogue: Catalogue | None = None) -> Front:
     """The application over `settings.root`. A `catalogue` that has looked already saves looking twice."""
     known = catalogue or Catalogue(settings.root, settings.rescan_s)
@@ -82,6 +99,7 @@ def create_app(settings: ServerSettings, catalogue: Catalogue | None = None) -> 
     # The interactive pages of the framework fetch their scripts from other hosts.
     app = FastAPI(title="neudash", summary="Bundles over HTTP", docs_url=None, redoc_url=None, lifespan=lifespan)
     app.include_router(make_router(known, Operation(counters, reports, snapshots, gate, settings.base_urls)))
+    app.add_middleware(HeadAsGet)
     app.add_middleware(OpenToAll)
     app.add_middleware(Accounting, counters=counters, log=log)
     front = Front(app, settings, known, files, counters, reports, gate, log)

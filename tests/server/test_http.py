@@ -260,3 +260,15 @@ def replace(path: Path, data: bytes) -> None:
     temporary = path.with_name("." + path.name)
     temporary.write_bytes(data)
     os.replace(temporary, path)
+
+
+@pytest.mark.parametrize("path", ["/", "/api/bundles", "/metrics", "/readyz", "/nothing-here"])
+def test_head_is_get_without_its_body_for_what_is_no_file_too(tiny_server: LiveServer, path: str) -> None:
+    with httpx.Client(base_url=tiny_server.url, headers={"Accept-Encoding": "identity"}) as client:
+        head, got = client.head(path), client.get(path)
+    assert head.status_code == got.status_code
+    assert head.content == b""
+    for name in ("content-type", "etag"):
+        assert head.headers.get(name) == got.headers.get(name)
+    if path != "/metrics":
+        assert int(head.headers["content-length"]) == len(got.content)
