@@ -133,7 +133,8 @@ def test_a_body_is_never_taken_for_a_request(either: LiveServer) -> None:
         connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         said = rest(connection)
     assert said.count(b"HTTP/1.1 ") == 1
-    assert said.startswith(b"HTTP/1.1 200")
+    # The rest of the first answer may come after its head.
+    assert said.partition(b"HTTP/1.1 ")[2].startswith(b"200")
     assert b'"ok"' in said
 
 
