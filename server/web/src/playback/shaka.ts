@@ -6,11 +6,23 @@ import type { Adapter, AdapterEvents } from "./adapter";
 /** Shaka's codes of this thousand are about requests. */
 const NETWORK = 1;
 const RETRY_S = 2;
+/** A seek that meets a change of rung under way can be lost in the library: after so long it is begun anew. */
+const LOST_SEEK_MS = 4000;
 
 export class ShakaAdapter implements Adapter {
   readonly name = "shaka";
 
-  private constructor(private readonly player: shaka.Player, private readonly events: AdapterEvents) {
+  private seekingSince: number | null = null;
+  private manifestUrl = "";
+  private rungId: string | null = null;
+  private readonly watch: number;
+
+  private constructor(
+    private readonly player: shaka.Player,
+    private readonly video: HTMLVideoElement,
+    private readonly events: AdapterEvents,
+  ) {
+    this.watch = window.setInterval(() => this.watchSeek(performance.now()), LOST_SEEK_MS / 5);
     const { RequestType, AdvancedRequestType } = shaka.net.NetworkingEngine;
     const network = player.getNetworkingEngine()!;
     network.registerRequestFilter((type, _request, context) => {
@@ -36,10 +48,11 @@ export class ShakaAdapter implements Adapter {
     shaka.polyfill.installAll();
     const player = new shaka.Player();
     await player.attach(video);
-    return new ShakaAdapter(player, events);
+    return new ShakaAdapter(player, video, events);
   }
 
   async load(manifestUrl: string): Promise<void> {
+    this.manifestUrl = manifestUrl;
     // A server that restarts is away for seconds: longer than the library waits by itself.
     const retryParameters = { maxAttempts: 8, baseDelay: 500, backoffFactor: 1.6, timeout: 30_000 };
     this.player.configure({ streaming: { retryParameters } });
@@ -51,6 +64,7 @@ export class ShakaAdapter implements Adapter {
   }
 
   selectRung(rungId: string | null): void {
+    this.rungId = rungId;
     this.player.configure({ abr: { enabled: rungId === null } });
     const track = this.player.getVariantTracks().find((variant) => variant.originalVideoId === rungId);
     // What is buffered of the other rung goes, or the choice would show only much later, and never while paused.
@@ -71,7 +85,24 @@ export class ShakaAdapter implements Adapter {
   }
 
   async destroy(): Promise<void> {
+    window.clearInterval(this.watch);
     await this.player.destroy();
+  }
+
+  private watchSeek(now: number): void {
+    this.seekingSince = this.video.seeking ? (this.seekingSince ?? now) : null;
+    if (this.seekingSince === null || now - this.seekingSince < LOST_SEEK_MS) return;
+    this.seekingSince = now;
+    void this.reload();
+  }
+
+  private async reload(): Promise<void> {
+    try {
+      await this.player.load(this.manifestUrl, this.video.currentTime);
+      this.selectRung(this.rungId);
+    } catch {
+      // The next look finds it still seeking; what is wrong with the server is told by the library's error event.
+    }
   }
 
   private fail(code: number): void {
