@@ -39,13 +39,13 @@ class SegmentEnlarger:
         started_s = time.perf_counter()
         made = self._enhanced(frame, effort) if effort > Effort.PLAIN else None
         if made is None:
+            self._by_network_last = False
             made = self.plain(frame)
         self._count(time.perf_counter() - started_s, effort)
         return made
 
     def plain(self, frame: Frame) -> Frame:
-        """The frame as it is without a network."""
-        self._by_network_last = False
+        """The frame as it is without a network. Changes nothing: a window asks from a thread of its own."""
         return fit(frame, self._output.width, self._output.height)
 
     def _enhanced(self, frame: Frame, effort: Effort) -> Frame | None:

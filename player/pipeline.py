@@ -150,15 +150,14 @@ class Pipeline:
         await self._fetched.put(None)
 
     async def _prepared(self, delivery: Delivery, thread: OneThread) -> _Job:
-        record = delivery.record
-        if delivery.media is None:
-            return _Job(delivery, SegmentEnlarger(delivery, None, self._output, self._stats))
-        made = await thread.do(partial(self._enhancer.prepare, delivery.weights, *delivery.input_size))
-        if isinstance(made, str):
-            record.reason = record.reason or made
-            return _Job(delivery, SegmentEnlarger(delivery, None, self._output, self._stats))
-        record.reason = None
-        return _Job(delivery, SegmentEnlarger(delivery, made, self._output, self._stats))
+        upscaler, record = None, delivery.record
+        if delivery.media is not None:
+            made = await thread.do(partial(self._enhancer.prepare, delivery.weights, *delivery.input_size))
+            if isinstance(made, str):
+                record.reason = record.reason or made
+            else:
+                upscaler, record.reason = made, None
+        return _Job(delivery, SegmentEnlarger(delivery, upscaler, self._output, self._stats))
 
     async def _decode(self, thread: OneThread) -> None:
         while (job := await self._fetched.get()) is not None:
@@ -256,9 +255,8 @@ class Pipeline:
             await asyncio.sleep(0.005)
 
     def _hear(self, speaker: Speaker, job: _Job) -> None:
-        with contextlib.suppress(
-            UndecodableSegmentError
-        ):  # said by `_sound`, or nobody is told of what only files miss
+        # A broken segment is silence here; where a file wants it, `_sound` says so.
+        with contextlib.suppress(UndecodableSegmentError):
             for segment in job.delivery.audio:
                 speaker.sound(segment.init, segment.media)
 

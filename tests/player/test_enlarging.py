@@ -1,0 +1,42 @@
+"""The frames of a segment: by network, by the residual of the one before, or plainly, each counted as what it was."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from manifests.bundle import open_bundle
+from media.frames import Frame
+from media.upscale import plain_upscale
+from player.downloads import Delivery
+from player.effort import Effort
+from player.enlarging import SegmentEnlarger
+from player.geometry import output_format
+from player.stats import SegmentStats, SessionStats
+from player.superres.residual import Plane
+
+
+class Brighter:
+    name, scale = "brighter", 2
+
+    def upscale(self, luma: Plane) -> Plane:
+        return plain_upscale(luma, 2) + np.uint8(9)
+
+
+def test_looking_at_the_plain_picture_changes_nothing_of_what_is_made(play_bundle_master: Path) -> None:
+    """A window asks for it from its own thread, at any moment."""
+    rungs = open_bundle(play_bundle_master).presentation.video
+    stats = SessionStats()
+    delivery = Delivery(0, rungs[0], SegmentStats(1))
+    enlarger = SegmentEnlarger(delivery, Brighter(), output_format(rungs), stats)
+    chroma = np.full((45, 80), 128, np.uint8)
+    frame = Frame(np.full((90, 160), 100, np.uint8), chroma, chroma, Fraction(0))
+    for effort in (Effort.FULL, Effort.REUSE, Effort.REUSE, Effort.PLAIN):
+        enlarger.enlarge(frame, effort)
+        assert enlarger.plain(frame).y[0, 0] == 100
+    record = delivery.record
+    assert (record.frames, record.enhanced_frames, record.reused_frames) == (4, 2, 1)
+    assert (stats.enhanced_frames, stats.reused_frames) == (2, 1)
+    assert record.reason == "too slow here: 1 frames with the work of others, 1 plain"
