@@ -3,33 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-from bench.programs import STOP_DEADLINE_S
 
 
 def pinned(core: int, command: list[str]) -> list[str]:
     """`command` on one core; on a machine with fewer cores, on its last."""
     return ["taskset", "-c", str(min(core, (os.cpu_count() or 1) - 1)), *command]
-
-
-@contextmanager
-def started(command: list[str], **options: Any) -> Iterator[subprocess.Popen[str]]:
-    """A program that runs until it is left, its output to be read."""
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, **options)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(STOP_DEADLINE_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 def cpu_s(pid: int) -> float:

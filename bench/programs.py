@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 START_DEADLINE_S = 60
@@ -37,13 +38,20 @@ def served(root: Path, *arguments: str | Path) -> Iterator[str]:
     `arguments`: further ones of `neudash serve`. Raises BenchError.
     """
     command = _command(["serve", root, "--port", "0", *arguments])
-    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
-    try:
+    with started(command, cwd=ROOT) as process:
         assert process.stdout is not None
         address = process.stdout.readline().strip()
         if not address.startswith("http"):
             raise BenchError(f"`neudash serve {root}` printed no address")
         yield address
+
+
+@contextmanager
+def started(command: list[str], **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """A program that runs until it is left, its output to be read."""
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, **options)
+    try:
+        yield process
     finally:
         process.terminate()
         try:

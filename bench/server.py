@@ -23,8 +23,8 @@ from pathlib import Path
 
 from bench.library import ITEMS, write_bundle
 from bench.machine import machine
-from bench.processes import cpu_s, pinned, proportional_bytes, started
-from bench.programs import ROOT, BenchError
+from bench.processes import cpu_s, pinned, proportional_bytes
+from bench.programs import ROOT, BenchError, started
 
 CONNECTIONS = (1, 32, 256)
 LISTED_BUNDLES = 200

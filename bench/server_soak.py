@@ -26,8 +26,8 @@ import httpx
 
 from bench.library import write_bundle
 from bench.machine import machine
-from bench.processes import proportional_bytes, started
-from bench.programs import ROOT, BenchError
+from bench.processes import proportional_bytes
+from bench.programs import ROOT, BenchError, started
 from manifests.bundle import open_bundle, publish_file
 
 WORKERS = 2
