@@ -16,7 +16,7 @@ from manifests.errors import BrokenBundleError
 from manifests.hls import write_playlists
 from manifests.model import ModelFile, Presentation, Representation
 from manifests.mpd import read_mpd, write_mpd
-from manifests.names import MANIFEST, MASTER_PLAYLIST, POSTER, PROVENANCE, QUALITY, model_href, playlist_href
+from manifests.names import MANIFEST, MASTER_PLAYLIST, POSTER, PROVENANCE, QUALITY, REPORT, model_href, playlist_href
 from manifests.template import initialization_href, segment_href
 from manifests.timing import format_duration, parse_duration_s
 from manifests.xmlread import MAX_BYTES
@@ -27,6 +27,7 @@ __all__ = [
     "POSTER",
     "PROVENANCE",
     "QUALITY",
+    "REPORT",
     "Bundle",
     "FileKind",
     "ListedFile",
@@ -38,7 +39,7 @@ __all__ = [
     "read_json",
 ]
 
-FileKind = Literal["manifest", "playlist", "init", "segment", "model", "quality", "metadata", "poster"]
+FileKind = Literal["manifest", "playlist", "init", "segment", "model", "quality", "metadata", "poster", "report"]
 
 MAX_JSON_BYTES = 64 << 20
 
@@ -62,7 +63,7 @@ class Bundle:
     presentation: Presentation
 
     def files(self) -> dict[str, ListedFile]:
-        """By href: all that the manifest lists, there or not; playlists, metadata and poster if there."""
+        """By href: all that the manifest lists, there or not; playlists, metadata, poster and report if there."""
         return dict(self._listed)
 
     def path(self, href: str) -> Path:
@@ -107,6 +108,7 @@ class Bundle:
             *(ListedFile(name, "playlist") for name in playlists),
             *(ListedFile(name, "metadata") for name in (QUALITY, PROVENANCE)),
             ListedFile(POSTER, "poster"),
+            ListedFile(REPORT, "report"),
         ]
 
 

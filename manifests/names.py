@@ -9,6 +9,7 @@ MASTER_PLAYLIST = "master.m3u8"
 QUALITY = "quality.json"
 PROVENANCE = "provenance.json"
 POSTER = "poster.jpg"
+REPORT = "report.html"
 
 
 def model_href(data: bytes) -> str:

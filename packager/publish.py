@@ -14,6 +14,7 @@ from manifests.bundle import (
     POSTER,
     PROVENANCE,
     QUALITY,
+    REPORT,
     publish_file,
     publish_json,
     publish_manifest,
@@ -31,7 +32,7 @@ from packager.workfolder import FOLDER
 AUDIO_ID = f"a{AUDIO_BPS // 1000}"
 
 _FOLDERS = ("video", "audio", "models")
-_FILES = (MASTER_PLAYLIST, "playlist_*.m3u8", QUALITY, PROVENANCE, POSTER)
+_FILES = (MASTER_PLAYLIST, "playlist_*.m3u8", QUALITY, PROVENANCE, POSTER, REPORT)
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ _MEDIA_TYPES = {
     ".m3u8": "application/vnd.apple.mpegurl",
     ".json": "application/json",
     ".jpg": "image/jpeg",
+    ".html": delivery.HTML,
     ".ndm": "application/octet-stream",
     ".ndq": "application/octet-stream",
 }

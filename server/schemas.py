@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from pydantic import BaseModel, Field
 
-from manifests.bundle import MASTER_PLAYLIST, POSTER, QUALITY
+from manifests.bundle import MASTER_PLAYLIST, POSTER, QUALITY, REPORT
 from manifests.model import ModelTrack, Representation, VideoFormat
 from server.catalogue import Index, ServedBundle
 from server.cmcd import Reports
@@ -63,6 +63,7 @@ class BundleSummary(BaseModel):
     playlist_url: str | None = Field(description="The HLS master playlist.")
     poster_url: str | None
     quality_url: str | None = Field(description="Measured quality of every segment, plain and enhanced.")
+    report_url: str | None = Field(description="The same as a page, with pictures and what the trainer chose.")
     bytes: Bytes
     rungs: list[Rung] = Field(description="Lowest bandwidth first.")
 
@@ -155,6 +156,7 @@ def bundle_summary(bundle: ServedBundle) -> BundleSummary:
         playlist_url=bundle.url_of(MASTER_PLAYLIST),
         poster_url=bundle.url_of(POSTER),
         quality_url=bundle.url_of(QUALITY),
+        report_url=bundle.url_of(REPORT),
         bytes=Bytes(
             video=bundle.size_bytes("video"),
             audio=bundle.size_bytes("audio"),

@@ -10,6 +10,7 @@ from statistics import fmean
 
 from manifests.bundle import (
     PROVENANCE,
+    REPORT,
     model_href,
     open_bundle,
     publish_file,
@@ -51,6 +52,7 @@ def publish_models(
         **{name: dict(records[name], **asdict(settings)) for name in outcomes},
     }
     publish_json(root, PROVENANCE, {**provenance, "training": training})
+    (root / REPORT).unlink(missing_ok=True)  # it was about other models
     _remove_unlisted(root)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,6 +114,30 @@ def test_the_player_fits_a_phone(catalogue_url: str, browser_page: Callable[...,
     for button in page.locator("neudash-player .bar button:visible").all():
         box = button.bounding_box()
         assert box and box["x"] >= 0 and box["x"] + box["width"] <= PHONE["viewport"]["width"]
+    page.context.close()
+
+
+HOSTILE_REPORT = """<!doctype html><title>Report</title><p id=said></p><script>
+const says = (text) => { document.getElementById("said").textContent += text; };
+fetch("/api/bundles").then(() => says("reached"), () => says("shut out"));
+</script>"""
+
+
+def test_it_opens_the_report_of_a_bundle_which_reaches_nothing(
+    bundle_with_models: Path,
+    built_page: Path,
+    tmp_path: Path,
+    serve_root: Callable[[Path], Served],
+    browser_page: Callable[..., Any],
+) -> None:
+    bundle = shutil.copytree(bundle_with_models, tmp_path / "film")
+    (bundle / "report.html").write_text(HOSTILE_REPORT)
+    catalogue = serve_root(tmp_path).manifest_url.partition("/bundles/")[0]
+    page = settled(browser_page(f"{catalogue}/?autoplay=0#film"))
+    with page.expect_popup() as opened:
+        page.locator("#report").click()
+    report = opened.value
+    report.get_by_text("shut out").wait_for()
     page.context.close()
 
 

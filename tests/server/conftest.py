@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from manifests.bundle import MANIFEST, MASTER_PLAYLIST, POSTER, PROVENANCE, QUALITY
+from manifests.bundle import MANIFEST, MASTER_PLAYLIST, POSTER, PROVENANCE, QUALITY, REPORT
 from manifests.model import (
     AdaptationSet,
     AudioFormat,
@@ -99,6 +99,7 @@ def write_bundle(root: Path, title: str = "Tiny") -> Path:
     (root / MODEL_HREF).write_bytes(MODEL_BYTES)
     (root / MASTER_PLAYLIST).write_bytes(b"#EXTM3U\n")
     (root / POSTER).write_bytes(b"\xff\xd8\xff\xd9")
+    (root / REPORT).write_text("<!doctype html><title>Report</title>")
     (root / QUALITY).write_text(json.dumps({"version": 1, "rungs": []}))
     (root / PROVENANCE).write_text(json.dumps({"neudash": "0", "source": {"name": "clip.mp4"}}))
     (root / MANIFEST).write_bytes(write_mpd(presentation(title)))

@@ -80,6 +80,7 @@ def test_what_is_packed_changes_with_its_file(
         ("audio/a1/00002.m4s", "audio/mp4", IMMUTABLE),
         ("poster.jpg", "image/jpeg", "public, max-age=5"),
         ("quality.json", "application/json", "public, max-age=5"),
+        ("report.html", "text/html; charset=utf-8", "public, max-age=5"),
     ],
 )
 def test_types_and_caching_follow_the_kind_of_file(
@@ -90,6 +91,16 @@ def test_types_and_caching_follow_the_kind_of_file(
     assert answer.headers["cache-control"] == cache
     assert answer.headers["access-control-allow-origin"] == "*"
     assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_report_runs_its_own_script_and_reaches_nothing(tiny_server: LiveServer) -> None:
+    """Whoever made the bundle wrote it: it must not act as the page of the server."""
+    policy = httpx.get(f"{tiny_server.url}/bundles/tiny/report.html").headers["content-security-policy"]
+    directives = {part.split()[0]: part.split()[1:] for part in policy.split(";")}
+    assert directives["sandbox"] == ["allow-scripts"]
+    assert directives["default-src"] == ["'none'"]
+    assert "connect-src" not in directives
+    assert "content-security-policy" not in httpx.get(f"{tiny_server.url}/bundles/tiny/poster.jpg").headers
 
 
 def test_head_says_what_get_would_and_sends_nothing(tiny_server: LiveServer) -> None:
@@ -164,6 +175,7 @@ def test_the_catalogue_tells_rungs_models_and_bytes(tiny_server: LiveServer) -> 
     tiny = catalogue["bundles"][1]
     assert tiny["manifest_url"] == "/bundles/tiny/manifest.mpd"
     assert tiny["poster_url"] == "/bundles/tiny/poster.jpg"
+    assert tiny["report_url"] == "/bundles/tiny/report.html"
     assert tiny["duration_s"] == 4.0
     assert [rung["id"] for rung in tiny["rungs"]] == ["v180", "v360"]
     (models,) = tiny["rungs"][0]["models"]

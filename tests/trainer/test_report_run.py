@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from manifests.bundle import MANIFEST, QUALITY, model_href, open_bundle, publish_file, publish_manifest
+from manifests.bundle import MANIFEST, QUALITY, REPORT, model_href, open_bundle, publish_file, publish_manifest
 from manifests.model import ModelFile, ModelTrack, Representation
 from manifests.quality import decode_quality
 from manifests.template import segment_href
@@ -123,6 +123,7 @@ def test_the_command_writes_page_and_figures_and_measures_once(
     html = page.read_text(encoding="utf-8")
     assert "data:image/webp;base64," in html
     assert page.stat().st_size < 6_000_000
+    assert open_bundle(own_bundle).read(REPORT) == page.read_bytes()
     published = json.loads((own_bundle / QUALITY).read_bytes())
     assert published == json.loads(figures.read_bytes())
     assert {r["id"] for r in published["rungs"]} == {"v90", "v180"}

@@ -9,7 +9,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from manifests.bundle import PROVENANCE, publish_file, read_json
+from manifests.bundle import PROVENANCE, REPORT, publish_file, read_json
 from manifests.errors import BundleError
 from media.errors import MediaError
 from player.errors import PlayerError
@@ -24,9 +24,10 @@ from trainer.report.table import publish_quality
 INTERRUPTED = 130
 
 _EXAMPLE = """example:
-  neudash report holiday/ --source holiday.mp4 -o report.html
+  neudash report holiday/ --source holiday.mp4
 
-Rungs that were measured before and have not changed since are taken from the bundle's quality.json."""
+The report goes into the bundle as report.html; the page of `neudash serve` links to it. Rungs that were measured before
+and have not changed since are taken from the bundle's quality.json."""
 
 
 class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
@@ -61,12 +62,15 @@ def _report(options: argparse.Namespace) -> int:
     pictures = telling_pictures(subject, engine, rungs, quiet=options.quiet)
     title = subject.bundle.presentation.title or subject.bundle.root.resolve().name
     choices = choices_of(read_json(options.bundle, PROVENANCE))
-    publish_file(options.output, page(title, width, height, rungs, pictures, choices).encode())
+    html = page(title, width, height, rungs, pictures, choices).encode()
+    written = [options.bundle / REPORT, *([options.output] if options.output else [])]
+    for path in written:
+        publish_file(path, html)
     if options.json:
         publish_file(options.json, json.dumps(quality_json(width, height, rungs), indent=1).encode() + b"\n")
     for rung in rungs:
         sys.stdout.write(_line(rung, rungs) + "\n")
-    sys.stdout.write(f"report: {options.output}\n")
+    sys.stdout.write(f"report: {written[-1]}\n")
     return 0
 
 
@@ -93,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder that `neudash package` made")
     parser.add_argument("--source", type=Path, required=True, metavar="VIDEO", help="the video it was packaged from")
     parser.add_argument(
-        "-o", "--output", type=Path, default=Path("report.html"), metavar="FILE", help="one HTML file, opens offline"
+        "-o", "--output", type=Path, metavar="FILE", help="also write the report to FILE: one HTML file, opens offline"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures of quality.json to FILE")
     parser.add_argument(

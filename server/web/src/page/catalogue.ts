@@ -26,6 +26,7 @@ export interface Bundle {
   manifest_url: string;
   playlist_url: string | null;
   poster_url: string | null;
+  report_url: string | null;
   quality_url: string | null;
   bytes: { video: number; audio: number; model: number };
   rungs: Rung[];

@@ -23,6 +23,8 @@ async function watch(bundle: Bundle | undefined, base: string): Promise<void> {
   for (const name of ["compare", "details", "muted", "autoplay"]) player.toggleAttribute(name, asked.get(name) !== "0");
   player.setAttribute("src", new URL(bundle.manifest_url, base).href);
   find("#watch h2").textContent = titleOf(bundle);
+  find("#report").hidden = !bundle.report_url;
+  if (bundle.report_url) find<HTMLAnchorElement>("#report").href = new URL(bundle.report_url, base).href;
   find("#player").append(player);
   player.tabIndex = -1;
   player.focus({ preventScroll: true });
