@@ -30,7 +30,7 @@ from manifests.weights import CodedLayer, CodedModel, encode_model
 from server.web.build import BuildError, build
 
 NETWORKS = (NetworkSpec(2, 4, 1), NetworkSpec(2, 8, 2), NetworkSpec(2, 16, 2))
-RENDERERS = ("webgl2", "webgpu")
+RENDERERS = ("webgl2", "webgpu", "wasm")
 RIVAL = "anime4k CNNx2M"
 FLAGS = (
     *("--no-sandbox", "--enable-unsafe-swiftshader", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"),

@@ -14,15 +14,18 @@ from server import delivery, schemas
 PAGE_FOLDER = Path(__file__).with_name("page")
 """What was built: in a wheel it is there, in a source tree after `make page`."""
 
-# The page needs nothing from outside, and says so to the browser. Media come through a blob.
+# The page needs nothing from outside, and says so to the browser. Media and workers come through a blob; the kernel
+# that they run is WebAssembly, which is allowed, and text is never run.
 _PAGE_POLICY = (
-    "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; connect-src 'self'; "
-    "media-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self' 'wasm-unsafe-eval'; "
+    "connect-src 'self'; worker-src blob:; media-src 'self' blob:; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'"
 )
 _PAGE_TYPES = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
+    ".wasm": "application/wasm",
 }
 _CACHE_PAGE = "no-cache"
 _HASHED = "assets/"

@@ -46,6 +46,8 @@ def build(what: str) -> Path:
             raise NodeMissingError(f"npm cannot install what the page is made of: {error}") from None
         installed.touch()
     modules = HERE / "node_modules"
+    kernel = ["kernel/kernel.ts", "-o", "kernel/built/kernel.wasm", "-O3", "--runtime", "stub", "--noAssert"]
+    _run([node, str(modules / "assemblyscript" / "bin" / "asc.js"), *kernel, "--enable", "simd"], environment)
     _run([node, str(modules / "typescript" / "bin" / "tsc"), "--noEmit"], environment)
     _run([node, str(modules / "vite" / "bin" / "vite.js"), "build", "--mode", what], environment)
     stamp.touch()
@@ -78,8 +80,8 @@ def _version(node: str) -> tuple[int, ...]:
 
 def _sources() -> Iterator[Path]:
     yield from (path for path in HERE.iterdir() if path.is_file())
-    for folder in ("src", "package"):
-        yield from (path for path in (HERE / folder).rglob("*") if path.is_file())
+    for folder in ("src", "package", "kernel"):
+        yield from (path for path in (HERE / folder).rglob("*") if path.is_file() and path.suffix != ".wasm")
 
 
 def _run(command: list[str], environment: dict[str, str]) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -180,30 +181,38 @@ _SOFTWARE_GPU = (
 )
 
 
-@pytest.fixture(scope="module")
-def browser_page() -> Iterator[Callable[..., object]]:
-    """A function that opens an address in a headless Chromium which can reach this machine and nothing else."""
-    yield from _pages("--disable-gpu")
-
-
-@pytest.fixture(scope="module")
-def gpu_page() -> Iterator[Callable[..., object]]:
-    """The same with WebGL2 and WebGPU, both in software."""
-    yield from _pages(*_SOFTWARE_GPU)
-
-
 # Not for the whole session: while Playwright is open, its event loop runs, and no test can start another.
-def _pages(*more_flags: str) -> Iterator[Callable[..., object]]:
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Callable[..., Any]]:
+    """A function that starts a headless Chromium which can reach this machine and nothing else."""
     from playwright.sync_api import sync_playwright
 
     path = chromium_path()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, headless=True, args=[*_FLAGS, *more_flags])
+    with sync_playwright() as playwright, contextlib.ExitStack() as running:
 
-        def opened(url: str, **context: object) -> object:
-            page = browser.new_context(**context).new_page()
-            page.goto(url)
-            return page
+        def started(*more_flags: str) -> Any:
+            browser = playwright.chromium.launch(executable_path=path, headless=True, args=[*_FLAGS, *more_flags])
+            return running.enter_context(contextlib.closing(browser))
 
-        yield opened
-        browser.close()
+        yield started
+
+
+@pytest.fixture(scope="module")
+def browser_page(chromium: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that opens an address in a Chromium without a graphics device."""
+    return _opener(chromium("--disable-gpu"))
+
+
+@pytest.fixture(scope="module")
+def gpu_page(chromium: Callable[..., Any]) -> Callable[..., Any]:
+    """The same with WebGL2 and WebGPU, both in software."""
+    return _opener(chromium(*_SOFTWARE_GPU))
+
+
+def _opener(browser: Any) -> Callable[..., Any]:
+    def opened(url: str, **context: object) -> Any:
+        page = browser.new_context(**context).new_page()
+        page.goto(url)
+        return page
+
+    return opened

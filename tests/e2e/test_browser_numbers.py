@@ -19,6 +19,7 @@ from media.frames import Frame
 from media.upscale import plain_resize, resize_taps
 from player.superres.engines import open_engine
 from player.superres.enhancer import enhance_frame
+from player.superres.export import onnx_model
 
 pytestmark = pytest.mark.browser
 
@@ -206,7 +207,7 @@ NETWORKS = {
     "c8d1f2": NetworkSpec(2, 8, 1, 2),
     "c16d1f4 x1": NetworkSpec(1, 16, 1, 4),
 }
-KINDS = ["webgl2", "webgpu"]
+KINDS = ["webgl2", "webgpu", "wasm"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -242,3 +243,30 @@ def test_without_a_model_it_is_the_plain_resize(lab: Any, kind: str) -> None:
     wanted = [plain_resize(frame.y, 192, 84), plain_resize(frame.u, 96, 42), plain_resize(frame.v, 96, 42)]
     found = drawn(lab, kind, frame, (192, 84), None)
     assert all(np.array_equal(a, b) for a, b in zip(found, wanted, strict=True))
+
+
+# --- somebody else's engine, in the same browser ---
+
+ORACLE = """async ([graph, luma, width, height]) => {
+  const ort = await import("./node_modules/onnxruntime-web/dist/ort.wasm.bundle.min.mjs");
+  ort.env.wasm.numThreads = 1;
+  const session = await ort.InferenceSession.create(bytes(graph), { executionProviders: ["wasm"] });
+  const { enhanced } = await session.run({ luma: new ort.Tensor("uint8", bytes(luma), [1, 1, height, width]) });
+  return text(enhanced.data);
+}"""
+
+
+@pytest.mark.parametrize("name", ["c8d2", "c8d1 x3", "c16d1f4 x1"])
+def test_frames_are_those_of_onnxruntime_web(lab: Any, name: str) -> None:
+    """The exported model by an engine that shares no line with ours; each of our ways is held against it."""
+    pytest.importorskip("onnx")
+    size = (96, 56)
+    spec, frame = NETWORKS[name], golden_frame(*size)
+    model = trained_like(spec)
+    graph = onnx_model(decode_model(model)).SerializeToString()
+    data = lab.evaluate(ORACLE, [sent(graph), sent(frame.y.tobytes()), *size])
+    wanted = np.frombuffer(base64.b64decode(data), np.uint8).reshape(size[1] * spec.scale, size[0] * spec.scale)
+    for kind in KINDS:
+        apart = np.abs(drawn(lab, kind, frame, size, model)[0].astype(int) - wanted)
+        assert apart.max() <= 1, kind
+        assert np.count_nonzero(apart) < 0.02 * apart.size, kind

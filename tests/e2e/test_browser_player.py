@@ -58,16 +58,26 @@ def complaints() -> list[str]:
     return []
 
 
+def is_complaint(message: Any) -> bool:
+    """Chromium itself warns where a page asks for WebGPU and there is none."""
+    return message.type in ("error", "warning") and message.text != "No available adapters."
+
+
 @pytest.fixture
-def watch(built_page: Path, gpu_page: Callable[..., Any], complaints: list[str]) -> Iterator[Callable[..., Any]]:
-    """Opens the page of a server on its one bundle; keyword arguments are settings of the player."""
+def watch(
+    built_page: Path, browser_page: Callable[..., Any], gpu_page: Callable[..., Any], complaints: list[str]
+) -> Iterator[Callable[..., Any]]:
+    """Opens the page of a server on its one bundle; keyword arguments are settings of the player.
+
+    There is a graphics device, in software, only where `renderer` is given: without it everything is faster.
+    """
     pages = []
 
     def opened(served: Served, **settings: str) -> Any:
-        page = gpu_page("about:blank")
-        page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
+        page = (gpu_page if "renderer" in settings else browser_page)("about:blank")
+        page.on("console", lambda m: complaints.append(m.text) if is_complaint(m) else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        given = {"effort": "always", "renderer": "webgl2", "rung": "v90", "autoplay": "0", "details": "0", **settings}
+        given = {"effort": "always", "rung": "v90", "autoplay": "0", "details": "0", **settings}
         query = "&".join(f"{name}={value}" for name, value in given.items())
         page.goto(f"{served.manifest_url.partition('/bundles/')[0]}/?{query}#film")
         until(page, "document.querySelector('neudash-player')?.video.readyState >= 2", 30)
@@ -111,6 +121,14 @@ def source_frame(folder: Path, time_s: float) -> Frame:
     return min(decode_segment(*data), key=lambda frame: abs(float(frame.pts_s) - time_s))
 
 
+def test_without_a_graphics_device_the_processor_does_it_undisguised(
+    watch: Callable[..., Any], served_with_models: Served
+) -> None:
+    """WebGL2 and WebGPU are both there, but in software, which is many times slower than the kernel."""
+    page = watch(served_with_models, renderer="auto", effort="auto")
+    assert shown_at(page, 0.5)["renderer"] == "wasm"
+
+
 @pytest.mark.parametrize("engine", ["shaka", "dashjs"])
 def test_it_plays_to_the_end_and_fetches_its_model_once(
     engine: str, watch: Callable[..., Any], served_with_models: Served, complaints: list[str]
@@ -129,7 +147,7 @@ def test_it_plays_to_the_end_and_fetches_its_model_once(
     assert (0.6 if engine == "dashjs" else 0.95) * sent_bytes <= status["videoBytes"] <= 1.05 * sent_bytes
 
 
-@pytest.mark.parametrize(("renderer", "time_s"), [("webgl2", 0.5), ("webgl2", 2.25), ("webgpu", 0.5)])
+@pytest.mark.parametrize(("renderer", "time_s"), [("webgl2", 0.5), ("webgpu", 0.5), ("wasm", 2.25)])
 def test_frames_on_the_page_are_those_of_the_python_player(
     renderer: str, time_s: float, watch: Callable[..., Any], served_with_models: Served, bundle_with_models: Path
 ) -> None:
@@ -164,10 +182,11 @@ def canvas_pixels(page: Any) -> np.ndarray:
     return np.array(page.evaluate(CANVAS), np.uint8).reshape(height, width, 4)[:, :, :3]
 
 
+@pytest.mark.parametrize("renderer", ["webgl2", "wasm"])
 def test_the_slider_shows_plain_on_its_left_and_enhanced_on_its_right(
-    watch: Callable[..., Any], served_with_models: Served
+    renderer: str, watch: Callable[..., Any], served_with_models: Served
 ) -> None:
-    page = watch(served_with_models, compare="1")
+    page = watch(served_with_models, compare="1", renderer=renderer)
     shown_at(page, 0.5)
     divider = page.locator("neudash-player .divider")
     divider.press("Home")
@@ -205,7 +224,7 @@ def test_keys_switch_it_off_and_on(watch: Callable[..., Any], served_with_models
         "document.querySelector('neudash-player').shadowRoot.querySelector('.panel').innerText.includes('c8d2')",
         10,
     )
-    assert "160" in panel.inner_text() and "webgl2" in panel.inner_text()
+    assert "160" in panel.inner_text() and "wasm" in panel.inner_text()
 
 
 def test_segments_without_a_model_are_plain_and_seeking_finds_the_right_one(
@@ -289,7 +308,7 @@ def test_it_survives_a_restart_of_the_server(
 # --- the model of the segment, on every frame ---
 
 STEP_LEVELS, FIRST_LEVEL, BIAS_LEVELS = 23, 40, 3
-PIECES, PIECE_S, FRAMES_PER_SECOND = 7, 2, 25
+PIECES, PIECE_S, FRAMES_PER_SECOND = 7, 1, 50
 
 
 def constant_model(levels: float) -> bytes:
@@ -345,7 +364,7 @@ RECORD = """() => {
     seen.push(y[(height >> 1) * width + (width >> 1)]);
   });
 }"""
-ENOUGH_FRAMES = 40
+ENOUGH_FRAMES = 300
 
 
 @pytest.mark.parametrize("engine", ["shaka", "dashjs"])
@@ -357,7 +376,7 @@ def test_no_frame_gets_the_model_of_another_segment(
     page = watch(served, engine=engine, rung="v36")
     shown_at(page, 0.1)
     page.evaluate(RECORD)
-    for _ in range(2):  # a busy machine misses frames, and is given a second chance to show enough of them
+    for _ in range(6):  # a busy machine misses frames, and shows enough of them in the end
         page.evaluate("document.querySelector('neudash-player').video.currentTime = 0")
         page.evaluate("document.querySelector('neudash-player').video.play()")
         until(page, AT_END, 60)

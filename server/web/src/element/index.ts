@@ -17,8 +17,8 @@ const TICK_MS = 250;
 const SEEK_S = 5;
 
 /**
- * Attributes: `src` (address of a manifest), `engine` (`shaka`, `dashjs`), `renderer` (`auto`, `webgpu`,
- * `webgl2`), `effort` (`auto`, `always`, `off`), `rung` (id of the one to keep to), `autoplay`, `muted`, `compare`,
+ * Attributes: `src` (address of a manifest), `engine` (`shaka`, `dashjs`), `renderer` (`auto`, `webgpu`, `webgl2`,
+ * `wasm`), `effort` (`auto`, `always`, `off`), `rung` (id of the one to keep to), `autoplay`, `muted`, `compare`,
  * `details`.
  * Events: `frame` after each picture and `status` four times a second, whose `detail` is a Status; `failed`, whose
  * `detail` is a sentence.

@@ -219,7 +219,7 @@ export class Enhancer {
   }
 
   private async opened({ picture }: Taken): Promise<boolean> {
-    if (this.renderer?.kind === "webgpu" && !picture.planes) {
+    if (this.renderer && this.renderer.kind !== "webgl2" && !picture.planes) {
       // Colours alone are to be had of such a picture, and that is what WebGL2 takes.
       this.choice = "webgl2";
       this.renderer.destroy();

@@ -7,6 +7,7 @@ export type RendererChoice = RendererKind | "auto";
 /** Opens one on a canvas that nothing else draws to. Rejects where this browser or device cannot. */
 export async function openRenderer(kind: RendererKind, canvas: HTMLCanvasElement): Promise<Renderer> {
   if (kind === "webgpu") return (await import("./webgpu/renderer")).WebGpuRenderer.open(canvas);
+  if (kind === "wasm") return (await import("./wasm/renderer")).WasmRenderer.open(canvas);
   return new (await import("./webgl2/renderer")).WebGl2Renderer(canvas);
 }
 
@@ -15,7 +16,7 @@ export function isSoftware(device: string): boolean {
   return /swiftshader|llvmpipe|softpipe|basic render|software/i.test(device);
 }
 
-const ORDER: readonly RendererKind[] = ["webgpu", "webgl2"];
+const ORDER: readonly RendererKind[] = ["webgpu", "webgl2", "wasm"];
 
 /** The best that works here; each gets a canvas of its own. Rejects, saying why, where none does. */
 export async function openBest(

@@ -38,7 +38,7 @@ export interface Shape {
   readonly spec: NetworkSpec | null;
 }
 
-export type RendererKind = "webgpu" | "webgl2";
+export type RendererKind = "webgpu" | "webgl2" | "wasm";
 
 /** Draws pictures on one canvas. */
 export interface Renderer {

@@ -1,0 +1,255 @@
+/** A part of every picture, some rows of positions of the network, computed by the kernel; runs in a worker. */
+
+import { layersOf } from "../../model/network";
+import type { Weights } from "../../model/ndm";
+import { half, outputSize, type Planes, type Shape } from "../renderer";
+import { resizeTaps, LOBES, TAPS } from "../taps";
+
+/** What kernel/kernel.ts exports. */
+interface Kernel {
+  readonly memory: WebAssembly.Memory;
+  fold(luma: number, width: number, height: number, fold: number, mean: number, to: number, stride: number, first: number, count: number): void;
+  convolve8: Convolve;
+  convolve4: Convolve;
+  across(source: number, width: number, rows: number, taps: number, widthOut: number, stride: number, line: number, to: number): void;
+  down(sums: number, stride: number, height: number, taps: number, first: number, rows: number, plain: number, residual: number, enhanced: number): void;
+  spread(from: number, stride: number, channels: number, columns: number, rows: number, block: number, to: number, strideOut: number): void;
+}
+
+type Convolve = (from: number, to: number, weights: number, columns: number, rows: number, inputs: number, outputs: number, stride: number, lowest: number) => void;
+
+/** Rows of a plane from `first` on, `stride` bytes each. */
+export interface Rows {
+  readonly first: number;
+  readonly stride: number;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** What one worker gives back of a picture; `enhanced` is null where no weights were given. */
+export interface Drawn {
+  readonly plain: Rows;
+  readonly enhanced: Rows | null;
+  readonly u: Rows;
+  readonly v: Rows;
+}
+
+const FLOAT_BYTES = 4;
+const LOWEST = -3.4e38;
+const PAGE_BYTES = 65536;
+
+const inEights = (length: number) => Math.ceil(length / 8) * 8;
+const inFours = (length: number) => Math.ceil(length / 4) * 4;
+
+/** The plain resize of rows `first` to `end` of one plane. */
+class Resize {
+  readonly stride: number;
+  private readonly across: number;
+  private readonly downTaps: number;
+  private readonly line: number;
+  private readonly sums: number;
+  /** Source rows that are needed. */
+  private readonly from: number;
+  private readonly to: number;
+
+  constructor(
+    private readonly band: Band, private readonly width: number, private readonly height: number,
+    private readonly widthOut: number, heightOut: number, readonly first: number, readonly end: number, widest = widthOut,
+  ) {
+    this.stride = inEights(widest);
+    const down = resizeTaps(height, heightOut);
+    const centre = (row: number) => down[row * (TAPS + 1)];
+    this.from = end > first ? Math.max(0, centre(first) - LOBES) : 0;
+    this.to = end > first ? Math.min(height, centre(end - 1) + LOBES + 1) : 0;
+    this.across = band.put(new Uint8Array(resizeTaps(width, widthOut).buffer));
+    this.downTaps = band.put(new Uint8Array(down.buffer));
+    this.line = band.take(width + 2 * LOBES + 8);
+    this.sums = band.take((this.to - this.from) * this.stride * 2);
+  }
+
+  get rows(): number {
+    return this.end - this.first;
+  }
+
+  /** From a whole plane at `source`, to bytes at `plain` and, with a residual, at `enhanced`. */
+  run(source: number, plain: number, residual = 0, enhanced = 0): void {
+    const { kernel } = this.band;
+    const { width, height, widthOut, stride, from } = this;
+    kernel.across(source + from * width, width, this.to - from, this.across, widthOut, stride, this.line, this.sums);
+    kernel.down(this.sums - from * stride * 2, stride, height, this.downTaps, this.first, this.rows, plain, residual, enhanced);
+  }
+}
+
+export class Band {
+  readonly kernel: Kernel;
+  private used = 1024;
+  private readonly weights = new Map<string, { at: number[]; mean: number }>();
+  private readonly source: { y: number; u: number; v: number };
+  private readonly toInput: { resize: Resize; padded: number; luma: number } | null = null;
+  private readonly luma: Resize;
+  private readonly chroma: Resize;
+  private readonly out: { plain: number; enhanced: number; u: number; v: number; residual: number };
+  private readonly features: number[] = [];
+  /** Rows of positions, `first` to `end` of `rows`. */
+  private readonly first: number;
+  private readonly end: number;
+  private readonly rows: number;
+  private readonly columns: number;
+
+  /** Of `parts` alike, number `part`. */
+  constructor(module: WebAssembly.Module, private readonly shape: Shape, part: number, parts: number) {
+    this.kernel = new WebAssembly.Instance(module, {}).exports as unknown as Kernel;
+    const { width, height, inputWidth, inputHeight, spec } = shape;
+    const { fold, scale } = spec ?? { fold: 1, scale: 1 };
+    const output = outputSize(shape);
+    this.columns = Math.ceil(inputWidth / fold);
+    this.rows = Math.ceil(inputHeight / fold);
+    const share = (length: number, of: number) => Math.floor((length * of) / parts);
+    [this.first, this.end] = [share(this.rows, part), share(this.rows, part + 1)];
+    const small = [half(width), half(height)] as const;
+    this.source = { y: this.take(width * height), u: this.take(small[0] * small[1]), v: this.take(small[0] * small[1]) };
+    if (inputWidth !== width || inputHeight !== height) {
+      const resize = new Resize(this, width, height, inputWidth, inputHeight, 0, inputHeight);
+      this.toInput = { resize, padded: this.take(resize.stride * inputHeight), luma: this.take(inputWidth * inputHeight) };
+    }
+    const block = fold * scale;
+    const outRow = (row: number) => Math.min(row * block, output.height);
+    const widest = this.columns * block;
+    this.luma = new Resize(this, inputWidth, inputHeight, output.width, output.height, outRow(this.first), outRow(this.end), widest);
+    const smallOut = [half(output.width), half(output.height)] as const;
+    this.chroma = new Resize(this, ...small, ...smallOut, share(smallOut[1], part), share(smallOut[1], part + 1));
+    const bytes = this.luma.stride * this.luma.rows;
+    const smallBytes = this.chroma.stride * this.chroma.rows;
+    this.out = {
+      plain: this.take(bytes), enhanced: this.take(bytes), u: this.take(smallBytes), v: this.take(smallBytes),
+      residual: this.take(spec ? this.luma.stride * (this.end - this.first) * block * FLOAT_BYTES : 0),
+    };
+    if (!spec) return;
+    const layers = layersOf(spec);
+    for (const channels of [layers[0][0], ...layers.map(([, outputs]) => inFours(outputs))]) {
+      this.features.push(this.take(this.stride * (this.end - this.first + 2 * this.halo + 2) * channels * FLOAT_BYTES));
+    }
+  }
+
+  /** Zeros, at an address that any number may lie at. */
+  take(bytes: number): number {
+    const at = this.used;
+    this.used += Math.ceil(bytes / 16) * 16 + 16;
+    const missing = this.used - this.kernel.memory.buffer.byteLength;
+    if (missing > 0) this.kernel.memory.grow(Math.ceil(missing / PAGE_BYTES));
+    return at;
+  }
+
+  put(bytes: Uint8Array): number {
+    const at = this.take(bytes.length);
+    new Uint8Array(this.kernel.memory.buffer).set(bytes, at);
+    return at;
+  }
+
+  load(weights: Weights): void {
+    const layers = layersOf(weights.spec);
+    const at = layers.map((_, layer) => this.put(new Uint8Array(packLayer(weights, layer).buffer)));
+    this.weights.set(weights.sha256, { at, mean: weights.inputMean });
+  }
+
+  /** This part of a picture, enhanced by weights that were loaded. */
+  draw(planes: Planes, sha256: string | null): Drawn {
+    const memory = new Uint8Array(this.kernel.memory.buffer);
+    for (const name of ["y", "u", "v"] as const) memory.set(planes[name], this.source[name]);
+    const luma = this.inputLuma();
+    const { out } = this;
+    const isEnhanced = sha256 !== null && this.shape.spec !== null;
+    if (isEnhanced) this.network(luma, this.weights.get(sha256)!);
+    this.luma.run(luma, out.plain, isEnhanced ? out.residual : 0, out.enhanced);
+    this.chroma.run(this.source.u, out.u);
+    this.chroma.run(this.source.v, out.v);
+    const copy = (at: number, { stride, rows, first }: Resize): Rows => ({ first, stride, bytes: memory.slice(at, at + stride * rows) });
+    return {
+      plain: copy(out.plain, this.luma),
+      enhanced: isEnhanced ? copy(out.enhanced, this.luma) : null,
+      u: copy(out.u, this.chroma),
+      v: copy(out.v, this.chroma),
+    };
+  }
+
+  /** The luma that goes into the network, rows tight. */
+  private inputLuma(): number {
+    if (!this.toInput) return this.source.y;
+    const { resize, padded, luma } = this.toInput;
+    const { inputWidth, inputHeight } = this.shape;
+    resize.run(this.source.y, padded);
+    const memory = new Uint8Array(this.kernel.memory.buffer);
+    for (let row = 0; row < inputHeight; row++) {
+      memory.copyWithin(luma + row * inputWidth, padded + row * resize.stride, padded + row * resize.stride + inputWidth);
+    }
+    return luma;
+  }
+
+  /** Rows beyond the band that the first layer has to compute for the last one. */
+  private get halo(): number {
+    return this.shape.spec!.depth + 2;
+  }
+
+  /** Positions of a row of features, its border included. */
+  private get stride(): number {
+    return inEights(this.columns) + 2;
+  }
+
+  /** Where a position of a row of features is, -1 being the border. */
+  private place(layer: number, channels: number, row: number, column: number): number {
+    const [down, across] = [row - this.first + this.halo + 1, column + 1];
+    return this.features[layer] + (down * this.stride + across) * channels * FLOAT_BYTES;
+  }
+
+  /** Leaves the residual of the band's rows. Rows outside the picture are never written, so they are zeros. */
+  private network(luma: number, { at, mean }: { at: number[]; mean: number }): void {
+    const { kernel, columns, stride } = this;
+    const { inputWidth, inputHeight } = this.shape;
+    const spec = this.shape.spec!;
+    const layers = layersOf(spec);
+    const within = (margin: number) => [Math.max(0, this.first - margin), Math.min(this.rows, this.end + margin)];
+    const [top, bottom] = within(layers.length);
+    kernel.fold(luma, inputWidth, inputHeight, spec.fold, mean, this.place(0, spec.fold ** 2, top, 0), stride, top, bottom - top);
+    let inputs = spec.fold ** 2;
+    layers.forEach(([, unpadded], layer) => {
+      const outputs = inFours(unpadded);
+      const margin = layers.length - 1 - layer;
+      const [top, bottom] = within(margin);
+      const from = this.place(layer, inputs, top - 1, -1);
+      let weights = at[layer];
+      for (let channel = 0; channel < outputs; ) {
+        const count = outputs - channel >= 8 ? 8 : 4;
+        const to = this.place(layer + 1, outputs, top, 0) + channel * FLOAT_BYTES;
+        const convolve = count === 8 ? kernel.convolve8 : kernel.convolve4;
+        convolve(from, to, weights, columns, bottom - top, inputs, outputs, stride, margin ? 0 : LOWEST);
+        weights += (1 + 9 * inputs) * count * FLOAT_BYTES;
+        channel += count;
+      }
+      inputs = outputs;
+    });
+    const from = this.place(layers.length, inputs, this.first, 0);
+    kernel.spread(from, stride, inputs, columns, this.end - this.first, spec.fold * spec.scale, this.out.residual, this.luma.stride);
+  }
+}
+
+/** Biases, then [tap][input], of eight output channels as long as there are so many, then of four. */
+function packLayer(weights: Weights, layer: number): Float32Array<ArrayBuffer> {
+  const [inputs, outputs] = layersOf(weights.spec)[layer];
+  const [kernel, bias] = [weights.kernels[layer], weights.biases[layer]];
+  const [paddedIn, paddedOut] = [layer ? inFours(inputs) : inputs, inFours(outputs)];
+  const packed = new Float32Array(paddedOut * (1 + 9 * paddedIn));
+  let at = 0;
+  for (let first = 0; first < paddedOut; ) {
+    const count = paddedOut - first >= 8 ? 8 : 4;
+    for (let lane = 0; lane < count && first + lane < outputs; lane++) {
+      packed[at + lane] = bias[first + lane];
+      for (let tap = 0; tap < 9; tap++) {
+        for (let input = 0; input < inputs; input++) {
+          packed[at + (1 + tap * paddedIn + input) * count + lane] = kernel[(tap * inputs + input) * outputs + first + lane];
+        }
+      }
+    }
+    at += count * (1 + 9 * paddedIn);
+    first += count;
+  }
+  return packed;
+}
