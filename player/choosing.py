@@ -10,10 +10,11 @@ from fractions import Fraction
 
 from manifests.model import ModelTrack, Representation
 from manifests.quality import QualityTable
-from player.abr.state import Decision, Policy, State, Transfer, Upcoming, full_wait_s
+from player.abr.state import Abandon, Decision, Policy, State, Transfer, Upcoming, full_wait_s
 from player.models import ModelStore
 from player.outlook import TOLD_AHEAD, outlook
 from player.stats import SegmentStats
+from player.under_way import UnderWay
 from player.viewing import Viewing
 from player.wanted import WantedModel, wanted_models
 
@@ -60,6 +61,7 @@ class Chooser:
         enhance: bool,
         capacity_s: float,
         real_time: bool = False,
+        abandon: Abandon | None = None,
     ) -> None:
         """`rungs` are those to choose among; `capacity_s` is how much video the session keeps ahead.
 
@@ -67,6 +69,7 @@ class Chooser:
         """
         self._rungs = {rung.id: rung for rung in rungs}
         self._policy = policy
+        self._abandon = abandon
         self._models = models
         self._enhance = enhance
         self._capacity_s = capacity_s
@@ -95,6 +98,28 @@ class Chooser:
         self._memory = decision.memory
         rung = self._rungs[decision.rung]
         return Chosen(rung, self._decided_model(rung, position, decision), min(decision.wait_s, self.buffer_s()))
+
+    def under_way(self, position: int, rung: Representation, wanted: WantedModel, received_bytes: int) -> UnderWay:
+        """A segment that is asked for now, and its model, by a session that has received so many bytes."""
+        choice = next(c for c in self._upcoming(position)[0].choices if c.rung == rung.id)
+        model_bytes = sum(file.size_bytes for file in self._models.missing(wanted))
+        track = wanted.track.id if wanted.track is not None else None
+        return UnderWay(rung.id, track, choice.size_bytes + model_bytes, received_bytes, time.monotonic())
+
+    def less(self, position: int, under_way: UnderWay, received_bytes: int) -> Chosen | None:
+        """What to get instead of a segment that is late; None where it is waited for."""
+        progress = under_way.progress(received_bytes, time.monotonic())
+        decision = self._abandon(self._state(position), progress) if self._abandon and len(self._rungs) > 1 else None
+        if decision is None:
+            return None
+        rung = self._rungs[decision.rung]
+        if rung.bandwidth_bps >= self._rungs[under_way.rung].bandwidth_bps:
+            return None
+        return Chosen(rung, self._decided_model(rung, position, decision))
+
+    def given_up(self, transfer: Transfer) -> None:
+        """So much came of a segment that was given up."""
+        self._transfers.append(transfer)
 
     def wanted(self, rung: Representation, position: int) -> WantedModel:
         """The manifest's first choice of a model, unless enhancement is off.

@@ -12,7 +12,7 @@ from fractions import Fraction
 from manifests.model import AdaptationSet, ModelTrack, Representation, Segment
 from manifests.networks import Size
 from manifests.weights import ModelWeights
-from player.abr.state import Policy, Transfer
+from player.abr.state import Abandon, Policy, Transfer
 from player.choosing import Chooser, Chosen
 from player.concurrency import run_together
 from player.errors import FetchError, UnplayableError
@@ -21,6 +21,7 @@ from player.geometry import end_s, start_s
 from player.models import ModelStore
 from player.soundtrack import AudioSegment, Soundtrack
 from player.stats import SegmentStats
+from player.under_way import unless_given_up
 from player.wanted import WantedModel
 
 CAPACITY_S = 20.0
@@ -84,12 +85,14 @@ class Downloads:
         model_patience_s: float | None,
         capacity_s: float = CAPACITY_S,
         paced: bool = False,
+        abandon: Abandon | None = None,
         described_by: AdaptationSet | None = None,
     ) -> None:
         """`rungs` are those to choose among, with equal segment boundaries; patience None asks for no model at all.
 
         `paced`: frames are shown in real time, so segments are fetched ahead until the buffer is full; without it
-        each is fetched when the pipeline asks. `described_by` may name a quality table, fetched beside the first ones.
+        each is fetched when the pipeline asks. `abandon` may give up one that is late. `described_by` may
+        name a quality table, fetched beside the first ones.
         """
         self._files = files
         self._soundtrack = soundtrack
@@ -99,7 +102,9 @@ class Downloads:
         self._described_by = described_by
         self._models = ModelStore(files.model)
         enhance = model_patience_s is not None
-        self._chooser = Chooser(rungs, policy, self._models, enhance=enhance, capacity_s=capacity_s, real_time=paced)
+        self._chooser = Chooser(
+            rungs, policy, self._models, enhance=enhance, capacity_s=capacity_s, real_time=paced, abandon=abandon
+        )
         self._most_ahead = self._segments_within(capacity_s)
         self.first = 0
         """Where delivery begins."""
@@ -226,26 +231,50 @@ class Downloads:
             delivery.weights, delivery.track = weights, wanted.track
 
     async def _video(self, delivery: Delivery, others: Sequence[Representation]) -> None:
-        """The segment's media, from another rung where need be."""
-        started_s, received_bytes = time.monotonic(), self._files.received_bytes
+        """The segment's media, from another rung where need be: one that works, or one that comes in time."""
+        begun_s = asked_s = time.monotonic()
+        asked_bytes = self._files.received_bytes
+        intended, rungs = delivery.representation, [delivery.representation, *others]
         problem: FetchError | None = None
-        for rung in (delivery.representation, *others):
+        while rungs and delivery.media is None:
             try:
-                await self._fetch(delivery, rung)
-                break
+                less = await self._fetch_unless_given_up(delivery, rungs.pop(0))
             except FetchError as error:
                 problem = problem or error
-        ended_s = time.monotonic()
-        delivery.record.download_s = ended_s - started_s
-        if problem is not None and delivery.media is None:
+                continue
+            if less is not None:
+                self._chooser.given_up(self._transfer(asked_s, asked_bytes))
+                asked_s, asked_bytes = time.monotonic(), self._files.received_bytes
+                intended = less.representation
+                rungs = [intended, *(rung for rung in rungs if rung is not intended)]
+                self._request_model(delivery, less.wanted)
+        delivery.record.download_s = time.monotonic() - begun_s
+        if delivery.media is None:
+            assert problem is not None, "no rung is left once all have failed"
             self._note_loss(delivery, problem)
             return
-        if problem is not None:
+        if delivery.representation is not intended:
             self._request_model(delivery, self._chooser.wanted(delivery.representation, delivery.position))
-        # All that came meanwhile, models and sound too, shared the line.
-        transfer = Transfer(ended_s, ended_s - started_s, self._files.received_bytes - received_bytes)
         track = delivery.wanted.track if delivery.wanted is not None else None
+        transfer = self._transfer(asked_s, asked_bytes)
         self._chooser.delivered(delivery.position, delivery.representation, track, transfer)
+
+    def _transfer(self, asked_s: float, asked_bytes: int) -> Transfer:
+        """All that came since, models and sound too: it shared the line."""
+        now_s = time.monotonic()
+        return Transfer(now_s, now_s - asked_s, self._files.received_bytes - asked_bytes)
+
+    async def _fetch_unless_given_up(self, delivery: Delivery, rung: Representation) -> Chosen | None:
+        """What is to be fetched instead where this does not come in time. Raises FetchError."""
+        if not self._paced or self._files.local:
+            await self._fetch(delivery, rung)
+            return None
+        files, wanted, position = self._files, delivery.wanted, delivery.position
+        assert wanted is not None, "a model was asked for, or none named"
+        under_way = self._chooser.under_way(position, rung, wanted, files.received_bytes)
+        return await unless_given_up(
+            self._fetch(delivery, rung), lambda: self._chooser.less(position, under_way, files.received_bytes)
+        )
 
     async def _fetch(self, delivery: Delivery, rung: Representation) -> None:
         """Raises FetchError."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from manifests.errors import BundleError
 from manifests.model import Presentation, Representation
 from manifests.mpd import read_mpd
-from player.abr.rules import DEFAULT, RULES
+from player.abr.rules import ABANDON, DEFAULT, RULES
 from player.downloads import CAPACITY_S, Downloads
 from player.enhancement import Enhancer, FileEnhancer, ModelEnhancer, NoEnhancer
 from player.errors import UnplayableError
@@ -118,6 +118,7 @@ class Session:
             model_patience_s=self._model_patience_s(),
             capacity_s=self._settings.buffer_s,
             paced=self._outputs.window is not None,
+            abandon=ABANDON.get(self._settings.rule),
             described_by=next(s for s in presentation.adaptation_sets if playable[0] in s.representations),
         )
         pipeline = Pipeline(

@@ -10,6 +10,9 @@ from dataclasses import replace
 from player.fetch import Download, Expected, Fetcher, Patience
 from player.network_trace import NetworkTrace
 
+LOOK_S = 0.1
+"""How often what came is counted."""
+
 
 class ShapedFetcher:
     """Any fetcher behind a link of a trace's throughput, which begins with the first request.
@@ -26,6 +29,7 @@ class ShapedFetcher:
         self._trace = trace
         self._rtt_s = rtt_s
         self._origin_s: float | None = None
+        self._link = asyncio.Lock()
         self._free_s = 0.0
         """When the link is through with what it carries, from its beginning."""
 
@@ -56,7 +60,17 @@ class ShapedFetcher:
         return now_s - self._origin_s
 
     async def _carry(self, asked_s: float, size_bytes: int) -> None:
-        """Wait until a file that was asked for then has crossed the link."""
-        self._free_s = self._trace.arrival_s(max(self._free_s, asked_s + self._rtt_s), size_bytes)
-        await asyncio.sleep(max(0.0, self._free_s - self._now_s()))
-        self.received_bytes += size_bytes
+        """Wait until a file that was asked for then has crossed the link; a file given up leaves it to the next."""
+        async with self._link:
+            begun_s = max(self._free_s, asked_s + self._rtt_s)
+            ends_s = self._free_s = self._trace.arrival_s(begun_s, size_bytes)
+            before_bytes = self.received_bytes
+            try:
+                while (now_s := self._now_s()) < ends_s:
+                    await asyncio.sleep(min(LOOK_S, ends_s - now_s))
+                    came_bytes = self._trace.bytes_between(begun_s, max(begun_s, self._now_s()))
+                    self.received_bytes = before_bytes + min(size_bytes, round(came_bytes))
+            except asyncio.CancelledError:
+                self._free_s = max(begun_s, self._now_s())
+                raise
+            self.received_bytes = before_bytes + size_bytes

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from player.abr.state import Decision, Enhancement, Policy, RungChoice, State, Transfer, Upcoming
+from player.abr.state import Abandon, Decision, Enhancement, Policy, Progress, RungChoice, State, Transfer, Upcoming
 from player.network_trace import NetworkTrace
+from player.under_way import LOOK_S, RECENT_S
 
 TOLD_AHEAD = 8
 """Segments that a policy is told of."""
@@ -37,6 +39,8 @@ class Shown:
     bandwidth_bps: float
     media_bytes: float
     model_bytes: float
+    given_up_bytes: float
+    """That came of it from other rungs."""
     download_s: float
     stall_s: float
     """Before it, start-up not counted."""
@@ -51,6 +55,14 @@ class SimulatedSession:
     @property
     def stall_s(self) -> float:
         return sum(segment.stall_s for segment in self.segments)
+
+
+@dataclass(frozen=True)
+class _Request:
+    asked_s: float
+    answered_s: float
+    """When its first byte sets off."""
+    size_bytes: float
 
 
 @dataclass
@@ -69,20 +81,24 @@ class _Session:
     memory: tuple[float, ...] = ()
 
 
-def simulate(title: Sequence[Upcoming], policy: Policy, link: Link, capacity_s: float) -> SimulatedSession:
+def simulate(
+    title: Sequence[Upcoming], policy: Policy, link: Link, capacity_s: float, abandon: Abandon | None = None
+) -> SimulatedSession:
     """The session of a title whose segments are given in order, from an empty buffer to the last one's arrival."""
     session = _Session(time_s=link.begun_s)
     shown: list[Shown] = []
     startup_s = 0.0
-    for position, segment in enumerate(title):
-        decision = policy(_state(session, title, position, capacity_s))
+    for position in range(len(title)):
+        state = _state(session, title, position, capacity_s)
+        decision = policy(state)
         session.memory = decision.memory
         _pass(session, min(decision.wait_s, session.buffer_s))
-        session.last = _fetched(session, segment, decision, link, first=not shown)
+        # A viewer who has seen nothing yet is waited for with what was asked for.
+        session.last = _fetched(session, state, decision, link, abandon if shown else None)
         shown.append(session.last)
         if position == 0:
             startup_s = session.time_s - link.begun_s
-    return SimulatedSession(tuple(shown), startup_s)
+    return SimulatedSession((replace(shown[0], stall_s=0.0), *shown[1:]), startup_s)
 
 
 def _state(session: _Session, title: Sequence[Upcoming], position: int, capacity_s: float) -> State:
@@ -101,27 +117,39 @@ def _state(session: _Session, title: Sequence[Upcoming], position: int, capacity
     )
 
 
-def _pass(session: _Session, duration_s: float) -> None:
-    """Time in which nothing arrives and the video plays."""
+def _pass(session: _Session, duration_s: float) -> float:
+    """Time in which the video plays: of it so many seconds stalled."""
+    stall_s = max(0.0, duration_s - session.buffer_s)
     session.time_s += duration_s
-    session.buffer_s -= duration_s
+    session.buffer_s = max(0.0, session.buffer_s - duration_s)
+    return stall_s
 
 
-def _fetched(session: _Session, segment: Upcoming, decision: Decision, link: Link, *, first: bool) -> Shown:
-    choice, enhancement = _chosen(segment, decision)
-    model_bytes = float(enhancement.missing_bytes(frozenset(session.held))) if enhancement else 0.0
-    fetched_bytes = choice.size_bytes + model_bytes
-    answered_s = session.time_s + link.rtt_s
-    if choice.rung not in session.rungs:
-        session.rungs.add(choice.rung)
-        answered_s, fetched_bytes = answered_s + link.rtt_s, fetched_bytes + INIT_BYTES
-    arrived_s = link.trace.arrival_s(answered_s, fetched_bytes)
-    download_s = arrived_s - session.time_s
-    session.transfers.append(Transfer(arrived_s, download_s, round(fetched_bytes)))
-    session.held |= {part.label for part in enhancement.files} if enhancement else set()
-    stall_s = 0.0 if first else max(0.0, download_s - session.buffer_s)
-    session.time_s = arrived_s
-    session.buffer_s = max(0.0, session.buffer_s - download_s)
+def _fetched(session: _Session, state: State, decision: Decision, link: Link, abandon: Abandon | None) -> Shown:
+    """The next segment as decided, or as decided instead while it was under way."""
+    asked_s, stall_s, model_bytes, given_up_bytes, left_bytes = session.time_s, 0.0, 0.0, 0.0, 0.0
+    segment = state.upcoming[0]
+    while True:
+        choice, enhancement = _chosen(segment, decision)
+        missing_bytes = float(enhancement.missing_bytes(frozenset(session.held))) if enhancement else 0.0
+        # A model goes on coming when its segment is given up.
+        ahead_bytes = left_bytes + missing_bytes
+        model_bytes += missing_bytes
+        session.held |= {part.label for part in enhancement.files} if enhancement else set()
+        answered_s, size_bytes = session.time_s + link.rtt_s, choice.size_bytes + ahead_bytes
+        if choice.rung not in session.rungs:
+            session.rungs.add(choice.rung)
+            answered_s, size_bytes = answered_s + link.rtt_s, size_bytes + INIT_BYTES
+        request = _Request(session.time_s, answered_s, size_bytes)
+        until_s, instead = _watched(session, state, decision, request, link, abandon)
+        came_bytes = link.trace.bytes_between(min(answered_s, until_s), until_s) if instead else size_bytes
+        session.transfers.append(Transfer(until_s, until_s - session.time_s, round(came_bytes)))
+        stall_s += _pass(session, until_s - session.time_s)
+        if instead is None:
+            break
+        given_up_bytes += max(0.0, came_bytes - ahead_bytes)
+        left_bytes = max(0.0, ahead_bytes - came_bytes)
+        decision = instead
     enhanced = enhancement is not None and _enhanced_in_time(session, segment, enhancement)
     session.buffer_s += segment.duration_s
     return Shown(
@@ -131,9 +159,47 @@ def _fetched(session: _Session, segment: Upcoming, decision: Decision, link: Lin
         bandwidth_bps=choice.bandwidth_bps,
         media_bytes=choice.size_bytes,
         model_bytes=model_bytes,
-        download_s=download_s,
+        given_up_bytes=given_up_bytes,
+        download_s=session.time_s - asked_s,
         stall_s=stall_s,
     )
+
+
+def _watched(
+    session: _Session, state: State, decision: Decision, request: _Request, link: Link, abandon: Abandon | None
+) -> tuple[float, Decision | None]:
+    """When the request ends, and what is decided instead where it is given up then."""
+    arrived_s = link.trace.arrival_s(request.answered_s, request.size_bytes)
+    looks = math.ceil((arrived_s - request.asked_s) / LOOK_S) if abandon is not None else 0
+    for look in range(1, looks):
+        now_s = request.asked_s + look * LOOK_S
+        elapsed_s = now_s - request.asked_s
+        recent_s = min(RECENT_S, elapsed_s)
+        received, before = (
+            link.trace.bytes_between(min(request.answered_s, at_s), at_s) for at_s in (now_s, now_s - recent_s)
+        )
+        assert abandon is not None, "nobody looks otherwise"
+        instead = abandon(
+            replace(
+                state,
+                time_s=now_s,
+                buffer_s=max(0.0, session.buffer_s - elapsed_s),
+                transfers=tuple(session.transfers[-TRANSFERS_REMEMBERED:]),
+                held=frozenset(session.held),
+                enhancing_s=max(0.0, session.enhancer_free_s - now_s),
+            ),
+            Progress(
+                decision.rung,
+                decision.track,
+                request.size_bytes,
+                received,
+                elapsed_s,
+                Transfer(now_s, recent_s, round(received - before)),
+            ),
+        )
+        if instead is not None:
+            return now_s, instead
+    return arrived_s, None
 
 
 def _chosen(segment: Upcoming, decision: Decision) -> tuple[RungChoice, Enhancement | None]:

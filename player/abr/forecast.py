@@ -30,8 +30,14 @@ LEAST_DEVIATION, MOST_DEVIATION = 0.1, 1.2
 MOST_PERSISTENCE = 0.95
 OUTAGES_S = np.array([10.0, 40.0])
 """How long a network may stop."""
-OUTAGE_CHANCES = np.array([0.008, 0.003])
-"""That it does so during a transfer."""
+PRIOR_OUTAGES = np.array([0.008, 0.003])
+"""Chances that it does so during a transfer, before anything is known;"""
+PRIOR_OUTAGE_TRANSFERS = 25.0
+"""that weighs so many transfers."""
+OUTAGE_PART = 0.25
+"""A transfer met an outage if it lasted much longer than at this part of the usual rate:"""
+LEAST_OUTAGE_S = 5.0
+"""so much."""
 NEWEST = 20
 """Transfers that are looked at."""
 
@@ -64,7 +70,7 @@ def forecast(transfers: Sequence[Transfer]) -> Forecast:
     return Forecast(
         rates_bps=np.exp(mean + deviation * np.concatenate((np.zeros(len(OUTAGES_S)), LEVELS))),
         delays_s=np.concatenate((OUTAGES_S, np.zeros(len(LEVELS)))),
-        transition=_with_outages(_transition(persistence)),
+        transition=_with_outages(_transition(persistence), PRIOR_OUTAGES * _outages_beside_prior(transfers)),
         now=np.concatenate((np.zeros(len(OUTAGES_S)), _between(now))),
     )
 
@@ -87,11 +93,19 @@ def _transition(persistence: float) -> _Array:
     return np.asarray(chances / chances.sum(axis=1, keepdims=True))
 
 
-def _with_outages(transition: _Array) -> _Array:
+def _outages_beside_prior(transfers: Sequence[Transfer]) -> float:
+    """How much likelier outages are than the prior says: the mean of the Beta distribution given those that were."""
+    usual_bps = float(np.median([t.rate_bps for t in transfers]))
+    met = sum(t.duration_s - 8 * t.size_bytes / (OUTAGE_PART * usual_bps) > LEAST_OUTAGE_S for t in transfers)
+    prior = float(PRIOR_OUTAGES.sum())
+    return (PRIOR_OUTAGE_TRANSFERS * prior + met) / (PRIOR_OUTAGE_TRANSFERS + len(transfers)) / prior
+
+
+def _with_outages(transition: _Array, chances: _Array) -> _Array:
     """The chain with outages as levels before its own, into which every other may fall; what follows one is open."""
     after_outage = np.broadcast_to(transition.mean(axis=0), (len(OUTAGES_S), len(LEVELS)))
-    onwards = (1 - OUTAGE_CHANCES.sum()) * np.concatenate((after_outage, transition))
-    into = np.broadcast_to(OUTAGE_CHANCES, (len(onwards), len(OUTAGES_S)))
+    onwards = (1 - chances.sum()) * np.concatenate((after_outage, transition))
+    into = np.broadcast_to(chances, (len(onwards), len(OUTAGES_S)))
     return np.concatenate((into, onwards), axis=1)
 
 

@@ -32,7 +32,7 @@ NEGLIGIBLE_MODEL = 0.02
 
 
 @dataclass(frozen=True)
-class _Option:
+class Option:
     """A way to get and show a segment."""
 
     choice: RungChoice
@@ -44,14 +44,30 @@ class _Option:
     def quality(self) -> float:
         return self.enhancement.quality if self.enhancement else self.choice.quality
 
+    def decision(self, wait_s: float) -> Decision:
+        return Decision(self.choice.rung, self.enhancement.track if self.enhancement else None, wait_s)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What becomes of a session after each option of the next segment."""
+
+    planner: Planner
+    now: Step
+    """The options."""
+    value: Array
+    """Of having taken each, as `Planner.before` takes it."""
+    chances: Array
+    """Of every level of throughput, for the next transfer."""
+
 
 def joint(state: State) -> Decision:
     """Remembers nothing."""
-    option = _planned(state) if state.transfers else _first(state)
-    return Decision(option.choice.rung, option.enhancement.track if option.enhancement else None, full_wait_s(state))
+    option = _best(state, ways(state, state.upcoming[0].choices)) if state.transfers else _first(state)
+    return option.decision(full_wait_s(state))
 
 
-def _first(state: State) -> _Option:
+def _first(state: State) -> Option:
     """The lowest rung; with a model where that hardly delays it."""
     options = _options(state, state.upcoming[0].choices[0], now=True)
     return max(
@@ -59,20 +75,25 @@ def _first(state: State) -> _Option:
     )
 
 
-def _options(state: State, choice: RungChoice, *, now: bool) -> list[_Option]:
+def _options(state: State, choice: RungChoice, *, now: bool) -> list[Option]:
     """The rung plain, and with each model that gains and that the machine can run."""
-    options = [_Option(choice, None, 0.0)]
+    options = [Option(choice, None, 0.0)]
     duration_s = state.upcoming[0].duration_s
     for e in choice.enhancements:
         able = in_time(state, e) if now else e.cost_s <= duration_s
         if able and e.quality > choice.quality:
-            options.append(_Option(choice, e, e.missing_bytes(state.held)))
+            options.append(Option(choice, e, e.missing_bytes(state.held)))
     return options
+
+
+def ways(state: State, choices: Sequence[RungChoice]) -> list[Option]:
+    """To get the next segment from these rungs."""
+    return [option for choice in choices for option in _options(state, choice, now=True)]
 
 
 def _step(state: State, segment: Upcoming, spread: int) -> Step:
     """The options of a later segment, but for those that no plan would take."""
-    best: list[_Option] = []
+    best: list[Option] = []
     for choice in segment.choices:
         options = _options(state, choice, now=False)
         top = max(options, key=lambda o: o.quality)
@@ -85,11 +106,11 @@ def _step(state: State, segment: Upcoming, spread: int) -> Step:
     )
 
 
-def _planned(state: State) -> _Option:
+def plan(state: State, options: Sequence[Option]) -> Plan:
+    """From at least one transfer."""
     predicted = forecast(state.transfers)
     planner = Planner(state.capacity_s, predicted)
     spread = max(1, min(AMORTISED_SEGMENTS, state.remaining))
-    options = [o for choice in state.upcoming[0].choices for o in _options(state, choice, now=True)]
     now = Step(
         state.upcoming[0].duration_s,
         np.array([o.quality for o in options]),
@@ -99,7 +120,7 @@ def _planned(state: State) -> _Option:
     value = _later(planner, steps, state.remaining - len(steps))
     for step, before in zip(steps[:0:-1], steps[-2::-1], strict=True):
         value = planner.before(step, value, before.quality)
-    return _best(state, planner, options, now, value)
+    return Plan(planner, now, value, predicted.now @ predicted.transition)
 
 
 def _later(planner: Planner, steps: Sequence[Step], left: int) -> Array:
@@ -120,18 +141,23 @@ def _later(planner: Planner, steps: Sequence[Step], left: int) -> Array:
     return planner.before(usual, value, last.quality)
 
 
-def _best(state: State, planner: Planner, options: Sequence[_Option], now: Step, value: Array) -> _Option:
+def _best(state: State, options: Sequence[Option]) -> Option:
     """A model counts in full for what stalls now, and spread for what its bytes take from later segments."""
-    predicted = planner.predicted
-    chances = predicted.now @ predicted.transition
-    worth = planner.taking(now, value, np.array([state.buffer_s]))[0] @ predicted.now
+    planned = plan(state, options)
+    predicted = planned.planner.predicted
+    worth = planned.planner.taking(planned.now, planned.value, np.array([state.buffer_s]))[0] @ predicted.now
+    worth -= changes(state, planned.now)
     for index, option in enumerate(options):
         spread_s, full_s = (
             8 * size_bytes / predicted.rates_bps + predicted.delays_s
-            for size_bytes in (now.size_bytes[index], option.choice.size_bytes + option.missing_bytes)
+            for size_bytes in (planned.now.size_bytes[index], option.choice.size_bytes + option.missing_bytes)
         )
         more_s = np.maximum(full_s - state.buffer_s, 0.0) - np.maximum(spread_s - state.buffer_s, 0.0)
-        worth[index] -= STALL_PER_S * float(chances @ more_s)
-        if state.last_quality is not None:
-            worth[index] -= SWITCH * abs(option.quality - state.last_quality)
+        worth[index] -= STALL_PER_S * float(planned.chances @ more_s)
     return options[int(worth.argmax())]
+
+
+def changes(state: State, now: Step) -> Array:
+    """What the change from the segment before costs in every option."""
+    before = now.quality if state.last_quality is None else state.last_quality
+    return np.asarray(SWITCH * np.abs(now.quality - before))

@@ -55,9 +55,13 @@ class Planner:
         """What each option is worth at those buffer levels, but for the change from the segment before."""
         download_s = 8 * step.size_bytes[:, None] / self.predicted.rates_bps + self.predicted.delays_s
         left_s = levels_s[:, None, None] - download_s
-        after_s = np.minimum(np.maximum(left_s, 0.0) + step.duration_s, self.capacity_s)
-        gained = self._at(value, after_s) + STALL_PER_S * np.minimum(left_s, 0.0)
+        gained = self.leaving(value, step.duration_s, left_s)
         return np.asarray(step.quality[None, :, None] + gained @ self.predicted.transition.T)
+
+    def leaving(self, value: Array, duration_s: float, left_s: Array) -> Array:
+        """What it is worth that downloads leave so much of the buffer, each for a segment; below 0 they stall."""
+        after_s = np.minimum(np.maximum(left_s, 0.0) + duration_s, self.capacity_s)
+        return self._at(value, after_s) + STALL_PER_S * np.minimum(left_s, 0.0)
 
     def _at(self, value: Array, buffer_s: Array) -> Array:
         """`value` at buffer levels between the grid's."""

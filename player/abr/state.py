@@ -114,7 +114,33 @@ class Decision:
     """Given back with the next state."""
 
 
+@dataclass(frozen=True)
+class Progress:
+    """A segment that is on its way, with its model where that has to be fetched as well."""
+
+    rung: str
+    track: str | None
+    size_bytes: float
+    """Of all that was asked for."""
+    received_bytes: float
+    elapsed_s: float
+    """Since it was asked for."""
+    recent: Transfer
+    """What came in the last seconds of it."""
+
+    @property
+    def rest_bytes(self) -> float:
+        return max(0.0, self.size_bytes - self.received_bytes)
+
+    @property
+    def rate_bps(self) -> float:
+        """Since it was asked for."""
+        return Transfer(0.0, self.elapsed_s, round(self.received_bytes)).rate_bps
+
+
 Policy = Callable[[State], Decision]
+Abandon = Callable[[State, Progress], Decision | None]
+"""Whether the segment under way, first of `upcoming`, is given up for one of a lower rung; None: it is not."""
 
 
 def full_wait_s(state: State) -> float:

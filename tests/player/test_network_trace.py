@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from player.errors import UnplayableError
@@ -21,6 +21,7 @@ traces = st.builds(NetworkTrace, rates)
 
 
 @given(traces, st.floats(0, 1e4), st.floats(1, 1e9))
+@settings(deadline=None)
 def test_what_arrives_by_its_arrival_is_what_was_sent(trace: NetworkTrace, start_s: float, size_bytes: float) -> None:
     arrival_s = trace.arrival_s(start_s, size_bytes)
     assert arrival_s >= start_s
@@ -28,6 +29,7 @@ def test_what_arrives_by_its_arrival_is_what_was_sent(trace: NetworkTrace, start
 
 
 @given(traces, st.floats(0, 1e4), st.floats(0, 1e7), st.floats(0, 1e7))
+@settings(deadline=None)
 def test_more_bytes_never_arrive_sooner(trace: NetworkTrace, start_s: float, one: float, other: float) -> None:
     assert trace.arrival_s(start_s, min(one, other)) <= trace.arrival_s(start_s, max(one, other)) + 1e-6
 
@@ -69,6 +71,7 @@ def test_a_file_without_sense_is_refused(tmp_path: Path, text: str, reason: str)
 
 
 @given(st.binary(max_size=200) | st.text(max_size=50).map(lambda text: b"time_s,kbps\n" + text.encode()))
+@settings(deadline=None)
 def test_any_bytes_are_a_trace_or_an_error(data: bytes) -> None:
     try:
         trace = parse_trace(data)

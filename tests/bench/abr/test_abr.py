@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from bench.abr.__main__ import main
 from bench.abr.metrics import groups_of, mean_metrics, metrics
-from bench.abr.run import PLAIN, TUNED, Settings, compared, goals, link_of, read_traces
+from bench.abr.run import GIVING_UP, PLAIN, TUNED, Settings, compared, goals, link_of, read_traces
 from bench.abr.simulate import INIT_BYTES, Link, simulate
 from bench.abr.table import markdown_of
 from bench.abr.title import Title
 from bench.programs import BenchError
 from player.abr.rules import RULES
-from player.abr.state import Decision, Enhancement, ModelPart, Policy, RungChoice, State, Upcoming
+from player.abr.state import Decision, Enhancement, ModelPart, Policy, Progress, RungChoice, State, Upcoming
 from player.network_trace import NetworkTrace
 
 
@@ -81,6 +81,32 @@ def test_waiting_spends_the_buffer_and_no_more() -> None:
     assert [s.stall_s for s in session.segments] == pytest.approx([0.0, 2.1, 2.1])
 
 
+def test_a_segment_given_up_costs_what_came_of_it() -> None:
+    """Of the second segment, 400 kB, 45 kB have come after a second; the other rung's 100 kB are there 2.1 s later."""
+
+    def soon(state: State, progress: Progress) -> Decision | None:
+        return Decision("low") if progress.rung == "high" and progress.elapsed_s >= 1 else None
+
+    session = simulate(TITLE.segments[:2], always("high"), STEADY, 20.0, soon)
+    first, second = session.segments
+    assert (first.rung, first.given_up_bytes) == ("high", 0)
+    assert (second.rung, second.given_up_bytes) == ("low", pytest.approx(45_000))
+    assert second.download_s == pytest.approx(1.0 + 2.1 + INIT_S)
+    assert second.stall_s == 0
+    assert metrics(TITLE, session)["bytes"] == pytest.approx(400_000 + 45_000 + 100_000 + 100)
+
+
+def test_a_model_goes_on_coming_when_its_segment_is_given_up() -> None:
+    def at_once(state: State, progress: Progress) -> Decision | None:
+        return Decision("low", "t-low") if progress.rung == "high" else None
+
+    segment_s = simulate(TITLE.segments[:2], always("high", "t-high"), Link(NetworkTrace((80.0,)), 0.1), 20.0, at_once)
+    second = segment_s.segments[1]
+    assert second.rung == "low"
+    assert second.model_bytes == 10_000
+    assert second.given_up_bytes == pytest.approx(0.4 * 10_000)
+
+
 @pytest.mark.parametrize("policy", RULES.values(), ids=RULES)
 @settings(max_examples=15, deadline=None)
 @given(
@@ -137,15 +163,16 @@ def test_traces_of_3g_have_its_delay() -> None:
 def test_the_comparison_covers_every_policy_with_models_and_without() -> None:
     traces = {"3g-a": NetworkTrace((300.0, 900.0)), "fcc-b": NetworkTrace((700.0,))}
     buffers = compared(TITLE, traces, Settings(24.0, (20.0,)), lambda line: None)
-    assert set(buffers["20"]) == {name + suffix for name in (*RULES, TUNED) for suffix in ("", PLAIN)}
+    rivals = {*RULES, TUNED, *(name + GIVING_UP for name in ("bola", "dynamic", "throughput"))} - {"joint"}
+    assert set(buffers["20"]) == {name + suffix for name in (*rivals, "joint") for suffix in ("", PLAIN)}
     joint = buffers["20"]["joint"]
     assert joint["mean"] == mean_metrics(joint["traces"])
     assert joint["groups"]["3g"] == joint["traces"]["3g-a"]
     assert all(found["mean"]["enhanced"] == 0 for name, found in buffers["20"].items() if name.endswith(PLAIN))
     reached = goals(buffers["20"], "joint")
-    assert reached["best_rival"] in {*RULES, TUNED}
+    assert reached["best_rival"] in rivals
     table = markdown_of({"buffers": buffers, "goals": {"20": reached}})
-    assert table.count("\n| ") == 1 + 2 * (len(RULES) + 1)
+    assert table.count("\n| ") == 1 + 2 * (len(rivals) + 1)
 
 
 def test_a_folder_without_traces_is_an_error(tmp_path: Path) -> None:

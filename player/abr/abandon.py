@@ -1,0 +1,34 @@
+"""When a segment under way is given up for a smaller one: the rule of dash.js, AbandonRequestsRule.
+
+Kevin Spiteri, Ramesh Sitaraman, Daniel Sparacio, "From Theory to Practice: Improving Bitrate Adaptation in the DASH
+Reference Player", MMSys 2018. dash.js applies it beside whichever rule chooses.
+"""
+
+from __future__ import annotations
+
+from player.abr.by_throughput import SAFETY
+from player.abr.plain import rung_below, with_model
+from player.abr.state import Decision, Progress, State, choice_of
+
+GRACE_S = 0.5
+"""So long nothing is given up."""
+STABLE_BUFFER_S = 18.0
+"""Nor while so much video is there."""
+MULTIPLIER = 1.8
+"""Of a segment's duration, which its download may last."""
+
+
+def abandon_request(state: State, progress: Progress) -> Decision | None:
+    """To the rung that a safe part of the throughput of this download carries, where that is fewer bytes."""
+    if progress.elapsed_s < GRACE_S or state.buffer_s > STABLE_BUFFER_S:
+        return None
+    segment, current = state.upcoming[0], choice_of(state, progress.rung)
+    needed_s = progress.elapsed_s + 8 * progress.rest_bytes / progress.rate_bps
+    if needed_s <= MULTIPLIER * segment.duration_s:
+        return None
+    lower = rung_below(state, SAFETY * progress.rate_bps)
+    choices = segment.choices
+    likely_bytes = progress.size_bytes * choices[lower].bandwidth_bps / choices[current].bandwidth_bps
+    if lower >= current or likely_bytes >= progress.rest_bytes:
+        return None
+    return with_model(state, lower, 0.0, state.memory)

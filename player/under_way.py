@@ -1,0 +1,61 @@
+"""A segment on its way: how it gets on, looked at from time to time, and given up where somebody says so."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from player.abr.state import Progress, Transfer
+
+LOOK_S = 0.5
+"""How often a download is looked at, whether it shall go on,"""
+RECENT_S = 2.0
+"""by what came in so many seconds."""
+
+_T = TypeVar("_T")
+
+
+class UnderWay:
+    """What came of one request so far."""
+
+    def __init__(self, rung: str, track: str | None, size_bytes: float, received_bytes: int, now_s: float) -> None:
+        """`received_bytes` are all that the session has received by now; of the request `size_bytes` are to come."""
+        self.rung = rung
+        self._track = track
+        self._size_bytes = size_bytes
+        self._begun_s, self._before_bytes = now_s, received_bytes
+        self._looks = deque([(now_s, received_bytes)])
+
+    def progress(self, received_bytes: int, now_s: float) -> Progress:
+        """By now; whatever came meanwhile shared the line."""
+        self._looks.append((now_s, received_bytes))
+        while len(self._looks) > 1 and self._looks[1][0] <= now_s - RECENT_S:
+            self._looks.popleft()
+        since_s, since_bytes = self._looks[0]
+        return Progress(
+            self.rung,
+            self._track,
+            self._size_bytes,
+            received_bytes - self._before_bytes,
+            now_s - self._begun_s,
+            Transfer(now_s, now_s - since_s, received_bytes - since_bytes),
+        )
+
+
+async def unless_given_up(fetch: Coroutine[Any, Any, None], look: Callable[[], _T | None]) -> _T | None:
+    """Runs `fetch` to its end and returns None, or ends it as soon as a look finds something, and returns that.
+
+    Raises what `fetch` raises.
+    """
+    task = asyncio.ensure_future(fetch)
+    try:
+        while not (await asyncio.wait([task], timeout=LOOK_S))[0]:
+            found = look()
+            if found is not None:
+                return found
+        return task.result()
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

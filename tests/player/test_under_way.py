@@ -1,0 +1,118 @@
+"""Segments that are looked at while they come, and given up; over a link as slow as a trace says."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from player.abr import rules
+from player.abr.state import Decision, Progress, State
+from player.fetch import Expected, open_fetcher
+from player.network_trace import NetworkTrace
+from player.session import Outputs, Session, Settings
+from player.shaped import ShapedFetcher
+from player.sinks.screens import NoScreen
+from player.sinks.window import Window
+from player.under_way import RECENT_S, UnderWay, unless_given_up
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+
+class QuietTalk:
+    def starts(self, frames: int, after: int) -> None: ...
+
+    def frame(self, stats: object) -> None: ...
+
+    def warn(self, message: str) -> None: ...
+
+
+def test_progress_tells_all_of_a_request_and_its_last_seconds() -> None:
+    under_way = UnderWay("v720", "t", 900.0, 5000, 100.0)
+    for step in range(1, 9):
+        progress = under_way.progress(5000 + 10 * step**2, 100.0 + 0.5 * step)
+    assert (progress.elapsed_s, progress.received_bytes, progress.rest_bytes) == (4.0, 640, 260)
+    assert progress.recent.duration_s == RECENT_S
+    assert progress.recent.size_bytes == 10 * (64 - 16)
+    assert progress.rate_bps == 8 * 640 / 4
+
+
+def test_a_fetch_ends_by_itself_or_is_ended() -> None:
+    ended: list[str] = []
+
+    async def fetch(duration_s: float, problem: Exception | None = None) -> None:
+        try:
+            await asyncio.sleep(duration_s)
+        except asyncio.CancelledError:
+            ended.append("early")
+            raise
+        if problem is not None:
+            raise problem
+
+    async def run() -> None:
+        assert await unless_given_up(fetch(0.0), lambda: "never") is None
+        assert ended == []
+        assert await unless_given_up(fetch(60.0), lambda: "less") == "less"
+        assert ended == ["early"]
+        with pytest.raises(KeyError):
+            await unless_given_up(fetch(0.0, KeyError("x")), lambda: "never")
+
+    asyncio.run(asyncio.wait_for(run(), 20))
+
+
+def test_a_file_given_up_leaves_the_link_to_the_next(play_bundle: Path) -> None:
+    first, second = (play_bundle / f"video/v180/{n:05d}.m4s" for n in (1, 2))
+    whole_s = 8 * first.stat().st_size / 40e3
+    assert whole_s > 2
+
+    async def run() -> tuple[int, float, float]:
+        fetcher = ShapedFetcher(open_fetcher(str(play_bundle)), NetworkTrace((40.0,)), 0.0)
+        started_s = time.monotonic()
+        late = asyncio.create_task(fetcher.get(first.as_uri(), Expected(1 << 20)))
+        await asyncio.sleep(1.0)
+        received_bytes = fetcher.received_bytes
+        late.cancel()
+        await asyncio.gather(late, return_exceptions=True)
+        given_up_s = time.monotonic() - started_s
+        await fetcher.get(second.as_uri(), Expected(1 << 20))
+        return received_bytes, given_up_s, time.monotonic() - started_s
+
+    received_bytes, given_up_s, ended_s = asyncio.run(run())
+    assert 0.5 * 40e3 / 8 <= received_bytes <= given_up_s * 40e3 / 8
+    alone_s = 8 * second.stat().st_size / 40e3
+    assert alone_s <= ended_s - given_up_s < alone_s + whole_s - 1.0
+
+
+def test_a_session_shows_the_segment_that_it_got_instead(faulty_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of four segments the second is given up at its first look; for nothing less than the lowest rung."""
+    asked: list[State] = []
+    given_up: list[Progress] = []
+
+    def highest(state: State) -> Decision:
+        asked.append(state)
+        return Decision(state.upcoming[0].choices[-1].rung)
+
+    def second(state: State, progress: Progress) -> Decision | None:
+        if state.remaining != 3:
+            return None
+        given_up.append(progress)
+        return Decision(state.upcoming[0].choices[0].rung)
+
+    monkeypatch.setitem(rules.RULES, "watched", highest)
+    monkeypatch.setitem(rules.ABANDON, "watched", second)
+    fetcher = ShapedFetcher(open_fetcher(faulty_server.url), NetworkTrace((150.0,)), 0.0)
+    session = Session(fetcher, Settings(rule="watched"), Outputs(window=Window(NoScreen())), QuietTalk())
+    asyncio.run(session.run())
+    assert [segment.rung for segment in session.stats.segments] == ["v180", "v90", "v180", "v180"]
+    assert session.complete
+    assert session.stats.frames == 48
+    progress = given_up[0]
+    assert progress.rung == "v180"
+    assert progress.size_bytes > 0
+    assert progress.received_bytes > 0, "the sound beside it counted"
+    sizes = [transfer.size_bytes for transfer in asked[2].transfers]
+    assert len(sizes) == 3, "what came of the segment that was given up counts as well"
+    assert asked[2].last_rung == "v90"
