@@ -98,7 +98,7 @@ def class_networks(
     size_class: SizeClass, rung: Size, picture: Size, frame_rate: Fraction, media_bytes: int
 ) -> list[SizedNetwork]:
     """The networks of a class for a rung of `media_bytes` that is shown at the size `picture`, narrowest first."""
-    names = ["c16d2", "c24d3f4"] if size_class == "cpu" else ["c16d2", "c32d3f2"]
+    names = ["c16d2", "c24d3f4"] if size_class == "cpu" else ["c16d2", "c24d3f4", "c32d3f2"]
     main = _sized("c16d2", rung, picture)
     too_slow = main.macs_per_frame * frame_rate > CPU_MACS_PER_S
     if too_slow or coded_bytes(main.spec, FULL_BITS) > _SMALL_SHARE * media_bytes:

@@ -43,7 +43,7 @@ def test_half_the_picture_is_doubled_and_all_else_is_corrected_at_its_size() -> 
 
 def test_what_two_cores_cannot_play_has_a_smaller_network_beside_it() -> None:
     assert names("cpu", (960, 540), (1920, 1080))[0] == ("c8d2", 2, (960, 540))
-    assert [name for name, _, _ in names("gpu", HD)] == ["c16d2f2", "c32d3f2"]
+    assert [name for name, _, _ in names("gpu", HD)] == ["c16d2f2", "c24d3f4", "c32d3f2"]
 
 
 rungs = st.tuples(st.integers(16, 640), st.integers(16, 360)).map(lambda half: (2 * half[0], 2 * half[1]))
