@@ -172,14 +172,16 @@ CANVAS = """() => {
   const copy = Object.assign(document.createElement("canvas"), { width: canvas.width, height: canvas.height });
   const context = copy.getContext("2d");
   context.drawImage(canvas, 0, 0);
-  return Array.from(context.getImageData(0, 0, canvas.width, canvas.height).data);
+  const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+  return btoa(Array.from(data, (byte) => String.fromCharCode(byte)).join(""));
 }"""
 
 
 def canvas_pixels(page: Any) -> np.ndarray:
     """(height, width, 3) of what the canvas shows."""
     height, width = drawn(page)[0].shape
-    return np.array(page.evaluate(CANVAS), np.uint8).reshape(height, width, 4)[:, :, :3]
+    data = base64.b64decode(page.evaluate(CANVAS))
+    return np.frombuffer(data, np.uint8).reshape(height, width, 4)[:, :, :3]
 
 
 @pytest.mark.parametrize("renderer", ["webgl2", "wasm"])
@@ -285,7 +287,9 @@ def test_a_model_that_is_not_there_or_not_right_leaves_the_video_plain(
     page = watch(serve_root(damaged(bundle_with_models, tmp_path, data)))
     status = shown_at(page, 0.5, f"{STATUS}.reason.includes('{reason}')")
     assert status["state"] == "plain"
-    page.evaluate("document.querySelector('neudash-player').video.play()")
+    page.evaluate(
+        "(v => { v.currentTime = v.duration - 1; return v.play(); })(document.querySelector('neudash-player').video)"
+    )
     until(page, AT_END, 60)
     assert page.evaluate(STATUS)["framesEnhanced"] == 0
 

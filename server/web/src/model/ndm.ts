@@ -16,6 +16,13 @@ export interface Weights {
   readonly sha256: string;
 }
 
+/** Of a model that changes nothing. */
+export function noWeights(spec: NetworkSpec): Weights {
+  const layers = layersOf(spec);
+  const kernels = layers.map(([inputs, outputs]) => new Float32Array(9 * inputs * outputs));
+  return { spec, inputMean: 0, kernels, biases: layers.map(([, outputs]) => new Float32Array(outputs)), sha256: "none" };
+}
+
 /** The bytes are no model, or one that cannot be used. */
 export class MalformedModelError extends Error {}
 

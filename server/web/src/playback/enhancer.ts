@@ -3,11 +3,12 @@
 import { ModelStore } from "../model/store";
 import { parseTable, useAt, type ModelTrack, type Rung, type Table, type Use } from "../model/table";
 import type { Weights } from "../model/ndm";
-import { openBest, type RendererChoice } from "../render/open";
-import { outputSize, type Renderer } from "../render/renderer";
+import type { RendererChoice } from "../render/open";
+import { outputSize, type Shape } from "../render/renderer";
 import type { SegmentRequest } from "./adapter";
 import { FrameClock, type Taken } from "./clock";
 import { EffortMeter, type Effort } from "./effort";
+import { Screen } from "./screen";
 import { ShownRungs } from "./shown";
 import { emptyStatus, type Status } from "./status";
 
@@ -22,7 +23,6 @@ interface Decision {
 
 /** Half a frame at 60 a second: a picture belongs to the segment that begins within that time. */
 const TOLERANCE_S = 1 / 120;
-const MAX_LOSSES = 3;
 /** A picture that took longer would cover a video that has moved on. */
 const STALE_MS = 200;
 
@@ -30,17 +30,13 @@ export class Enhancer {
   readonly status: Status = emptyStatus();
   effort: Effort = "auto";
   private table: Table | null = null;
-  private renderer: Renderer | null = null;
-  private canvas: HTMLCanvasElement | null = null;
-  private opening: Promise<void> | null = null;
-  private rendererProblem = "";
-  private losses = 0;
   private split_ = 0;
   private busy = false;
   private again = false;
   private stopped = false;
   private lastMediaTimeS = 0;
   private firstPlainMs: number | null = null;
+  private readonly screen: Screen;
   private readonly clock = new FrameClock();
   private readonly meter = new EffortMeter();
   private readonly shown = new ShownRungs();
@@ -49,11 +45,15 @@ export class Enhancer {
   /** Canvases are put into `stage`, over `video`. `changed` is called when the status did. */
   constructor(
     private readonly video: HTMLVideoElement,
-    private readonly stage: HTMLElement,
-    private choice: RendererChoice,
+    stage: HTMLElement,
+    choice: RendererChoice,
     private readonly changed: (status: Status) => void,
   ) {
-    if (!("requestVideoFrameCallback" in video)) this.rendererProblem = "this browser tells nobody which frame it shows";
+    this.screen = new Screen(stage, choice, ({ kind, device }) => {
+      this.meter.forget();
+      Object.assign(this.status, { renderer: kind, device });
+    });
+    if (!("requestVideoFrameCallback" in video)) this.screen.problem = "this browser tells nobody which frame it shows";
     else this.listen();
   }
 
@@ -61,7 +61,7 @@ export class Enhancer {
   set split(split: number) {
     if (split === this.split_) return;
     this.split_ = split;
-    this.renderer?.redraw(split);
+    this.screen.renderer?.redraw(split);
   }
 
   manifest(text: string, url: string): void {
@@ -80,6 +80,7 @@ export class Enhancer {
     const track = rung && this.trackOf(rung);
     const use = track && useAt(track, request.startS + TOLERANCE_S);
     if (use) this.store.want(use.chain);
+    if (use?.chain.length) this.screen.warm(shapeOf(rung!, track!));
   }
 
   bytes(count: number): void {
@@ -94,7 +95,7 @@ export class Enhancer {
 
   /** The planes of the picture that was drawn last; for tests. */
   readPlanes() {
-    return this.renderer!.readPlanes();
+    return this.screen.renderer!.readPlanes();
   }
 
   /** Looks at the picture on show once more: something about it changed. */
@@ -105,8 +106,7 @@ export class Enhancer {
   destroy(): void {
     this.stopped = true;
     this.store.destroy();
-    this.renderer?.destroy();
-    this.canvas?.remove();
+    this.screen.destroy();
   }
 
   private listen(): void {
@@ -149,7 +149,7 @@ export class Enhancer {
     const decision = this.decide(taken);
     this.tell(decision);
     if (!decision.track) return this.plain(decision.reason);
-    if (!(await this.opened(taken))) return this.plain(this.rendererProblem);
+    if (!(await this.screen.ready(taken.picture.planes !== null))) return this.plain(this.screen.problem);
     await this.draw(taken, decision);
   }
 
@@ -178,11 +178,10 @@ export class Enhancer {
   }
 
   private async draw(taken: Taken, { rung, track, weights, use, reason }: Decision): Promise<void> {
-    const renderer = this.renderer!;
-    const { width, height } = taken.picture;
+    const renderer = this.screen.renderer!;
     const fits = weights && JSON.stringify(weights.spec) === JSON.stringify(track!.spec);
     if (weights && !fits) return this.plain("the model is of another network than the manifest says");
-    const shape = { width, height, inputWidth: track!.inputWidth, inputHeight: track!.inputHeight, spec: track!.spec };
+    const shape = shapeOf(taken.picture, track!);
     const isFirst = await renderer.prepare(shape);
     const beganMs = performance.now();
     await renderer.draw(taken.picture, weights, this.split_);
@@ -191,7 +190,7 @@ export class Enhancer {
     if (weights && !isFirst) this.meter.took(track!, tookMs, 1000 / rung!.framesPerSecond, performance.now());
     this.status.msPerFrame = this.meter.msOf(track!);
     if (tookMs > STALE_MS && !this.video.paused && this.effort !== "always") return this.plain("this device was too slow for it");
-    this.canvas!.hidden = false;
+    this.screen.show();
     Object.assign(this.status, { output: outputSize(shape), state: weights ? "enhanced" : "plain", reason });
     if (!weights) {
       this.status.framesPlain++;
@@ -206,7 +205,7 @@ export class Enhancer {
 
   /** The video element alone: what it shows is never covered by an old picture. */
   private plain(reason: string): void {
-    if (this.canvas) this.canvas.hidden = true;
+    this.screen.hide();
     this.status.framesPlain++;
     Object.assign(this.status, { state: "plain", reason, output: null, model: null });
   }
@@ -217,44 +216,8 @@ export class Enhancer {
     status.modelBytes = this.store.bytes;
     status.framesDropped = video.getVideoPlaybackQuality().droppedVideoFrames;
   }
+}
 
-  private async opened({ picture }: Taken): Promise<boolean> {
-    if (this.renderer && this.renderer.kind !== "webgl2" && !picture.planes) {
-      // Colours alone are to be had of such a picture, and that is what WebGL2 takes.
-      this.choice = "webgl2";
-      this.renderer.destroy();
-      this.renderer = null;
-      this.canvas?.remove();
-    }
-    if (this.renderer?.lost) {
-      this.renderer = null;
-      this.canvas?.remove();
-      if (++this.losses > MAX_LOSSES) this.rendererProblem = "the graphics device was lost too often";
-    }
-    if (this.renderer) return true;
-    if (this.rendererProblem) return false;
-    this.opening ??= this.open();
-    await this.opening;
-    this.opening = null;
-    return this.renderer !== null;
-  }
-
-  private async open(): Promise<void> {
-    const newCanvas = () => {
-      const canvas = document.createElement("canvas");
-      canvas.hidden = true;
-      canvas.setAttribute("part", "picture");
-      this.stage.append(canvas);
-      return canvas;
-    };
-    try {
-      const { renderer, canvas } = await openBest(this.choice, newCanvas);
-      this.renderer = renderer;
-      this.canvas = canvas;
-      this.meter.forget();
-      Object.assign(this.status, { renderer: renderer.kind, device: renderer.device });
-    } catch (error) {
-      this.rendererProblem = (error as Error).message;
-    }
-  }
+function shapeOf({ width, height }: { width: number; height: number }, track: ModelTrack): Shape {
+  return { width, height, inputWidth: track.inputWidth, inputHeight: track.inputHeight, spec: track.spec };
 }

@@ -12,6 +12,13 @@ export interface Planes {
   readonly v: Uint8Array;
 }
 
+/** Something to draw where no picture has come yet. */
+export function blackPicture(width: number, height: number): Picture {
+  const plane = () => new Uint8Array(half(width) * half(height)).fill(128);
+  const planes = { width, height, y: new Uint8Array(width * height), u: plane(), v: plane() };
+  return { width, height, planes, video: null, colour: { matrix: "bt709", fullRange: false } };
+}
+
 /** How samples become colours. */
 export interface Colour {
   readonly matrix: "bt709" | "bt601" | "bt2020";

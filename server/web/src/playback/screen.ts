@@ -1,0 +1,96 @@
+/** The renderer and its canvas: opened when they are first needed, and again where the device was lost. */
+
+import { noWeights } from "../model/ndm";
+import { openBest, type RendererChoice } from "../render/open";
+import { blackPicture, type Renderer, type Shape } from "../render/renderer";
+
+const MAX_LOSSES = 3;
+
+export class Screen {
+  /** Why there is no renderer; empty where there is one, or may be. */
+  problem = "";
+  renderer: Renderer | null = null;
+  private canvas: HTMLCanvasElement | null = null;
+  private opening: Promise<void> | null = null;
+  private warming: Promise<void> | null = null;
+  private losses = 0;
+  private stopped = false;
+
+  /** Canvases are put into `stage`. `opened` is called with each new renderer. */
+  constructor(
+    private readonly stage: HTMLElement,
+    private choice: RendererChoice,
+    private readonly opened: (renderer: Renderer) => void,
+  ) {}
+
+  /** Whether there is a renderer, opened where needed, for pictures that come with their planes or without. */
+  async ready(hasPlanes: boolean): Promise<boolean> {
+    await this.warming;
+    if (!hasPlanes) this.choice = "webgl2"; // colours alone are to be had, and that is what it takes
+    if (!hasPlanes && this.renderer && this.renderer.kind !== "webgl2") this.close();
+    if (this.renderer?.lost) {
+      this.close();
+      if (++this.losses > MAX_LOSSES) this.problem = "the graphics device was lost too often";
+    }
+    if (this.renderer) return true;
+    if (this.problem || this.stopped) return false;
+    this.opening ??= this.open();
+    await this.opening;
+    this.opening = null;
+    return this.renderer !== null;
+  }
+
+  /** While the first picture is on its way: opens, and draws what nobody sees, so that all is compiled. Only once. */
+  warm(shape: Shape): void {
+    this.warming ??= this.drawBlack(shape);
+  }
+
+  show(): void {
+    this.canvas!.hidden = false;
+  }
+
+  hide(): void {
+    if (this.canvas) this.canvas.hidden = true;
+  }
+
+  destroy(): void {
+    this.stopped = true;
+    this.close();
+  }
+
+  private close(): void {
+    this.renderer?.destroy();
+    this.renderer = null;
+    this.canvas?.remove();
+  }
+
+  private async open(): Promise<void> {
+    const newCanvas = () => {
+      const canvas = document.createElement("canvas");
+      canvas.hidden = true;
+      canvas.setAttribute("part", "picture");
+      this.stage.append(canvas);
+      return canvas;
+    };
+    try {
+      const { renderer, canvas } = await openBest(this.choice, newCanvas);
+      [this.renderer, this.canvas] = [renderer, canvas];
+      if (this.stopped) this.close();
+      else this.opened(renderer);
+    } catch (error) {
+      this.problem = (error as Error).message;
+    }
+  }
+
+  private async drawBlack(shape: Shape): Promise<void> {
+    this.opening ??= this.open();
+    await this.opening;
+    this.opening = null;
+    try {
+      await this.renderer?.prepare(shape);
+      await this.renderer?.draw(blackPicture(shape.width, shape.height), shape.spec && noWeights(shape.spec), 0);
+    } catch {
+      // What is wrong is told when a picture is to be drawn.
+    }
+  }
+}
