@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server import delivery, storage
 from server.catalogue import BUNDLES_AT, Catalogue, ServedFile
@@ -71,10 +71,15 @@ class Front:
         if scope["type"] != "http" or not scope["path"].startswith(BUNDLES_AT):
             await self._app(scope, receive, send)
             return
-        file = self.direct(scope["raw_path"])
-        if file is not None and scope["method"] == "GET" and await self._plainly(file, scope, send):
-            return
-        if scope["method"] not in ("GET", "HEAD"):
+        if scope["method"] == "GET":
+            started_s = time.perf_counter()
+            plain = self._plain(scope)
+            if plain is not None:
+                await send(plain[0])
+                await send({"type": "http.response.body", "body": plain[1]})
+                self.counters.took(time.perf_counter() - started_s)
+                return
+        elif scope["method"] != "HEAD":
             await self._app(scope, receive, send)
             return
         refusal = self._gate.refusal(scope) if self._gate else None
@@ -98,26 +103,26 @@ class Front:
             return None
         return self._files.get(target)
 
-    async def _plainly(self, file: OpenFile, scope: Scope, send: Send) -> bool:
-        """Answers if the plain answer will do and lies in memory. Says the same as `_answer`, and costs half."""
-        if file.plain.length > storage.CHUNK_BYTES or b"CMCD=" in scope["query_string"]:
-            return False
+    def _plain(self, scope: Scope) -> tuple[Message, bytes | bytearray] | None:
+        """How the answer begins, and its body, if the plain answer will do and lies in memory; it is counted then.
+
+        Says the same as `_answer`, and costs half.
+        """
+        file = self.direct(scope["raw_path"])
+        if file is None or file.plain.length > storage.CHUNK_BYTES or b"CMCD=" in scope["query_string"]:
+            return None
         noted = _NOTED if file.codings else _NOTED_OF_MEDIA
         for name, _ in scope["headers"]:
             if name in noted:
-                return False
-        started_s = time.perf_counter()
+                return None
         try:
             body = file.bodies.get(None) or storage.read_now(file.descriptor, 0, file.plain.length)
         except OSError:
-            return False
+            return None
         if body is None:
-            return False
+            return None
         self.counters.add(file.traffic, 200, len(body))
-        await send(file.start)
-        await send({"type": "http.response.body", "body": body})
-        self.counters.took(time.perf_counter() - started_s)
-        return True
+        return file.start, body
 
     def sweep(self) -> None:
         """Closes the connections that have passed a deadline, and those that wait longest where too much waits."""

@@ -1,0 +1,126 @@
+"""Servers on a core of their own, and wrk on another: what one second of load costs which of them."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.processes import cpu_s, pinned
+from bench.programs import ROOT, BenchError, started
+
+_NGINX = """\
+{user} worker_processes 1; daemon off; pid {work}/nginx.pid; error_log {work}/error.log crit;
+worker_rlimit_nofile 4096;
+events {{ worker_connections 2048; }}
+http {{
+  access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000; default_type application/octet-stream;
+  client_body_temp_path {work}/t1; proxy_temp_path {work}/t2; fastcgi_temp_path {work}/t3; uwsgi_temp_path {work}/t4;
+  scgi_temp_path {work}/t5;
+  server {{ listen 127.0.0.1:{port}; location /bundles/ {{ alias {root}/; }} }}
+}}
+"""
+_NGINX_PORT = 8970
+_UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server: the process that answers, and where."""
+
+    process: int
+    address: str
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One server under one load, for a second or two."""
+
+    requests_per_s: float
+    cpu_us_per_request: float
+    p50_ms: float
+    p99_ms: float
+    mb_per_s: float
+
+
+def load(server: Running, path: str, connections: int, seconds: int) -> Measured:
+    """Asks for one path over and over on so many connections. Raises BenchError unless every answer is a good one."""
+    command = pinned(1, ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", server.address + path])
+    before_s = cpu_s(server.process)
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    spent_s = cpu_s(server.process) - before_s
+    if "Non-2xx" in said or "Socket errors" in said:
+        raise BenchError(f"{server.address}{path} was not answered well:\n{said}")
+    return read_wrk(said, spent_s)
+
+
+def read_wrk(said: str, spent_s: float) -> Measured:
+    """What wrk printed, and the server's CPU time meanwhile. Raises BenchError."""
+    requests, took_s = _found(r"(\d+) requests in ([0-9.]+)s", said)
+    p50, p99 = (_milliseconds(_found(rf"\n\s+{percent}%\s+(\S+)", said)[0]) for percent in (50, 99))
+    size_bytes = _bytes(_found(r"requests in [0-9.]+s, (\S+) read", said)[0])
+    count, took = float(requests), float(took_s)
+    return Measured(count / took, 1e6 * spent_s / count, p50, p99, size_bytes / took / 1e6)
+
+
+@contextmanager
+def nginx(work: Path) -> Iterator[Running]:
+    """The system's, by sendfile, over the folder `root` in `work`."""
+    configuration = work / "nginx.conf"
+    # Started by root it would become another user, who may not read our folder.
+    user = "user root;" if os.geteuid() == 0 else ""
+    configuration.write_text(_NGINX.format(user=user, work=work, port=_NGINX_PORT, root=work / "root"))
+    with started(pinned(0, ["nginx", "-c", str(configuration)])) as process:
+        time.sleep(0.5)
+        # The master only waits; its one worker answers.
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        if not children:
+            raise BenchError(f"nginx did not start; is port {_NGINX_PORT} taken?")
+        yield Running(int(children[0]), f"http://127.0.0.1:{_NGINX_PORT}")
+
+
+@contextmanager
+def ours(root: Path, protocol: str) -> Iterator[Running]:
+    """`neudash serve` by one of its protocols."""
+    command = [sys.executable, "-m", "neudash", "serve", str(root), "--port", "0", "--protocol", protocol]
+    with started(pinned(0, command), cwd=ROOT) as process:
+        assert process.stdout
+        address = process.stdout.readline().strip()
+        if not address.startswith("http"):
+            raise BenchError(f"`neudash serve --protocol {protocol}` printed no address")
+        yield Running(process.pid, address.partition("/bundles/")[0])
+
+
+@contextmanager
+def bare(urls: Sequence[str]) -> Iterator[Running]:
+    """`bench.server_floor`: uvicorn with an application that sends the answers to `urls` and does nothing else."""
+    command = [sys.executable, "-m", "bench.server_floor", *urls]
+    with started(pinned(0, command), cwd=ROOT) as process:
+        assert process.stdout
+        port = process.stdout.readline().strip()
+        if not port:
+            raise BenchError("the bare application did not start")
+        yield Running(process.pid, f"http://127.0.0.1:{port}")
+
+
+def _found(pattern: str, text: str) -> tuple[str, ...]:
+    match = re.search(pattern, text)
+    if match is None:
+        raise BenchError(f"wrk said what cannot be read:\n{text}")
+    return match.groups()
+
+
+def _milliseconds(text: str) -> float:
+    number, unit = _found(r"([0-9.]+)(us|ms|s|m)", text)
+    return float(number) * _UNITS[unit]
+
+
+def _bytes(text: str) -> float:
+    number, unit = _found(r"([0-9.]+)([KMGT]?)B", text)
+    return float(number) * 1024.0 ** " KMGT".index(unit or " ")

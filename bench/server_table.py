@@ -1,0 +1,111 @@
+"""The tables of `bench.server`, and which of its goals were reached. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+GOALS_AT = 32
+"""Connections at which goals are held."""
+_RATIO = {"model_10kB": (0.5, 1.0), "segment_50kB": (0.4, 0.8), "segment_250kB": (0.6, 0.8), "segment_1MB": (1.0, 1.5)}
+"""Requests a second, of nginx's: what `plain` must reach, and what `direct` aims at."""
+_CPU_ITEM, _CPU_RATIO = "segment_50kB", (2.6, 1.2)
+_MEMORY_MB = (90.0, 60.0)
+"""Of one worker that lists many bundles."""
+_NAMES = {"plain": "plain_asgi_", "direct": "", "guarded": "guarded_", "bare": "bare_asgi_"}
+_HEADS = ("file", "conns", "server", "req/s", "of nginx", "CPU us/req", "of nginx", "MB/s", "p50 ms", "p99 ms")
+
+
+def ratios(runs: Sequence[dict[str, Any]]) -> dict[str, dict[str, dict[str, float]]]:
+    """`ratio_to_nginx` and `cpu_ratio_to_nginx` of `direct`, and of the other servers with a prefix to the name.
+
+    By connections and file.
+    """
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for run, nginx in _beside_nginx(runs):
+        for kind, field in (("ratio_to_nginx", "requests_per_s"), ("cpu_ratio_to_nginx", "cpu_us_per_request")):
+            by_connections = found.setdefault(_NAMES[run["server"]] + kind, {})
+            by_item = by_connections.setdefault(str(run["connections"]), {})
+            by_item[run["item"]] = round(run[field] / nginx[field], 3)
+    return found
+
+
+def goals_of(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """What was asked for beside what was reached: a must of `plain`, an aim of `direct`, and memory for either."""
+    goals = []
+    for place, server in enumerate(("plain", "direct")):
+        asked = "must" if server == "plain" else "aim"
+        reached = result.get(f"{_NAMES[server]}ratio_to_nginx", {}).get(str(GOALS_AT), {})
+        for item, limits in _RATIO.items():
+            if item in reached:
+                goals.append(_goal(f"{server}: {item}, req/s of nginx", asked, limits[place], reached[item]))
+        cpu = result.get(f"{_NAMES[server]}cpu_ratio_to_nginx", {}).get(str(GOALS_AT), {})
+        if _CPU_ITEM in cpu:
+            what = f"{server}: {_CPU_ITEM}, CPU of nginx"
+            goals.append(_goal(what, asked, _CPU_RATIO[place], cpu[_CPU_ITEM], less=True))
+        listed_mb = result["memory_bytes_200_bundles"] / 1e6
+        goals.append(_goal("MB, 200 bundles listed", asked, _MEMORY_MB[place], listed_mb, less=True))
+    return goals
+
+
+def text_of(result: dict[str, Any]) -> str:
+    """For a terminal."""
+    table = _aligned([_HEADS, *_rows(result["runs"])])
+    memory = ", ".join(f"{name} {size / 1e6:.0f} MB" for name, size in result["memory_bytes"].items())
+    goals = "\n".join(
+        f"  {goal['what']}: {goal['reached']:.2f} ({goal['asked']} {goal['limit']:g}):"
+        f" {'reached' if goal['ok'] else 'NOT reached'}"
+        for goal in result["goals"]
+    )
+    return (
+        f"{table}\n\nmemory: {memory}; 200 bundles listed: {result['memory_bytes_200_bundles'] / 1e6:.0f} MB\n{goals}"
+    )
+
+
+def markdown_of(result: dict[str, Any]) -> str:
+    """For a page: every server beside nginx, requests a second and, in brackets, CPU time for a request."""
+    runs = result["runs"]
+    servers = [name for name in dict.fromkeys(run["server"] for run in runs) if name != "nginx"]
+    lines = [f"| of nginx | {' | '.join(servers)} |", f"|---|{'---|' * len(servers)}"]
+    cells: dict[tuple[str, int], dict[str, str]] = {}
+    for run, nginx in _beside_nginx(runs):
+        ratio, cpu = (run[field] / nginx[field] for field in ("requests_per_s", "cpu_us_per_request"))
+        cells.setdefault((run["item"], run["connections"]), {})[run["server"]] = f"{ratio:.2f} ({cpu:.1f})"
+    for (item, connections), row in cells.items():
+        lines.append(f"| {item}, {connections} connections | {' | '.join(row[name] for name in servers)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _beside_nginx(runs: Sequence[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    nginx = {(run["item"], run["connections"]): run for run in runs if run["server"] == "nginx"}
+    for run in runs:
+        if run["server"] != "nginx":
+            yield run, nginx[run["item"], run["connections"]]
+
+
+def _rows(runs: Sequence[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
+    nginx = {(run["item"], run["connections"]): run for run in runs if run["server"] == "nginx"}
+    for run in runs:
+        beside = nginx[run["item"], run["connections"]]
+        yield (
+            run["item"],
+            str(run["connections"]),
+            run["server"],
+            f"{run['requests_per_s']:.0f}",
+            f"{run['requests_per_s'] / beside['requests_per_s']:.2f}",
+            f"{run['cpu_us_per_request']:.0f}",
+            f"{run['cpu_us_per_request'] / beside['cpu_us_per_request']:.2f}",
+            f"{run['mb_per_s']:.0f}",
+            f"{run['p50_ms']:.2f}",
+            f"{run['p99_ms']:.2f}",
+        )
+
+
+def _goal(what: str, asked: str, limit: float, reached: float, *, less: bool = False) -> dict[str, Any]:
+    ok = reached <= limit if less else reached >= limit
+    return {"what": what, "asked": asked, "limit": limit, "reached": round(reached, 3), "ok": ok}
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)

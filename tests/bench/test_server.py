@@ -1,0 +1,90 @@
+"""What the bench of servers makes of what wrk says, and of its goals."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from bench.programs import BenchError
+from bench.server_load import read_wrk
+from bench.server_plots import cpu_plot, requests_plot
+from bench.server_table import goals_of, markdown_of, ratios, text_of
+
+WRK = """\
+Running 1s test @ http://127.0.0.1:8970/bundles/film/x
+  1 threads and 32 connections
+  Thread Stats   Avg      Stdev     Max   +/- Stdev
+    Latency    12.01ms    9.30ms  96.06ms   81.21%
+    Req/Sec     3.20k   301.11     4.05k    70.00%
+  Latency Distribution
+     50%  711.00us
+     75%    2.22ms
+     90%    9.01ms
+     99%    1.10s
+  3000 requests in 1.50s, 1.50MB read
+Requests/sec:   2000.00
+Transfer/sec:      1.00MB
+"""
+
+
+def result() -> dict[str, Any]:
+    """As the bench would have it: direct does the half of nginx's requests at thrice its CPU time, plain a quarter."""
+    runs = [
+        {"item": item, "connections": 32, "server": server, "requests_per_s": rate, "cpu_us_per_request": cpu}
+        | {"p50_ms": 1.0, "p99_ms": 2.0, "mb_per_s": 3.0}
+        for item in ("model_10kB", "segment_50kB")
+        for server, rate, cpu in (("nginx", 8000.0, 10.0), ("direct", 4000.0, 30.0), ("plain", 2000.0, 26.0))
+    ]
+    figures = {"runs": runs, "memory_bytes": {"nginx": 2_000_000}, "memory_bytes_200_bundles": 70_000_000}
+    return {**figures, **ratios(runs)}
+
+
+def test_what_wrk_says_is_read_in_one_unit() -> None:
+    measured = read_wrk(WRK, spent_s=0.06)
+    assert (measured.requests_per_s, measured.p50_ms, measured.p99_ms) == (2000, 0.711, 1100)
+    assert measured.cpu_us_per_request == pytest.approx(20)
+    assert measured.mb_per_s == pytest.approx(1.5 * 1024**2 / 1.5 / 1e6)
+
+
+def test_what_wrk_does_not_say_is_an_error() -> None:
+    with pytest.raises(BenchError, match="wrk"):
+        read_wrk("unable to connect to 127.0.0.1:8970", spent_s=0.1)
+
+
+def test_ratios_are_by_connections_and_file() -> None:
+    found = result()
+    assert found["ratio_to_nginx"]["32"] == {"model_10kB": 0.5, "segment_50kB": 0.5}
+    assert found["cpu_ratio_to_nginx"]["32"]["segment_50kB"] == 3
+    assert found["plain_asgi_ratio_to_nginx"]["32"]["model_10kB"] == 0.25
+
+
+def test_goals_are_a_must_for_plain_and_an_aim_for_direct() -> None:
+    assert [(goal["what"], goal["asked"], goal["ok"]) for goal in goals_of(result())] == [
+        ("plain: model_10kB, req/s of nginx", "must", False),
+        ("plain: segment_50kB, req/s of nginx", "must", False),
+        ("plain: segment_50kB, CPU of nginx", "must", True),
+        ("MB, 200 bundles listed", "must", True),
+        ("direct: model_10kB, req/s of nginx", "aim", False),
+        ("direct: segment_50kB, req/s of nginx", "aim", False),
+        ("direct: segment_50kB, CPU of nginx", "aim", False),
+        ("MB, 200 bundles listed", "aim", False),
+    ]
+
+
+def test_the_tables_have_every_server_beside_nginx() -> None:
+    found = result()
+    text = text_of({**found, "goals": goals_of(found)})
+    assert re.search(r"segment_50kB +32 +plain +2000 +0\.25 +26 +2\.60", text)
+    assert text.count("NOT reached") == 6
+    assert "| model_10kB, 32 connections | 0.50 (3.0) | 0.25 (2.6) |" in markdown_of(found)
+
+
+def test_plots_have_a_bar_for_every_server() -> None:
+    for plot, longest in ((requests_plot, "1.00"), (cpu_plot, "3.00")):
+        root = ElementTree.fromstring(plot(result()["runs"], 32))
+        texts = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
+        assert texts.count("segment_50kB, plain") == 1
+        assert longest in texts
