@@ -245,6 +245,40 @@ def test_without_a_model_it_is_the_plain_resize(lab: Any, kind: str) -> None:
     assert all(np.array_equal(a, b) for a, b in zip(found, wanted, strict=True))
 
 
+# --- colours ---
+
+COLOURS = """async ([kind, colour, levels]) => {
+  const canvas = document.createElement("canvas");
+  const renderer = await lab.openRenderer(kind, canvas);
+  try {
+    const size = { width: 32, height: 16 };
+    await renderer.prepare({ ...size, inputWidth: 64, inputHeight: 32, spec: null });
+    const [y, u, v] = levels.map((level, index) => new Uint8Array(index ? 128 : 512).fill(level));
+    await renderer.draw({ ...size, planes: { ...size, y, u, v }, video: null, colour }, null, 0.5);
+    const copy = new OffscreenCanvas(64, 32).getContext("2d");
+    copy.drawImage(canvas, 0, 0);
+    return [10, 50].map((x) => [...copy.getImageData(x, 16, 1, 1).data.slice(0, 3)]);
+  } finally { renderer.destroy(); }
+}"""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("matrix", "red", "blue"), [("bt709", 0.2126, 0.0722), ("bt601", 0.299, 0.114), ("bt2020", 0.2627, 0.0593)]
+)
+@pytest.mark.parametrize("full", [False, True], ids=["limited", "full"])
+def test_colours_are_those_of_the_tags(lab: Any, kind: str, matrix: str, red: float, blue: float, full: bool) -> None:
+    """ITU-T H.273, table 4, on both sides of the slider; browsers round on the way, to 2 levels."""
+    levels = (120, 100, 150)
+    y, u, v = levels[0] / 255, (levels[1] - 128) / 255, (levels[2] - 128) / 255
+    if not full:
+        y, u, v = (levels[0] - 16) / 219, (levels[1] - 128) / 224, (levels[2] - 128) / 224
+    r, b = y + 2 * (1 - red) * v, y + 2 * (1 - blue) * u
+    wanted = np.array([r, (y - red * r - blue * b) / (1 - red - blue), b]) * 255
+    found = lab.evaluate(COLOURS, [kind, {"matrix": matrix, "fullRange": full}, levels])
+    assert np.abs(np.array(found) - wanted).max() <= 2
+
+
 # --- somebody else's engine, in the same browser ---
 
 ORACLE = """async ([graph, luma, width, height]) => {
