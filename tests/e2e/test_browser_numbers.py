@@ -221,6 +221,28 @@ def test_frames_are_those_of_the_python_engine(lab: Any, kind: str, name: str) -
     assert_close(found, wanted)
 
 
+LEAST_TARGETS = """() => {
+  const prototype = WebGL2RenderingContext.prototype;
+  const getParameter = prototype.getParameter;
+  prototype.getParameter = function (name) {
+    return name === this.MAX_DRAW_BUFFERS ? 4 : getParameter.call(this, name);
+  };
+  window.forget = () => { prototype.getParameter = getParameter; };
+}"""
+
+
+@pytest.mark.parametrize("name", ["c16d2", "c16d1f4 x1"])
+def test_webgl2_with_the_least_that_it_promises_computes_the_same(lab: Any, name: str) -> None:
+    size = (94, 54)
+    model = trained_like(NETWORKS[name])
+    lab.evaluate(LEAST_TARGETS)
+    try:
+        found = drawn(lab, "webgl2", golden_frame(*size), size, model)
+    finally:
+        lab.evaluate("forget()")
+    assert_close(found, by_python(size, size, model))
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_frames_brought_to_another_size_first_too(lab: Any, kind: str) -> None:
     size, input_size = (64, 36), (96, 54)

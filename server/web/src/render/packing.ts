@@ -24,14 +24,17 @@ export function passesOf(spec: NetworkSpec, maxGroups: number, maxBytes: number)
     const each = groupFloats(inputs) * FLOAT_BYTES;
     const most = Math.min(maxGroups, Math.floor(maxBytes / each));
     if (most < 1) throw new Error(`this device takes no weights of ${each} bytes`);
-    // Passes of equal size waste least.
-    const groups = Math.ceil(all / Math.ceil(all / most));
-    const firsts = Array.from({ length: Math.ceil(all / groups) }, (_, index) => index * groups);
-    return firsts.map((first) => {
-      const count = Math.min(groups, all - first);
-      return { layer, inputs, first, groups: count, relu: layer < layers.length - 1, bytes: count * each };
-    });
+    return shares(all, most).map(({ first, groups }) => ({
+      layer, inputs, first, groups, relu: layer < layers.length - 1, bytes: groups * each,
+    }));
   });
+}
+
+/** `all` groups in shares of at most `most`; those of equal size waste least. */
+export function shares(all: number, most: number): { first: number; groups: number }[] {
+  const groups = Math.ceil(all / Math.ceil(all / most));
+  const firsts = Array.from({ length: Math.ceil(all / groups) }, (_, index) => index * groups);
+  return firsts.map((first) => ({ first, groups: Math.min(groups, all - first) }));
 }
 
 /** Bias and kernel of one group of four: a bias vector, then [tap][input group] of a matrix (a vector for one input). */

@@ -45,14 +45,14 @@ export class Gl {
   }
 
   /** An empty (so zero) texture, or an array of `layers`. */
-  texture(format: Format, width: number, height: number, layers = 0): WebGLTexture {
+  texture(format: Format, width: number, height: number, layers = 0, filter: number = this.gl.NEAREST): WebGLTexture {
     const gl = this.gl;
     const texture = gl.createTexture()!;
     const target = layers ? gl.TEXTURE_2D_ARRAY : gl.TEXTURE_2D;
     gl.bindTexture(target, texture);
     if (layers) gl.texStorage3D(target, 1, gl[format], width, height, layers);
     else gl.texStorage2D(target, 1, gl[format], width, height);
-    for (const name of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER]) gl.texParameteri(target, name, gl.NEAREST);
+    for (const name of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER]) gl.texParameteri(target, name, filter);
     for (const name of [gl.TEXTURE_WRAP_S, gl.TEXTURE_WRAP_T]) gl.texParameteri(target, name, gl.CLAMP_TO_EDGE);
     this.made.textures.push(texture);
     return texture;

@@ -2,12 +2,12 @@
 
 import { layersOf, type NetworkSpec } from "../../model/network";
 import type { Weights } from "../../model/ndm";
-import { packPass, passesOf, type Pass } from "../packing";
+import { packPass, passesOf, shares, type Pass } from "../packing";
 import type { Format, Gl } from "./gl";
-import { convolutionShader, foldShader } from "./shaders";
+import { convolutionShader, foldShader, PAIR } from "./shaders";
 
-/** WebGL2 guarantees as many. */
-const MAX_TARGETS = 4;
+/** More sums than these, of four channels each, do not fit the registers of a pixel. */
+const MAX_SUMS = 8;
 
 interface Features {
   readonly texture: WebGLTexture;
@@ -15,6 +15,7 @@ interface Features {
 }
 
 export class Network {
+  private readonly folds: { first: number; groups: number }[];
   private readonly passes: Pass[];
   private readonly offsets: number[];
   private readonly bytes: number;
@@ -22,6 +23,7 @@ export class Network {
   private readonly folded: Features;
   private readonly sides: [Features, Features];
   private readonly columns: number;
+  private readonly pairs: number;
   private readonly rows: number;
 
   /** `format` is that of what lies between the layers. Throws where the device cannot hold the network. */
@@ -35,7 +37,10 @@ export class Network {
     const { gl: context } = gl;
     const maxBytes = context.getParameter(context.MAX_UNIFORM_BLOCK_SIZE) as number;
     const align = context.getParameter(context.UNIFORM_BUFFER_OFFSET_ALIGNMENT) as number;
-    this.passes = passesOf(spec, MAX_TARGETS, maxBytes);
+    const targets = Math.min(MAX_SUMS, context.getParameter(context.MAX_DRAW_BUFFERS) as number);
+    const mostGroups = Math.floor(targets / PAIR);
+    this.folds = shares(Math.ceil(spec.fold ** 2 / 4), mostGroups);
+    this.passes = passesOf(spec, mostGroups, maxBytes);
     let at = 0;
     this.offsets = this.passes.map((pass) => {
       const offset = at;
@@ -44,11 +49,12 @@ export class Network {
     });
     this.bytes = at;
     this.columns = Math.ceil(width / spec.fold);
+    this.pairs = Math.ceil(this.columns / PAIR);
     this.rows = Math.ceil(height / spec.fold);
     const most = Math.max(...layersOf(spec).map(([, outputs]) => outputs));
     this.folded = this.features(spec.fold ** 2, format);
     this.sides = [this.features(most, format), this.features(most, format)];
-    gl.program(foldShader(spec.fold));
+    for (const { first, groups } of this.folds) gl.program(foldShader(spec.fold, first, groups));
     for (const pass of this.passes) this.programOf(pass);
   }
 
@@ -63,21 +69,24 @@ export class Network {
     this.buffers.set(weights.sha256, buffer);
   }
 
-  /** The residual of an R8 texture of luma; its channels lie in the layers of the texture that is returned. */
+  /** The residual of an R8 texture of luma, in pairs of columns as the shaders leave it. */
   run(luma: WebGLTexture, weights: Weights): WebGLTexture {
     this.load(weights);
-    const { gl, columns, rows } = this;
-    const area: [number, number, number, number] = [1, 1, columns, rows];
-    const fold = gl.program(foldShader(this.spec.fold));
-    gl.gl.useProgram(fold.program);
-    gl.gl.uniform1f(fold.at("mean"), weights.inputMean);
-    gl.fill(fold, this.folded.target(0, Math.ceil(this.spec.fold ** 2 / 4)), area, { luma });
+    const { gl, pairs, rows } = this;
+    const area: [number, number, number, number] = [1, 1, pairs, rows];
+    for (const { first, groups } of this.folds) {
+      const fold = gl.program(foldShader(this.spec.fold, first, groups));
+      gl.gl.useProgram(fold.program);
+      gl.gl.uniform1f(fold.at("mean"), weights.inputMean);
+      gl.fill(fold, this.folded.target(PAIR * first, PAIR * groups), area, { luma });
+    }
     const buffer = this.buffers.get(weights.sha256)!;
     let source = this.folded;
     this.passes.forEach((pass, index) => {
       const to = this.sides[pass.layer % 2];
       gl.gl.bindBufferRange(gl.gl.UNIFORM_BUFFER, 0, buffer, this.offsets[index], pass.bytes);
-      gl.fill(this.programOf(pass), to.target(pass.first, pass.groups), area, {}, { features: source.texture });
+      const target = to.target(PAIR * pass.first, PAIR * pass.groups);
+      gl.fill(this.programOf(pass), target, area, {}, { features: source.texture });
       if (this.passes[index + 1]?.layer !== pass.layer) source = to;
     });
     return source.texture;
@@ -89,11 +98,11 @@ export class Network {
   }
 
   private programOf(pass: Pass) {
-    return this.gl.program(convolutionShader(pass));
+    return this.gl.program(convolutionShader({ ...pass, odd: this.columns % PAIR !== 0 }));
   }
 
   private features(channels: number, format: Format): Features {
-    const texture = this.gl.texture(format, this.columns + 2, this.rows + 2, Math.ceil(channels / 4));
+    const texture = this.gl.texture(format, this.pairs + 2, this.rows + 2, PAIR * Math.ceil(channels / 4));
     const targets = new Map<string, WebGLFramebuffer>();
     const target = (first: number, layers: number) => {
       const key = `${first} ${layers}`;

@@ -134,7 +134,7 @@ export class WebGl2Renderer implements Renderer {
     const same = inputWidth === width && inputHeight === height;
     const input = gl.texture("R8", inputWidth, inputHeight);
     const [enhanced, plain] = [0, 1].map(() => gl.texture("R8", output.width, output.height));
-    const [u, v] = [0, 1].map(() => gl.texture("R8", half(output.width), half(output.height)));
+    const [u, v] = [0, 1].map(() => gl.texture("R8", half(output.width), half(output.height), 0, gl.gl.LINEAR));
     const format: Format = spec && spec.width > WIDEST_IN_16_BITS && this.drawsTo32Bits() ? "RGBA32F" : "RGBA16F";
     return {
       source: new Source(gl, width, height),

@@ -1,6 +1,6 @@
-/** The programs of the WebGL2 renderer. Each covers whole pixels and reads by whole positions: nothing is filtered. */
+/** The programs of the WebGL2 renderer. They read by whole positions; nothing but chroma on show is filtered. */
 
-import { LOBES, TAPS } from "../taps";
+import { LOBES } from "../taps";
 
 const HEAD = `#version 300 es
 precision highp float; precision highp int;
@@ -10,38 +10,40 @@ precision highp sampler2D; precision highp sampler2DArray; precision highp usamp
 export const VERTEX = `#version 300 es
 void main() { gl_Position = vec4(vec2(gl_VertexID & 1, gl_VertexID >> 1) * 4.0 - 1.0, 0.0, 1.0); }`;
 
+/** Columns of features that one pixel of a pass computes. */
+export const PAIR = 2;
+
 /** Horizontal sums lie between -8670 and 41310 for any picture; unsigned 16-bit textures hold them with this added. */
 export const SUM_OFFSET = 16384;
 
-/** One row of a table of taps: three texels of four numbers, the middle sample first. */
-const READ_TAPS = `
-uniform isampler2D taps;
-int tap[${TAPS}];
-int readTaps(int index) {
-  ivec4 a = texelFetch(taps, ivec2(0, index), 0), b = texelFetch(taps, ivec2(1, index), 0), c = texelFetch(taps, ivec2(2, index), 0);
-  tap[0] = a.y; tap[1] = a.z; tap[2] = a.w; tap[3] = b.x; tap[4] = b.y; tap[5] = b.z; tap[6] = b.w; tap[7] = c.x; tap[8] = c.y;
-  return a.x;
-}`;
+const TAP_NAMES = ["a.y", "a.z", "a.w", "b.x", "b.y", "b.z", "b.w", "c.x", "c.y"];
+
+/** Reads a row of a table of taps, three texels of four numbers, the middle sample first. */
+const readTaps = (row: string) =>
+  `ivec4 ${["a", "b", "c"].map((name, x) => `${name} = texelFetch(taps, ivec2(${x}, ${row}), 0)`).join(", ")};`;
+
+/** Taps times samples, written out: of a loop, not every driver makes the same. */
+const WEIGHTED_SUM = TAP_NAMES.map((tap, j) => `${tap} * sample_(at, clamp(a.x + ${j - LOBES}, 0, last))`).join(" + ");
 
 /** Sums along rows, in 1/128ths. */
-export const ACROSS = `${HEAD}${READ_TAPS}
-uniform sampler2D source;
+export const ACROSS = `${HEAD}
+uniform sampler2D source; uniform isampler2D taps;
 out uint sum;
+int sample_(ivec2 at, int x) { return int(texelFetch(source, ivec2(x, at.y), 0).r * 255.0 + 0.5); }
 void main() {
   ivec2 at = ivec2(gl_FragCoord.xy);
-  int centre = readTaps(at.x), last = textureSize(source, 0).x - 1, total = ${SUM_OFFSET};
-  for (int j = 0; j < ${TAPS}; j++)
-    total += tap[j] * int(texelFetch(source, ivec2(clamp(centre + j - ${LOBES}, 0, last), at.y), 0).r * 255.0 + 0.5);
-  sum = uint(total);
+  ${readTaps("at.x")}
+  int last = textureSize(source, 0).x - 1;
+  sum = uint(${SUM_OFFSET} + ${WEIGHTED_SUM});
 }`;
 
-const DOWN = `${READ_TAPS}
-uniform usampler2D sums;
+const DOWN = `
+uniform usampler2D sums; uniform isampler2D taps;
+int sample_(ivec2 at, int y) { return int(texelFetch(sums, ivec2(at.x, y), 0).r) - ${SUM_OFFSET}; }
 int sumDown(ivec2 at) {
-  int centre = readTaps(at.y), last = textureSize(sums, 0).y - 1, total = 0;
-  for (int j = 0; j < ${TAPS}; j++)
-    total += tap[j] * (int(texelFetch(sums, ivec2(at.x, clamp(centre + j - ${LOBES}, 0, last)), 0).r) - ${SUM_OFFSET});
-  return total;
+  ${readTaps("at.y")}
+  int last = textureSize(sums, 0).y - 1;
+  return ${WEIGHTED_SUM};
 }
 float level(int total) { return float(clamp((total + 8192) >> 14, 0, 255)) / 255.0; }`;
 
@@ -59,18 +61,30 @@ layout(location = 1) out vec4 plain;
 void main() {
   ivec2 at = ivec2(gl_FragCoord.xy);
   int total = sumDown(at), channel = (at.y % block) * block + at.x % block;
-  float add = texelFetch(residual, ivec3(at / block + 1, channel >> 2), 0)[channel & 3];
+  ivec2 from = at / block;
+  ivec3 place = ivec3(from.x / ${PAIR} + 1, from.y + 1, ${PAIR} * (channel >> 2) + from.x % ${PAIR});
+  float add = texelFetch(residual, place, 0)[channel & 3];
   enhanced = vec4(clamp(floor(float(total) / 16384.0 + add + 0.5), 0.0, 255.0) / 255.0);
   plain = vec4(level(total));
 }`;
 
-/** Squares of pixels to channels, less the mean; the picture is continued to whole squares. */
-export function foldShader(fold: number): string {
-  const layers = Math.ceil(fold ** 2 / 4);
-  const channel = (c: number) =>
-    c < fold ** 2 ? `texelFetch(luma, min(at * ${fold} + ivec2(${c % fold}, ${Math.floor(c / fold)}), last), 0).r * 255.0 - mean` : "0.0";
-  const outputs = range(layers, (i) => `layout(location = ${i}) out vec4 o${i};`);
-  const writes = range(layers, (i) => `o${i} = vec4(${range(4, (j) => channel(4 * i + j)).join(", ")});`);
+/**
+ * Squares of pixels to channels, less the mean, `groups` of four channels from `first` on; the picture is continued to
+ * whole squares. Where the last pair is one column, the other belongs to the border and is zero.
+ */
+export function foldShader(fold: number, first: number, groups: number): string {
+  const channel = (c: number, side: number) => {
+    if (c >= fold ** 2) return "0.0";
+    const corner = `at * ivec2(${PAIR * fold}, ${fold}) + ivec2(${side * fold + (c % fold)}, ${Math.floor(c / fold)})`;
+    return `texelFetch(luma, min(${corner}, last), 0).r * 255.0 - mean`;
+  };
+  const outputs = range(PAIR * groups, (i) => `layout(location = ${i}) out vec4 o${i};`);
+  const writes = range(PAIR * groups, (i) => {
+    const [group, side] = [first + Math.floor(i / PAIR), i % PAIR];
+    const value = `vec4(${range(4, (j) => channel(4 * group + j, side)).join(", ")})`;
+    const beyond = side ? `(${PAIR} * at.x + ${side}) * ${fold} > last.x ? vec4(0.0) : ` : "";
+    return `o${i} = ${beyond}${value};`;
+  });
   return `${HEAD}uniform sampler2D luma; uniform float mean;
 ${outputs.join("\n")}
 void main() {
@@ -84,31 +98,37 @@ export interface ConvolutionPass {
   readonly inputs: number;
   readonly groups: number;
   readonly relu: boolean;
+  /** The last pair is one column. */
+  readonly odd: boolean;
 }
 
 /**
- * A 3x3 convolution. Features lie one pixel from the edge of their textures, so that what is read outside is the zero
- * that nothing ever wrote over, and no position has to be asked whether it exists.
+ * A 3x3 convolution. Features lie one texel from the edge of their textures, so that what is read outside is the zero
+ * that nothing ever wrote over, and no position has to be asked whether it exists. A pixel computes two columns, which
+ * share what they read; layer 2·g + s of a texture holds group g of the left or right column.
  */
-export function convolutionShader({ inputs, groups, relu }: ConvolutionPass): string {
-  const taps = range(9, (tap) => tap);
-  const adds = taps.flatMap((tap) =>
-    range(Math.ceil(inputs / 4), (from) => {
-      const at = `ivec3(at + ivec2(${(tap % 3) - 1}, ${Math.floor(tap / 3) - 1}), ${from})`;
-      const weight = (group: number) => `w[${(group * 9 + tap) * Math.ceil(inputs / 4) + from}]`;
-      return `x = texelFetch(features, ${at}, 0); ${range(groups, (g) => `a${g} += ${weight(g)} * x${inputs === 1 ? ".x" : ""};`).join(" ")}`;
-    }),
-  );
-  const type = inputs === 1 ? "vec4" : "mat4";
-  const outputs = range(groups, (g) => `layout(location = ${g}) out vec4 o${g};`);
+export function convolutionShader({ inputs, groups, relu, odd }: ConvolutionPass): string {
+  const froms = Math.ceil(inputs / 4);
+  const adds = [0, 1, 2].flatMap((down) => range(froms, (from) => {
+    const read = (x: number, side: number) =>
+      `texelFetch(features, ivec3(at + ivec2(${x}, ${down - 1}), ${PAIR * from + side}), 0)${inputs === 1 ? ".x" : ""}`;
+    const across = [0, 1, 2].flatMap((tap) => range(groups, (g) =>
+      `m = w[${(g * 9 + down * 3 + tap) * froms + from}]; a${g} += m * x${tap}; b${g} += m * x${tap + 1};`));
+    return [`x0 = ${read(-1, 1)}; x1 = ${read(0, 0)}; x2 = ${read(0, 1)}; x3 = ${read(1, 0)};`, ...across];
+  }).flat());
+  const [type, value] = inputs === 1 ? ["vec4", "float"] : ["mat4", "vec4"];
+  const outputs = range(PAIR * groups, (i) => `layout(location = ${i}) out vec4 o${i};`);
+  const bound = (sum: string) => (relu ? `max(${sum}, 0.0)` : sum);
+  const beyond = odd ? `at.x == textureSize(features, 0).x - 2 ? vec4(0.0) : ` : "";
   return `${HEAD}uniform sampler2DArray features;
-layout(std140) uniform Weights { vec4 bias[${groups}]; ${type} w[${groups * 9 * Math.ceil(inputs / 4)}]; };
+layout(std140) uniform Weights { vec4 bias[${groups}]; ${type} w[${groups * 9 * froms}]; };
 ${outputs.join("\n")}
 void main() {
   ivec2 at = ivec2(gl_FragCoord.xy);
-  vec4 x, ${range(groups, (g) => `a${g} = bias[${g}]`).join(", ")};
+  ${value} x0, x1, x2, x3; ${type} m;
+  vec4 ${range(groups, (g) => `a${g} = bias[${g}], b${g} = a${g}`).join(", ")};
   ${adds.join("\n  ")}
-  ${range(groups, (g) => (relu ? `o${g} = max(a${g}, 0.0);` : `o${g} = a${g};`)).join(" ")}
+  ${range(groups, (g) => `o${PAIR * g} = ${bound(`a${g}`)}; o${PAIR * g + 1} = ${beyond}${bound(`b${g}`)};`).join(" ")}
 }`;
 }
 
@@ -128,11 +148,7 @@ export const SHOW = `${HEAD}uniform sampler2D enhanced, plain, u, v;
 uniform float split, offset; uniform mat3 toColour; uniform vec2 size;
 out vec4 colour;
 float chroma(sampler2D plane, vec2 at) {
-  vec2 p = vec2(at.x * 0.5, at.y * 0.5 - 0.25), base = floor(p), f = p - base;
-  ivec2 last = textureSize(plane, 0) - 1, low = clamp(ivec2(base), ivec2(0), last), high = min(ivec2(base) + 1, last);
-  float top = mix(texelFetch(plane, low, 0).r, texelFetch(plane, ivec2(high.x, low.y), 0).r, f.x);
-  float bottom = mix(texelFetch(plane, ivec2(low.x, high.y), 0).r, texelFetch(plane, high, 0).r, f.x);
-  return mix(top, bottom, f.y) - 128.0 / 255.0;
+  return texture(plane, (at * 0.5 + vec2(0.5, 0.25)) / vec2(textureSize(plane, 0))).r - 128.0 / 255.0;
 }
 void main() {
   vec2 at = vec2(floor(gl_FragCoord.x), size.y - 1.0 - floor(gl_FragCoord.y));
