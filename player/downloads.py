@@ -6,20 +6,18 @@ import asyncio
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from fractions import Fraction
 
-from manifests.model import AdaptationSet, ModelTrack, Representation, Segment
-from manifests.networks import Size
-from manifests.weights import ModelWeights
+from manifests.model import AdaptationSet, Representation
 from player.abr.state import Abandon, Policy, Transfer
 from player.choosing import Chooser, Chosen
 from player.concurrency import run_together
+from player.delivery import Delivery
 from player.errors import FetchError, UnplayableError
 from player.files import PresentationFiles
-from player.geometry import end_s, start_s
+from player.geometry import end_s
 from player.models import ModelStore
-from player.soundtrack import AudioSegment, Soundtrack
+from player.soundtrack import Soundtrack
 from player.stats import SegmentStats
 from player.under_way import unless_given_up
 from player.wanted import WantedModel
@@ -30,46 +28,6 @@ LIGHTER_MODEL_PATIENCE_S = 0.5
 """How long a model that suits the machine better is waited for when its segment's turn has come."""
 MAX_SILENT_SEGMENTS = 3
 """So many segments in a row without an answer, and the server counts as gone."""
-
-
-@dataclass
-class Delivery:
-    """One segment on its way through the session; each stage adds to its record."""
-
-    position: int
-    """From 0."""
-    representation: Representation
-    """The rung chosen for it or, where that one failed, the rung it came from."""
-    record: SegmentStats
-    init: bytes = b""
-    media: bytes | None = None
-    """None where it was not delivered."""
-    weights: ModelWeights | None = None
-    """Of its model, where it came whole and in time."""
-    track: ModelTrack | None = None
-    """The one that its weights are of."""
-    wanted: WantedModel | None = None
-    """The model that was asked for, or why none was."""
-    audio: list[AudioSegment] = field(default_factory=list)
-
-    @property
-    def segment(self) -> Segment:
-        return self.representation.segments[self.position]
-
-    @property
-    def input_size(self) -> Size:
-        """(width, height) of the picture that its model takes."""
-        video = self.representation.video
-        assert video is not None, "a rung is of video"
-        return (video.width, video.height) if self.track is None else self.track.input_size_of(video)
-
-    @property
-    def start_s(self) -> Fraction:
-        return start_s(self.representation, self.segment)
-
-    @property
-    def end_s(self) -> Fraction:
-        return end_s(self.representation, self.segment)
 
 
 class Downloads:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from media.frames import Frame, fit
-from player.downloads import Delivery
+from player.delivery import Delivery
 from player.effort import Effort
 from player.enhancement import said
 from player.enlarge import enlarged

@@ -18,7 +18,8 @@ from media.errors import UndecodableSegmentError
 from media.frames import Frame
 from player.concurrency import OneThread, run_together
 from player.decode import segment_frames
-from player.downloads import Delivery, Downloads
+from player.delivery import Delivery
+from player.downloads import Downloads
 from player.effort import Effort, EffortRule
 from player.enhancement import Enhancer
 from player.enlarging import SegmentEnlarger

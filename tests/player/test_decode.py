@@ -12,7 +12,7 @@ from manifests.bundle import open_bundle
 from manifests.model import Segment, VideoFormat
 from media.errors import UndecodableSegmentError
 from player.decode import segment_frames
-from player.downloads import Delivery
+from player.delivery import Delivery
 from player.stats import SegmentStats
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from manifests.bundle import open_bundle
 from media.frames import Frame
 from media.upscale import plain_upscale
-from player.downloads import Delivery
+from player.delivery import Delivery
 from player.effort import Effort
 from player.enlarging import SegmentEnlarger
 from player.geometry import output_format

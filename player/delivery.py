@@ -1,0 +1,54 @@
+"""One segment on its way from the network to the screen, with all that it needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from manifests.model import ModelTrack, Representation, Segment
+from manifests.networks import Size
+from manifests.weights import ModelWeights
+from player.geometry import end_s, start_s
+from player.soundtrack import AudioSegment
+from player.stats import SegmentStats
+from player.wanted import WantedModel
+
+
+@dataclass
+class Delivery:
+    """One segment on its way through the session; each stage adds to its record."""
+
+    position: int
+    """From 0."""
+    representation: Representation
+    """The rung chosen for it or, where that one failed, the rung it came from."""
+    record: SegmentStats
+    init: bytes = b""
+    media: bytes | None = None
+    """None where it was not delivered."""
+    weights: ModelWeights | None = None
+    """Of its model, where it came whole and in time."""
+    track: ModelTrack | None = None
+    """The one that its weights are of."""
+    wanted: WantedModel | None = None
+    """The model that was asked for, or why none was."""
+    audio: list[AudioSegment] = field(default_factory=list)
+
+    @property
+    def segment(self) -> Segment:
+        return self.representation.segments[self.position]
+
+    @property
+    def input_size(self) -> Size:
+        """(width, height) of the picture that its model takes."""
+        video = self.representation.video
+        assert video is not None, "a rung is of video"
+        return (video.width, video.height) if self.track is None else self.track.input_size_of(video)
+
+    @property
+    def start_s(self) -> Fraction:
+        return start_s(self.representation, self.segment)
+
+    @property
+    def end_s(self) -> Fraction:
+        return end_s(self.representation, self.segment)
