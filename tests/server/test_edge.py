@@ -1,99 +1,29 @@
-"""The edge's own configuration in a real nginx on loopback, before two real servers."""
+"""What the edge keeps, hides and survives, tried with a real nginx."""
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
-import shutil
-import signal
 import socket
 import ssl
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
 
-CONFIGURATION = Path(__file__).parents[2] / "docker" / "edge" / "nginx.conf"
+from tests.server.edges import CONFIGURATION, Edge, needs_nginx, running_edge
+
 SEGMENT = "/bundles/tiny/video/v180/00001.m4s"
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("nginx") is None or shutil.which("openssl") is None, reason="nginx or openssl is not installed"
-)
-
-
-@dataclass(frozen=True)
-class Edge:
-    """nginx, and the servers behind it."""
-
-    url: str
-    tls_port: int
-    servers: list[subprocess.Popen[str]]
-    origins: list[str]
-
-    def answered(self, kind: str) -> int:
-        """What the servers that live were asked for of a kind."""
-        return sum(httpx.get(f"{origin}/api/metrics").json()["kinds"][kind]["requests"] for origin in self.origins)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
+pytestmark = needs_nginx
 
 
 @pytest.fixture(scope="module")
 def edge(tiny_library: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
     """For all tests here; the last of them kills the servers."""
-    tmp_path = tmp_path_factory.mktemp("edge")
-    port, tls_port = free_port(), free_port()
-    tls = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "1"]
-    subprocess.run(
-        ["openssl", *tls, "-keyout", tmp_path / "key.pem", "-out", tmp_path / "cert.pem"],
-        check=True,
-        capture_output=True,
-    )
-    with contextlib.ExitStack() as stack:
-        servers, origins = [], []
-        for _ in range(2):
-            command = [sys.executable, "-m", "server", str(tiny_library), "--port", "0"]
-            process = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
-            stack.callback(process.kill)
-            assert process.stdout
-            servers.append(process)
-            origins.append(process.stdout.readline().partition("/bundles/")[0])
-        text = CONFIGURATION.read_text()
-        changes = {
-            " /tmp/": f" {tmp_path}/",
-            "listen 8080": f"listen 127.0.0.1:{port}",
-            "listen 8443": f"listen 127.0.0.1:{tls_port}",
-            "/etc/neudash/tls": str(tmp_path),
-            "/var/cache/neudash": str(tmp_path / "cache"),
-            "worker_processes auto": "daemon off; worker_processes 2",
-        }
-        changes |= {f"server-{n}:8000": origin.removeprefix("http://") for n, origin in enumerate(origins, 1)}
-        for old, new in changes.items():
-            assert old in text
-            text = text.replace(old, new)
-        if os.geteuid() == 0:
-            text = "user root;\n" + text
-        (tmp_path / "nginx.conf").write_text(text)
-        nginx = stack.enter_context(subprocess.Popen(["nginx", "-c", tmp_path / "nginx.conf"]))
-        stack.callback(lambda: (nginx.send_signal(signal.SIGTERM), nginx.wait(20)))
-        made = Edge(f"http://127.0.0.1:{port}", tls_port, servers, origins)
-        deadline_s = time.monotonic() + 20
-        while time.monotonic() < deadline_s:
-            assert nginx.poll() is None
-            with contextlib.suppress(httpx.TransportError):
-                httpx.get(f"{made.url}/healthz")
-                break
-            time.sleep(0.05)
+    with running_edge(tiny_library, tmp_path_factory.mktemp("edge")) as made:
         yield made
 
 
@@ -148,7 +78,7 @@ def test_it_speaks_http_2_over_tls(edge: Edge) -> None:
         context.wrap_socket(plain) as connection,
     ):
         assert connection.selected_alpn_protocol() == "h2"
-    answer = httpx.get(f"https://127.0.0.1:{edge.tls_port}{SEGMENT}", verify=False)
+    answer = httpx.get(edge.tls_url + SEGMENT, verify=False)
     assert (answer.status_code, len(answer.content)) == (200, 5000)
 
 
