@@ -8,6 +8,9 @@ export const LINE = 64;
 
 const BYTES = (name: string) => `fn ${name}At(i: u32) -> i32 { return i32((${name}[i >> 2u] >> ((i & 3u) * 8u)) & 255u); }`;
 
+/** Written out, not as a loop: not every driver makes the same of one. `term` is what tap number j adds. */
+const overTaps = (term: (j: number) => string) => Array.from({ length: TAPS }, (_, j) => term(j)).join(" + ");
+
 /** Sums along rows, in 1/128ths. size: width and height in, width out. */
 export const ACROSS = `
 @group(0) @binding(0) var<uniform> size: vec4u;
@@ -18,12 +21,9 @@ ${BYTES("source")}
 @compute @workgroup_size(${TILE}, ${TILE}) fn main(@builtin(global_invocation_id) at: vec3u) {
   if (at.x >= size.z || at.y >= size.y) { return; }
   let row = at.x * ${TAPS + 1}u;
-  var total = 0;
-  for (var j = 0u; j < ${TAPS}u; j++) {
-    let x = clamp(taps[row] + i32(j) - ${LOBES}, 0, i32(size.x) - 1);
-    total += taps[row + 1u + j] * sourceAt(at.y * size.x + u32(x));
-  }
-  sums[at.y * size.z + at.x] = total;
+  let from_ = at.y * size.x; let left = taps[row] - ${LOBES}; let last = i32(size.x) - 1;
+  sums[at.y * size.z + at.x] =
+    ${overTaps((j) => `taps[row + ${j + 1}u] * sourceAt(from_ + u32(clamp(left + ${j}, 0, last)))`)};
 }`;
 
 const DOWN = `
@@ -35,37 +35,28 @@ fn sumsDown(first: u32) -> vec4i {
   let x = first % size.z;
   if (x + 4u > size.z) { return vec4i(sumDown(first), sumDown(first + 1u), sumDown(first + 2u), sumDown(first + 3u)); }
   let row = first / size.z * ${TAPS + 1}u;
-  var total = vec4i();
-  for (var j = 0u; j < ${TAPS}u; j++) {
-    let tap = taps[row + 1u + j];
-    if (tap == 0) { continue; }
-    let i = u32(clamp(taps[row] + i32(j) - ${LOBES}, 0, i32(size.y) - 1)) * size.z + x;
-    total += tap * vec4i(sums[i], sums[i + 1u], sums[i + 2u], sums[i + 3u]);
-  }
-  return total;
+  let top = taps[row] - ${LOBES}; let last = i32(size.y) - 1;
+  return ${overTaps((j) => `taps[row + ${j + 1}u] * four(u32(clamp(top + ${j}, 0, last)) * size.z + x)`)};
 }
+fn four(i: u32) -> vec4i { return vec4i(sums[i], sums[i + 1u], sums[i + 2u], sums[i + 3u]); }
 fn sumDown(i: u32) -> i32 {
-  let row = i / size.z * ${TAPS + 1}u;
-  var total = 0;
-  for (var j = 0u; j < ${TAPS}u; j++) {
-    let from_ = clamp(taps[row] + i32(j) - ${LOBES}, 0, i32(size.y) - 1);
-    total += taps[row + 1u + j] * sums[u32(from_) * size.z + i % size.z];
-  }
-  return total;
+  let x = i % size.z; let row = i / size.z * ${TAPS + 1}u;
+  let top = taps[row] - ${LOBES}; let last = i32(size.y) - 1;
+  return ${overTaps((j) => `taps[row + ${j + 1}u] * sums[u32(clamp(top + ${j}, 0, last)) * size.z + x]`)};
 }
-fn level(total: i32) -> u32 { return u32(clamp((total + 8192) >> 14u, 0, 255)); }`;
+// Four levels as the bytes of a word; what lies beyond the end of the picture is padding, whatever was read for it.
+fn word_(levels: vec4i) -> u32 {
+  return dot(vec4u(clamp(levels, vec4i(), vec4i(255))), vec4u(1u, 256u, 65536u, 16777216u));
+}
+fn plainWord(totals: vec4i) -> u32 { return word_((totals + 8192) >> vec4u(14u)); }`;
 
 /** The plain resize, finished, four pixels an invocation. size: width in, height in, width out, height out. */
 export const FINISH = `${DOWN}
 @group(0) @binding(3) var<storage, read_write> plain: array<u32>;
 @compute @workgroup_size(${LINE}) fn main(@builtin(global_invocation_id) at: vec3u, @builtin(num_workgroups) count: vec3u) {
   let word = at.y * count.x * ${LINE}u + at.x;
-  let end = size.z * size.w;
-  if (word * 4u >= end) { return; }
-  let totals = sumsDown(word * 4u);
-  var four = 0u;
-  for (var k = 0u; k < 4u; k++) { four |= level(totals[k]) << (k * 8u); }
-  plain[word] = four;
+  if (word * 4u >= size.z * size.w) { return; }
+  plain[word] = plainWord(sumsDown(word * 4u));
 }`;
 
 /** The same, and beside it with the residual added before its one rounding. */
@@ -74,24 +65,20 @@ export function addShader(block: number, groups: number): string {
 @group(0) @binding(3) var<storage, read_write> plain: array<u32>;
 @group(0) @binding(4) var<storage, read_write> enhanced: array<u32>;
 @group(0) @binding(5) var<storage, read> residual: array<vec4f>;
+fn residualAt(i: u32) -> f32 {
+  let x = i % size.z; let y = i / size.z;
+  let channel = (y % ${block}u) * ${block}u + x % ${block}u;
+  let position = (y / ${block}u + 1u) * ((size.z + ${block - 1}u) / ${block}u + 2u) + x / ${block}u + 1u;
+  return residual[position * ${groups}u + (channel >> 2u)][channel & 3u];
+}
 @compute @workgroup_size(${LINE}) fn main(@builtin(global_invocation_id) at: vec3u, @builtin(num_workgroups) count: vec3u) {
   let word = at.y * count.x * ${LINE}u + at.x;
-  let end = size.z * size.w;
-  if (word * 4u >= end) { return; }
-  let stride = (size.z + ${block - 1}u) / ${block}u + 2u;
-  let totals = sumsDown(word * 4u);
-  var both = vec2u(0u);
-  for (var k = 0u; k < 4u && word * 4u + k < end; k++) {
-    let i = word * 4u + k;
-    let x = i % size.z; let y = i / size.z;
-    let channel = (y % ${block}u) * ${block}u + x % ${block}u;
-    let position = (y / ${block}u + 1u) * stride + x / ${block}u + 1u;
-    let total = totals[k];
-    let sum = f32(total) / 16384.0 + residual[position * ${groups}u + (channel >> 2u)][channel & 3u];
-    both |= vec2u(level(total), u32(clamp(floor(sum + 0.5), 0.0, 255.0))) << vec2u(k * 8u);
-  }
-  plain[word] = both.x;
-  enhanced[word] = both.y;
+  let i = word * 4u;
+  if (i >= size.z * size.w) { return; }
+  let totals = sumsDown(i);
+  let add = vec4f(residualAt(i), residualAt(i + 1u), residualAt(i + 2u), residualAt(i + 3u));
+  plain[word] = plainWord(totals);
+  enhanced[word] = word_(vec4i(floor(vec4f(totals) / 16384.0 + add + 0.5)));
 }`;
 }
 
