@@ -90,7 +90,7 @@ export class ModelStore {
   }
 
   private async bytesOf(file: ModelFile): Promise<Uint8Array> {
-    if (!file.url) throw new WrongModelError("the model is one that this player does not bring");
+    if (!file.url) throw new WrongModelError("the model is one that players bring with them, and this one brings none");
     if (file.sizeBytes > MAX_MODEL_BYTES) throw new WrongModelError("the model is too large");
     if (!this.fetched.includes(file.url)) this.fetched.push(file.url);
     const signal = AbortSignal.any([this.stop.signal, AbortSignal.timeout(PATIENCE_MS)]);
