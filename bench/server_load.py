@@ -86,9 +86,9 @@ def nginx(work: Path) -> Iterator[Running]:
 
 
 @contextmanager
-def ours(root: Path, protocol: str) -> Iterator[Running]:
-    """`neudash serve` by one of its protocols."""
-    command = [sys.executable, "-m", "neudash", "serve", str(root), "--port", "0", "--protocol", protocol]
+def ours(root: Path, protocol: str, *flags: str) -> Iterator[Running]:
+    """`neudash serve` by one of its protocols, with further flags."""
+    command = [sys.executable, "-m", "neudash", "serve", str(root), "--port", "0", "--protocol", protocol, *flags]
     with started(pinned(0, command), cwd=ROOT) as process:
         assert process.stdout
         address = process.stdout.readline().strip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -24,6 +25,7 @@ from manifests.bundle import publish_file
 from manifests.errors import BundleError
 from manifests.mpd import read_mpd
 from manifests.weights import decode_model
+from server import storage
 
 if TYPE_CHECKING:
     from conftest import LiveServer
@@ -69,6 +71,30 @@ def test_a_file_cut_short_in_the_middle_of_an_answer_ends_the_connection(
         with pytest.raises(httpx.RemoteProtocolError):
             list(blocks)
     assert httpx.get(f"{server.url}/healthz").status_code == 200
+
+
+def test_a_disk_that_fails_is_503_before_the_answer_and_an_end_within_it(
+    bundle: Path, serve_folder: Callable[..., LiveServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = serve_folder(bundle.parent, None, rescan_s=1000.0)
+    whole = fetched(server, SEGMENT).content
+    read, good_bytes = storage._pread, 0
+
+    def failing(descriptor: int, length: int, start: int) -> bytes:
+        if start >= good_bytes:
+            raise OSError(errno.EIO, "Input/output error")
+        return read(descriptor, length, start)
+
+    # A disk that fails cannot be had without being root; a read that says so can. Nothing lies in memory.
+    monkeypatch.setattr(storage, "_NOWAIT", None)
+    monkeypatch.setattr(storage, "_pread", failing)
+    refused = fetched(server, SEGMENT)
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+    good_bytes = 1 << 20
+    with pytest.raises(httpx.RemoteProtocolError):
+        fetched(server, SEGMENT)
+    monkeypatch.setattr(storage, "_pread", read)
+    assert fetched(server, SEGMENT).content == whole
 
 
 def test_a_client_sees_the_old_file_or_the_new_one(bundle: Path, serve_folder: Callable[..., LiveServer]) -> None:
@@ -173,6 +199,56 @@ def test_sigterm_under_load_loses_no_answer_that_was_begun(tiny_library: Path, p
             thread.join(30)
     assert (process.returncode, cut, set(bodies)) == (0, [], {wanted})
     assert errors == ""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="signals as on POSIX")
+def test_a_worker_killed_under_load_costs_its_own_connections_alone(tiny_library: Path) -> None:
+    command = [sys.executable, "-m", "server", str(tiny_library), "--port", "0", "--workers", "2"]
+    wanted = (tiny_library / "tiny" / SEGMENT).read_bytes()
+    whole: list[bool] = []
+    # Requests without an answer so far.
+    resets: list[str] = []
+    done = threading.Event()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        base = process.stdout.readline().partition("/bundles/")[0]
+
+        def fetch() -> None:
+            with httpx.Client(timeout=30) as client:
+                while not done.is_set():
+                    resets.append(base)
+                    with contextlib.suppress(httpx.TransportError):
+                        whole.append(client.get(f"{base}/bundles/tiny/{SEGMENT}").content == wanted)
+                        resets.pop()
+
+        def worker() -> int:
+            return int(httpx.get(f"{base}/api/metrics", timeout=30).json()["process_id"])
+
+        try:
+            workers = {worker() for _ in range(20)}
+            threads = [threading.Thread(target=fetch) for _ in range(8)]
+            for thread in threads:
+                thread.start()
+            while len(whole) < 20:
+                time.sleep(0.01)
+            killed = workers.pop()
+            os.kill(killed, signal.SIGKILL)
+            before, until_s = len(whole), time.monotonic() + 30
+            while len(whole) < before + 50 and time.monotonic() < until_s:
+                time.sleep(0.01)
+            served = len(whole) - before
+            done.set()
+            for thread in threads:
+                thread.join(30)
+            assert killed not in {worker() for _ in range(5)}
+        finally:
+            done.set()
+            process.terminate()
+            assert process.wait(30) == 0
+    assert served >= 50
+    assert all(whole)
+    # Each of the eight loses what it had asked for, and at most its next attempts on a connection to the same end.
+    assert len(resets) <= 16
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

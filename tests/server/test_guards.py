@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import re
+import shutil
 import socket
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,6 +30,7 @@ LAST = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
 DEADLINE_S = 1
 # A sweep comes once a second, on a machine that may be busy.
 PATIENCE_S = 15
+IDLE = 2000
 
 
 LIMITS = {"head_s": DEADLINE_S, "stalled_s": DEADLINE_S, "rescan_s": 1000.0}
@@ -202,11 +206,60 @@ def test_where_too_much_waits_for_readers_the_slowest_are_cut(
     assert refused(server)["too much waits"] > 0
 
 
-def test_hundreds_of_idle_connections_keep_nobody_out(strict: LiveServer) -> None:
+@pytest.fixture
+def thousands_of_descriptors() -> None:
+    """Both ends of two thousand connections are in this process."""
+    resource = pytest.importorskip("resource", reason="no bound on descriptors here")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 3 * IDLE
+    if 0 <= hard < wanted:
+        pytest.skip(f"this system allows {hard} descriptors")
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+@pytest.mark.usefixtures("thousands_of_descriptors")
+def test_two_thousand_idle_connections_keep_nobody_out_and_end(
+    tmp_path: Path, make_bundle: Callable[..., Path], serve_folder: Callable[..., LiveServer]
+) -> None:
+    make_bundle(tmp_path / "root" / "b")
+    server = serve_folder(tmp_path / "root", None, head_s=3, rescan_s=1000.0)
+    with contextlib.ExitStack() as stack, httpx.Client(base_url=server.url) as client:
+        silent = [stack.enter_context(connected(server)) for _ in range(IDLE)]
+        assert len(client.get(SEGMENT.decode(), timeout=PATIENCE_S).content) == 5000
+        assert all(rest(connection)[:12] in (b"", b"HTTP/1.1 408") for connection in silent)
+        assert len(client.get(SEGMENT.decode(), timeout=PATIENCE_S).content) == 5000
+    assert refused(server)["request too slow"] == IDLE
+
+
+@pytest.mark.skipif(shutil.which("slowhttptest") is None, reason="slowhttptest is not installed")
+def test_slowhttptest_takes_nothing_away(strict: LiveServer) -> None:
+    segment, large = strict.url + SEGMENT.decode(), strict.url + LARGE.decode()
+    attacks = {
+        "slow headers": ["-H", "-u", segment],
+        "slow bodies": ["-B", "-u", segment],
+        "ranges": ["-R", "-u", segment],
+        "slow readers": ["-X", "-u", large, "-w", "256", "-y", "512", "-n", "1", "-z", "32"],
+    }
+    common = ["slowhttptest", "-c", "500", "-r", "500", "-i", "1", "-l", "5", "-p", "5"]
     with contextlib.ExitStack() as stack:
-        for _ in range(400):
-            stack.enter_context(connected(strict))
-        assert httpx.get(strict.url + SEGMENT.decode(), timeout=5).status_code == 200
+        running = {
+            name: stack.enter_context(
+                subprocess.Popen([*common, *attack], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            )
+            for name, attack in attacks.items()
+        }
+        with httpx.Client(base_url=strict.url, timeout=PATIENCE_S) as client:
+            while any(process.poll() is None for process in running.values()):
+                assert len(client.get(SEGMENT.decode()).content) == 5000
+                time.sleep(0.05)
+        said = {name: process.communicate()[0] for name, process in running.items()}
+    for name, text in said.items():
+        available = re.findall(r"service available:\s*(\w+)", re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text))
+        assert available, name
+        assert set(available) == {"YES"}, name
+    assert refused(strict)["request too slow"] > 0
+    assert refused(strict)["reader stalled"] > 0
 
 
 def test_the_direct_answer_and_the_applications_are_the_same(

@@ -1,0 +1,206 @@
+"""What clients that mean no good cost the others.
+
+`neudash serve` with short deadlines on one core, and wrk fetching a segment of 50 kB on eight connections: first alone,
+then beside each kind of attack. The others' p99 is to stay under five times what it is without one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from bench.library import write_bundle
+from bench.machine import machine
+from bench.programs import BenchError
+from bench.server_load import Measured, Running, load, ours
+
+CONNECTIONS = 8
+MOST_TIMES = 5.0
+"""What p99 may become, in multiples of the p99 without an attack."""
+_FLAGS = ("--head-s", "2", "--stalled-s", "2")
+
+Attack = Callable[[int, bytes], None]
+"""One hostile connection to a port, about a path of a large file; ends when the server ends it."""
+
+
+def silent(port: int, _path: bytes) -> None:
+    """Says nothing."""
+    _say(port, b"")
+
+
+def half_a_head(port: int, path: bytes) -> None:
+    """Says half a request."""
+    _say(port, b"GET " + path + b" HTTP/1.1\r\nHost: a\r\nx: ")
+
+
+def trickle(port: int, path: bytes) -> None:
+    """A header every fifth of a second, for ever."""
+    with _connected(port) as connection:
+        connection.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: a\r\n")
+        while True:
+            connection.sendall(b"x: y\r\n")
+            time.sleep(0.2)
+
+
+def stopped_reader(port: int, path: bytes) -> None:
+    """Asks for a megabyte and reads nothing."""
+    with _connected(port) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: a\r\n\r\n")
+        # Not read: only looked at, until the server has had enough.
+        while connection.recv(1, socket.MSG_PEEK):
+            time.sleep(0.2)
+
+
+def large_head(port: int, path: bytes) -> None:
+    """24 MB of one header."""
+    _say(port, b"GET " + path + b" HTTP/1.1\r\nHost: a\r\nx: " + b"y" * (24 << 20) + b"\r\n\r\n")
+
+
+def many_headers(port: int, path: bytes) -> None:
+    """100,000 headers."""
+    _say(port, b"GET " + path + b" HTTP/1.1\r\nHost: a\r\n" + b"x: y\r\n" * 100_000 + b"\r\n")
+
+
+def many_ranges(port: int, path: bytes) -> None:
+    """As many ranges as a head may name, over and over."""
+    ranges = b",".join(b"%d-%d" % (n, n) for n in range(1400))
+    _say(port, (b"GET " + path + b" HTTP/1.1\r\nHost: a\r\nRange: bytes=" + ranges + b"\r\n\r\n") * 2)
+
+
+ATTACKS: dict[Attack, int] = {
+    silent: 300,
+    half_a_head: 300,
+    trickle: 200,
+    stopped_reader: 128,
+    large_head: 2,
+    many_headers: 2,
+    many_ranges: 4,
+}
+"""How many at once; each comes again as soon as it is closed."""
+
+
+def main(argv: list[str]) -> int:
+    """Attacks, prints the table, writes the JSON; 1 where the others noticed too much."""
+    options = _parser().parse_args(argv)
+    try:
+        for program in ("wrk", "taskset"):
+            if shutil.which(program) is None:
+                raise BenchError(f"{program} is not installed: .ci/install-system-packages gets it")
+        rows = measure(options.seconds)
+    except BenchError as error:
+        print(f"bench.server_hostile: {error}", file=sys.stderr)
+        return 1
+    print(f"{'attack':>16}  {'at once':>7}  {'req/s':>7}  {'p50 ms':>7}  {'p99 ms':>7}  {'times':>6}")
+    for row in rows:
+        print(
+            f"{row['attack']:>16}  {row['at_once']:7}  {row['requests_per_s']:7.0f}  {row['p50_ms']:7.2f}"
+            f"  {row['p99_ms']:7.2f}  {row['p99_times']:6.2f}"
+        )
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        figures = {"machine": machine(), "seconds": options.seconds, "most_times": MOST_TIMES, "rows": rows}
+        options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    return 0 if all(row["p99_times"] < MOST_TIMES for row in rows) else 1
+
+
+def measure(seconds: int) -> list[dict[str, Any]]:
+    """A row for no attack, and one for each. Raises BenchError."""
+    with tempfile.TemporaryDirectory(prefix="neudash-hostile-") as folder:
+        hrefs = write_bundle(Path(folder) / "film")
+        asked, large = (f"/bundles/film/{hrefs[item]}" for item in ("segment_50kB", "segment_1MB"))
+        with ours(Path(folder), "direct", *_FLAGS) as server:
+            load(server, asked, CONNECTIONS, 1)
+            alone = load(server, asked, CONNECTIONS, 2 * seconds)
+            rows = [_row("none", 0, alone, alone)]
+            for attack, count in ATTACKS.items():
+                with _attacked(attack, count, server, large):
+                    measured = load(server, asked, CONNECTIONS, seconds)
+                rows.append(_row(attack.__name__, count, measured, alone))
+    return rows
+
+
+def _row(name: str, count: int, measured: Measured, alone: Measured) -> dict[str, Any]:
+    return {
+        "attack": name.replace("_", " "),
+        "at_once": count,
+        "requests_per_s": measured.requests_per_s,
+        "p50_ms": measured.p50_ms,
+        "p99_ms": measured.p99_ms,
+        "p99_times": round(measured.p99_ms / alone.p99_ms, 2),
+    }
+
+
+@contextlib.contextmanager
+def _attacked(attack: Attack, count: int, server: Running, path: str) -> Iterator[None]:
+    """By a process of its own, so that what it computes is not ours; it ends with the block."""
+    port = server.address.rpartition(":")[2]
+    command = [sys.executable, "-m", "bench.server_hostile", "--attack", attack.__name__, str(count), port, path]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        try:
+            assert process.stdout
+            # It says so when all have been started.
+            if not process.stdout.readline():
+                raise BenchError(f"the attack {attack.__name__} did not begin")
+            yield
+        finally:
+            process.kill()
+
+
+def _attack(name: str, count: int, port: int, path: bytes) -> None:
+    attack = next(attack for attack in ATTACKS if attack.__name__ == name)
+
+    def again() -> None:
+        while True:
+            with contextlib.suppress(OSError):
+                attack(port, path)
+
+    for _ in range(count):
+        threading.Thread(target=again, daemon=True).start()
+    print("begun", flush=True)
+    while os.getppid() != 1:
+        time.sleep(0.2)
+
+
+def _say(port: int, words: bytes) -> None:
+    """Says it all, and reads until the server closes."""
+    with _connected(port) as connection:
+        with contextlib.suppress(ConnectionError):
+            connection.sendall(words)
+        while connection.recv(1 << 16):
+            pass
+
+
+def _connected(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=30)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.server_hostile",
+        description=__doc__,
+        epilog="example: python -m bench.server_hostile --json bench-out/server_hostile.json",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--seconds", type=int, default=5, help="of each attack (default: 5)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE")
+    return parser
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--attack"]:
+        _attack(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5].encode())
+    else:
+        sys.exit(main(sys.argv[1:]))
