@@ -11,8 +11,8 @@ import numpy as np
 
 from trainer.report.plots import Axis
 
-WIDTH, HEIGHT = 760, 460
-LEFT, RIGHT, TOP, BOTTOM = 58, 150, 34, 46
+WIDTH, HEIGHT = 760, 478
+LEFT, RIGHT, TOP, BOTTOM = 58, 150, 52, 46
 NAMES = {"psnr_y": "PSNR-Y in dB", "vmaf": "VMAF", "vmaf_neg": "VMAF-NEG"}
 PLAIN_COLOUR, UNION_COLOUR, INK, GRID = "#5b6572", "#d1480f", "#20262e", "#e3e6ea"
 SIZE_COLOURS = ("#1f4e79", "#2f8f83", "#8e5ea2", "#b08900", "#777777")
@@ -36,18 +36,17 @@ def plot(result: dict[str, Any], metric: str) -> str:
         parts.append(_hull(result["union_hull"][metric], x, y, UNION_COLOUR, ""))
     parts += [_mark(p, metric, x, y, colours.get(p["size"], INK)) for p in (*plain, *enhanced)]
     parts.append(_legend(colours, bool(enhanced)))
-    return _svg(_title(result, metric), parts)
+    clip = result["clip"]
+    return _svg(f"{clip['name']} {clip['width']}x{clip['height']}, {NAMES[metric]}", _saving(result, metric), parts)
 
 
 def _best(points: Iterable[dict[str, Any]], rung: str, metric: str) -> float:
     return max(float(p[metric]) for p in points if p["kind"] == "plain" and p["rung"] == rung)
 
 
-def _title(result: dict[str, Any], metric: str) -> str:
-    clip = result["clip"]
+def _saving(result: dict[str, Any], metric: str) -> str:
     percent = (result.get("bd_rate_union") or {}).get(metric)
-    saved = "" if percent is None else f": BD-rate {percent:+.1f} % with models, every byte counted"
-    return f"{clip['name']} {clip['width']}x{clip['height']}, {NAMES[metric]}{saved}"
+    return "" if percent is None else f"BD-rate with models, every byte counted: {percent:+.1f} %"
 
 
 def _axes(points: Sequence[dict[str, Any]], metric: str) -> tuple[Axis, Axis]:
@@ -121,10 +120,11 @@ def _legend(colours: dict[str, str], enhanced: bool) -> str:
     )
 
 
-def _svg(title: str, parts: Sequence[str]) -> str:
+def _svg(title: str, says: str, parts: Sequence[str]) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}">'
         f"<title>{escape(title)}</title><style>{_STYLE}</style>"
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>'
-        f'<text class="title" x="{LEFT}" y="20">{escape(title)}</text>{"".join(parts)}</svg>\n'
+        f'<text class="title" x="{LEFT}" y="20">{escape(title)}</text>'
+        f'<text x="{LEFT}" y="38">{escape(says)}</text>{"".join(parts)}</svg>\n'
     )
