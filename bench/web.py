@@ -45,7 +45,7 @@ MEASURE = """async ([contenders, size, rounds]) => {
   const small = ((size.width + 1) >> 1) * ((size.height + 1) >> 1);
   planes.u = planes.v = new Uint8Array(small).fill(128);
   const colour = { matrix: "bt709", fullRange: false };
-  const picture = { ...size, planes, video: null, colour };
+  const picture = { planes, colour };
   const ready = [];
   for (const { name, kind, model, hash } of contenders) {
     if (!kind) {

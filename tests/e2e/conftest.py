@@ -14,13 +14,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from manifests.bundle import model_href, open_bundle, publish_file, publish_manifest
 from manifests.model import ModelFile, ModelTrack, Presentation, Representation
 from server.web.build import NodeMissingError, build
+from tests.e2e.striped import Striped, striped_bundle
+
+if TYPE_CHECKING:
+    from conftest import MakeVideo
 
 GOLDEN_MODEL = Path(__file__).parents[1] / "manifests" / "golden" / "c8d2-x2-full.ndm"
 BROWSER = Path(__file__).parent / "browser"
@@ -51,6 +55,12 @@ def bundle_with_models(packaged_bundle: Path, tmp_path_factory: pytest.TempPathF
     publish_manifest(root, with_models(open_bundle(root).presentation, model))
     assert b"ModelTrack" in (root / "manifest.mpd").read_bytes()
     return root
+
+
+@pytest.fixture(scope="session")
+def striped(make_video: MakeVideo, tmp_path_factory: pytest.TempPathFactory) -> Striped:
+    """See `striped_bundle`."""
+    return striped_bundle(tmp_path_factory.mktemp("striped"), make_video)
 
 
 @dataclass(frozen=True)

@@ -170,7 +170,7 @@ DRAW = """async ([kind, shape, planes, model, hash]) => {
     const [y, u, v] = planes.map(bytes);
     const size = { width: shape.width, height: shape.height };
     const colour = { matrix: "bt709", fullRange: false };
-    const picture = { ...size, planes: { ...size, y, u, v }, video: null, colour };
+    const picture = { planes: { ...size, y, u, v }, colour };
     await renderer.draw(picture, weights, 0);
     const out = await renderer.readPlanes();
     return { width: out.width, height: out.height, planes: [out.y, out.u, out.v].map(text), device: renderer.device };
@@ -276,7 +276,7 @@ COLOURS = """async ([kind, colour, levels]) => {
     const size = { width: 32, height: 16 };
     await renderer.prepare({ ...size, inputWidth: 64, inputHeight: 32, spec: null });
     const [y, u, v] = levels.map((level, index) => new Uint8Array(index ? 128 : 512).fill(level));
-    await renderer.draw({ ...size, planes: { ...size, y, u, v }, video: null, colour }, null, 0.5);
+    await renderer.draw({ planes: { ...size, y, u, v }, colour }, null, 0.5);
     const copy = new OffscreenCanvas(64, 32).getContext("2d");
     copy.drawImage(canvas, 0, 0);
     return [10, 50].map((x) => [...copy.getImageData(x, 16, 1, 1).data.slice(0, 3)]);
@@ -299,6 +299,33 @@ def test_colours_are_those_of_the_tags(lab: Any, kind: str, matrix: str, red: fl
     wanted = np.array([r, (y - red * r - blue * b) / (1 - red - blue), b]) * 255
     found = lab.evaluate(COLOURS, [kind, {"matrix": matrix, "fullRange": full}, levels])
     assert np.abs(np.array(found) - wanted).max() <= 2
+
+
+FROM_COLOURS = """([rgba, width, height]) => {
+  const small = ((width + 1) >> 1) * ((height + 1) >> 1);
+  const [y, u, v] = [width * height, small, small].map((length) => new Uint8Array(length));
+  const planes = { width, height, y, u, v };
+  lab.fromColours(bytes(rgba), planes);
+  return [planes.y, planes.u, planes.v].map(text);
+}"""
+
+
+def test_planes_are_made_again_from_colours(lab: Any) -> None:
+    """BT.709, limited range, chroma between two rows on the left column; of odd sizes too."""
+    height, width = 5, 7
+    rgb = np.random.default_rng(0).integers(0, 256, (height, width, 3))
+    rgba = np.dstack([rgb, np.full((height, width), 255)]).astype(np.uint8)
+    found = [
+        np.frombuffer(base64.b64decode(p), np.uint8)
+        for p in lab.evaluate(FROM_COLOURS, [sent(rgba.tobytes()), width, height])
+    ]
+    shares = np.array([0.2126, 0.7152, 0.0722])
+    padded = np.concatenate([rgb, rgb[-1:]])
+    pairs = (padded[::2] + padded[1::2])[:, ::2] / 2
+    u, v = (128 + 224 / 255 * (pairs[..., c] - pairs @ shares) / (2 * (1 - shares[c])) for c in (2, 0))
+    wanted = [16 + 219 / 255 * (rgb @ shares), u, v]
+    for plane, exact in zip(found, wanted, strict=True):
+        assert np.abs(plane - exact.ravel()).max() <= 0.51
 
 
 # --- somebody else's engine, in the same browser ---

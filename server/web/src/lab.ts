@@ -3,5 +3,6 @@
 export { decodeModel } from "./model/ndm";
 export { sha256, sha256Hex } from "./model/sha256";
 export { parseTable } from "./model/table";
+export { fromColours } from "./playback/planes";
 export { resizeTaps } from "./render/taps";
 export { openRenderer } from "./render/open";

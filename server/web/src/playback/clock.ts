@@ -1,6 +1,7 @@
 /** Which picture a video element shows, and of what time it is. */
 
-import { half, type Colour, type Picture, type Planes } from "../render/renderer";
+import type { Picture } from "../render/renderer";
+import { PlaneReader } from "./planes";
 
 /** A picture with its place in the presentation, in seconds. */
 export interface Taken {
@@ -23,7 +24,7 @@ const MANY = 5;
 export class FrameClock {
   private trusted: boolean | null = null;
   private doubts = 0;
-  private buffer = new Uint8Array(0);
+  private readonly reader = new PlaneReader();
 
   /** For reports: where the times come from. */
   get source(): string {
@@ -42,63 +43,24 @@ export class FrameClock {
     return (this.trusted ?? agrees) ? timestampS : mediaTimeS;
   }
 
-  /** The picture on show; to be called within the callback about it. Null where there is none. */
+  /** The picture on show, valid until the next; to be called within the callback about it. Null where there is none. */
   async take(video: HTMLVideoElement, mediaTimeS: number): Promise<Taken | null> {
-    if (!("VideoFrame" in globalThis)) return this.bare(video, mediaTimeS);
-    let frame: VideoFrame;
+    const frame = frameOf(video);
     try {
-      frame = new VideoFrame(video);
-    } catch {
-      return null; // nothing is decoded yet
-    }
-    try {
-      const timeS = this.timeOf(frame.timestamp, mediaTimeS);
-      const planes = await this.planesOf(frame);
-      const { width, height } = planes ?? { width: video.videoWidth, height: video.videoHeight };
-      return { timeS, picture: { width, height, planes, video: planes ? null : video, colour: colourOf(frame) } };
+      const timeS = this.timeOf(frame?.timestamp ?? null, mediaTimeS);
+      const picture = await this.reader.read(video, frame);
+      return picture && { timeS, picture };
     } finally {
-      frame.close();
+      frame?.close();
     }
-  }
-
-  private bare(video: HTMLVideoElement, timeS: number): Taken | null {
-    const { videoWidth: width, videoHeight: height } = video;
-    if (!width) return null;
-    return { timeS, picture: { width, height, planes: null, video, colour: { matrix: "bt709", fullRange: false } } };
-  }
-
-  /** Null where the browser keeps them to itself. They are valid until the next call. */
-  private async planesOf(frame: VideoFrame): Promise<Planes | null> {
-    const isPair = frame.format === "NV12";
-    if ((frame.format !== "I420" && !isPair) || !frame.visibleRect) return null;
-    const { width, height } = frame.visibleRect;
-    const [columns, rows] = [half(width), half(height)];
-    const [luma, chroma] = [width * height, columns * rows];
-    if (this.buffer.length !== luma + 4 * chroma) this.buffer = new Uint8Array(luma + 4 * chroma);
-    const layout = isPair
-      ? [{ offset: 0, stride: width }, { offset: luma + 2 * chroma, stride: 2 * columns }]
-      : [{ offset: 0, stride: width }, { offset: luma, stride: columns }, { offset: luma + chroma, stride: columns }];
-    try {
-      await frame.copyTo(this.buffer, { layout });
-    } catch {
-      return null;
-    }
-    const [u, v] = [luma, luma + chroma].map((at) => this.buffer.subarray(at, at + chroma));
-    if (isPair) apart(this.buffer.subarray(luma + 2 * chroma), u, v);
-    return { width, height, y: this.buffer.subarray(0, luma), u, v };
   }
 }
 
-function apart(pairs: Uint8Array, u: Uint8Array, v: Uint8Array): void {
-  for (let index = 0; index < u.length; index++) {
-    u[index] = pairs[2 * index];
-    v[index] = pairs[2 * index + 1];
+/** Null where nothing is decoded yet, and where the browser gives no frames away (pages from plain HTTP elsewhere). */
+function frameOf(video: HTMLVideoElement): VideoFrame | null {
+  try {
+    return new VideoFrame(video);
+  } catch {
+    return null;
   }
-}
-
-function colourOf(frame: VideoFrame): Colour {
-  const { matrix, fullRange } = frame.colorSpace;
-  const known: Record<string, Colour["matrix"]> = { smpte170m: "bt601", bt470bg: "bt601", "bt2020-ncl": "bt2020" };
-  // Chromium takes what is untagged for BT.709, whatever its size.
-  return { matrix: known[matrix ?? ""] ?? "bt709", fullRange: fullRange ?? false };
 }

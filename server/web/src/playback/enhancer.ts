@@ -149,14 +149,14 @@ export class Enhancer {
     const decision = this.decide(taken);
     this.tell(decision);
     if (!decision.track) return this.plain(decision.reason);
-    if (!(await this.screen.ready(taken.picture.planes !== null))) return this.plain(this.screen.problem);
+    if (!(await this.screen.ready())) return this.plain(this.screen.problem);
     await this.draw(taken, decision);
   }
 
   private decide(taken: Taken): Decision {
     const nothing = { rung: null, track: null, use: null, weights: null };
     if (!this.table) return { ...nothing, reason: "the manifest is not here yet" };
-    const { width, height } = taken.picture;
+    const { width, height } = taken.picture.planes;
     const rung = this.shown.rungAt(this.table, taken.timeS, width, height);
     if (!rung) return { ...nothing, reason: `no rung of the manifest has pictures of ${width}x${height}` };
     if (rung.tracks.length === 0) {
@@ -181,7 +181,7 @@ export class Enhancer {
     const renderer = this.screen.renderer!;
     const fits = weights && JSON.stringify(weights.spec) === JSON.stringify(track!.spec);
     if (weights && !fits) return this.plain("the model is of another network than the manifest says");
-    const shape = shapeOf(taken.picture, track!);
+    const shape = shapeOf(taken.picture.planes, track!);
     const isFirst = await renderer.prepare(shape);
     const beganMs = performance.now();
     await renderer.draw(taken.picture, weights, this.split_);

@@ -19,15 +19,13 @@ export class Screen {
   /** Canvases are put into `stage`. `opened` is called with each new renderer. */
   constructor(
     private readonly stage: HTMLElement,
-    private choice: RendererChoice,
+    private readonly choice: RendererChoice,
     private readonly opened: (renderer: Renderer) => void,
   ) {}
 
-  /** Whether there is a renderer, opened where needed, for pictures that come with their planes or without. */
-  async ready(hasPlanes: boolean): Promise<boolean> {
+  /** Whether there is a renderer, opened where needed. */
+  async ready(): Promise<boolean> {
     await this.warming;
-    if (!hasPlanes) this.choice = "webgl2"; // colours alone are to be had, and that is what it takes
-    if (!hasPlanes && this.renderer && this.renderer.kind !== "webgl2") this.close();
     if (this.renderer?.lost) {
       this.close();
       if (++this.losses > MAX_LOSSES) this.problem = "the graphics device was lost too often";

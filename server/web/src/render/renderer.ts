@@ -16,7 +16,7 @@ export interface Planes {
 export function blackPicture(width: number, height: number): Picture {
   const plane = () => new Uint8Array(half(width) * half(height)).fill(128);
   const planes = { width, height, y: new Uint8Array(width * height), u: plane(), v: plane() };
-  return { width, height, planes, video: null, colour: { matrix: "bt709", fullRange: false } };
+  return { planes, colour: { matrix: "bt709", fullRange: false } };
 }
 
 /** How samples become colours. */
@@ -25,12 +25,9 @@ export interface Colour {
   readonly fullRange: boolean;
 }
 
-/** A picture to be shown: its planes, or a video element whose planes nobody gives away. */
+/** A picture to be shown. */
 export interface Picture {
-  readonly width: number;
-  readonly height: number;
-  readonly planes: Planes | null;
-  readonly video: HTMLVideoElement | null;
+  readonly planes: Planes;
   readonly colour: Colour;
 }
 

@@ -45,7 +45,6 @@ export class WasmRenderer implements Renderer {
 
   async draw(picture: Picture, weights: Weights | null, split: number): Promise<void> {
     if (!this.shape) throw new Error("nothing is prepared");
-    if (!picture.planes) throw new Error("the planes of the picture are not to be had");
     const size = outputSize(this.shape);
     const parts = await this.pool.draw(picture.planes, weights);
     const joined = (width: number, height: number, of: (part: Drawn) => Rows) => join(parts.map(of), width, height);

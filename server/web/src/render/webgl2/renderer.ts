@@ -47,8 +47,7 @@ export class WebGl2Renderer implements Renderer {
     if (!gl.getExtension("EXT_color_buffer_float") && !gl.getExtension("EXT_color_buffer_half_float")) {
       throw new Error("this device draws to no textures of 16-bit numbers");
     }
-    const told = gl.getExtension("WEBGL_debug_renderer_info");
-    this.device = String(gl.getParameter(told ? told.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
+    this.device = deviceOf(gl);
     this.gl = new Gl(gl);
     canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
   }
@@ -73,9 +72,10 @@ export class WebGl2Renderer implements Renderer {
   async draw(picture: Picture, weights: Weights | null, split: number): Promise<void> {
     const sizes = this.sizes;
     if (!sizes || this.lost) throw new Error("nothing is prepared");
-    const taken = sizes.source.take(picture);
-    if (sizes.toInput) sizes.toInput.run(taken.y, sizes.inputTarget!);
-    const luma = sizes.toInput ? sizes.input : taken.y;
+    const { source } = sizes;
+    source.take(picture.planes);
+    if (sizes.toInput) sizes.toInput.run(source.y, sizes.inputTarget!);
+    const luma = sizes.toInput ? sizes.input : source.y;
     const area: [number, number, number, number] = [0, 0, sizes.luma.width, sizes.luma.height];
     sizes.luma.across(luma);
     const down = { sums: sizes.luma.sums, taps: sizes.luma.tapsDown };
@@ -88,8 +88,8 @@ export class WebGl2Renderer implements Renderer {
     } else {
       this.gl.fill(this.gl.program(FINISH), sizes.alone, area, down);
     }
-    sizes.chroma.run(taken.u, sizes.targets.u);
-    sizes.chroma.run(taken.v, sizes.targets.v);
+    sizes.chroma.run(source.u, sizes.targets.u);
+    sizes.chroma.run(source.v, sizes.targets.v);
     this.picture = picture;
     this.isEnhanced = weights !== null && sizes.network !== null;
     this.redraw(split);
@@ -165,4 +165,11 @@ export class WebGl2Renderer implements Renderer {
     gl.readPixels(0, 0, width, height, gl.RGBA, gl.UNSIGNED_BYTE, pixels);
     return pixels.filter((_, index) => index % 4 === 0);
   }
+}
+
+/** Chromium tells by an extension; Firefox by the parameter itself, and complains where it is asked for the extension. */
+function deviceOf(gl: WebGL2RenderingContext): string {
+  const masked = String(gl.getParameter(gl.RENDERER));
+  const told = masked === "WebKit WebGL" ? gl.getExtension("WEBGL_debug_renderer_info") : null;
+  return told ? String(gl.getParameter(told.UNMASKED_RENDERER_WEBGL)) : masked;
 }

@@ -132,17 +132,6 @@ void main() {
 }`;
 }
 
-/** Planes of a video element's picture, whose colours the browser has made already. `rows` as in `colourRows`. */
-export const TAKE = `${HEAD}uniform sampler2D colours;
-uniform int channel; uniform vec3 weights; uniform vec2 range_; uniform int step_;
-out vec4 value;
-void main() {
-  ivec2 at = ivec2(gl_FragCoord.xy) * step_, last = textureSize(colours, 0) - 1;
-  vec3 sum = vec3(0.0);
-  for (int j = 0; j < step_; j++) sum += texelFetch(colours, min(at + ivec2(0, j), last), 0).rgb;
-  value = vec4(dot(weights, sum / float(step_)) * range_.x + range_.y);
-}`;
-
 /** Planes to the canvas, the right way up: plain left of the split. Chroma lies between rows, on the left column. */
 export const SHOW = `${HEAD}uniform sampler2D enhanced, plain, u, v;
 uniform float split, offset; uniform mat3 toColour; uniform vec2 size;

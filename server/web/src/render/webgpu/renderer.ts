@@ -78,7 +78,6 @@ export class WebGpuRenderer implements Renderer {
   async draw(picture: Picture, weights: Weights | null, split: number): Promise<void> {
     const { sizes, gpu } = this;
     if (!sizes || this.lost) throw new Error("nothing is prepared");
-    if (!picture.planes) throw new Error("the planes of the picture are not to be had");
     this.upload(picture.planes);
     const encoder = gpu.device.createCommandEncoder();
     const pass = encoder.beginComputePass();
