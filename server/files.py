@@ -10,15 +10,15 @@ import asyncio
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from server import delivery, storage
 from server.catalogue import Catalogue, Index, ServedFile
 from server.metrics import Counters, Traffic
 
-# Where the bytes came from, for a person who looks at a slow segment in a browser.
-TIMING = b"server-timing"
-FROM_MEMORY = (TIMING, b"memory")
+# Models and heads of tracks: to read them again costs more than they do. 8 MB at most where 512 files are open.
+_KEPT_BYTES = 1 << 14
 
 
 class OpenFile:
@@ -55,7 +55,7 @@ class OpenFile:
             content.size_bytes, content.sha256, served.media_type, served.cache_control, packed
         )
         self.plain = delivery.answer_for(self.facts, "GET", {})
-        self.start: dict[str, Any] = start_of(self.plain, FROM_MEMORY)
+        self.start: dict[str, Any] = start_of(self.plain)
         self.codings = tuple(packed)
         self.wire = {coding: self._wire(coding) for coding in (None, *packed)}
         """What a protocol writes for a plain GET, by the coding: head without its first lines, body if it is in
@@ -64,9 +64,9 @@ class OpenFile:
         self.users = 0
         """Answers under way, and 1 for being kept."""
 
-    def _wire(self, coding: str | None) -> tuple[bytes, bytes | bytearray | None, int]:
+    def _wire(self, coding: str | None) -> tuple[bytes, bytes | None, int]:
         answer = delivery.answer_for(self.facts, "GET", {"accept-encoding": coding or "identity"})
-        head = b"".join(b"%b: %b\r\n" % header for header in (*answer.headers, FROM_MEMORY)) + b"\r\n"
+        head = b"".join(b"%b: %b\r\n" % header for header in answer.headers) + b"\r\n"
         return head, self.bodies.get(coding), answer.length
 
     def is_current(self, index: Index) -> bool:
@@ -85,9 +85,9 @@ class OpenFile:
             os.close(self.descriptor)
 
 
-def start_of(answer: delivery.Answer, *more: tuple[bytes, bytes]) -> dict[str, Any]:
+def start_of(answer: delivery.Answer) -> dict[str, Any]:
     """The ASGI message that begins an answer."""
-    return {"type": "http.response.start", "status": answer.status, "headers": [*answer.headers, *more]}
+    return {"type": "http.response.start", "status": answer.status, "headers": list(answer.headers)}
 
 
 class OpenFiles:
@@ -137,8 +137,12 @@ class OpenFiles:
             if known is None or known[0] != signature:
                 known = (signature, await asyncio.to_thread(self._read, served, descriptor))
                 self._contents[served.url_path] = known
+            content = known[1]
+            if content.size_bytes <= _KEPT_BYTES and None not in content.bodies:
+                body = await storage.read_slice(descriptor, 0, content.size_bytes)
+                content = replace(content, bodies={**content.bodies, None: body})
             traffic = self._counters.traffic_of(served.bundle, served.kind)
-            file = OpenFile(served, descriptor, signature, known[1], traffic)
+            file = OpenFile(served, descriptor, signature, content, traffic)
         except BaseException:
             os.close(descriptor)
             raise

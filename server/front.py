@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from server import delivery, storage
 from server.catalogue import BUNDLES_AT, Catalogue, ServedFile
 from server.cmcd import CMCD_HEADERS, Reports
-from server.files import FROM_MEMORY, TIMING, OpenFile, OpenFiles, start_of
+from server.files import OpenFile, OpenFiles, start_of
 from server.gate import Gate
 from server.metrics import AccessLog, Counters, record_of, request_id
 from server.settings import ServerSettings
@@ -68,10 +68,7 @@ class Front:
         """Those that are open, where the protocol tells: it sets this."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith(BUNDLES_AT):
-            await self._app(scope, receive, send)
-            return
-        if scope["method"] == "GET":
+        if scope["type"] == "http" and scope["method"] == "GET":
             started_s = time.perf_counter()
             plain = self._plain(scope)
             if plain is not None:
@@ -79,7 +76,11 @@ class Front:
                 await send({"type": "http.response.body", "body": plain[1]})
                 self.counters.took(time.perf_counter() - started_s)
                 return
-        elif scope["method"] != "HEAD":
+        if (
+            scope["type"] != "http"
+            or scope["method"] not in ("GET", "HEAD")
+            or not scope["path"].startswith(BUNDLES_AT)
+        ):
             await self._app(scope, receive, send)
             return
         refusal = self._gate.refusal(scope) if self._gate else None
@@ -103,7 +104,7 @@ class Front:
             return None
         return self._files.get(target)
 
-    def _plain(self, scope: Scope) -> tuple[Message, bytes | bytearray] | None:
+    def _plain(self, scope: Scope) -> tuple[Message, storage.Block] | None:
         """How the answer begins, and its body, if the plain answer will do and lies in memory; it is counted then.
 
         Says the same as `_answer`, and costs half.
@@ -188,14 +189,14 @@ class Front:
         noted = [header for header in scope["headers"] if header[0] in _NOTED]
         if noted and (file.facts.packed or any(name in _CONDITIONS for name, _ in noted)):
             answer = delivery.answer_for(file.facts, scope["method"], _texts(scope["headers"]))
-            start = start_of(answer, FROM_MEMORY)
+            start = start_of(answer)
         told = [header for header in noted if header[0] in CMCD_HEADERS]
         if told or b"CMCD=" in scope["query_string"]:
             self.reports.note(scope["query_string"], told)
         if "neudash.private" in scope:
             start = {**start, "headers": [*map(_unshared, start["headers"])]}
         length = answer.length if scope["method"] == "GET" else 0
-        first: bytes | bytearray | None = file.bodies.get(answer.coding)
+        first: storage.Block | None = file.bodies.get(answer.coding)
         file.users += 1
         try:
             if first is not None:
@@ -207,7 +208,9 @@ class Front:
                     if first is None:
                         first = await storage.read_slice(file.descriptor, answer.start, first_bytes)
                         took_ms = (time.perf_counter() - started_s) * 1e3
-                        start = {**start, "headers": [*start["headers"][:-1], (TIMING, b"disk;dur=%.1f" % took_ms)]}
+                        # For a person who looks at a slow segment in a browser.
+                        timing = (b"server-timing", b"disk;dur=%.1f" % took_ms)
+                        start = {**start, "headers": [*start["headers"], timing]}
                         self.counters.from_disk += 1
                 except OSError:
                     self._files.drop(file.served.url.encode())
@@ -224,7 +227,7 @@ class Front:
         self,
         file: OpenFile,
         answer: delivery.Answer,
-        block: bytes | bytearray,
+        block: storage.Block,
         length: int,
         started_s: float,
         scope: Scope,

@@ -96,16 +96,15 @@ class GuardedProtocol(HttpToolsProtocol):
             return False
         started_s = time.perf_counter()
         coding = best_coding(codings, file.codings) if file.codings else None
-        head, body, length = file.wire[coding]
+        head, kept, length = file.wire[coding]
         if length > storage.CHUNK_BYTES:
             return False
+        try:
+            body = storage.read_now(file.descriptor, 0, length) if kept is None else kept
+        except OSError:
+            return False
         if body is None:
-            try:
-                body = storage.read_now(file.descriptor, 0, length)
-            except OSError:
-                return False
-            if body is None:
-                return False
+            return False
         self._unset_keepalive_if_required()
         self.front.counters.add(file.traffic, 200, length)
         if match[2] and b"CMCD=" in match[2]:

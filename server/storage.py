@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import os
 import stat
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ CHUNK_BYTES = 1 << 20
 _SMALL_TEXT_BYTES = 1 << 16
 _NOWAIT: int | None = getattr(os, "RWF_NOWAIT", None) if hasattr(os, "preadv") else None
 _SEEKING = threading.Lock()
+# What is read at once goes into the same memory again and again: fresh memory is zeroed first, and cold.
+_BLOCK = bytearray(CHUNK_BYTES)
+_UNUSED = sys.getrefcount(_BLOCK)
 
 # Not on every system: O_NOFOLLOW refuses a link, O_NONBLOCK keeps a pipe named as a segment from blocking.
 _FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -28,6 +32,8 @@ _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _FOLDER = getattr(os, "O_DIRECTORY", 0)
 _BY_FOLDER = os.open in os.supports_dir_fd and _NO_LINK != 0
 
+Block = bytes | bytearray | memoryview
+"""Bytes of a file."""
 Signature = tuple[int, int, int]
 """(inode, size, modification time in ns): while it is the same, so is the content."""
 
@@ -111,14 +117,16 @@ def content_of(descriptor: int, *, pack: bool, rewrite: Callable[[bytes], bytes]
     return Content(len(whole), hashlib.sha256(whole).hexdigest(), bodies)
 
 
-def read_now(descriptor: int, start: int, length: int) -> bytearray | None:
+def read_now(descriptor: int, start: int, length: int) -> memoryview | bytearray | None:
     """A slice of a file if it lies in memory; None where the disk would have to be asked, or where nobody can tell.
 
-    Raises NotServableError where the file ends before the slice does.
+    For the thread of the event loop alone, and for CHUNK_BYTES at most. Raises NotServableError where the file ends
+    before the slice does.
     """
     if _NOWAIT is None:
         return None
-    buffer = bytearray(length)
+    # Whoever has not sent all of the last slice holds a view of it, and a view counts as a reference.
+    buffer = memoryview(_BLOCK)[:length] if sys.getrefcount(_BLOCK) == _UNUSED else bytearray(length)
     try:
         count = os.preadv(descriptor, [buffer], start, _NOWAIT)
     except OSError:
