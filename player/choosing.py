@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from manifests.model import ModelTrack, Representation
 from manifests.quality import QualityTable
-from player.abr.state import Abandon, Decision, Policy, State, Transfer, Upcoming, full_wait_s
+from player.abr.state import Abandon, Decision, Policy, RungChoice, State, Transfer, Upcoming, full_wait_s
 from player.models import ModelStore
 from player.outlook import TOLD_AHEAD, outlook
 from player.stats import SegmentStats
@@ -101,7 +101,7 @@ class Chooser:
 
     def under_way(self, position: int, rung: Representation, wanted: WantedModel, received_bytes: int) -> UnderWay:
         """A segment that is asked for now, and its model, by a session that has received so many bytes."""
-        choice = next(c for c in self._upcoming(position)[0].choices if c.rung == rung.id)
+        choice = self._choice(position, rung)
         model_bytes = sum(file.size_bytes for file in self._models.missing(wanted))
         track = wanted.track.id if wanted.track is not None else None
         return UnderWay(rung.id, track, choice.size_bytes + model_bytes, received_bytes, time.monotonic())
@@ -149,7 +149,7 @@ class Chooser:
         """A segment came, to be enhanced by `track`."""
         self._transfers.append(transfer)
         self._viewing.add(_duration_s(rung, position), transfer.ended_s)
-        choice = next(c for c in self._upcoming(position)[0].choices if c.rung == rung.id)
+        choice = self._choice(position, rung)
         enhanced = [e.quality for e in choice.enhancements if track is not None and e.track == track.id]
         self._last = rung.id, enhanced[0] if enhanced else choice.quality
 
@@ -183,6 +183,10 @@ class Chooser:
         positions = range(position, min(position + TOLD_AHEAD, self._segment_count))
         seconds_of = self._enhancing_s_per_s if self._enhance else None
         return outlook(tuple(self._rungs.values()), self.table, positions, seconds_of)
+
+    def _choice(self, position: int, rung: Representation) -> RungChoice:
+        """The segment on one rung, as policies see it."""
+        return next(c for c in self._upcoming(position)[0].choices if c.rung == rung.id)
 
     def _held(self, position: int) -> frozenset[str]:
         """Labels of the model files of the next segments that need not be asked for."""

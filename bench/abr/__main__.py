@@ -51,18 +51,24 @@ def main(argv: list[str]) -> int:
 
 
 def _result(argv: list[str], title: Title, settings: Settings) -> dict[str, Any]:
-    rungs = [
-        {"rung": c.rung, "kbps": round(c.bandwidth_bps / 1000), "effective_kbps": round(1000 * best)}
-        for c in title.segments[0].choices
-        for best in [max(title.effective_mbps(c.rung, e) for e in (None, *(e.track for e in c.enhancements)))]
-    ]
     return {
         "bench": "abr",
         "command": ["python", "-m", "bench.abr", *argv],
         "machine": machine(),
         "settings": asdict(settings),
-        "title": {"name": title.name, "segments": len(title.segments), "rungs": rungs},
+        "title": {"name": title.name, "segments": len(title.segments), "rungs": _rungs(title)},
     }
+
+
+def _rungs(title: Title) -> list[dict[str, Any]]:
+    """Bitrates, the effective ones with the best model."""
+    rungs = []
+    for choice in title.segments[0].choices:
+        tracks = [None, *(e.track for e in choice.enhancements)]
+        best_mbps = max(title.effective_mbps(choice.rung, track) for track in tracks)
+        kbps = round(choice.bandwidth_bps / 1000)
+        rungs.append({"rung": choice.rung, "kbps": kbps, "effective_kbps": round(1000 * best_mbps)})
+    return rungs
 
 
 def _outputs(options: argparse.Namespace, result: dict[str, Any]) -> dict[Path, str]:

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from player.abr.state import Abandon, Decision, Enhancement, Policy, Progress, RungChoice, State, Transfer, Upcoming
+from player.choosing import TRANSFERS_REMEMBERED
 from player.network_trace import NetworkTrace
+from player.outlook import TOLD_AHEAD
 from player.under_way import LOOK_S, RECENT_S
 
-TOLD_AHEAD = 8
-"""Segments that a policy is told of."""
-TRANSFERS_REMEMBERED = 100
 INIT_BYTES = 800
 """Of an init segment, about."""
 

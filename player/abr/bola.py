@@ -1,10 +1,9 @@
 """BOLA-E: the buffer's level chooses the rung, by Lyapunov optimisation.
 
 Kevin Spiteri, Rahul Urgaonkar, Ramesh Sitaraman, "BOLA: Near-Optimal Bitrate Adaptation for Online Videos", INFOCOM
-2016,
-in the form of "From Theory to Practice" (MMSys 2018), which is that of dash.js: a placeholder stands for buffer that
-could not grow yet at the start, a rise goes no higher than the throughput carries, and a nearly empty buffer is not
-risked.
+2016, in the form of "From Theory to Practice" (MMSys 2018), which is that of dash.js: a placeholder stands for buffer
+that could not grow yet at the start, a rise goes no higher than the throughput carries, and a nearly empty buffer is
+not risked.
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ class State:
     held: frozenset[str] = frozenset()
     """Labels of the model files that are there."""
     enhancing_s: float = 0.0
-    """Work that waits for the enhancer, in seconds of this machine."""
+    """Work that waits for the enhancer, in seconds of this machine; 0 where frames are enhanced as they are shown."""
     last_rung: str | None = None
     last_quality: float | None = None
     """Of the segment chosen last, as it will be shown; None before the first."""
