@@ -171,12 +171,26 @@ def test_a_head_beyond_all_bounds_is_cut(strict: LiveServer, head: bytes) -> Non
         b"no colon\r\n",
         b"x: a\x00b\r\n",
         b"Transfer-Encoding : chunked\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n-1\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n" + b"f" * 17 + b"\r\n",
     ],
 )
 def test_what_two_readers_could_read_in_two_ways_is_refused(either: LiveServer, more: bytes) -> None:
     with connected(either) as connection:
         connection.sendall(GET[:-2] + more + b"\r\n")
         assert rest(connection)[:12] in (b"HTTP/1.1 400", b"")
+
+
+def test_a_flood_of_preflights_is_answered_one_by_one(either: LiveServer) -> None:
+    preflight = b"OPTIONS " + SEGMENT + b" HTTP/1.1\r\nHost: a\r\nOrigin: https://evil.example\r\n\r\n"
+    with connected(either) as connection:
+        connection.sendall(preflight * 500 + LAST)
+        said = rest(connection)
+    assert said.count(b"HTTP/1.1 204") == 500
+    assert said.count(b"HTTP/1.1 200") == 1
+    # Who asks is never repeated to anybody: a cache gives the answer to others too.
+    assert b"evil" not in said
 
 
 def test_a_reader_that_stops_is_closed_and_others_are_served(strict: LiveServer) -> None:

@@ -49,7 +49,9 @@ def test_the_log_has_a_line_for_every_answer(counted: LiveServer) -> None:
     httpx.get(at + "audio/a1/00001.m4s", headers={"Range": "bytes=0-99"})
     httpx.head(at + "manifest.mpd")
     httpx.get(at + "no%0Asuch%22file")
+    httpx.get(at + "manifest.mpd?CMCD=sid%3D%22a%0D%0A%7B%22status%22%3A1%7D%22", headers={b"CMCD-Status": b"x=\x85y"})
     lines = counted.log_records()
+    assert [line["status"] for line in lines] == [206, 200, 404, 200]
     assert [(line["method"], line["path"], line["status"], line["bytes"], line["kind"]) for line in lines[:2]] == [
         ("GET", "/bundles/b/audio/a1/00001.m4s", 206, 100, "audio"),
         ("HEAD", "/bundles/b/manifest.mpd", 200, 0, "manifest"),
