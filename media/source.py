@@ -5,6 +5,7 @@ All output is BT.709, limited range, 8-bit 4:2:0, constant frame rate, progressi
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from fractions import Fraction
@@ -85,6 +86,15 @@ class SourceTreatment:
             return cls(**values)
         except (KeyError, TypeError, ZeroDivisionError) as error:
             raise ValueError(f"not a source treatment: {error!r}") from error
+
+
+def file_sha256(path: Path) -> str:
+    """64 hex digits over the whole file, which tell a source from another. Raises OSError."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def open_source(path: Path, seek_s: Fraction) -> ffmpeg.nodes.FilterableStream:

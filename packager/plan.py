@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from media.errors import UnreadableSourceError
 from media.probe import SourceInfo, probe
-from media.source import SourceTreatment
+from media.source import SourceTreatment, file_sha256
 from packager.encode import AUTO_CRF, MAX_CRF, Codec, VideoSettings
 from packager.errors import LadderError
 from packager.ladder import Rung, auto_ladder, wanted_ladder
@@ -110,15 +109,6 @@ def _rungs(request: Request, info: SourceInfo) -> tuple[Rung, ...]:
                 f"rung {rung} is beyond the scale of {request.codec}, which ends at {MAX_CRF[request.codec]}"
             )
     return wanted_ladder(area, request.wanted)
-
-
-def file_sha256(path: Path) -> str:
-    """64 hex digits over the whole file."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def plan_warnings(plan: Plan) -> list[str]:

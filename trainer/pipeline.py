@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from manifests.bundle import PROVENANCE, Bundle, open_bundle, read_json
-from manifests.errors import BrokenBundleError
 from manifests.networks import Size
 from media.probe import probe
 from media.source import SourceTreatment
@@ -22,6 +21,7 @@ from trainer.fit import prepare_backend
 from trainer.job import Group, title_key, train_group
 from trainer.judge import plain_psnr_y
 from trainer.networks import Exact, fits, largest_picture, times, trained_network
+from trainer.original import treatment_of
 from trainer.outcome import RungOutcome
 from trainer.publish import publish_models
 from trainer.record import choice_record
@@ -53,14 +53,6 @@ class RungSummary:
     """As `trainer.record.choice_record` tells it."""
 
 
-def treatment_of(root: Path) -> SourceTreatment:
-    """How the bundle's source was treated. Raises BrokenBundleError where it does not say."""
-    try:
-        return SourceTreatment.from_json(read_json(root, PROVENANCE)["treatment"])
-    except (KeyError, ValueError) as error:
-        raise BrokenBundleError(f"{PROVENANCE} does not tell how the source was treated; package it again") from error
-
-
 def enhanceable_rungs(bundle: Bundle, source: Exact, settings: TrainSettings) -> list[Rung]:
     """The rungs that can be enhanced, with the size that they are to have then, from the source's (width, height).
 
@@ -87,7 +79,7 @@ def train_bundle(
     A bundle that was trained with these settings before is left as it is unless `force`. With `jobs` above 1 that
     many sizes are trained at once, each in a process of its own. Raises TrainingError, BundleError, MediaError.
     """
-    bundle, treatment = open_bundle(root), treatment_of(root)
+    bundle, treatment = open_bundle(root), treatment_of(root, source)
     rungs = enhanceable_rungs(bundle, probe(source).video.display_size, settings)
     if not rungs:
         raise TrainingError(

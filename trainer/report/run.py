@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from manifests.bundle import PROVENANCE, QUALITY, open_bundle, publish_json, read_json
+from manifests.bundle import QUALITY, open_bundle, publish_json, read_json
 from manifests.errors import BrokenBundleError
 from manifests.model import Representation
 from media.progress import progress
-from media.source import SourceTreatment
+from media.source import file_sha256
 from player.geometry import output_format
 from player.superres.engines import Engine
-from trainer.errors import TrainingError
+from trainer.original import treatment_of
 from trainer.report.measure import Subject, frame_count, measure_rung, rung_key, rung_player
 from trainer.report.pictures import Shown, moments, shown, telling_segments
 from trainer.report.results import RungResult, quality_json, rungs_of_json
@@ -22,13 +21,7 @@ from trainer.report.results import RungResult, quality_json, rungs_of_json
 
 def open_subject(root: Path, source: Path) -> Subject:
     """The bundle beside the source that its provenance describes. Raises BundleError, TrainingError."""
-    bundle = open_bundle(root)
-    if not source.is_file():
-        raise TrainingError(f"{source} is no file; --source names the video that the bundle was packaged from")
-    try:
-        treatment = SourceTreatment.from_json(read_json(root, PROVENANCE)["treatment"])
-    except (LookupError, TypeError, ValueError) as error:
-        raise BrokenBundleError(f"{PROVENANCE} does not say how the source was treated: {error}") from error
+    bundle, treatment = open_bundle(root), treatment_of(root, source)
     if not bundle.presentation.video:
         raise BrokenBundleError(f"{root} has no video to report on")
     return Subject(bundle, source, treatment, output_format(bundle.presentation.video))
@@ -42,7 +35,7 @@ def measured_rungs(
     Raises TrainingError, BundleError, MediaError, EngineUnavailableError.
     """
     video = subject.bundle.presentation.video
-    source_sha256 = _sha256(subject.source)
+    source_sha256 = file_sha256(subject.source)
     keys = {r.id: rung_key(subject, r, source_sha256, vmaf_every) for r in video}
     rungs = {} if fresh else _still_true(subject, keys)
     with progress(quiet=quiet) as bars:
@@ -89,11 +82,3 @@ def telling_pictures(
 
 def _representation(subject: Subject, name: str) -> Representation:
     return next(r for r in subject.bundle.presentation.video if r.id == name)
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(1 << 20):
-            digest.update(piece)
-    return digest.hexdigest()

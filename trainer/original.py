@@ -1,0 +1,29 @@
+"""The video that a bundle was packaged from, known by its hash: frames of another would teach and prove lies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from manifests.bundle import PROVENANCE, read_json
+from manifests.errors import BrokenBundleError
+from media.source import SourceTreatment, file_sha256
+from trainer.errors import TrainingError
+
+
+def treatment_of(root: Path, source: Path) -> SourceTreatment:
+    """How the packager treated `source`, from which the bundle in `root` was made.
+
+    Raises TrainingError where it was made from another file, BrokenBundleError where the bundle does not say, OSError.
+    """
+    try:
+        provenance = read_json(root, PROVENANCE)
+        name, sha256 = provenance["source"]["name"], provenance["source"]["sha256"]
+        treatment = SourceTreatment.from_json(provenance["treatment"])
+    except (LookupError, TypeError, ValueError) as error:
+        raise BrokenBundleError(f"{PROVENANCE} does not tell how the source was treated; package it again") from error
+    if not source.is_file():
+        problem = "is no file" if source.exists() else "does not exist"
+        raise TrainingError(f"{source} {problem}; --source names the video that the bundle was packaged from, {name}")
+    if file_sha256(source) != sha256:
+        raise TrainingError(f"{root} was packaged from another file than {source}: name that one, {name}")
+    return treatment
