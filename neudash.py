@@ -37,8 +37,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"neudash: there is no command {command!r}; `neudash --help` lists them", file=sys.stderr)
         return 2
     module_name, _ = COMMANDS[command]
-    program = importlib.import_module(module_name)
     try:
+        program = importlib.import_module(module_name)
         code: int = program.main([command, *rest] if module_name in _SHARED_MODULES else rest)
     except KeyboardInterrupt:
         print(f"neudash {command}: interrupted", file=sys.stderr)

@@ -18,7 +18,8 @@ from typing import Any
 from urllib.parse import quote
 
 from manifests.bundle import open_bundle
-from manifests.errors import BundleError
+from manifests.errors import BundleError, one_line
+from manifests.options import seconds, whole_number
 from media.errors import MediaError
 from media.probe import probe
 from media.progress import progress
@@ -78,7 +79,7 @@ def main(argv: list[str]) -> int:
     try:
         _demo(options)
     except (DemoError, MediaError, BundleError, OSError) as error:
-        print(f"neudash demo: {error}", file=sys.stderr)
+        print(f"neudash demo: {one_line(error)}", file=sys.stderr)
         return 1
     return 0
 
@@ -96,12 +97,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, metavar="DIR", help="for all outputs (default: demo-out/NAME-LENGTH)")
     parser.add_argument(
         "--seconds",
-        type=_positive,
+        type=seconds(),
         default=DURATION_S,
         metavar="S",
         help=f"how much of the video, from its start; the drawn one has {MAX_DURATION_S:g} (default: %(default)g)",
     )
-    parser.add_argument("--steps", type=int, default=1000, help="training steps for each rung (default: %(default)s)")
+    parser.add_argument(
+        "--steps", type=whole_number(1), default=1000, help="training steps for each rung (default: %(default)s)"
+    )
     parser.add_argument("--force", action="store_true", help="replace a bundle in DIR that was made otherwise")
     ending = parser.add_mutually_exclusive_group()
     ending.add_argument(
@@ -111,13 +114,6 @@ def _parser() -> argparse.ArgumentParser:
         "--keep-serving", action="store_true", help="serve until Ctrl-C (default: where there is a terminal)"
     )
     return parser
-
-
-def _positive(text: str) -> float:
-    value = float(text)
-    if not value > 0:
-        raise argparse.ArgumentTypeError("must be more than 0")
-    return value
 
 
 def _demo(options: argparse.Namespace) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import secrets
+import tempfile
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from manifests.checks import media_problems, model_problems, presentation_problems, quality_problems
-from manifests.errors import BrokenBundleError
+from manifests.errors import BrokenBundleError, MalformedManifestError
 from manifests.hls import write_playlists
 from manifests.model import ModelFile, Presentation, Representation
 from manifests.mpd import read_mpd, write_mpd
@@ -31,6 +33,8 @@ __all__ = [
     "Bundle",
     "FileKind",
     "ListedFile",
+    "bundle_folder",
+    "check_writable",
     "model_href",
     "open_bundle",
     "publish_file",
@@ -128,7 +132,16 @@ def open_bundle(root: Path) -> Bundle:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise BrokenBundleError(f"{root} is no bundle: {MANIFEST} cannot be read ({error.strerror})") from error
-    return Bundle(root, read_mpd(data))
+    try:
+        return Bundle(root, read_mpd(data))
+    except MalformedManifestError as error:
+        raise MalformedManifestError(f"{path} is no manifest: {error}") from error
+
+
+def bundle_folder(text: str) -> Path:
+    """The folder that a command was given, be it by the name of its manifest, as `neudash package` prints it."""
+    path = Path(text)
+    return path.parent if path.name == MANIFEST and path.is_file() else path
 
 
 def publish_file(path: Path, data: bytes) -> None:
@@ -136,7 +149,7 @@ def publish_file(path: Path, data: bytes) -> None:
 
     The bytes are on the disk before the name is. Raises OSError; then `path` is as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(path.parent)
     # Not from tempfile: its files can be read by their owner alone, and the server may be another user.
     temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}.tmp"
     try:
@@ -145,10 +158,31 @@ def publish_file(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError):
+            error.filename = str(path)  # the temporary name says nothing to whoever reads the message
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
+
+
+def check_writable(path: Path) -> None:
+    """Raise OSError where `publish_file` could not write to `path`: asked before minutes of work, not after them."""
+    _make_folder(path.parent)
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    try:
+        tempfile.TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        error.filename = str(path)
+        raise
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:  # what mkdir says of a file in its place
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path)) from None
 
 
 def publish_manifest(root: Path, p: Presentation) -> None:

@@ -8,10 +8,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from manifests.bundle import Bundle, open_bundle
+from manifests.bundle import Bundle, bundle_folder, open_bundle, publish_file
 from manifests.describe import as_text, describe
-from manifests.errors import BundleError
+from manifests.errors import BundleError, MalformedManifestError, one_line
+from manifests.model import Presentation
 from manifests.mpd import read_mpd
+from manifests.options import seconds
 from manifests.remote import fetch_manifest
 from manifests.verify import verify_bundle
 from manifests.xmlread import MAX_BYTES
@@ -29,7 +31,7 @@ def main(argv: list[str]) -> int:
     try:
         return int(arguments.run(arguments))
     except (BundleError, OSError) as error:
-        sys.stderr.write(f"neudash {arguments.command}: {error}\n")
+        sys.stderr.write(f"neudash {arguments.command}: {one_line(error)}\n")
         return 1
 
 
@@ -57,7 +59,7 @@ def _add_inspect(commands: Any) -> None:
     parser.add_argument("bundle", help="a bundle's folder, an MPD file, or the http(s) address of a manifest")
     parser.add_argument("--json", metavar="FILE", help="also write it as JSON (- for JSON alone, on stdout)")
     parser.add_argument(
-        "--timeout", type=float, default=20.0, metavar="SECONDS", help="for an address (default: %(default)s)"
+        "--timeout", type=seconds(), default=20.0, metavar="SECONDS", help="for an address (default: %(default)g)"
     )
     parser.set_defaults(run=_inspect)
 
@@ -70,7 +72,7 @@ def _add_verify(commands: Any) -> None:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("bundle", type=Path, help="a bundle's folder")
+    parser.add_argument("bundle", type=bundle_folder, help="a bundle's folder")
     parser.add_argument("--json", metavar="FILE", help="also write the findings as JSON (- for JSON alone, on stdout)")
     parser.set_defaults(run=_verify)
 
@@ -83,12 +85,19 @@ def _inspect(arguments: argparse.Namespace) -> int:
 
 def _description(where: str, timeout_s: float) -> dict[str, Any]:
     if where.startswith(("http://", "https://")):
-        return describe(read_mpd(fetch_manifest(where, timeout_s)), lambda _: None)
+        return describe(_read(where, fetch_manifest(where, timeout_s)), lambda _: None)
     if "://" in where:
         raise BundleError(f"{where} is neither a folder nor an http(s) address")
     path = Path(where)
-    bundle = Bundle(path.parent, read_mpd(_head(path))) if path.is_file() else open_bundle(path)
+    bundle = Bundle(path.parent, _read(where, _head(path))) if path.is_file() else open_bundle(path)
     return describe(bundle.presentation, lambda href: _size_bytes(bundle, href))
+
+
+def _read(where: str, manifest: bytes) -> Presentation:
+    try:
+        return read_mpd(manifest)
+    except MalformedManifestError as error:
+        raise MalformedManifestError(f"{where} is no manifest: {error}") from error
 
 
 def _head(path: Path) -> bytes:
@@ -105,14 +114,16 @@ def _size_bytes(bundle: Bundle, href: str) -> int | None:
 
 def _verify(arguments: argparse.Namespace) -> int:
     found = verify_bundle(arguments.bundle)
-    count = f"{found.segments} segments, {found.models} models"
-    lines = [
-        *found.problems,
-        f"{count}: {len(found.problems)} problems" if found.problems else f"{count}: sound",
-    ]
+    count = f"{_counted(found.segments, 'segment')}, {_counted(found.models, 'model')}"
+    verdict = _counted(len(found.problems), "problem") if found.problems else "sound"
+    lines = [*found.problems, f"{count}: {verdict}"]
     value = {"segments": found.segments, "models": found.models, "problems": list(found.problems)}
     _print("\n".join(lines), value, arguments.json)
     return 1 if found.problems else 0
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _print(text: str, value: dict[str, Any], json_file: str | None) -> None:
@@ -120,5 +131,5 @@ def _print(text: str, value: dict[str, Any], json_file: str | None) -> None:
     if json_file == "-":
         text = serialised
     elif json_file is not None:
-        Path(json_file).write_text(serialised + "\n", encoding="utf-8")
+        publish_file(Path(json_file), serialised.encode() + b"\n")
     sys.stdout.write(text + "\n")

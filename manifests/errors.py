@@ -1,5 +1,7 @@
 """What can be wrong with a bundle, a manifest or a model file: one root, a subclass per reaction."""
 
+from __future__ import annotations
+
 
 class BundleError(Exception):
     """Root of everything this package raises. `str()` is one sentence fit for a person to read."""
@@ -30,3 +32,10 @@ class MalformedFragmentError(BundleError):
 
 class BrokenBundleError(BundleError):
     """A folder that is not a publishable bundle: a listed file is missing, boundaries differ, ..."""
+
+
+def one_line(error: Exception) -> str:
+    """What a command says of an error before it ends: one line, and of a file the reason without Python's number."""
+    reason, name = getattr(error, "strerror", None), getattr(error, "filename", None)
+    text = str(error) if reason is None else reason if name is None else f"{name}: {reason}"
+    return " ".join(text.split())

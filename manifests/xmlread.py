@@ -39,7 +39,9 @@ def parse_xml(data: bytes) -> Element:
     )
     try:
         root = etree.fromstring(data, parser)
-    except (etree.XMLSyntaxError, ValueError) as error:
+    except etree.XMLSyntaxError as error:
+        raise MalformedManifestError(f"not well-formed XML: {error.msg}") from error
+    except ValueError as error:
         raise MalformedManifestError(f"not well-formed XML: {error}") from error
     if root.getroottree().docinfo.internalDTD is not None:
         raise MalformedManifestError("a DOCTYPE is not allowed in a manifest")

@@ -64,7 +64,7 @@ def decode_segment(init: bytes, media: bytes) -> Iterator[Frame]:
             for decoded in container.decode(stream):
                 yield _to_frame(decoded)
     except av.FFmpegError as error:
-        raise UndecodableSegmentError(f"the segment does not decode: {error}") from error
+        raise UndecodableSegmentError(f"the segment does not decode: {error.strerror}") from error
 
 
 def fit(frame: Frame, width: int, height: int) -> Frame:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import ffmpeg
 
+from media.errors import ProgramFailedError
 from media.programs import find_program, run
 from media.source import seconds
 from packager.errors import CaptureError
@@ -45,17 +46,18 @@ def parse_device(text: str) -> Device | None:
     return None
 
 
-def record(device: Device, duration_s: Fraction | None, path: Path) -> None:
-    """Record for that long into `path`, a Matroska file. Raises CaptureError, ProgramFailedError."""
-    if duration_s is None:
-        raise CaptureError(f"{device.name} has no end; say how long to record with --duration")
+def record(device: Device, duration_s: Fraction, path: Path) -> None:
+    """Record for that long into `path`, a Matroska file; all of it or nothing. Raises CaptureError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.tmp")
-    run(
-        [str(find_program("ffmpeg")), *capture_arguments(device, duration_s, unfinished)],
-        deadline_s=float(duration_s) + START_UP_S,
-    )
-    unfinished.replace(path)
+    program = str(find_program("ffmpeg"))
+    try:
+        run([program, *capture_arguments(device, duration_s, unfinished)], deadline_s=float(duration_s) + START_UP_S)
+        unfinished.replace(path)
+    except ProgramFailedError as error:
+        raise CaptureError(f"{device.name} cannot be recorded: {error}; `neudash doctor` lists cameras") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def capture_arguments(device: Device, duration_s: Fraction, path: Path) -> list[str]:

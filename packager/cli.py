@@ -6,22 +6,21 @@ import argparse
 import logging
 import re
 import sys
-from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 
 from rich.progress import Progress, TaskID
 
-from manifests.errors import BundleError
+from manifests.errors import BundleError, one_line
 from media.errors import MediaError
 from media.programs import RunProgress
 from media.progress import progress
-from packager.capture import parse_device, record
+from packager.capture import Device, parse_device, record
 from packager.encode import AUTO_CRF, ENCODERS, PRESETS
-from packager.errors import PackagingError
+from packager.errors import LadderError, PackagingError
 from packager.pipeline import Listener, Result, package
 from packager.plan import Request
-from packager.rungs import parse_rungs
+from packager.rungs import WantedRung, parse_rungs
 
 _TIME = re.compile(r"(?:(?:(\d{1,3}):)?(\d{1,3}):)?(\d{1,6}(?:\.\d{1,6})?)")
 
@@ -33,15 +32,19 @@ EXAMPLE = """example:
 
 def main(argv: list[str]) -> int:
     """Run the command. 0: packaged, or already was; 1: not, and one line on stderr says why; 130: Ctrl-C."""
-    arguments = _parser().parse_args(argv)
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    device = parse_device(arguments.video)
+    if device is not None and arguments.duration is None:
+        parser.error(f"{device.name} has no end; say how long to record with --duration")
     logging.basicConfig(level=logging.INFO if arguments.verbose else logging.WARNING, format="%(message)s")
     try:
-        with ExitStack() as stack:
-            listener = _listener(progress(quiet=arguments.quiet), stack)
-            result = package(_request(arguments, listener), listener)
+        with progress(quiet=arguments.quiet) as bar:
+            listener = _listener(bar)
+            source = Path(arguments.video) if device is None else _recorded(device, arguments, listener)
+            result = package(_request(arguments, source), listener)
     except (PackagingError, MediaError, BundleError, OSError) as error:
-        message = " ".join(str(error).split())
-        print(f"neudash package: {message}", file=sys.stderr)
+        print(f"neudash package: {one_line(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("neudash package: stopped; the same command goes on from here", file=sys.stderr)
@@ -61,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add(
         "video",
+        type=_video,
         metavar="VIDEO",
         help="any video file that ffmpeg reads; or a camera, recorded for --duration into BUNDLE.capture.mkv: "
         "/dev/video0, avfoundation:0, 'dshow:video=NAME'",
@@ -68,13 +72,14 @@ def _parser() -> argparse.ArgumentParser:
     add("-o", "--out", dest="bundle", type=Path, required=True, metavar="BUNDLE", help="folder to make")
     add(
         "--rungs",
+        type=_rungs,
         default="auto",
         help="heights at a CRF or a bitrate, such as 360@crf27,540@800k; auto: the source's size, its half and "
         f"its quarter at one CRF ({crfs}) (default: %(default)s)",
     )
     add(
         "--segment-seconds",
-        type=_seconds,
+        type=_some_seconds,
         default=Fraction(4),
         metavar="S",
         help="rounded to whole frames (default: %(default)s)",
@@ -88,11 +93,17 @@ def _parser() -> argparse.ArgumentParser:
         help="auto: MP4Box where installed (default: %(default)s)",
     )
     add("--start", type=_seconds, default=Fraction(0), metavar="TIME", help="90, 1.5 or 1:30 (default: %(default)s)")
-    add("--duration", type=_seconds, metavar="TIME", help="(default: to the end)")
+    add("--duration", type=_some_seconds, metavar="TIME", help="(default: to the end)")
     add("--force", action="store_true", help="replace a bundle that was made otherwise, models included")
     add("-q", "--quiet", action="store_true", help="no progress bar")
     add("-v", "--verbose", action="store_true", help="show the commands that are run")
     return parser
+
+
+def _video(text: str) -> str:
+    if text.startswith(("http://", "https://")):
+        raise argparse.ArgumentTypeError(f"{text} is an address; download the video, and name the file")
+    return text
 
 
 def _seconds(text: str) -> Fraction:
@@ -103,11 +114,21 @@ def _seconds(text: str) -> Fraction:
     return hours * 3600 + minutes * 60 + rest
 
 
-def _recorded(arguments: argparse.Namespace, listener: Listener) -> Path:
-    """The file to package: the one that was named, or what the device that was named has recorded."""
-    device = parse_device(arguments.video)
-    if device is None:
-        return Path(arguments.video)
+def _some_seconds(text: str) -> Fraction:
+    if (duration_s := _seconds(text)) == 0:
+        raise argparse.ArgumentTypeError("it must be more than 0")
+    return duration_s
+
+
+def _rungs(text: str) -> tuple[WantedRung, ...] | None:
+    try:
+        return parse_rungs(text)
+    except LadderError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _recorded(device: Device, arguments: argparse.Namespace, listener: Listener) -> Path:
+    """The file with what the device has recorded, now or in an earlier run."""
     bundle: Path = arguments.bundle.resolve()
     recording = bundle.with_name(f"{bundle.name}.capture.mkv")
     if recording.exists() and not arguments.force:
@@ -118,14 +139,11 @@ def _recorded(arguments: argparse.Namespace, listener: Listener) -> Path:
     return recording
 
 
-def _request(arguments: argparse.Namespace, listener: Listener) -> Request:
-    if arguments.segment_seconds <= 0 or arguments.duration == 0:
-        raise PackagingError("--segment-seconds and --duration must be more than 0")
-    wanted = parse_rungs(arguments.rungs)
+def _request(arguments: argparse.Namespace, source: Path) -> Request:
     return Request(
-        source=_recorded(arguments, listener),
+        source=source,
         bundle=arguments.bundle,
-        wanted=wanted,
+        wanted=arguments.rungs,
         segment_s=arguments.segment_seconds,
         codec=arguments.codec,
         preset=arguments.preset,
@@ -136,14 +154,11 @@ def _request(arguments: argparse.Namespace, listener: Listener) -> Request:
     )
 
 
-def _listener(bar: Progress, stack: ExitStack) -> Listener:
-    """One bar; it appears with the first step, so that what fails before it says its one line alone."""
+def _listener(bar: Progress) -> Listener:
+    """One bar, from the first step on."""
 
     def task() -> TaskID:
-        if not bar.task_ids:
-            stack.enter_context(bar)
-            bar.add_task("package", total=None, note="")
-        return bar.task_ids[0]
+        return bar.task_ids[0] if bar.task_ids else bar.add_task("package", total=None, note="")
 
     def encoding(report: RunProgress, total: int | None) -> None:
         bar.update(task(), completed=report.frames, total=total, note=report.speed)

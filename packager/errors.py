@@ -16,4 +16,4 @@ class OutputFolderError(PackagingError):
 
 
 class CaptureError(PackagingError):
-    """A capture device that is asked for without what it needs."""
+    """A capture device that is not there, or gives nothing."""

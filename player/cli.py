@@ -16,6 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from manifests.bundle import check_writable
+from manifests.errors import one_line
+from manifests.options import seconds, whole_number
 from player.abr.rules import DEFAULT, RULES
 from player.downloads import CAPACITY_S
 from player.errors import PlayerError
@@ -27,7 +30,7 @@ from player.shaped import ShapedFetcher
 from player.sinks import Sink
 from player.sinks.pictures import PictureFolder
 from player.sinks.screens import open_screen
-from player.sinks.video_file import VideoFile
+from player.sinks.video_file import SUFFIXES, VideoFile
 from player.sinks.window import Window
 from player.sound.speaker import SpeakerUnavailableError, open_speaker
 from player.stats import summary
@@ -55,7 +58,7 @@ def main(argv: list[str]) -> int:
     try:
         return _play(arguments)
     except (PlayerError, OSError) as error:
-        print(f"neudash play: {error}", file=sys.stderr)
+        print(f"neudash play: {one_line(error)}", file=sys.stderr)
         return 1
 
 
@@ -70,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     where = parser.add_argument_group("where it goes (any of them together)")
     where.add_argument(
         "--out",
-        type=Path,
+        type=_video_file,
         action="append",
         default=[],
         metavar="FILE",
@@ -95,7 +98,11 @@ def _parser() -> argparse.ArgumentParser:
         "--rung", metavar="HEIGHT", help="only this rung, by height or id, instead of letting --abr choose"
     )
     how.add_argument(
-        "--loop", type=_times, default=1, metavar="N", help="play it so many times over; not beside --out or --frames"
+        "--loop",
+        type=whole_number(1, 1_000_000),
+        default=1,
+        metavar="N",
+        help="play it so many times over; not beside --out or --frames",
     )
     how.add_argument(
         "--abr",
@@ -105,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     how.add_argument(
         "--buffer",
-        type=_seconds,
+        type=seconds(3600),
         default=CAPACITY_S,
         metavar="SECONDS",
         help="video to fetch ahead of what is shown (default: %(default)g)",
@@ -123,7 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     how.add_argument(
         "--network-rtt",
-        type=_seconds,
+        type=seconds(3600),
         default=0.02,
         metavar="SECONDS",
         help="delay of every answer under --network-trace (default: %(default)g)",
@@ -145,6 +152,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     how.add_argument("--no-enhance", action="store_true", help="plain upscaling, and no model is fetched")
     return parser
+
+
+def _video_file(text: str) -> Path:
+    path = Path(text)
+    if path.suffix.lower() not in SUFFIXES:
+        raise argparse.ArgumentTypeError(f"{text} ends in none of {', '.join(SUFFIXES)}")
+    return path
 
 
 def _play(arguments: argparse.Namespace) -> int:
@@ -184,22 +198,10 @@ def _fetcher(arguments: argparse.Namespace) -> Fetcher:
     return ShapedFetcher(fetcher, read_trace(arguments.network_trace), arguments.network_rtt)
 
 
-def _times(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= 1_000_000:
-        raise argparse.ArgumentTypeError(f"{text} is not between 1 and a million")
-    return value
-
-
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 < value <= 3600:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 3600")
-    return value
-
-
 def _outputs(arguments: argparse.Namespace) -> tuple[Outputs, list[str]]:
-    """The outputs asked for, and what the user should know of them."""
+    """The outputs asked for, and what the user should know of them. Raises OSError where one could not be written."""
+    for path in filter(None, (*arguments.out, arguments.stats)):
+        check_writable(path)
     sinks: list[Sink] = [VideoFile(path) for path in arguments.out]
     if arguments.frames is not None:
         sinks.append(PictureFolder(arguments.frames))

@@ -11,10 +11,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from manifests.errors import BundleError
+from manifests.errors import BundleError, one_line
 from manifests.model import ModelTrack, Presentation, Representation
 from manifests.mpd import read_mpd
 from manifests.networks import Size
+from manifests.options import whole_number
 from manifests.weights import ModelWeights
 from media.upscale import plain_resize
 from player.colour import Picture, bgr_of_planes, planes_of_bgr
@@ -49,7 +50,7 @@ def main(argv: list[str]) -> int:
         enlarged = enlarged_picture(picture, upscaler, size)
         write_png(arguments.output, enlarged)
     except (PlayerError, BundleError, OSError) as error:
-        print(f"neudash image: {error}", file=sys.stderr)
+        print(f"neudash image: {one_line(error)}", file=sys.stderr)
         return 1
     height, width = enlarged.shape[:2]
     print(f"{arguments.output}: {width}x{height}, {upscaler.name} of {model.rung.id}")
@@ -65,8 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("bundle", metavar="BUNDLE", help="bundle folder, manifest, or address of a manifest")
     parser.add_argument("input", type=Path, metavar="IN.png", help="picture to enlarge; any kind that OpenCV reads")
-    parser.add_argument("output", type=Path, metavar="OUT.png", help="the enlarged picture")
-    parser.add_argument("--segment", type=int, required=True, metavar="N", help="number of the segment")
+    parser.add_argument("output", type=_png, metavar="OUT.png", help="the enlarged picture")
+    parser.add_argument("--segment", type=whole_number(1), required=True, metavar="N", help="number of the segment")
     parser.add_argument("--rung", metavar="HEIGHT", help="rung by height or id; by default the largest one with models")
     parser.add_argument(
         "--engine", choices=ENGINES, default="auto", help="what runs the network (default: %(default)s)"
@@ -75,6 +76,12 @@ def _parser() -> argparse.ArgumentParser:
         "--backend", choices=BACKENDS, help="of the engine keras (default: KERAS_BACKEND, else tensorflow)"
     )
     return parser
+
+
+def _png(text: str) -> Path:
+    if not text.lower().endswith(".png"):
+        raise argparse.ArgumentTypeError(f"{text} does not end in .png")
+    return Path(text)
 
 
 def read_picture(path: Path) -> Picture:

@@ -37,7 +37,7 @@ class KeptFiles:
             path.parent.mkdir(parents=True, exist_ok=True)
             publish_file(path, data)
         except OSError as error:
-            raise SinkError(f"{path} cannot be written: {error}") from error
+            raise SinkError(f"{path} cannot be written: {error.strerror}") from error
 
     def finish(self, presentation: Presentation) -> None:
         """Write the manifest, if there is any video to play. Raises SinkError."""

@@ -27,14 +27,12 @@ class Talk:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._bar is not None:
-            self._progress.stop()
+        self._progress.stop()
 
     def starts(self, frames: int, after: int) -> None:
         self._started_s = time.monotonic()
         self._frames_before = after
         if self._bar is None:
-            self._progress.start()
             self._bar = self._progress.add_task("play", total=frames, note="")
         self._progress.reset(self._bar, total=frames)
 

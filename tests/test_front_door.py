@@ -56,6 +56,39 @@ def test_every_command_explains_itself_by_an_example(command: str, capsys: pytes
     assert f"neudash {command}" in text
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("train b --source v --steps many", "--steps: 'many' is not a whole number from 1"),
+        ("train b --source v --jobs 0", "--jobs: '0' is not a whole number from 1"),
+        ("report b --source v --every -1", "--every: '-1' is not a whole number from 0"),
+        ("play b --loop 1.5", "--loop: '1.5' is not a whole number from 1 to 1000000"),
+        ("play b --out x.avi", "--out: x.avi ends in none of .mp4, .mkv, .y4m"),
+        ("image b in.png out.jpg --segment 1", "out.jpg does not end in .png"),
+        ("play b --buffer full", "--buffer: 'full' is not a number of seconds above 0, up to 3600"),
+        ("inspect b --timeout 0", "--timeout: '0' is not a number of seconds above 0"),
+        ("demo --seconds inf", "--seconds: 'inf' is not a number of seconds above 0"),
+        ("demo --steps 0", "--steps: '0' is not a whole number from 1"),
+    ],
+)
+def test_a_wrong_value_is_refused_in_words(line: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        neudash.main(line.split())
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_ctrl_c_while_a_program_is_being_loaded_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(name: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("importlib.import_module", interrupted)
+    assert neudash.main(["package", "video.mp4", "-o", "bundle"]) == 130
+    assert capsys.readouterr().err == "neudash package: interrupted\n"
+
+
 def documented_lines() -> list[str]:
     """Command lines of the README's code blocks."""
     blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 
 from rich.progress import TaskID
 
-from manifests.errors import BundleError, UnknownNetworkError
+from manifests.bundle import bundle_folder, check_writable, publish_file
+from manifests.errors import BundleError, UnknownNetworkError, one_line
+from manifests.options import whole_number
 from media.errors import MediaError
 from media.progress import progress
-from player.superres.engines import BACKENDS, EngineUnavailableError
+from player.superres.engines import BACKENDS, EngineUnavailableError, quiet_stderr, require_keras
 from trainer.errors import TrainingError
 from trainer.networks import SizeClass, trained_network
 from trainer.settings import AUTO, GENERIC, TrainSettings
@@ -46,39 +48,35 @@ def main(argv: list[str]) -> int:
     if options.backend:
         os.environ["KERAS_BACKEND"] = options.backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets at length
-    train_bundle = _trainer()
     size_class: SizeClass = options.size_class or "cpu"
     settings = TrainSettings(options.net, options.scope, options.steps, options.seed, size_class)
     try:
+        if options.json:
+            check_writable(options.json)
+        train_bundle = _trainer()
         with _Bars(quiet=options.quiet) as bars:
             summaries = train_bundle(
                 options.bundle, options.source, settings, bars.reporter, jobs=options.jobs, force=options.force
             )
+        for summary in summaries:
+            print(_line(summary))
+        if options.json:
+            text = json.dumps([asdict(summary) for summary in summaries], indent=1) + "\n"
+            publish_file(options.json, text.encode())
     except (BundleError, MediaError, TrainingError, EngineUnavailableError, OSError) as error:
-        print(f"neudash train: {error}", file=sys.stderr)
+        print(f"neudash train: {one_line(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("neudash train: stopped; the same command goes on from here", file=sys.stderr)
         return 130
-    for summary in summaries:
-        print(_line(summary))
-    if options.json:
-        options.json.write_text(json.dumps([asdict(summary) for summary in summaries], indent=1) + "\n")
     return 0
 
 
 def _trainer() -> Callable[..., list[RungSummary]]:
-    """Imports Keras: seconds, and only once the backend is chosen. What TensorFlow's libraries write to stderr while
-    they load, before any setting of theirs counts, is nobody's business; an exception still is.
-    """
-    with Path(os.devnull).open("wb") as nowhere:
-        stderr = os.dup(2)
-        try:
-            os.dup2(nowhere.fileno(), 2)
-            from trainer.pipeline import train_bundle
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
+    """Imports Keras: seconds, and only once the backend is chosen. Raises EngineUnavailableError."""
+    require_keras()
+    with quiet_stderr():
+        from trainer.pipeline import train_bundle
     return train_bundle
 
 
@@ -90,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder that `neudash package` made")
+    parser.add_argument("bundle", type=bundle_folder, metavar="BUNDLE", help="folder that `neudash package` made")
     parser.add_argument("--source", type=Path, required=True, metavar="VIDEO", help="the video it was packaged from")
     parser.add_argument(
         "--net",
@@ -116,12 +114,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--steps",
-        type=_positive,
+        type=whole_number(1),
         default=2000,
         help="training steps of a model made from scratch; one that starts from another takes a part (default: 2000)",
     )
     parser.add_argument("--seed", type=int, default=0, help="same seed, same machine: same weights (default: 0)")
-    parser.add_argument("--jobs", type=_positive, default=1, help="sizes of rungs trained at once (default: 1)")
+    parser.add_argument("--jobs", type=whole_number(1), default=1, help="sizes of rungs trained at once (default: 1)")
     parser.add_argument("--executor", choices=("local",), default="local", help="where jobs run (default: local)")
     parser.add_argument("--backend", choices=BACKENDS, help="Keras backend (default: tensorflow)")
     parser.add_argument("--force", action="store_true", help="train again what is trained already")
@@ -137,13 +135,6 @@ def _network(text: str) -> str:
         return trained_network(text).name
     except UnknownNetworkError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return value
 
 
 def _line(summary: RungSummary) -> str:
@@ -165,7 +156,6 @@ class _Bars:
         self._progress = progress(quiet=quiet)
 
     def __enter__(self) -> _Bars:
-        self._progress.start()
         return self
 
     def __exit__(

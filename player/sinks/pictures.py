@@ -27,7 +27,7 @@ class PictureFolder:
             self._folder.mkdir(parents=True, exist_ok=True)
             occupied = next(self._folder.glob("frame-*.png"), None)
         except OSError as error:
-            raise SinkError(f"{self._folder} cannot be used: {error}") from error
+            raise SinkError(f"{self._folder} cannot be used: {error.strerror}") from error
         if occupied is not None:
             raise SinkError(f"{self._folder} already holds {occupied.name}: name an empty folder, or empty this one")
 
@@ -54,4 +54,4 @@ def write_png(path: Path, picture: Picture) -> None:
         partial.write_bytes(data.tobytes())
         partial.replace(path)
     except OSError as error:
-        raise SinkError(f"{path} cannot be written: {error}") from error
+        raise SinkError(f"{path} cannot be written: {error.strerror}") from error

@@ -52,6 +52,7 @@ _KINDS = {
     # Nothing is packed: the fastest to write and read, ten times the size of the other lossless one.
     ".y4m": _Kind("yuv4mpegpipe", "rawvideo", {}, {}, negative_times=False, sound=False),
 }
+SUFFIXES = tuple(_KINDS)
 
 
 class VideoFile:
@@ -63,9 +64,7 @@ class VideoFile:
     """
 
     def __init__(self, path: Path) -> None:
-        """Raises SinkError for a name that ends in none of .mp4, .mkv and .y4m."""
-        if path.suffix.lower() not in _KINDS:
-            raise SinkError(f"{path.name}: an output ends in {', '.join(_KINDS)}")
+        """`path` ends in one of SUFFIXES."""
         self._path = path
         self._partial = path.with_name(f".{path.name}.partial")
         self._kind = _KINDS[path.suffix.lower()]
@@ -146,9 +145,9 @@ class VideoFile:
         context.color_primaries = context.color_trc = context.colorspace = _BT709
         return stream
 
-    def _failure(self, error: Exception) -> SinkError:
+    def _failure(self, error: av.FFmpegError | OSError) -> SinkError:
         self._broken = True
-        return SinkError(f"{self._path} cannot be written: {error}")
+        return SinkError(f"{self._path} cannot be written: {error.strerror}")
 
 
 def _audio_stream(container: OutputContainer, init: bytes) -> AudioStream:

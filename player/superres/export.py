@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from manifests.bundle import open_bundle
-from manifests.errors import BundleError
+from manifests.bundle import bundle_folder, check_writable, open_bundle
+from manifests.errors import BundleError, one_line
 from manifests.loading import load_model
 from manifests.weights import MAX_MODEL_BYTES, ModelWeights, decode_model
 from media.upscale import LOBES, phase_kernels
 from player.superres.builtin import builtin_model
+from player.superres.engines import quiet_stderr
 
 _EXAMPLE = """examples:
   neudash model export holiday/ --segment 3 model.onnx
@@ -42,7 +43,7 @@ def main(argv: list[str]) -> int:
         weights = _weights(options.model, options.segment, options.rung)
         export(weights, options.output)
     except (BundleError, ExportError, OSError) as error:
-        print(f"neudash model export: {error}", file=sys.stderr)
+        print(f"neudash model export: {one_line(error)}", file=sys.stderr)
         return 1
     print(f"{options.output}: {weights.spec.name}, x{weights.spec.scale}, 8-bit luma in and out")
     return 0
@@ -56,6 +57,7 @@ def export(weights: ModelWeights, path: Path) -> None:
     writers = {".keras": _write_keras, ".onnx": _write_onnx}
     if path.suffix not in writers:
         raise ExportError(f"{path.name}: the name of an exported model ends in .keras or .onnx")
+    check_writable(path)
     with tempfile.TemporaryDirectory(dir=path.absolute().parent) as folder:
         temporary = Path(folder) / path.name
         try:
@@ -130,7 +132,8 @@ def _write_onnx(weights: ModelWeights, path: Path) -> None:
 
 def _write_keras(weights: ModelWeights, path: Path) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets at length
-    from player.superres.network import playable_network
+    with quiet_stderr():
+        from player.superres.network import playable_network
 
     playable_network(weights).save(path)
 
@@ -175,7 +178,9 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    action.add_argument("model", type=Path, metavar="BUNDLE-or-NDM", help="a bundle's folder, or a full .ndm file")
+    action.add_argument(
+        "model", type=bundle_folder, metavar="BUNDLE-or-NDM", help="a bundle's folder, or a full .ndm file"
+    )
     action.add_argument("output", type=Path, metavar="OUTPUT", help="file to write: .keras or .onnx")
     action.add_argument(
         "--segment", type=int, metavar="N", help="of a bundle: that segment's model (default: the first)"

@@ -70,12 +70,17 @@ def test_inspect_says_why_a_table_of_models_was_passed_over(
         (["inspect", "file:///etc/passwd"], "neither a folder nor an http(s) address"),
         (["inspect", "http://[bad/"], "cannot be fetched"),
         (["inspect", "http://a b/"], "cannot be fetched"),
+        (["inspect", "video.mp4"], "video.mp4 is no manifest: not well-formed XML"),
+        (["inspect", "cut"], "cut/manifest.mpd is no manifest: not well-formed XML"),
     ],
 )
 def test_a_known_error_is_one_line_and_code_1(
     argv: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "video.mp4").write_bytes(b"\0\0\0\x18ftyp")
+    (tmp_path / "cut").mkdir()
+    (tmp_path / "cut/manifest.mpd").write_bytes(b"<?xml version='1.0'?><MPD title='")
     assert main(argv) == 1
     captured = capsys.readouterr()
     assert captured.out == "" and captured.err.count("\n") == 1 and message in captured.err
@@ -88,6 +93,14 @@ def test_a_wrong_command_line_is_code_2(argv: list[str], capsys: pytest.CaptureF
     assert caught.value.code == 2 and "usage:" in capsys.readouterr().err
 
 
+def test_a_file_that_cannot_be_written_is_named_without_pythons_number(
+    tiny_bundle: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tiny_bundle.root / MANIFEST / "d.json"
+    assert main(["inspect", str(tiny_bundle.root), "--json", str(file)]) == 1
+    assert capsys.readouterr().err == f"neudash inspect: {file.parent}: Not a directory\n"
+
+
 @pytest.mark.parametrize("command", ["inspect", "verify"])
 def test_help_shows_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
@@ -96,8 +109,9 @@ def test_help_shows_an_example(command: str, capsys: pytest.CaptureFixture[str])
 
 
 def test_a_sound_bundle_is_called_sound(published_bundle: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["verify", str(published_bundle.root)]) == 0
-    assert capsys.readouterr().out == "7 segments, 2 models: sound\n"
+    for name in (published_bundle.root, published_bundle.root / MANIFEST):
+        assert main(["verify", str(name)]) == 0
+        assert capsys.readouterr().out == "7 segments, 2 models: sound\n"
 
 
 def test_verify_lists_every_problem_and_fails(

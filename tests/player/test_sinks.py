@@ -104,11 +104,6 @@ def test_without_a_frame_there_is_no_file(tmp_path: Path, opened: bool) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SinkError, match=r"\.mp4, \.mkv, \.y4m"):
-        VideoFile(tmp_path / "x.avi")
-
-
 @pytest.mark.parametrize("make", [lambda p: VideoFile(p / "x.mkv"), lambda p: PictureFolder(p / "x")])
 def test_a_place_that_cannot_be_written_is_said(tmp_path: Path, make: object) -> None:
     (tmp_path / "file").write_text("in the way")

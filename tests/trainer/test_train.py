@@ -289,7 +289,9 @@ def test_scenes_get_models_of_their_own_only_where_they_pay(
     [
         (["nowhere", "--source", "{video}"], "no bundle"),
         (["{bundle}", "--source", "missing.mp4"], "does not exist"),
-        (["{bundle}", "--source", "{other}"], "is it the video"),
+        (["{bundle}", "--source", "{other}"], "packaged from another file"),
+        (["{bundle}", "--source", "{video}", "--json", "{video}/summary.json"], ": Not a directory"),
+        (["{bundle}", "--source", "{video}", "--backend", "torch"], "Keras needs torch: install"),
     ],
 )
 def test_what_does_not_fit_together_is_one_clear_line(
@@ -297,9 +299,11 @@ def test_what_does_not_fit_together_is_one_clear_line(
     testsrc_video: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
     arguments: list[str],
     says: str,
 ) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")  # what --backend sets is forgotten afterwards
     bundle = tmp_path / "bundle"
     shutil.copytree(rich_bundle, bundle)
     cut = ["-nostdin", "-v", "error", "-t", "2", "-i", str(testsrc_video), "-c", "copy", str(tmp_path / "other.mp4")]

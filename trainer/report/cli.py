@@ -9,8 +9,9 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from manifests.bundle import PROVENANCE, REPORT, publish_file, read_json
-from manifests.errors import BundleError
+from manifests.bundle import PROVENANCE, REPORT, bundle_folder, check_writable, publish_file, read_json
+from manifests.errors import BundleError, one_line
+from manifests.options import whole_number
 from media.errors import MediaError
 from player.errors import PlayerError
 from player.superres.engines import BACKENDS, ENGINES, Engine, EngineUnavailableError, open_engine
@@ -41,7 +42,7 @@ def main(argv: list[str]) -> int:
     try:
         return _report(options)
     except (BundleError, MediaError, TrainingError, PlayerError, EngineUnavailableError, OSError) as error:
-        sys.stderr.write(f"neudash report: {error}\n")
+        sys.stderr.write(f"neudash report: {one_line(error)}\n")
         return 1
     except KeyboardInterrupt:
         sys.stderr.write("neudash report: stopped; the same command goes on after the last rung it finished\n")
@@ -49,6 +50,8 @@ def main(argv: list[str]) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
+    for path in filter(None, (options.output, options.json)):
+        check_writable(path)
     subject = open_subject(options.bundle, options.source)
     width, height = subject.output.width, subject.output.height
 
@@ -94,24 +97,17 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLE,
         formatter_class=_HelpFormatter,
     )
-    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder that `neudash package` made")
+    parser.add_argument("bundle", type=bundle_folder, metavar="BUNDLE", help="folder that `neudash package` made")
     parser.add_argument("--source", type=Path, required=True, metavar="VIDEO", help="the video it was packaged from")
     parser.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="also write the report to FILE: one HTML file, opens offline"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures of quality.json to FILE")
     parser.add_argument(
-        "--every", type=_count, default=1, metavar="N", help="take VMAF of every Nth frame; 0 leaves it out"
+        "--every", type=whole_number(0), default=1, metavar="N", help="take VMAF of every Nth frame; 0 leaves it out"
     )
     parser.add_argument("--fresh", action="store_true", help="measure again what quality.json knows")
     parser.add_argument("--engine", choices=ENGINES, default="auto", help="what runs the networks")
     parser.add_argument("--backend", choices=BACKENDS, help="of the engine keras")
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
     return parser
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError("must be 0 or more")
-    return value

@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib.util
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -67,6 +69,32 @@ def open_engine(name: str = "auto", backend: str | None = None) -> Engine:
     raise EngineUnavailableError(f"there is no engine {name!r}; choose one of {', '.join(ENGINES)}")
 
 
+def require_keras() -> None:
+    """Raises EngineUnavailableError where Keras or the backend that KERAS_BACKEND names is not installed."""
+    chosen = os.environ.get("KERAS_BACKEND", "tensorflow")
+    missing = [module for module in ("keras", chosen) if not _installed(module)]
+    if missing:
+        raise EngineUnavailableError(
+            f"Keras needs {' and '.join(missing)}: install the extra `train` (CPU) or `gpu`, "
+            "or name an installed backend with --backend"
+        )
+
+
+@contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """For importing TensorFlow: what its libraries write to stderr while they load, before any setting of theirs
+    counts, is nobody's business. An exception still is.
+    """
+    with Path(os.devnull).open("wb") as nowhere:
+        stderr = os.dup(2)
+        try:
+            os.dup2(nowhere.fileno(), 2)
+            yield
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+
+
 def gpu_device_present() -> bool:
     """Whether this machine shows a GPU that Keras could drive, told from its devices: importing a framework to ask
     would cost seconds at every start.
@@ -107,13 +135,7 @@ def _open_openvino() -> Engine:
 def _open_keras(backend: str | None) -> Engine:
     if backend is not None:
         os.environ["KERAS_BACKEND"] = backend
-    chosen = os.environ.get("KERAS_BACKEND", "tensorflow")
-    missing = [module for module in ("keras", chosen) if not _installed(module)]
-    if missing:
-        raise EngineUnavailableError(
-            f"the engine keras needs {' and '.join(missing)}: install the extra `train` (CPU) or `gpu`, "
-            "or name an installed one with --backend"
-        )
+    require_keras()
     from player.superres.engines.keras_engine import KerasEngine
 
     return KerasEngine()
