@@ -57,7 +57,7 @@ class ModelEnhancer:
     """The models that the manifest names."""
 
     def __init__(self, engine: str = "auto", backend: str | None = None) -> None:
-        self._chosen = engine
+        self._named = engine != "auto" or backend is not None
         self._engine = LazyEngine(engine, backend)
         self._kept: OrderedDict[tuple[int, int, int], tuple[ModelWeights, Upscaler]] = OrderedDict()
 
@@ -69,7 +69,7 @@ class ModelEnhancer:
             try:
                 self._kept[key] = (weights, self._engine.upscaler(weights, width, height))
             except EngineUnavailableError as error:
-                if self._chosen != "auto":
+                if self._named:
                     raise UnplayableError(str(error)) from error
                 return str(error)
             except Exception as error:  # frameworks raise what they like, and it costs this enhancement alone

@@ -108,7 +108,7 @@ def open_fetcher(address: str, patience: Patience | None = None) -> Fetcher:
     path = Path(address)
     manifest = path / MANIFEST if path.is_dir() else path
     if not manifest.is_file():
-        raise UnplayableError(f"{address}: no such manifest or bundle folder")
+        raise UnplayableError(f"{address}: no such manifest or bundle folder; an address starts with http://")
     return LocalFetcher(manifest)
 
 

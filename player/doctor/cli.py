@@ -15,6 +15,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
+from manifests.bundle import publish_file
+from manifests.errors import one_line
 from player.doctor import engines, machine, programs
 from player.doctor.findings import JOBS, Finding, Probe, hinders, jobs_possible, main_job_possible
 
@@ -57,9 +59,9 @@ def examine(tries: Sequence[Probe]) -> list[Finding]:
 def _saved(path: Path, findings: Sequence[Finding], able: dict[str, bool]) -> bool:
     report = {"ok": main_job_possible(able), "can": able, "findings": [asdict(f) for f in findings]}
     try:
-        path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        publish_file(path, json.dumps(report, indent=1).encode() + b"\n")
     except OSError as error:
-        sys.stderr.write(f"neudash doctor: cannot write {path}: {error.strerror}\n")
+        sys.stderr.write(f"neudash doctor: {one_line(error)}\n")
         return False
     return True
 

@@ -11,16 +11,16 @@ from player.doctor.findings import Finding
 DEADLINE_S = 20
 OUR_FFMPEG = "unset NEUDASH_FFMPEG: the ffmpeg of the Python package imageio-ffmpeg has it"
 
-CODECS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
-    # what, encoders in order of preference, who needs it
-    ("H.264 encoder", ("libx264",), ("package",)),
-    ("HEVC encoder", ("libx265",), ()),
-    ("AV1 encoder", ("libsvtav1", "libaom-av1", "librav1e"), ()),
+CODECS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    # what, the encoder that the packager uses, who needs it
+    ("H.264 encoder", "libx264", ("package",)),
+    ("HEVC encoder", "libx265", ()),
+    ("AV1 encoder", "libsvtav1", ()),
 )
 FILTERS = (
     # what, filter, what happens without it
     ("VMAF", "libvmaf", "reports have PSNR alone"),
-    ("HDR to SDR", "zscale", "HDR video cannot be packaged"),
+    ("HDR to SDR", "zscale", "HDR video is packaged without tone mapping and looks flat"),
 )
 
 
@@ -34,20 +34,14 @@ def ffmpeg() -> Finding:
     return Finding("ffmpeg", True, f"{' '.join(words[2:3])} {program}", "", needed_for)
 
 
-def codec(name: str, encoders: tuple[str, ...], needed_for: tuple[str, ...]) -> Finding:
+def codec(name: str, encoder: str, needed_for: tuple[str, ...]) -> Finding:
     """Encodes six small frames, because an encoder that is listed may still not start."""
-    works = next((encoder for encoder in encoders if _encodes(encoder)), None)
-    detail = works or f"{' or '.join(encoders)} does not run in this ffmpeg"
-    return Finding(name, works is not None, detail, OUR_FFMPEG, needed_for)
-
-
-def _encodes(encoder: str) -> bool:
     picture = ["-f", "lavfi", "-i", "testsrc2=size=128x72:rate=30:duration=0.2"]
     try:
         _ffmpeg(["-v", "error", *picture, "-pix_fmt", "yuv420p", "-c:v", encoder, "-f", "null", "-"])
     except MediaError:
-        return False
-    return True
+        return Finding(name, False, f"{encoder} does not run in this ffmpeg", OUR_FFMPEG, needed_for)
+    return Finding(name, True, encoder, OUR_FFMPEG, needed_for)
 
 
 def filter_of_ffmpeg(name: str, filter_name: str, without: str) -> Finding:

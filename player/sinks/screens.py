@@ -6,6 +6,9 @@ import os
 import platform
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import cv2
 
@@ -13,7 +16,7 @@ from player.colour import Picture
 from player.errors import SinkError
 from player.sinks.window import TITLE, Screen, ViewerQuitError
 
-_PROBE = "import cv2; cv2.namedWindow('probe'); cv2.waitKey(1)"
+_PROBE = "import cv2; cv2.namedWindow('probe'); cv2.waitKey(1); print('open', flush=True); input()"
 _PROBE_DEADLINE_S = 20
 _ARROWS = {
     # GTK and Qt, Windows, macOS: each hands on the code that its own system has for a key.
@@ -66,29 +69,41 @@ class NoScreen:
 
 def open_screen() -> tuple[Screen, str | None]:
     """A screen, and why it is none where no window can be opened."""
-    problem = display_problem()
-    return (OpenCvScreen(), None) if problem is None else (NoScreen(), problem)
+    with _display_problem() as problem:
+        return (OpenCvScreen(), None) if problem is None else (NoScreen(), problem)
 
 
-def display_problem() -> str | None:
+@contextmanager
+def _display_problem() -> Iterator[str | None]:
     """Why no window can be opened here; None where one can."""
     if platform.system() != "Linux":
-        return None
-    if not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
-        return "there is no display (DISPLAY is not set)"
-    if "av" in sys.modules and not _came_before("cv2", "av"):
-        return "PyAV was loaded before OpenCV, whose windows then hang"
-    # Qt ends the whole process where it finds no display it can use, so another process tries first.
-    try:
-        tried = subprocess.run(  # noqa: S603 - our own interpreter and a constant
-            [sys.executable, "-c", _PROBE],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_PROBE_DEADLINE_S,
-        )
-    except subprocess.TimeoutExpired:
-        return "the display does not answer"
-    return None if tried.returncode == 0 else f"the display {os.environ.get('DISPLAY', '')} cannot be used"
+        yield None
+    elif not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
+        yield "there is no display (DISPLAY is not set)"
+    elif "av" in sys.modules and not _came_before("cv2", "av"):
+        yield "PyAV was loaded before OpenCV, whose windows then hang"
+    else:
+        with _window_of_another_process() as opened:
+            yield None if opened else f"the display {os.environ.get('DISPLAY', '')} cannot be used"
+
+
+@contextmanager
+def _window_of_another_process() -> Iterator[bool]:
+    """Whether one opened. Qt ends the whole process where it finds no display it can use, so another one tries first.
+
+    Its window stays until the block ends: Xvfb starts anew when its last window is closed, and takes none meanwhile.
+    """
+    with subprocess.Popen(  # noqa: S603 - our own interpreter and a constant
+        [sys.executable, "-c", _PROBE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as probe:
+        deadline = threading.Timer(_PROBE_DEADLINE_S, probe.kill)
+        deadline.start()
+        try:
+            assert probe.stdin is not None and probe.stdout is not None, "asked for"
+            yield probe.stdout.readline().strip() == b"open"
+        finally:
+            deadline.cancel()
+            probe.kill()
 
 
 def _came_before(first: str, second: str) -> bool:

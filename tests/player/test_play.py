@@ -376,8 +376,9 @@ def test_without_any_engine_it_plays_plainly_unless_one_was_named(
     assert session.code == 0
     assert session.frames == plain_session.frames
     assert session.reasons[0] == "the engine needs something: install it"
-    assert main([str(play_bundle_master), "--rung", "90", "--engine", "openvino"]) == 1
-    assert "neudash play: the engine needs something: install it" in capsys.readouterr().err
+    for named in (["--engine", "openvino"], ["--backend", "jax"]):
+        assert main([str(play_bundle_master), "--rung", "90", *named]) == 1
+        assert "neudash play: the engine needs something: install it" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

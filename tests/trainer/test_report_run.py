@@ -174,6 +174,21 @@ def test_a_bundle_without_models_has_a_page_without_pictures(
     assert "No models" in page.read_text(encoding="utf-8")
 
 
+def test_a_segment_that_does_not_decode_is_named(
+    own_bundle: Path, testsrc_video: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [segment] = own_bundle.glob("video/v90-*/00002.m4s")
+    segment.write_bytes(segment.read_bytes()[:300])
+    assert main([str(own_bundle), "--source", str(testsrc_video), "--every", "0", "--quiet"]) == 1
+    [said] = capsys.readouterr().err.splitlines()
+    href = segment.relative_to(own_bundle).as_posix()
+    assert said.startswith(f"neudash report: {href}: the segment does not decode: ") and "Errno" not in said
+
+
+def test_a_report_says_the_same_measured_and_read_again(own_bundle: Path, testsrc_video: Path) -> None:
+    assert measured(own_bundle, testsrc_video) == measured(own_bundle, testsrc_video)
+
+
 def test_another_video_than_the_source_is_one_line(
     own_bundle: Path, silent_video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -17,6 +17,7 @@ from manifests.model import Representation
 from manifests.networks import Size
 from manifests.template import initialization_href, segment_href
 from manifests.weights import ModelWeights
+from media.errors import UndecodableSegmentError
 from media.frames import Frame, decode_segment, fit
 from media.quality import FrameScore, Judge, judge, pooled
 from media.source import SourceTreatment, reference_frames
@@ -60,10 +61,13 @@ class RungPlayer:
     """For each segment, of the files that playing from the start fetches for it."""
 
     def segment(self, position: int) -> Iterator[Frame]:
-        """Decoded frames of the segment at that position, from 0."""
-        read, representation = self.subject.bundle.read, self.representation
-        init = read(initialization_href(representation))
-        return decode_segment(init, read(segment_href(representation, representation.segments[position])))
+        """Decoded frames of the segment at that position, from 0. Raises UndecodableSegmentError."""
+        read, r = self.subject.bundle.read, self.representation
+        href = segment_href(r, r.segments[position])
+        try:
+            yield from decode_segment(read(initialization_href(r)), read(href))
+        except UndecodableSegmentError as error:
+            raise UndecodableSegmentError(f"{href}: {error}") from error
 
     def plain(self, decoded: Frame) -> Frame:
         return fit(decoded, self.subject.output.width, self.subject.output.height)

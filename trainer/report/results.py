@@ -127,7 +127,13 @@ class RungResult:
 
 
 def scores_of(quality: Quality) -> Scores:
-    return Scores(quality.psnr_y, quality.ssim, quality.vmaf, quality.vmaf_neg)
+    """To the decimals of quality.json: a report says the same whether it has measured or read."""
+    exact = Scores(quality.psnr_y, quality.ssim, quality.vmaf, quality.vmaf_neg)
+    return _scores(exact.to_json())
+
+
+def _scores(values: dict[str, Any]) -> Scores:
+    return Scores(**values)
 
 
 def pooled_scores(parts: Sequence[tuple[Scores, int]]) -> Scores:
@@ -186,6 +192,6 @@ def _segment(segment: dict[str, Any]) -> SegmentResult:
         size_bytes=segment["bytes"],
         model_bytes=segment["model_bytes"],
         network=segment["network"],
-        plain=Scores(**segment["plain"]),
-        enhanced=Scores(**segment["enhanced"]) if segment["enhanced"] else None,
+        plain=_scores(segment["plain"]),
+        enhanced=_scores(segment["enhanced"]) if segment["enhanced"] else None,
     )
