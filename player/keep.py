@@ -6,9 +6,11 @@ import dataclasses
 from pathlib import Path
 
 from manifests.bundle import MANIFEST, publish_file
-from manifests.errors import BundleError
+from manifests.errors import BundleError, one_line
+from manifests.hls import write_playlists
 from manifests.model import Presentation, Representation
 from manifests.mpd import write_mpd
+from manifests.template import segment_href
 from player.errors import SinkError
 
 
@@ -40,14 +42,24 @@ class KeptFiles:
             raise SinkError(f"{path} cannot be written: {error.strerror}") from error
 
     def finish(self, presentation: Presentation) -> None:
-        """Write the manifest, if there is any video to play. Raises SinkError."""
+        """Write the manifest, and the playlists of what is whole, if there is any video to play. Raises SinkError."""
         kept = kept_presentation(presentation, self._segments, frozenset(self._models))
         if kept is None:
             return
         try:
+            for name, playlist in self._playlists(kept).items():
+                self.file(name, playlist)
             self.file(MANIFEST, write_mpd(kept))
-        except BundleError as error:
-            raise SinkError(f"{self._folder / MANIFEST} cannot be written: {error}") from error
+        except (BundleError, OSError) as error:
+            raise SinkError(f"{self._folder / MANIFEST} cannot be written: {one_line(error)}") from error
+
+    def _playlists(self, kept: Presentation) -> dict[str, bytes]:
+        representations = (*kept.video, *kept.audio)
+        if any(len(self._segments[r.id]) < len(r.segments) for r in representations):
+            return {}  # players of HLS take each rung for whole
+        hrefs = {r.id: [segment_href(r, segment) for segment in r.segments] for r in representations}
+        sizes = {name: [(self._folder / href).stat().st_size for href in hrefs[name]] for name in hrefs}
+        return write_playlists(kept, sizes)
 
 
 def kept_presentation(
