@@ -10,6 +10,7 @@ finished transfer it takes the lowest rung.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,7 +23,11 @@ from player.abr.plan import MOST_LEVELS, Array, Planner, Step
 from player.abr.state import Decision, Enhancement, RungChoice, State, Upcoming, full_wait_s
 
 EXPECTED_SEGMENTS = 20
-"""How far it looks beyond those that it is told of."""
+"""So many it expects beyond those that it is told of;"""
+EXPECTED_BUFFERS = 4 / 3
+"""more where those do not last so many times as long as the buffer can be, or emptying it would look like a gain;"""
+MOST_EXPECTED_SEGMENTS = 60
+"""never more, for the time that it takes."""
 AMORTISED_SEGMENTS = 8
 """The bytes of a model are spread over so many segments, as far as there are as many left."""
 CHEAP_MODEL = 0.1
@@ -123,6 +128,12 @@ def plan(state: State, options: Sequence[Option]) -> Plan:
     return Plan(planner, now, value, predicted.now @ predicted.transition)
 
 
+def expected_segments(capacity_s: float, duration_s: float) -> int:
+    """How far it looks beyond the segments that it is told of."""
+    lasting = math.ceil(EXPECTED_BUFFERS * capacity_s / duration_s)
+    return min(max(EXPECTED_SEGMENTS, lasting), MOST_EXPECTED_SEGMENTS)
+
+
 def _later(planner: Planner, steps: Sequence[Step], left: int) -> Array:
     """What it is worth to have taken each option of the last step, where `left` segments are still to come."""
     last = steps[-1]
@@ -136,7 +147,7 @@ def _later(planner: Planner, steps: Sequence[Step], left: int) -> Array:
         np.mean([step.size_bytes for step in alike], axis=0),
     )
     value = np.zeros((MOST_LEVELS, len(usual.quality), levels))
-    for _ in range(min(left, EXPECTED_SEGMENTS) - 1):
+    for _ in range(min(left, expected_segments(planner.capacity_s, usual.duration_s)) - 1):
         value = planner.before(usual, value, usual.quality)
     return planner.before(usual, value, last.quality)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from player.abr.joint import joint
+from player.abr.joint import expected_segments, joint
 from player.abr.rules import DEFAULT, RULES
 from player.abr.state import Enhancement, ModelPart, Policy, RungChoice, State, Transfer, Upcoming
 
@@ -200,6 +200,14 @@ def test_ours_leaves_a_model_that_costs_more_than_it_brings() -> None:
     assert joint(state).track is None
     held = joint(replace(state, held=frozenset(f"m{i}" for i in range(5))))
     assert held.track is not None
+
+
+@pytest.mark.parametrize("capacity_s", [20.0, 60.0, 240.0])
+@pytest.mark.parametrize("duration_s", [0.1, 1.0, 2.0, 4.0, 10.0])
+def test_ours_looks_beyond_a_full_buffer_or_as_far_as_there_is_time_for(capacity_s: float, duration_s: float) -> None:
+    count = expected_segments(capacity_s, duration_s)
+    assert 20 <= count <= 60
+    assert count == 60 or count * duration_s > capacity_s
 
 
 def test_ours_is_the_default() -> None:
