@@ -2,7 +2,8 @@
 
 Headless Chromium computes WebGL2 and WebGPU by the processor here, so times say little and ratios more: each network
 over the plain path of the same renderer, and milliseconds per million multiply-adds over Anime4K's CNNx2M. All take
-turns, frame by frame, so that what else the machine does meets each alike.
+turns, frame by frame, so that what else the machine does meets each alike. With --page: how soon the page of a running
+`neudash serve` shows its first enhanced picture.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import shutil
 import statistics
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +34,7 @@ from server.web.build import BuildError, build
 NETWORKS = (NetworkSpec(2, 4, 1), NetworkSpec(2, 8, 2), NetworkSpec(2, 16, 2))
 RENDERERS = ("webgl2", "webgpu", "wasm")
 RIVAL = "anime4k CNNx2M"
+FIRST_WITHIN_S = 30
 FLAGS = (
     *("--no-sandbox", "--enable-unsafe-swiftshader", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"),
     *("--use-angle=swiftshader", "--use-vulkan=swiftshader", "--enable-features=Vulkan", "--ignore-gpu-blocklist"),
@@ -79,15 +82,16 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.web", description=__doc__)
     parser.add_argument("--size", default="320x180", metavar="WxH", help="of the picture that goes in")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--page", metavar="URL", help="such as 'http://127.0.0.1:8000/?rung=v360#film'")
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args(argv)
     width, height = map(int, options.size.split("x"))
     try:
-        rows = measured(width, height, options.rounds)
+        rows = first_pictures(options.page, options.rounds) if options.page else measured(width, height, options.rounds)
     except BuildError as error:
         print(f"bench.web: {error}", file=sys.stderr)
         return 1
-    print(text_of(rows))
+    print(text_of_first(rows) if options.page else text_of(rows))
     if options.json:
         result = {"command": ["python", "-m", "bench.web", *argv], "machine": machine(), "size": options.size}
         options.json.write_text(json.dumps({**result, "rows": rows}, indent=1))
@@ -96,19 +100,61 @@ def main(argv: list[str]) -> int:
 
 def measured(width: int, height: int, rounds: int) -> list[dict[str, Any]]:
     """One row for each contender. Raises BuildError."""
-    from playwright.sync_api import sync_playwright
-
-    browser_path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if browser_path is None:
-        raise BuildError("no Chromium is installed")
-    with _pages(build("lab").parent) as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_path, args=list(FLAGS))
+    with _pages(build("lab").parent) as address, _chromium() as browser:
         page = browser.new_page()
         page.goto(f"{address}/lab.html")
         page.wait_for_function("window.ready")
         found = page.evaluate(MEASURE, [_contenders(), {"width": width, "height": height}, rounds])
-        browser.close()
     return _rows(found, width * height)
+
+
+def first_pictures(url: str, rounds: int) -> list[dict[str, Any]]:
+    """Milliseconds from the first plain picture to the first enhanced one, each time in a new browser without a cache.
+
+    `all_ms` of one row for each renderer, or for the one that the address names. Raises BuildError.
+    """
+    place, _, bundle = url.partition("#")
+    kinds = [kind for kind in RENDERERS if f"renderer={kind}" in place] or list(RENDERERS)
+    rows: list[dict[str, Any]] = [{"name": kind, "all_ms": []} for kind in kinds]
+    for row in rows * rounds:
+        with _chromium() as browser:
+            page = browser.new_page()
+            page.goto(f"{place}{'&' if '?' in place else '?'}renderer={row['name']}#{bundle}")
+            row["all_ms"].append(_first_enhanced_ms(page))
+    return rows
+
+
+def _first_enhanced_ms(page: Any) -> float:
+    end_s = time.monotonic() + FIRST_WITHIN_S
+    while time.monotonic() < end_s:
+        ms = page.evaluate("document.querySelector('neudash-player')?.status.firstEnhancedMs ?? null")
+        if ms is not None:
+            return float(ms)
+        page.wait_for_timeout(100)
+    told = page.evaluate("document.querySelector('neudash-player')?.status.reason ?? 'no bundle of that name'")
+    raise BuildError(f"nothing was enhanced: {told}")
+
+
+def text_of_first(rows: list[dict[str, Any]]) -> str:
+    """The rows of `first_pictures` as a table."""
+    lines = [f"{'renderer':<10} {'median ms':>10} {'least':>7} {'most':>7}"]
+    for row in rows:
+        ms = row["all_ms"]
+        lines.append(f"{row['name']:<10} {statistics.median(ms):>10.0f} {min(ms):>7.0f} {max(ms):>7.0f}")
+    return "\n".join(lines)
+
+
+@contextmanager
+def _chromium() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        raise BuildError("no Chromium is installed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield browser
+        browser.close()
 
 
 def text_of(rows: list[dict[str, Any]]) -> str:

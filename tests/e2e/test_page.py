@@ -64,6 +64,21 @@ def test_an_address_is_copied_by_keyboard_alone(catalogue_url: str, browser_page
     page.context.close()
 
 
+def test_an_address_that_names_no_bundle_says_so(catalogue_url: str, browser_page: Callable[..., Any]) -> None:
+    page = settled(browser_page(catalogue_url + "#nonsense"))
+    assert page.inner_text("#state") == "There is no bundle at #nonsense here. 1 bundle:"
+    page.context.close()
+
+
+def test_a_bundle_that_cannot_be_played_says_why(catalogue_url: str, browser_page: Callable[..., Any]) -> None:
+    page = browser_page("about:blank")
+    page.route("**/manifest.mpd", lambda route: route.fulfill(status=404))
+    page.goto(catalogue_url + "#film")
+    page.locator("neudash-player .word").get_by_text("failed").wait_for()
+    assert "the server cannot be reached, or refuses" in page.locator("neudash-player [role=alert]").inner_text()
+    page.context.close()
+
+
 def test_a_phone_needs_no_scrolling_sideways(catalogue_url: str, browser_page: Callable[..., Any]) -> None:
     page = settled(browser_page(catalogue_url, **PHONE))
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["viewport"]["width"]

@@ -3,6 +3,7 @@
 export { decodeModel } from "./model/ndm";
 export { sha256, sha256Hex } from "./model/sha256";
 export { parseTable } from "./model/table";
+export { EffortMeter } from "./playback/effort";
 export { fromColours } from "./playback/planes";
 export { resizeTaps } from "./render/taps";
 export { openRenderer } from "./render/open";

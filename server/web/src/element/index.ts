@@ -6,7 +6,8 @@ import { Enhancer } from "../playback/enhancer";
 import { emptyStatus, type Status } from "../playback/status";
 import type { RendererChoice } from "../render/open";
 import { CompareSlider } from "./compare";
-import { drawPanel } from "./panel";
+import { drawPanel, headline } from "./panel";
+import { ENHANCED, RungList } from "./rungs";
 import css from "./style.css?inline";
 import { TEMPLATE } from "./template";
 import { Zoom } from "./zoom";
@@ -18,8 +19,8 @@ const SEEK_S = 5;
 
 /**
  * Attributes: `src` (address of a manifest), `engine` (`shaka`, `dashjs`), `renderer` (`auto`, `webgpu`, `webgl2`,
- * `wasm`), `effort` (`auto`, `always`, `off`), `rung` (id of the one to keep to), `autoplay`, `muted`, `compare`,
- * `details`.
+ * `wasm`), `effort` (`auto`, `always`, `off`), `rung` (id of the one to keep to, or `enhanced`: whatever the network
+ * allows up to the largest with models), `autoplay`, `muted`, `compare`, `details`.
  * Events: `frame` after each picture and `status` four times a second, whose `detail` is a Status; `failed`, whose
  * `detail` is a sentence.
  */
@@ -30,6 +31,7 @@ export class NeudashPlayer extends HTMLElement {
   private enhancer: Enhancer | null = null;
   private slider!: CompareSlider;
   private zoom!: Zoom;
+  private rungs!: RungList;
   private timer = 0;
   private loading: Promise<void> = Promise.resolve();
 
@@ -75,6 +77,7 @@ export class NeudashPlayer extends HTMLElement {
       this.piece(".zoom").textContent = `${factor}×`;
       this.slider.move(Number(this.piece(".divider").getAttribute("aria-valuenow")) / 100);
     });
+    this.rungs = new RungList(this.piece<HTMLSelectElement>(".rung"), (rung) => this.selectRung(rung));
     this.listen();
     this.setCompare(this.hasAttribute("compare"));
     this.setDetails(this.hasAttribute("details"));
@@ -92,8 +95,6 @@ export class NeudashPlayer extends HTMLElement {
     click(".full", () => this.toggleFull());
     const seek = this.piece<HTMLInputElement>(".seek");
     seek.addEventListener("input", () => { this.video.currentTime = Number(seek.value); });
-    const rung = this.piece<HTMLSelectElement>(".rung");
-    rung.addEventListener("change", () => this.adapter?.selectRung(rung.value || null));
     for (const name of ["play", "pause", "timeupdate", "durationchange", "volumechange", "ended"]) {
       this.video.addEventListener(name, () => this.showPlayback());
     }
@@ -115,12 +116,15 @@ export class NeudashPlayer extends HTMLElement {
       this.dispatchEvent(new CustomEvent("frame", { detail: status }));
     });
     enhancer.effort = (this.getAttribute("effort") ?? "auto") as Effort;
+    enhancer.begin();
     this.enhancer = enhancer;
     this.slider.isOn = this.slider.isOn;
     try {
       this.adapter = await openAdapter((this.getAttribute("engine") ?? "shaka") as AdapterName, video, {
         manifest: (text, url) => {
           try { enhancer.manifest(text, url); } catch (error) { enhancer.status.reason = (error as Error).message; }
+          // Before the library has chosen: what is not wanted is not fetched.
+          if (this.getAttribute("rung") === ENHANCED) this.selectRung(ENHANCED);
         },
         segment: (request) => enhancer.segment(request),
         bytes: (count) => enhancer.bytes(count),
@@ -131,9 +135,10 @@ export class NeudashPlayer extends HTMLElement {
       this.fail((error as Error).message);
       return;
     }
-    this.showRungs();
+    this.rungs.show(enhancer.rungs);
     this.piece(".captions").hidden = !this.adapter.hasCaptions;
-    this.selectRung(this.getAttribute("rung"));
+    const wanted = this.getAttribute("rung");
+    if (wanted && this.rungs.mark(wanted)) this.selectRung(wanted);
     if (this.hasAttribute("autoplay")) await video.play().catch(() => undefined);
   }
 
@@ -208,17 +213,9 @@ export class NeudashPlayer extends HTMLElement {
     this.piece(".info").ariaPressed = this.piece(".info").ariaExpanded = String(on);
   }
 
-  private showRungs(): void {
-    const select = this.piece<HTMLSelectElement>(".rung");
-    const options = (this.enhancer?.rungs ?? []).map(({ id, height }) => new Option(`${height}p · ${id}`, id));
-    select.replaceChildren(new Option("Auto", ""), ...options);
-  }
-
-  private selectRung(id: string | null): void {
-    const select = this.piece<HTMLSelectElement>(".rung");
-    if (!id || ![...select.options].some((option) => option.value === id)) return;
-    select.value = id;
-    this.adapter?.selectRung(id);
+  private selectRung(rung: string): void {
+    if (rung === ENHANCED) this.adapter?.selectRung(null, this.enhancer?.largestWithModels ?? null);
+    else this.adapter?.selectRung(rung || null, null);
   }
 
   private showAspect(): void {
@@ -232,8 +229,10 @@ export class NeudashPlayer extends HTMLElement {
     const seek = this.piece<HTMLInputElement>(".seek");
     seek.max = String(duration || 1);
     seek.value = String(video.currentTime);
-    seek.ariaValueText = `${clock(video.currentTime)} of ${clock(duration)}`;
-    this.piece(".time").textContent = `${clock(video.currentTime)} / ${clock(duration)}`;
+    // Durations end some milliseconds early or late.
+    const [at, end] = [clock(video.currentTime), clock(Math.round(duration))];
+    seek.ariaValueText = `${at} of ${end}`;
+    this.piece(".time").textContent = `${at} / ${end}`;
     const play = this.piece(".play");
     play.classList.toggle("on", !video.paused);
     play.ariaLabel = video.paused ? "Play (Space)" : "Pause (Space)";
@@ -243,13 +242,27 @@ export class NeudashPlayer extends HTMLElement {
   private tick(): void {
     const { status } = this;
     status.bandwidthBps = this.adapter?.bandwidthBps ?? 0;
-    this.piece(".light").classList.toggle("enhanced", status.state === "enhanced");
-    const word = this.piece(".word");
-    if (word.textContent !== status.state) word.textContent = status.state;
-    this.piece(".side.enhanced").textContent = status.state;
+    const { word, why } = this.headline;
+    this.piece(".light").classList.toggle("enhanced", word === "enhanced");
+    this.say(".word", word);
+    this.say(".why", why && `: ${why}`);
+    this.say(".side.enhanced", word);
     if (!this.piece(".panel").hidden) drawPanel(this.piece(".panel dl"), status);
     if (this.slider.isOn) this.slider.isOn = true; // the picture may have got another size
     this.dispatchEvent(new CustomEvent("status", { detail: status }));
+  }
+
+  private get headline(): { word: string; why: string } {
+    if (!this.piece(".message").hidden) return { word: "failed", why: "" };
+    const { paused, ended, readyState } = this.video;
+    const isStalled = !paused && !ended && readyState < HTMLMediaElement.HAVE_FUTURE_DATA;
+    return isStalled ? { word: "waiting", why: "for the network" } : headline(this.status);
+  }
+
+  /** Only what changed: a screen reader says it again otherwise. */
+  private say(selector: string, text: string): void {
+    const piece = this.piece(selector);
+    if (piece.textContent !== text) piece.textContent = text;
   }
 
   private piece<T extends HTMLElement = HTMLElement>(selector: string): T {

@@ -12,18 +12,24 @@ export function bitrate(bps: number): string {
   return bps < 1e6 ? `${Math.round(bps / 1e3)} kbit/s` : `${(bps / 1e6).toFixed(1)} Mbit/s`;
 }
 
+/** One line that answers it: a word, and the rest of the sentence. */
+export function headline({ state, reason, rung, output, model }: Status): { word: Status["state"]; why: string } {
+  if (state !== "enhanced" || !rung || !output || !model) return { word: state, why: reason };
+  const sizes = `${rung.width}×${rung.height} shown at ${output.width}×${output.height}`;
+  return { word: state, why: `${sizes} by ${model.network}${gain(model.gainDb)}` };
+}
+
 /** Label and text of every line. */
 export function lines(status: Status): [string, string][] {
   const { rung, model, output } = status;
   const per = status.msPerFrame;
   const share = status.videoBytes ? ` (${((100 * status.modelBytes) / status.videoBytes).toFixed(1)} % of the video)` : "";
   return [
-    ["Shown", status.state === "enhanced" ? "enhanced" : `plain: ${status.reason}`],
     ["Rung", rung ? `${rung.id}, ${rung.width}×${rung.height}, ${bitrate(rung.bandwidthBps)}` : "–"],
     ["Picture", output ? `${output.width}×${output.height}` : "as decoded"],
     ["Model", model ? `${model.network}, ${model.sha256.slice(0, 8)}${gain(model.gainDb)}` : "–"],
-    ["Bytes of video and sound", bytes(status.videoBytes)],
-    ["Bytes of models", bytes(status.modelBytes) + share],
+    ["Video and sound", bytes(status.videoBytes)],
+    ["Models", bytes(status.modelBytes) + share],
     ["Network", status.bandwidthBps ? bitrate(status.bandwidthBps) : "–"],
     ["Enhancing", per === null ? "–" : `${per.toFixed(1)} ms a frame, up to ${Math.floor(1000 / Math.max(per, 0.1))} a second`],
     ["By", status.renderer === "none" ? "–" : `${status.renderer}, ${status.device}`],

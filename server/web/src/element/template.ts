@@ -18,10 +18,10 @@ export const TEMPLATE = `
     <button class="enhance" type="button" aria-pressed="true" title="Enhance (E)">Enhance</button>
     <button class="compare" type="button" aria-pressed="false" title="Compare (S)">Compare</button>
     <button class="zoom" type="button" title="Zoom (Z)">1×</button>
-    <select class="rung" aria-label="Rung"><option value="">Auto</option></select>
+    <select class="rung" aria-label="Rung" title="Rung"><option value="">Auto</option></select>
     <button class="info" type="button" aria-pressed="false" aria-expanded="false" title="Details (I)">Details</button>
     <button class="full" type="button" aria-label="Full screen (F)"><svg viewBox="0 0 16 16"><path d="M2 2h5v2H4v3H2zM9 2h5v5h-2V4H9zM2 9h2v3h3v2H2zM12 9h2v5H9v-2h3z"/></svg></button>
-    <span class="state" role="status"><span class="light"></span><span class="word">waiting</span></span>
   </div>
+  <p class="state"><span class="light"></span><strong class="word" role="status">waiting</strong><span class="why"></span></p>
   <div class="panel" hidden><dl></dl></div>
 </div>`;

@@ -58,11 +58,13 @@ export function card(bundle: Bundle, base: string): DocumentFragment {
   const absolute = (url: string) => new URL(url, base).href;
   const manifest = absolute(bundle.manifest_url);
   const title = titleOf(bundle);
+  find(".bundle").id = `about-${bundle.name}`;
   find("h2").textContent = title;
   const sizes = Object.entries({ video: bundle.bytes.video, audio: bundle.bytes.audio, models: bundle.bytes.model });
   find(".summary").textContent = [
     ...(title === bundle.name ? [] : [bundle.name]),
     duration(bundle.duration_s),
+    [...new Set(bundle.rungs.map((rung) => frameRate(rung.frame_rate)))].join(" and "),
     ...sizes.map(([what, count]) => (count > 0 ? `${what} ${bytes(count)}` : `no ${what}`)),
   ].join(" · ");
   find(".scroll").setAttribute("aria-label", `Rungs of ${bundle.name}`);
@@ -86,7 +88,7 @@ function row(rung: Rung): HTMLTableRowElement {
   const models = rung.models.map(
     (m) => `${m.network} to ${m.width}×${m.height}: ${m.segments} of ${rung.segments} segments, ${bytes(m.bytes)}`,
   );
-  const size = `${rung.width}×${rung.height}, ${frameRate(rung.frame_rate)}`;
+  const size = `${rung.width}×${rung.height}`;
   for (const text of [rung.id, size, bitrate(rung.bandwidth_bps), models.join("\n") || "none"]) {
     line.insertCell().textContent = text;
   }

@@ -14,11 +14,14 @@ let endQuality: () => void = () => undefined;
 async function watch(bundle: Bundle | undefined, base: string): Promise<void> {
   endQuality();
   find("#watch").hidden = !bundle;
+  document.body.classList.toggle("watching", !!bundle);
+  for (const one of document.querySelectorAll(".bundle")) one.classList.toggle("watched", one.id === `about-${bundle?.name}`);
   find("#player").replaceChildren();
   document.title = bundle ? `${titleOf(bundle)} – neudash` : "neudash";
   if (!bundle) return;
   const player = new NeudashPlayer();
   const asked = new URLSearchParams(location.search);
+  player.setAttribute("rung", "enhanced"); // on a fast line nothing else would show a model
   for (const name of SETTINGS) if (asked.has(name)) player.setAttribute(name, asked.get(name)!);
   for (const name of ["compare", "details", "muted", "autoplay"]) player.toggleAttribute(name, asked.get(name) !== "0");
   player.setAttribute("src", new URL(bundle.manifest_url, base).href);
@@ -42,7 +45,6 @@ async function start(): Promise<void> {
     return;
   }
   const { catalogue: { bundles, broken }, base } = read;
-  state.textContent = bundles.length === 1 ? "1 bundle" : `${bundles.length} bundles`;
   find("#bundles").append(...bundles.map((bundle) => card(bundle, base)));
   find("#broken").hidden = broken.length === 0;
   for (const { name, problem } of broken) {
@@ -50,7 +52,13 @@ async function start(): Promise<void> {
     line.textContent = `${name}: ${problem}`;
     find("#broken ul").append(line);
   }
-  const follow = () => void watch(bundles.find((bundle) => placeOf(bundle) === location.hash), base);
+  const told = bundles.length === 1 ? "1 bundle" : `${bundles.length} bundles`;
+  const follow = () => {
+    const bundle = bundles.find((one) => placeOf(one) === location.hash);
+    const isLost = !bundle && location.hash.length > 1;
+    state.textContent = isLost ? `There is no bundle at ${location.hash} here. ${told}:` : told;
+    void watch(bundle, base);
+  };
   addEventListener("hashchange", follow);
   follow();
 }

@@ -10,6 +10,8 @@ interface Measured {
   rungs: { id: string; segments: { number: number; start_s?: number; plain: Scores; enhanced: Scores | null }[] }[];
 }
 
+type Rung = Measured["rungs"][number];
+
 /** Fills the figure for the rung that the player shows, and keeps it up to date; returns what ends that. */
 export async function showQuality(figure: HTMLElement, url: string | null, player: NeudashPlayer): Promise<() => void> {
   figure.hidden = true;
@@ -23,13 +25,16 @@ export async function showQuality(figure: HTMLElement, url: string | null, playe
     if (shown !== rung.id) draw(figure, rung, player);
     shown = rung.id;
     const at = rung.segments.findLastIndex((segment) => (segment.start_s ?? Infinity) <= player.status.timeS + 0.01);
-    [...figure.querySelectorAll(".chart button")].forEach((bar, index) => bar.setAttribute("aria-current", String(index === at)));
+    const bars = [...figure.querySelectorAll<HTMLElement>(".chart button")];
+    bars.forEach((bar, index) => bar.setAttribute("aria-current", String(index === at)));
+    const pointed = bars.find((bar) => bar.matches(":hover, :focus-visible")) ?? bars[at];
+    figure.querySelector(".segment")!.textContent = pointed?.ariaLabel ?? "";
   };
   player.addEventListener("status", update);
   return () => player.removeEventListener("status", update);
 }
 
-function draw(figure: HTMLElement, rung: Measured["rungs"][number], player: NeudashPlayer): void {
+function draw(figure: HTMLElement, rung: Rung, player: NeudashPlayer): void {
   const hasVmaf = rung.segments.every(({ plain }) => plain.vmaf !== null);
   const [key, name, unit] = hasVmaf ? (["vmaf", "VMAF", ""] as const) : (["psnr_y", "PSNR-Y", " dB"] as const);
   const pairs = rung.segments.map(({ plain, enhanced }) => {
@@ -37,15 +42,15 @@ function draw(figure: HTMLElement, rung: Measured["rungs"][number], player: Neud
     return [before, Math.max(before, enhanced?.[key] ?? before)] as const;
   });
   // From a little below the worst plain score: gains are small beside whole scores.
-  const low = Math.min(...pairs.map(([plain]) => plain)) - 5;
+  const low = Math.max(0, Math.floor(Math.min(...pairs.map(([plain]) => plain)) - 5));
   const high = Math.max(...pairs.map(([, enhanced]) => enhanced));
   const share = (value: number) => (100 * value) / (high - low);
   const bars = rung.segments.map((segment, index) => {
     const [plain, enhanced] = pairs[index];
     const bar = document.createElement("button");
     bar.type = "button";
-    bar.title = `Segment ${segment.number}: ${plain.toFixed(2)}${unit} plain, ${enhanced.toFixed(2)}${unit} enhanced`;
-    bar.setAttribute("aria-label", bar.title);
+    const scores = segment.enhanced ? `${plain.toFixed(1)} plain, ${enhanced.toFixed(1)} enhanced` : `${plain.toFixed(1)}, no model`;
+    bar.ariaLabel = `Segment ${segment.number}: ${name} ${scores}`;
     const [base, gain] = [document.createElement("i"), document.createElement("i")];
     gain.className = "gain";
     base.style.setProperty("--share", `${share(plain - low)}%`);
@@ -56,7 +61,18 @@ function draw(figure: HTMLElement, rung: Measured["rungs"][number], player: Neud
     return bar;
   });
   figure.querySelector(".chart")!.replaceChildren(...bars);
-  figure.querySelector("figcaption")!.textContent =
-    `${name} of each segment of ${rung.id}, from ${low.toFixed(0)} to ${high.toFixed(1)}${unit}: plain, and on top what its model adds.`;
+  const mean = (side: 0 | 1) => pairs.reduce((sum, pair) => sum + pair[side], 0) / pairs.length;
+  figure.querySelector("figcaption")!.replaceChildren(
+    `${name} of ${rung.id} by segment, on average`,
+    swatch(""), `${mean(0).toFixed(1)}${unit} plain`,
+    ...(rung.segments.some(({ enhanced }) => enhanced) ? [swatch(" gain"), `${mean(1).toFixed(1)}${unit} enhanced`] : []),
+    `. Bars begin at ${low}.`,
+  );
   figure.hidden = false;
+}
+
+function swatch(kind: string): HTMLElement {
+  const square = document.createElement("i");
+  square.className = `swatch${kind}`;
+  return square;
 }

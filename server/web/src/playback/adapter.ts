@@ -7,6 +7,12 @@ export interface SegmentRequest {
   readonly endS: number;
 }
 
+/** The largest rung that may be chosen. */
+export interface Ceiling {
+  readonly height: number;
+  readonly bandwidthBps: number;
+}
+
 /** What it tells while it plays. */
 export interface AdapterEvents {
   /** The manifest as it came, and the address that it came from in the end. */
@@ -22,8 +28,8 @@ export interface Adapter {
   readonly name: "shaka" | "dashjs";
   /** Begins to play a manifest. Rejects where that is impossible. */
   load(manifestUrl: string): Promise<void>;
-  /** Keeps to one rung; null leaves the choice to the library. */
-  selectRung(rungId: string | null): void;
+  /** Keeps to one rung; null leaves the choice to the library, among those no larger than `ceiling` where one is given. */
+  selectRung(rungId: string | null, ceiling: Ceiling | null): void;
   /** Of captions or subtitles there are. */
   readonly hasCaptions: boolean;
   showCaptions(on: boolean): void;

@@ -1,7 +1,7 @@
 /** Playback by dash.js. */
 
 import { MediaPlayer, type MediaPlayerClass } from "dashjs";
-import type { Adapter, AdapterEvents } from "./adapter";
+import type { Adapter, AdapterEvents, Ceiling } from "./adapter";
 
 /** What we read of its requests; its types leave them open. */
 interface Loading {
@@ -54,9 +54,10 @@ export class DashJsAdapter implements Adapter {
     });
   }
 
-  selectRung(rungId: string | null): void {
+  selectRung(rungId: string | null, ceiling: Ceiling | null): void {
     const chosen = rungId !== null;
-    this.player.updateSettings({ streaming: { abr: { autoSwitchBitrate: { video: !chosen } } } });
+    const most = { video: ceiling ? Math.ceil(ceiling.bandwidthBps / 1000) : NaN };
+    this.player.updateSettings({ streaming: { abr: { autoSwitchBitrate: { video: !chosen }, maxBitrate: most } } });
     if (chosen) this.player.setRepresentationForTypeById("video", rungId, true);
   }
 

@@ -64,12 +64,23 @@ export class Enhancer {
     this.screen.renderer?.redraw(split);
   }
 
+  /** While the streaming library and the manifest are on their way: looks for what can enhance. */
+  begin(): void {
+    if (this.effort !== "off" && !this.screen.problem) void this.screen.open();
+  }
+
   manifest(text: string, url: string): void {
     this.table = parseTable(text, url);
   }
 
   get rungs(): readonly Rung[] {
     return this.table?.rungs ?? [];
+  }
+
+  /** The largest rung that has models this page can read. */
+  get largestWithModels(): Rung | null {
+    const withModels = this.rungs.filter(({ tracks }) => tracks.length > 0);
+    return withModels.reduce<Rung | null>((best, rung) => (best && best.bandwidthBps >= rung.bandwidthBps ? best : rung), null);
   }
 
   /** A segment is being fetched: so will be its model. */
@@ -160,10 +171,10 @@ export class Enhancer {
     const rung = this.shown.rungAt(this.table, taken.timeS, width, height);
     if (!rung) return { ...nothing, reason: `no rung of the manifest has pictures of ${width}x${height}` };
     if (rung.tracks.length === 0) {
-      return { ...nothing, rung, reason: rung.problems[0] ?? "this rung has no models: it is shown as it is" };
+      return { ...nothing, rung, reason: rung.problems[0] ?? "this rung has no models" };
     }
     const track = this.trackOf(rung);
-    if (!track) return { ...nothing, rung, reason: "this device is too slow for every model of this rung" };
+    if (!track) return { ...nothing, rung, reason: "this device is too slow for the models of this rung; a smaller rung may do" };
     const use = useAt(track, taken.timeS + TOLERANCE_S);
     if (!use?.chain.length) return { rung, track, use, weights: null, reason: "this segment wants no model" };
     this.store.want(use.chain);
@@ -207,7 +218,7 @@ export class Enhancer {
   private plain(reason: string): void {
     this.screen.hide();
     this.status.framesPlain++;
-    Object.assign(this.status, { state: "plain", reason, output: null, model: null });
+    Object.assign(this.status, { state: "plain", reason, output: null, model: null, msPerFrame: null });
   }
 
   private tell({ rung }: Decision): void {

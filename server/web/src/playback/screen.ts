@@ -32,10 +32,15 @@ export class Screen {
     }
     if (this.renderer) return true;
     if (this.problem || this.stopped) return false;
-    this.opening ??= this.open();
-    await this.opening;
-    this.opening = null;
+    await this.open();
     return this.renderer !== null;
+  }
+
+  /** Looks for the best renderer, unless there is one or it is being looked for. */
+  open(): Promise<void> {
+    if (this.renderer) return Promise.resolve();
+    this.opening ??= this.openBest().finally(() => { this.opening = null; });
+    return this.opening;
   }
 
   /** While the first picture is on its way: opens, and draws what nobody sees, so that all is compiled. Only once. */
@@ -62,7 +67,7 @@ export class Screen {
     this.canvas?.remove();
   }
 
-  private async open(): Promise<void> {
+  private async openBest(): Promise<void> {
     const newCanvas = () => {
       const canvas = document.createElement("canvas");
       canvas.hidden = true;
@@ -81,9 +86,7 @@ export class Screen {
   }
 
   private async drawBlack(shape: Shape): Promise<void> {
-    this.opening ??= this.open();
-    await this.opening;
-    this.opening = null;
+    await this.open();
     try {
       await this.renderer?.prepare(shape);
       await this.renderer?.draw(blackPicture(shape.width, shape.height), shape.spec && noWeights(shape.spec), 0);

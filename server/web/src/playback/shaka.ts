@@ -1,7 +1,7 @@
 /** Playback by Shaka Player. */
 
 import shaka from "shaka-player/dist/shaka-player.dash-es2021";
-import type { Adapter, AdapterEvents } from "./adapter";
+import type { Adapter, AdapterEvents, Ceiling } from "./adapter";
 
 /** Shaka's codes of this thousand are about requests. */
 const NETWORK = 1;
@@ -15,6 +15,7 @@ export class ShakaAdapter implements Adapter {
   private seekingSince: number | null = null;
   private manifestUrl = "";
   private rungId: string | null = null;
+  private ceiling: Ceiling | null = null;
   private readonly watch: number;
 
   private constructor(
@@ -63,10 +64,13 @@ export class ShakaAdapter implements Adapter {
     }
   }
 
-  selectRung(rungId: string | null): void {
+  selectRung(rungId: string | null, ceiling: Ceiling | null): void {
     this.rungId = rungId;
-    this.player.configure({ abr: { enabled: rungId === null } });
-    const track = this.player.getVariantTracks().find((variant) => variant.originalVideoId === rungId);
+    this.ceiling = ceiling;
+    this.player.configure({ abr: { enabled: rungId === null, restrictions: { maxHeight: ceiling?.height ?? Infinity } } });
+    const tracks = this.player.getVariantTracks();
+    const isTooLarge = ceiling !== null && tracks.some(({ active, height }) => active && (height ?? 0) > ceiling.height);
+    const track = tracks.find(({ originalVideoId, height }) => (isTooLarge ? height === ceiling.height : originalVideoId === rungId));
     // What is buffered of the other rung goes, or the choice would show only much later, and never while paused.
     if (track) this.player.selectVariantTrack(track, true, 0);
   }
@@ -99,7 +103,7 @@ export class ShakaAdapter implements Adapter {
   private async reload(): Promise<void> {
     try {
       await this.player.load(this.manifestUrl, this.video.currentTime);
-      this.selectRung(this.rungId);
+      this.selectRung(this.rungId, this.ceiling);
     } catch {
       // The next look finds it still seeking; what is wrong with the server is told by the library's error event.
     }

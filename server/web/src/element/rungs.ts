@@ -1,0 +1,29 @@
+/** The list to choose a rung from. */
+
+import type { Rung } from "../model/table";
+
+/** As a rung: whatever the network allows, up to the largest with models. */
+export const ENHANCED = "enhanced";
+
+export class RungList {
+  /** `chosen` gets an id, `ENHANCED`, or nothing where the choice is left to the network. */
+  constructor(private readonly select: HTMLSelectElement, chosen: (rung: string) => void) {
+    select.addEventListener("change", () => chosen(select.value));
+  }
+
+  show(rungs: readonly Rung[]): void {
+    const options = rungs.map(({ id, height, tracks }) => {
+      const isAlone = rungs.filter((other) => other.height === height).length === 1;
+      return new Option(`${height}p${isAlone ? "" : ` · ${id}`}${tracks.length ? ", enhanced" : ""}`, id);
+    });
+    const enhanced = rungs.some(({ tracks }) => tracks.length) ? [new Option("Auto, enhanced", ENHANCED)] : [];
+    this.select.replaceChildren(new Option("Auto", ""), ...enhanced, ...options);
+  }
+
+  /** False where there is no such rung, which changes nothing. */
+  mark(rung: string): boolean {
+    if (![...this.select.options].some(({ value }) => value === rung)) return false;
+    this.select.value = rung;
+    return true;
+  }
+}
