@@ -24,8 +24,9 @@ from player.abr.state import Decision, Enhancement, RungChoice, State, Upcoming,
 
 EXPECTED_SEGMENTS = 20
 """So many it expects beyond those that it is told of;"""
-EXPECTED_BUFFERS = 4 / 3
-"""more where those do not last so many times as long as the buffer can be, or emptying it would look like a gain;"""
+EXPECTED_BUFFERS = 8 / 3
+"""more where those do not last so many times as long as the buffer can be: what is in it at the end counts for nothing,
+and a plan that spends it soon would look too good;"""
 MOST_EXPECTED_SEGMENTS = 60
 """never more, for the time that it takes."""
 AMORTISED_SEGMENTS = 8
