@@ -130,11 +130,30 @@ def player_pages() -> Iterator[str]:
         result = subprocess.run(command, cwd=BROWSER, capture_output=True, text=True, check=False)
         if result.returncode != 0:
             pytest.skip(f"npm cannot install the players: {result.stderr.strip()[-300:]}")
-    handler = functools.partial(_Quiet, directory=str(BROWSER))
+    with static_pages(BROWSER) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def static_pages(folder: Path) -> Iterator[str]:
+    """Address of a server of files that knows nothing of bundles."""
+    handler = functools.partial(_Quiet, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
+
+
+@pytest.fixture
+def their_page(tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    """Puts HTML on an origin of its own and returns its address."""
+    with static_pages(tmp_path) as address:
+
+        def put(html: str) -> str:
+            (tmp_path / "theirs.html").write_text(html)
+            return f"{address}/theirs.html"
+
+        yield put
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):

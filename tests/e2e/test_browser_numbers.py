@@ -132,6 +132,40 @@ def test_taps_of_the_plain_resize_are_the_same(lab: Any, size_in: int, size_out:
     assert found == [number for centre, taps in wanted for number in (centre, *taps)]
 
 
+# --- effort ---
+
+CHOOSE = """([frames, laterMs]) => {
+  const meter = new lab.EffortMeter();
+  const tracks = [{ id: "large" }, { id: "small" }];
+  for (const [id, ms] of frames) meter.took(tracks.find((track) => track.id === id), ms, 40, 0);
+  return meter.choose(tracks, laterMs)?.id ?? null;
+}"""
+FAST, SLOW, HOPELESS = 23, 25, 97  # ms of 40 between two frames
+
+
+@pytest.mark.parametrize(
+    ("frames", "chosen"),
+    [
+        ([("large", FAST)] * 9, "large"),
+        ([("large", SLOW)] * 3, "large"),
+        ([("large", SLOW)] * 3 + [("large", FAST)] + [("large", SLOW)] * 3, "large"),
+        ([("large", SLOW)] * 4, "small"),
+        ([("large", HOPELESS)], "small"),
+        ([("large", SLOW)] * 4 + [("small", SLOW)] * 4, None),
+    ],
+)
+def test_a_network_that_is_too_slow_gives_way_to_a_smaller_one_before_none(
+    lab: Any, frames: list[tuple[str, int]], chosen: str | None
+) -> None:
+    assert lab.evaluate(CHOOSE, [frames, 1000]) == chosen
+
+
+def test_after_a_while_the_large_network_is_tried_again(lab: Any) -> None:
+    frames = [("large", HOPELESS), ("small", HOPELESS)]
+    assert lab.evaluate(CHOOSE, [frames, 29_000]) is None
+    assert lab.evaluate(CHOOSE, [frames, 31_000]) == "large"
+
+
 # --- pixels ---
 
 

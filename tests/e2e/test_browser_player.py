@@ -246,6 +246,45 @@ def test_another_rung_has_other_models(watch: Callable[..., Any], served_with_mo
     until(page, f"{STATUS}.rung.id === 'v90' && {ENHANCED}", 20)
 
 
+@pytest.mark.parametrize("engine", ["shaka", "dashjs"])
+def test_as_long_as_it_shall_enhance_no_rung_above_those_with_models_is_fetched(
+    engine: str, watch: Callable[..., Any], served_with_models: Served
+) -> None:
+    page = watch(served_with_models, engine=engine, rung="enhanced")
+    options = page.locator("neudash-player .rung option").all_inner_texts()
+    assert options == ["Auto", "Auto, enhanced", "90p, enhanced", "180p"]
+    page.evaluate("document.querySelector('neudash-player').video.play()")
+    until(page, AT_END, 60)
+    assert page.evaluate(STATUS)["rung"]["id"] == "v90"
+    fetched = [str(r["path"]) for r in served_with_models.requests() if r["kind"] == "video"]
+    assert len(fetched) >= 4
+    assert [path for path in fetched if "/v180" in path and "init" not in path] == []
+
+
+EMBEDDING = """<!doctype html><title>Somebody's page</title><link rel="icon" href="data:,">
+<script type="module" src="{server}/neudash-player.js"></script>
+<neudash-player src="{manifest}" rung="v90" effort="always" muted></neudash-player>"""
+
+
+def test_a_page_from_elsewhere_embeds_it(
+    browser_page: Callable[..., Any],
+    served_with_models: Served,
+    built_page: Path,
+    their_page: Callable[[str], str],
+    complaints: list[str],
+) -> None:
+    """Script, kernel, workers, manifest and models all come from another origin than the page."""
+    manifest = served_with_models.manifest_url
+    page = browser_page("about:blank")
+    page.on("console", lambda m: complaints.append(m.text) if is_complaint(m) else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(their_page(EMBEDDING.format(server=manifest.partition("/bundles/")[0], manifest=manifest)))
+    until(page, "(document.querySelector('neudash-player')?.video?.readyState ?? 0) >= 2", 30)
+    assert shown_at(page, 0.5)["model"]["network"] == "c8d2"
+    assert complaints == []
+    page.context.close()
+
+
 # --- what goes wrong ---
 
 
