@@ -176,10 +176,13 @@ def wanted_rungs(width: float, height: float) -> str:
 
 
 def rung_to_play(bundle: Path) -> str:
-    """Id of the largest rung with models; without any, of the second largest. Raises BundleError."""
+    """Id of the largest rung with models below the top one, whose picture lacks little; without any, of the top one if
+    it has models, else of the second largest. Raises BundleError.
+    """
     ladder = sorted(open_bundle(bundle).presentation.video, key=lambda rung: rung.bandwidth_bps)
     enhanced = [rung for rung in ladder if rung.model_tracks]
-    return (enhanced or ladder[:-1] or ladder)[-1].id
+    below_top = [rung for rung in enhanced if rung is not ladder[-1]]
+    return (below_top or enhanced or ladder[:-1] or ladder)[-1].id
 
 
 def _neudash(*arguments: object) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from media.frames import Frame
 from media.quality import psnr_y, squared_error
+from neudash_demo import rung_to_play
 from player.colour import Picture, bgr_of_frame
 from player.superres.engines import open_engine
 from trainer.report.measure import RungPlayer, pairs, rung_player
@@ -29,8 +30,8 @@ def main(argv: list[str]) -> int:
     """Draw it. Returns the exit code."""
     options = _parser().parse_args(argv)
     subject = open_subject(options.demo / "bundle", options.demo / "canal.mp4")
-    enhanced = [rung for rung in subject.bundle.presentation.video if rung.model_tracks]
-    rung = max(enhanced, key=lambda representation: representation.bandwidth_bps)
+    played = rung_to_play(subject.bundle.root)
+    rung = next(rung for rung in subject.bundle.presentation.video if rung.id == played)
     player = rung_player(subject, rung, partial(open_engine, "openvino"))
     versions = frame_versions(player, FRAME)
     options.output.parent.mkdir(parents=True, exist_ok=True)

@@ -30,11 +30,12 @@ if TYPE_CHECKING:
 _EXAMPLE = """examples:
   neudash package holiday.mp4 -o holiday/
   neudash train holiday/ --source holiday.mp4
-  neudash train holiday/ --source holiday.mp4 --net auto --scope auto
+  neudash train holiday/ --source holiday.mp4 --class gpu
+  neudash train holiday/ --source holiday.mp4 --net c16d2 --scope title      # quicker: one network, half sizes alone
 
-With `--net auto` every rung gets the networks that suit its size and bytes, its own size included, and with
-`--scope auto` models for scenes and updates for segments where they could earn their bytes. What was tried, what it
-is worth and why it was taken or left stands in `--json`, in provenance.json and in `neudash report`.
+Unless told otherwise every rung, the largest too, gets the networks that suit its size and bytes, and scenes and
+segments get models of their own where they could earn their bytes. What was tried, what it is worth and why it was
+taken or left stands in `--json`, in provenance.json and in `neudash report`.
 
 Training can be stopped at any time: the same command goes on where it stopped."""
 
@@ -93,11 +94,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--net",
         type=_network,
-        default="c16d2",
-        help="auto: for each rung what pays, among the networks of --class; generic: nothing is trained, built-in "
-        "models are named where they help; c<width>d<depth> doubles rungs of up to half the source's size (default: "
-        "c16d2); c<width>d<depth>f<fold>, fold 2 or 4, enhances every rung at the size of the largest picture, such as "
-        "c16d2f2",
+        default=AUTO,
+        help="auto: for each rung what pays, among the networks of --class (default); generic: nothing is trained, "
+        "built-in models are named where they help; c<width>d<depth>, such as c16d2, doubles rungs of up to half the "
+        "source's size; c<width>d<depth>f<fold>, fold 2 or 4, such as c16d2f2, enhances every rung at the size of the "
+        "largest picture",
     )
     parser.add_argument(
         "--class",
@@ -108,9 +109,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--scope",
         choices=("auto", "title", "scene", "segment"),
-        default="segment",
+        default="auto",
         help="title: one model for all segments; scene: another for each scene where it pays; segment: one for all, "
-        "and updates for the segments where they pay (default); auto: any of these that could pay",
+        "and updates for the segments where they pay; auto: any of these that could pay (default)",
     )
     parser.add_argument(
         "--steps",

@@ -16,9 +16,9 @@ AUTO, GENERIC = "auto", "generic"
 class TrainSettings:
     """What the models depend on beside the bundle and its source."""
 
-    network: str = "c16d2"
+    network: str = AUTO
     """A name, AUTO or GENERIC."""
-    scope: Scope = "segment"
+    scope: Scope = "auto"
     steps: int = 2000
     """Of a model made from scratch; others take a part of them."""
     seed: int = 0
