@@ -92,7 +92,9 @@ class FileEnhancer:
         if (width, height) not in self._made:
             try:
                 self._made[width, height] = open_pretrained(self._path, self._engine, width, height)
-            except (BundleError, EngineUnavailableError, UnsupportedModelFileError, OSError) as error:
+            except OSError as error:
+                raise UnplayableError(f"--model {self._path}: {error.strerror}") from error
+            except (BundleError, EngineUnavailableError, UnsupportedModelFileError) as error:
                 raise UnplayableError(f"--model {self._path}: {error}") from error
         return self._made[width, height]
 

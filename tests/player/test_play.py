@@ -338,6 +338,14 @@ def test_a_model_of_the_viewers_own_that_cannot_run_ends_it(
     assert capsys.readouterr().err.startswith("neudash play: --model")
 
 
+def test_a_model_file_that_is_not_there_is_said_in_a_few_words(
+    play_bundle_master: Path, tmp_path: Path, capsys: Any
+) -> None:
+    path = tmp_path / "none.pb"
+    assert main([str(play_bundle_master), "--model", str(path)]) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == f"neudash play: --model {path}: No such file or directory"
+
+
 class FailingUpscaler:
     """An engine that gives up in the middle of a segment."""
 

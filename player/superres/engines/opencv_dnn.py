@@ -30,7 +30,7 @@ class PretrainedGraph:
 
     A `.pb` graph of one channel (FSRCNN, ESPCN) takes luma stretched from limited range to 0..1, one of three
     channels (EDSR) grey in 0..255 less the mean of its training set, an `.onnx` graph luma in 0..255. Raises
-    MalformedModelError for a file that OpenCV cannot run or that does not enlarge its input by a whole number.
+    MalformedModelError for a file that OpenCV cannot run or that does not enlarge its input by a whole number, OSError.
     """
 
     def __init__(self, path: Path) -> None:
@@ -93,11 +93,11 @@ def _depth_to_space_known() -> Iterator[None]:
 def _read_net(path: Path, *, onnx: bool) -> Any:
     import cv2
 
+    # From memory, because OpenCV opens no file whose path has characters outside the Windows code page.
+    data = np.frombuffer(path.read_bytes(), np.uint8)
     try:
-        # From memory, because OpenCV opens no file whose path has characters outside the Windows code page.
-        data = np.frombuffer(path.read_bytes(), np.uint8)
         return cv2.dnn.readNetFromONNX(data) if onnx else cv2.dnn.readNetFromTensorflow(data)
-    except (cv2.error, OSError) as error:
+    except cv2.error as error:
         raise MalformedModelError(f"{path.name} is no graph that OpenCV reads: {_said(error)}") from error
 
 
