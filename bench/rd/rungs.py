@@ -130,7 +130,8 @@ def write_view(root: Path, rungs: Sequence[Rung]) -> Bundle:
             _link(path, root / path.relative_to(rung.bundle.root))
         representations.append(renamed)
     first = rungs[0].bundle
-    publish_json(root, PROVENANCE, {"treatment": read_json(first.root, PROVENANCE)["treatment"]})
+    told = read_json(first.root, PROVENANCE)
+    publish_json(root, PROVENANCE, {name: told[name] for name in ("source", "treatment")})
     publish_manifest(root, _presentation(first.presentation, representations))
     return open_bundle(root)
 
