@@ -10,9 +10,9 @@ from bench.abr.run import PLAIN
 from trainer.report.plots import Axis
 
 WIDTH, HEIGHT = 760, 400
-LEFT, RIGHT, TOP, BOTTOM = 58, 150, 34, 46
+LEFT, RIGHT, TOP, BOTTOM = 58, 184, 34, 46
 INK, GRID, OURS = "#20262e", "#e3e6ea", "#d1480f"
-COLOURS = ("#1f4e79", "#2f8f83", "#8e5ea2", "#b08900", "#777777", "#5b6572")
+COLOURS = ("#1f4e79", "#2f8f83", "#8e5ea2", "#b08900", "#777777", "#b3476d", "#6fa3d6", "#9ac4a0", "#2b2b2b")
 """Of the rivals, in their order."""
 _STYLE = f"text{{font:12px sans-serif;fill:{INK}}} .title{{font-weight:bold;font-size:14px}} .tick{{font-size:11px}}"
 
