@@ -19,11 +19,14 @@ Element = Any
 """An lxml element; lxml carries no types."""
 
 _UINT = re.compile(r"\d{1,19}", re.ASCII)
+_HTML = re.compile(rb"\s*<(!doctype\s+)?html\b", re.IGNORECASE)
 _XLINK_HREF = "{http://www.w3.org/1999/xlink}href"
 
 
 def parse_xml(data: bytes) -> Element:
     """The root element of a UTF-8 document without DOCTYPE or xlink. Raises MalformedManifestError."""
+    if _HTML.match(data):
+        raise MalformedManifestError("a web page, not a manifest, whose address ends in /manifest.mpd")
     if len(data) > MAX_BYTES:
         raise MalformedManifestError(f"{len(data)} bytes of XML, where at most {MAX_BYTES} are read")
     if data.count(b"<") > MAX_TAGS:

@@ -95,6 +95,10 @@ def train_bundle(
         records = {rung.id: _record(key, rung, outcomes[rung.id]) for rung in rungs}
         # Once for all rungs: publishing checks every segment of the bundle.
         publish_models(root, settings, outcomes, records)
+    else:
+        reporter = reporter_of(root.name)
+        reporter.begin("trained with these settings before; --force does it again", 1)
+        reporter.at(1)
     shutil.rmtree(root / WORK, ignore_errors=True)
     return summaries(open_bundle(root), [rung.id for rung in rungs])
 

@@ -202,6 +202,12 @@ def test_a_hostile_manifest_ends_in_one_clear_error(name: str) -> None:
     assert (ROWS[name][1] if name in ROWS else "") in message
 
 
+@pytest.mark.parametrize("page", [RAW["html"], b"\n<HTML lang=en>", b"<!DOCTYPE html>"])
+def test_the_address_of_a_page_is_answered_by_that_of_a_manifest(page: bytes) -> None:
+    with pytest.raises(MalformedManifestError, match=r"web page.*/manifest\.mpd"):
+        read_mpd(page)
+
+
 def test_an_error_says_the_line() -> None:
     data = hostile_data("d zero")
     line = data[: data.index(b'<S d="0"')].count(b"\n") + 1

@@ -96,6 +96,8 @@ def test_training_again_with_the_same_settings_changes_nothing(
     assert train(trained, testsrc_video) == 0
     assert "dB" in capsys.readouterr().out
     assert (trained / "manifest.mpd").stat().st_mtime_ns == manifest
+    assert main([str(trained), "--source", str(testsrc_video), *(o for o in OPTIONS if o != "--quiet")]) == 0
+    assert "--force" in capsys.readouterr().err
 
 
 def test_the_same_seed_gives_the_same_files_and_a_kill_changes_nothing(
