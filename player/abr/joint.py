@@ -27,7 +27,7 @@ EXPECTED_SEGMENTS = 20
 EXPECTED_BUFFERS = 8 / 3
 """more where those do not last so many times as long as the buffer can be: what is in it at the end counts for nothing,
 and a plan that spends it soon would look too good;"""
-MOST_EXPECTED_SEGMENTS = 60
+MOST_EXPECTED_SEGMENTS = 40
 """never more, for the time that it takes."""
 AMORTISED_SEGMENTS = 8
 """The bytes of a model are spread over so many segments, as far as there are as many left."""

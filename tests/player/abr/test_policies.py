@@ -206,8 +206,8 @@ def test_ours_leaves_a_model_that_costs_more_than_it_brings() -> None:
 @pytest.mark.parametrize("duration_s", [0.1, 1.0, 2.0, 4.0, 10.0])
 def test_ours_looks_beyond_a_full_buffer_or_as_far_as_there_is_time_for(capacity_s: float, duration_s: float) -> None:
     count = expected_segments(capacity_s, duration_s)
-    assert 20 <= count <= 60
-    assert count == 60 or count * duration_s > capacity_s
+    assert 20 <= count <= 40
+    assert count == 40 or count * duration_s > capacity_s
 
 
 def test_ours_is_the_default() -> None:
