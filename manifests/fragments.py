@@ -7,13 +7,15 @@ all sizes and counts are compared with what is there before they are believed.
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from manifests.boxes import Box, boxes
 from manifests.codecs import audio_format, codec_name
 from manifests.errors import MalformedFragmentError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 MAX_SAMPLES = 1_000_000
 """Of one segment; counted, not stored, so that a table of default values cannot claim 2^32."""
@@ -200,6 +202,8 @@ def _read_run(trun: Box, defaults: SampleDefaults) -> _Run:
 
 def _table(trun: Box, at: int, count: int, columns: list[int]) -> dict[int, NDArray[np.uint64]]:
     """The per-sample fields by flag, each (count,) uint64. Raises MalformedFragmentError if cut off."""
+    import numpy as np  # A server that measures no fragment does without these 12 MB.
+
     if len(trun.payload) - at < 4 * count * len(columns):
         raise MalformedFragmentError(f"trun claims {count} samples in {len(trun.payload)} bytes")
     cells = np.frombuffer(trun.payload, ">u4", count * len(columns), at) if count and columns else np.empty(0, ">u4")
