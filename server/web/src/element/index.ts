@@ -1,8 +1,9 @@
 /** `<neudash-player src="manifest.mpd">`: a player of bundles that enhances what it plays. */
 
-import { openAdapter, type Adapter, type AdapterName } from "../playback/adapter";
+import type { Adapter, AdapterName } from "../playback/adapter";
 import type { Effort } from "../playback/effort";
 import { Enhancer } from "../playback/enhancer";
+import { openAdapter } from "../playback/libraries";
 import { emptyStatus, type Status } from "../playback/status";
 import type { RendererChoice } from "../render/open";
 import { CompareSlider } from "./compare";

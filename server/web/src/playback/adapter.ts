@@ -39,9 +39,3 @@ export interface Adapter {
 }
 
 export type AdapterName = Adapter["name"];
-
-/** Loads the library and attaches it to a video element. */
-export async function openAdapter(name: AdapterName, video: HTMLVideoElement, events: AdapterEvents): Promise<Adapter> {
-  if (name === "dashjs") return new (await import("./dashjs")).DashJsAdapter(video, events);
-  return (await import("./shaka")).ShakaAdapter.attached(video, events);
-}
