@@ -24,7 +24,7 @@ def digest_of(*parts: object) -> str:
 
 @cache
 def code_digest(names: tuple[str, ...]) -> str:
-    """Over the Python files of packages and modules, named from the root: `media`, `player/enlarge.py`."""
+    """Over the Python files of packages and modules, named from the root: `media`, `player/frames/enlarge.py`."""
     files: list[Path] = []
     for name in names:
         path = ROOT / name

@@ -11,10 +11,10 @@ from fractions import Fraction
 from manifests.model import ModelTrack, Representation
 from manifests.quality import QualityTable
 from player.abr.state import Abandon, Decision, Policy, RungChoice, State, Transfer, Upcoming, full_wait_s
-from player.models import ModelStore
+from player.fetching.models import ModelStore
+from player.fetching.under_way import UnderWay
 from player.outlook import TOLD_AHEAD, outlook
 from player.stats import SegmentStats
-from player.under_way import UnderWay
 from player.viewing import Viewing
 from player.wanted import WantedModel, wanted_models
 

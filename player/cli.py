@@ -20,13 +20,13 @@ from manifests.bundle import check_writable
 from manifests.errors import one_line
 from manifests.options import seconds, whole_number
 from player.abr.rules import DEFAULT, RULES
-from player.downloads import CAPACITY_S
 from player.errors import PlayerError
-from player.fetch import Fetcher, open_fetcher
-from player.keep import KeptFiles
-from player.network_trace import read_trace
+from player.fetching.downloads import CAPACITY_S
+from player.fetching.fetch import Fetcher, open_fetcher
+from player.fetching.keep import KeptFiles
+from player.fetching.network_trace import read_trace
+from player.fetching.shaped import ShapedFetcher
 from player.session import Outputs, Session, Settings
-from player.shaped import ShapedFetcher
 from player.sinks import Sink
 from player.sinks.pictures import PictureFolder
 from player.sinks.screens import open_screen

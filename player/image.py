@@ -18,13 +18,13 @@ from manifests.networks import Size
 from manifests.options import whole_number
 from manifests.weights import ModelWeights
 from media.upscale import plain_resize
-from player.colour import Picture, bgr_of_planes, planes_of_bgr
-from player.enhancement import ModelEnhancer
 from player.errors import PlayerError, UnplayableError
-from player.fetch import Fetcher, open_fetcher
-from player.files import PresentationFiles
+from player.fetching.fetch import Fetcher, open_fetcher
+from player.fetching.files import PresentationFiles
+from player.fetching.models import ModelStore
+from player.frames.colour import Picture, bgr_of_planes, planes_of_bgr
+from player.frames.enhancement import ModelEnhancer
 from player.geometry import fixed_rung
-from player.models import ModelStore
 from player.sinks.pictures import write_png
 from player.superres.engines import BACKENDS, ENGINES, Upscaler
 from player.wanted import wanted_model

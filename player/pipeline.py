@@ -17,13 +17,13 @@ from typing import Protocol
 from media.errors import UndecodableSegmentError
 from media.frames import Frame
 from player.concurrency import OneThread, run_together
-from player.decode import segment_frames
-from player.delivery import Delivery
-from player.downloads import Downloads
-from player.effort import Effort, EffortRule
-from player.enhancement import Enhancer
-from player.enlarging import SegmentEnlarger
 from player.errors import UnplayableError
+from player.fetching.delivery import Delivery
+from player.fetching.downloads import Downloads
+from player.frames.decode import segment_frames
+from player.frames.effort import Effort, EffortRule
+from player.frames.enhancement import Enhancer
+from player.frames.enlarging import SegmentEnlarger
 from player.geometry import OutputFormat
 from player.sinks import Sink
 from player.sinks.window import Window

@@ -13,18 +13,18 @@ from manifests.errors import BundleError
 from manifests.model import Presentation, Representation
 from manifests.mpd import read_mpd
 from player.abr.rules import ABANDON, DEFAULT, RULES
-from player.downloads import CAPACITY_S, Downloads
-from player.enhancement import Enhancer, FileEnhancer, ModelEnhancer, NoEnhancer
 from player.errors import UnplayableError
-from player.fetch import Fetcher
-from player.files import PresentationFiles
+from player.fetching.downloads import CAPACITY_S, Downloads
+from player.fetching.fetch import Fetcher
+from player.fetching.files import PresentationFiles
+from player.fetching.keep import KeptFiles
+from player.fetching.soundtrack import Soundtrack
+from player.frames.enhancement import Enhancer, FileEnhancer, ModelEnhancer, NoEnhancer
 from player.geometry import OutputFormat, fixed_rung, output_format, switchable
-from player.keep import KeptFiles
 from player.pipeline import Pipeline, Talk
 from player.sinks import Sink
 from player.sinks.window import ViewerQuitError, ViewerSeekError, Window
 from player.sound.speaker import Speaker
-from player.soundtrack import Soundtrack
 from player.stats import SessionStats
 
 

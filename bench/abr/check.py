@@ -15,7 +15,7 @@ from bench.abr.title import Title, read_title
 from bench.programs import neudash, served
 from manifests.names import MANIFEST
 from player.abr.rules import ABANDON, RULES
-from player.network_trace import NetworkTrace
+from player.fetching.network_trace import NetworkTrace
 
 POLICIES = ("throughput", "bola", "joint")
 BUFFER_S = 20.0

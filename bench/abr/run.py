@@ -16,7 +16,7 @@ from bench.programs import BenchError
 from player.abr.bones import bones_with
 from player.abr.rules import ABANDON, DEFAULT, RULES
 from player.abr.state import Abandon, Policy
-from player.network_trace import NetworkTrace, read_trace
+from player.fetching.network_trace import NetworkTrace, read_trace
 
 RTT_S = {"3g": 0.08}
 OTHER_RTT_S = 0.02

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 
 from player.abr.state import Abandon, Decision, Enhancement, Policy, Progress, RungChoice, State, Transfer, Upcoming
 from player.choosing import TRANSFERS_REMEMBERED
-from player.network_trace import NetworkTrace
+from player.fetching.network_trace import NetworkTrace
+from player.fetching.under_way import LOOK_S, RECENT_S
 from player.outlook import TOLD_AHEAD
-from player.under_way import LOOK_S, RECENT_S
 
 INIT_BYTES = 800
 """Of an init segment, about."""

@@ -30,8 +30,8 @@ PLAYING_CODE = (
     *JUDGING_CODE,
     *FETCHING_CODE,
     *("bench/judging.py", "media/frames.py", "media/upscale.py", "manifests/weights.py"),
-    *(f"player/{name}.py" for name in ("enhancement", "enlarge", "geometry", "models", "pipeline", "wanted")),
-    *("player/superres", "player/sinks/video_file.py"),
+    *("player/frames", "player/superres", "player/fetching/models.py", "player/geometry.py", "player/pipeline.py"),
+    *("player/wanted.py", "player/sinks/video_file.py"),
 )
 """What an enhanced picture depends on beside bytes."""
 

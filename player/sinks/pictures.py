@@ -7,8 +7,8 @@ from pathlib import Path
 import cv2
 
 from media.frames import Frame
-from player.colour import Picture, bgr_of_frame
 from player.errors import SinkError
+from player.frames.colour import Picture, bgr_of_frame
 from player.geometry import OutputFormat
 
 # Level 1 of 9: a third of the time of the default for a tenth more bytes.

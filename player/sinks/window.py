@@ -12,7 +12,7 @@ import cv2
 
 from media.frames import Frame
 from player.clock import Clock
-from player.colour import Picture, bgr_of_frame
+from player.frames.colour import Picture, bgr_of_frame
 
 TITLE = "neudash"
 MAX_LATE_S = 0.2

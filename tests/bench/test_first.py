@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench import first
 from bench.cache import ROOT, Cache, code_digest, digest_of
+from bench.first import __main__ as first
+from bench.first.speed import interleaved_ms
+from bench.first.table import goals_of, text_of
 from bench.judging import judged, resized_frames
 from bench.programs import BenchError, neudash
-from bench.speed import interleaved_ms
-from bench.table import goals_of, text_of
 from manifests.bundle import open_bundle
 
 
@@ -89,7 +89,7 @@ def test_keys_follow_contents_and_code(tmp_path: Path) -> None:
     assert before == digest_of(path, 2) != digest_of(path, 3)
     path.write_bytes(b"two")
     assert digest_of(path, 2) != before
-    assert code_digest(("bench",)) != code_digest(("bench/speed.py",))
+    assert code_digest(("bench",)) != code_digest(("bench/first/speed.py",))
     assert all((ROOT / name).exists() for names in (first.BUNDLE_CODE, first.PLAYER_CODE) for name in names)
 
 

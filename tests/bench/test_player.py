@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from bench import soak
-from bench.player import memory_of
-from bench.player_plots import memory_plot, speed_plot
-from bench.player_table import goals_of, text_of
+from bench.player import soak
+from bench.player.__main__ import memory_of
+from bench.player.plots import memory_plot, speed_plot
+from bench.player.table import goals_of, text_of
 from bench.programs import neudash
 from manifests.bundle import open_bundle
 from media.programs import find_program, run
@@ -87,8 +87,8 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_short_soak_of_the_real_programs(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.faults.FAULT_SHARE", 0.4)
-    monkeypatch.setattr("bench.faults.STALL_S", 0.3)
+    monkeypatch.setattr("bench.player.faults.FAULT_SHARE", 0.4)
+    monkeypatch.setattr("bench.player.faults.STALL_S", 0.3)
     monkeypatch.setattr(soak, "BETWEEN_OUTAGES_S", (1.0, 2.0))
     monkeypatch.setattr(soak, "OUTAGE_S", 0.5)
     done = asyncio.run(soak.soaked(open_bundle(bundle), "90", 8, seed=4))

@@ -9,9 +9,9 @@ from xml.etree import ElementTree
 import pytest
 
 from bench.programs import BenchError
-from bench.server_load import read_wrk
-from bench.server_plots import cpu_plot, requests_plot
-from bench.server_table import goals_of, markdown_of, ratios, text_of
+from bench.server.load import read_wrk
+from bench.server.plots import cpu_plot, requests_plot
+from bench.server.table import goals_of, markdown_of, ratios, text_of
 
 WRK = """\
 Running 1s test @ http://127.0.0.1:8970/bundles/film/x

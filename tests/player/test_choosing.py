@@ -19,7 +19,7 @@ from manifests.template import segment_href
 from player.abr import rules
 from player.abr.state import Decision, State
 from player.cli import main
-from player.fetch import open_fetcher
+from player.fetching.fetch import open_fetcher
 from player.outlook import outlook, rung_models_digest
 from player.session import Outputs, Session, Settings
 from player.sinks.screens import NoScreen

@@ -11,7 +11,7 @@ import pytest
 
 from manifests.bundle import open_bundle
 from manifests.weights import decode_model
-from player.colour import planes_of_bgr
+from player.frames.colour import planes_of_bgr
 from player.image import enlarged_picture, main
 from player.superres.engines import open_engine
 

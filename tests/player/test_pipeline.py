@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from media.frames import Frame
-from player.enhancement import LazyEngine
 from player.errors import SinkError
-from player.fetch import open_fetcher
+from player.fetching.fetch import open_fetcher
+from player.frames.enhancement import LazyEngine
 from player.geometry import OutputFormat
 from player.session import Outputs, Session, Settings
 from player.sinks.window import ViewerQuitError, Window

@@ -16,8 +16,8 @@ from manifests.bundle import model_href, open_bundle, publish_manifest
 from manifests.model import ModelFile, ModelTrack
 from manifests.weights import NetworkSpec
 from media.frames import Frame
-from player.enhancement import LazyEngine
-from player.fetch import open_fetcher
+from player.fetching.fetch import open_fetcher
+from player.frames.enhancement import LazyEngine
 from player.session import Outputs, Session, Settings
 from player.sinks.window import ViewerQuitError, Window
 from player.stats import SessionStats

@@ -12,8 +12,8 @@ import pytest
 
 from media.errors import UndecodableSegmentError
 from media.frames import Frame
-from player.colour import bgr_of_frame
 from player.errors import SinkError
+from player.frames.colour import bgr_of_frame
 from player.geometry import OutputFormat
 from player.sinks import Sink
 from player.sinks.pictures import PictureFolder

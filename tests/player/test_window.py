@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from media.frames import Frame
-from player.colour import Picture, bgr_of_frame
+from player.frames.colour import Picture, bgr_of_frame
 from player.sinks.screens import NoScreen, open_screen
 from player.sinks.window import ViewerQuitError, ViewerSeekError, Window, picture_of_view
 

@@ -21,7 +21,7 @@ from media.errors import UndecodableSegmentError
 from media.frames import Frame, decode_segment, fit
 from media.quality import FrameScore, Judge, judge, pooled
 from media.source import SourceTreatment, reference_frames
-from player.enlarge import enlarged
+from player.frames.enlarge import enlarged
 from player.geometry import OutputFormat
 from player.superres.builtin import builtin_model
 from player.superres.engines import Engine, Upscaler

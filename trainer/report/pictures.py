@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from media.frames import Frame
 from media.quality import psnr_y, squared_error
-from player.colour import Picture, bgr_of_frame
+from player.frames.colour import Picture, bgr_of_frame
 from trainer.report.measure import RungPlayer, pairs
 from trainer.report.results import RungResult
 

@@ -21,7 +21,7 @@ from bench.abr.title import Title
 from bench.programs import BenchError
 from player.abr.rules import RULES
 from player.abr.state import Decision, Enhancement, ModelPart, Policy, Progress, RungChoice, State, Upcoming
-from player.network_trace import NetworkTrace
+from player.fetching.network_trace import NetworkTrace
 
 
 def segment(cost_s: float = 1.0) -> Upcoming:

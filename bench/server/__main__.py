@@ -19,12 +19,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench import server_plots, server_table
-from bench.library import ITEMS, write_bundle
 from bench.machine import machine
 from bench.processes import proportional_bytes
 from bench.programs import BenchError
-from bench.server_load import Measured, Running, bare, load, nginx, ours
+from bench.server import plots, table
+from bench.server.library import ITEMS, write_bundle
+from bench.server.load import Measured, Running, bare, load, nginx, ours
 
 CONNECTIONS = (1, 32, 256)
 LISTED_BUNDLES = 200
@@ -45,15 +45,15 @@ def main(argv: list[str]) -> int:
     except BenchError as error:
         print(f"bench.server: {error}", file=sys.stderr)
         return 1
-    print(server_table.text_of(result))
+    print(table.text_of(result))
     files = {}
     if options.json:
         files[options.json] = json.dumps(result, indent=1) + "\n"
     if options.markdown:
-        files[options.markdown] = server_table.markdown_of(result)
+        files[options.markdown] = table.markdown_of(result)
     if options.plots:
-        connections = server_table.GOALS_AT if server_table.GOALS_AT in options.connections else options.connections[0]
-        for name, plot in (("requests", server_plots.requests_plot), ("cpu", server_plots.cpu_plot)):
+        connections = table.GOALS_AT if table.GOALS_AT in options.connections else options.connections[0]
+        for name, plot in (("requests", plots.requests_plot), ("cpu", plots.cpu_plot)):
             files[options.plots / f"server_{name}.svg"] = plot(result["runs"], connections)
     for path, text in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -89,9 +89,9 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "runs": medians,
         "memory_bytes": memory,
         "memory_bytes_200_bundles": listed,
-        **server_table.ratios(medians),
+        **table.ratios(medians),
     }
-    return {**result, "goals": server_table.goals_of(result)}
+    return {**result, "goals": table.goals_of(result)}
 
 
 def _started(stack: ExitStack, work: Path, paths: list[str], names: list[str]) -> dict[str, Running]:

@@ -21,10 +21,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from bench.library import write_bundle
 from bench.machine import machine
 from bench.programs import BenchError
-from bench.server_load import Measured, Running, load, ours
+from bench.server.library import write_bundle
+from bench.server.load import Measured, Running, load, ours
 
 CONNECTIONS = 8
 MOST_TIMES = 5.0
@@ -101,7 +101,7 @@ def main(argv: list[str]) -> int:
                 raise BenchError(f"{program} is not installed: .ci/install-system-packages gets it")
         rows = measure(options.seconds)
     except BenchError as error:
-        print(f"bench.server_hostile: {error}", file=sys.stderr)
+        print(f"bench.server.hostile: {error}", file=sys.stderr)
         return 1
     print(f"{'attack':>16}  {'at once':>7}  {'req/s':>7}  {'p50 ms':>7}  {'p99 ms':>7}  {'times':>6}")
     for row in rows:
@@ -147,7 +147,7 @@ def _row(name: str, count: int, measured: Measured, alone: Measured) -> dict[str
 def _attacked(attack: Attack, count: int, server: Running, path: str) -> Iterator[None]:
     """By a process of its own, so that what it computes is not ours; it ends with the block."""
     port = server.address.rpartition(":")[2]
-    command = [sys.executable, "-m", "bench.server_hostile", "--attack", attack.__name__, str(count), port, path]
+    command = [sys.executable, "-m", "bench.server.hostile", "--attack", attack.__name__, str(count), port, path]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         try:
             assert process.stdout
@@ -189,9 +189,9 @@ def _connected(port: int) -> socket.socket:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m bench.server_hostile",
+        prog="python -m bench.server.hostile",
         description=__doc__,
-        epilog="example: python -m bench.server_hostile --json bench-out/server_hostile.json",
+        epilog="example: python -m bench.server.hostile --json bench-out/server_hostile.json",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--seconds", type=int, default=5, help="of each attack (default: 5)")

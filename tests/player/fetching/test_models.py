@@ -14,8 +14,8 @@ import pytest
 from manifests.model import ModelFile, ModelTrack, Representation, Segment, VideoFormat
 from manifests.weights import ModelWeights, NetworkSpec
 from player.errors import FetchError, SinkError
-from player.fetch import Download
-from player.models import (
+from player.fetching.fetch import Download
+from player.fetching.models import (
     MAX_HELD,
     ModelStore,
     expected_model,

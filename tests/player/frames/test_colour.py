@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media.frames import Frame
-from player.colour import bgr_of_frame, bgr_of_planes, planes_of_bgr
+from player.frames.colour import bgr_of_frame, bgr_of_planes, planes_of_bgr
 
 # ITU-R BT.709-6 with 8-bit quantisation: the colour bars at 100 %.
 BARS = {

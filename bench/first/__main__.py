@@ -18,11 +18,11 @@ from typing import Any
 import cv2
 
 from bench.cache import Cache, code_digest, digest_of
+from bench.first.speed import Enlarge, Plane, interleaved_ms
+from bench.first.table import goals_of, text_of
 from bench.judging import at_size, judged, lossless_frames, resized_frames
 from bench.machine import machine
 from bench.programs import ROOT, BenchError, neudash, served
-from bench.speed import Enlarge, Plane, interleaved_ms
-from bench.table import goals_of, text_of
 from manifests.bundle import Bundle, open_bundle
 from manifests.errors import BundleError
 from manifests.model import Representation

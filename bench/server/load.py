@@ -99,8 +99,8 @@ def ours(root: Path, protocol: str, *flags: str) -> Iterator[Running]:
 
 @contextmanager
 def bare(urls: Sequence[str]) -> Iterator[Running]:
-    """`bench.server_floor`: uvicorn with an application that sends the answers to `urls` and does nothing else."""
-    command = [sys.executable, "-m", "bench.server_floor", *urls]
+    """`bench.server.floor`: uvicorn with an application that sends the answers to `urls` and does nothing else."""
+    command = [sys.executable, "-m", "bench.server.floor", *urls]
     with started(pinned(0, command), cwd=ROOT) as process:
         assert process.stdout
         port = process.stdout.readline().strip()

@@ -23,10 +23,10 @@ from pathlib import Path
 
 import httpx
 
-from bench.library import write_bundle
 from bench.machine import machine
 from bench.processes import proportional_bytes
 from bench.programs import ROOT, BenchError, started
+from bench.server.library import write_bundle
 from manifests.bundle import open_bundle, publish_file
 
 WORKERS = 2
@@ -64,7 +64,7 @@ def main(argv: list[str]) -> int:
     try:
         seen = asyncio.run(soak(arguments.minutes * 60, arguments.connections, arguments.kill_every))
     except BenchError as error:
-        print(f"bench.server_soak: {error}", file=sys.stderr)
+        print(f"bench.server.soak: {error}", file=sys.stderr)
         return 1
     figures = {
         "machine": machine(),
@@ -185,9 +185,9 @@ def _workers(parent: int) -> list[int]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m bench.server_soak",
+        prog="python -m bench.server.soak",
         description=__doc__,
-        epilog="example: python -m bench.server_soak --minutes 20 --json bench-out/server_soak.json",
+        epilog="example: python -m bench.server.soak --minutes 20 --json bench-out/server_soak.json",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--minutes", type=float, default=1.0, help="(default: 1)")

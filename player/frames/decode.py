@@ -10,7 +10,7 @@ from manifests.errors import MalformedFragmentError
 from manifests.fragments import read_fragment, read_init
 from media.errors import UndecodableSegmentError
 from media.frames import Frame, decode_segment
-from player.delivery import Delivery
+from player.fetching.delivery import Delivery
 
 MAX_GROWTH = 4
 """Frames may differ in size from what the manifest says, but not by so many times: queues are counted in frames."""

@@ -11,7 +11,7 @@ from manifests.errors import BundleError
 from manifests.model import ModelFile, Representation
 from manifests.weights import MAX_MODEL_BYTES, ModelWeights, decode_model, parse_network
 from player.errors import FetchError
-from player.fetch import Download, Expected
+from player.fetching.fetch import Download, Expected
 from player.wanted import NO_MODELS, WantedModel
 
 MAX_HELD = 64

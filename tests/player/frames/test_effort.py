@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from player.effort import MOST_PATIENCE_S, Effort, EffortRule
+from player.frames.effort import MOST_PATIENCE_S, Effort, EffortRule
 
 INTERVAL_S = 0.04
 QUEUE = 8

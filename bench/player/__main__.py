@@ -23,8 +23,8 @@ from typing import Any
 
 from bench.cache import digest_of
 from bench.machine import machine
-from bench.player_plots import memory_plot, speed_plot
-from bench.player_table import goals_of, text_of
+from bench.player.plots import memory_plot, speed_plot
+from bench.player.table import goals_of, text_of
 from bench.programs import ROOT, BenchError, neudash, served
 from manifests.bundle import open_bundle
 from manifests.errors import BundleError
@@ -79,7 +79,7 @@ def main(argv: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="bench.player", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.player", description=__doc__)
     parser.add_argument("--hd", type=Path, default=SHARED / "clips/sport-juggle-720p24.mp4", help="a clip of 720 rows")
     parser.add_argument(
         "--full-hd", type=Path, default=SHARED / "clips/animation-1080p30.mp4", help="a clip of 1080 rows"

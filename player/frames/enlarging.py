@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 
 from media.frames import Frame, fit
-from player.delivery import Delivery
-from player.effort import Effort
-from player.enhancement import said
-from player.enlarge import enlarged
+from player.fetching.delivery import Delivery
+from player.frames.effort import Effort
+from player.frames.enhancement import said
+from player.frames.enlarge import enlarged
 from player.geometry import OutputFormat
 from player.stats import SessionStats
 from player.superres.engines import Upscaler

@@ -1,4 +1,4 @@
-"""`python -m bench.soak BUNDLE`: half an hour of playing through everything that can go wrong on the way.
+"""`python -m bench.player.soak BUNDLE`: half an hour of playing through everything that can go wrong on the way.
 
 A real server, a proxy before it that breaks answers at random, and `neudash play` in processes of its own, as fast as
 it can and at a viewer's pace in turns. Every so often the line is dead for some seconds, or the server is killed and
@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from bench.faults import FaultyProxy
 from bench.machine import machine
+from bench.player.faults import FaultyProxy
 from bench.programs import ROOT, BenchError
 from manifests.bundle import Bundle, open_bundle
 from manifests.errors import BundleError
@@ -59,9 +59,14 @@ def main(argv: list[str]) -> int:
         bundle = open_bundle(options.bundle)
         soak = asyncio.run(soaked(bundle, options.rung, 60 * options.minutes, options.seed))
     except (BenchError, BundleError, OSError) as error:
-        print(f"bench.soak: {error}", file=sys.stderr)
+        print(f"bench.player.soak: {error}", file=sys.stderr)
         return 1
-    told = {"bench": "soak", "command": ["python", "-m", "bench.soak", *argv], "machine": machine(), **vars(soak)}
+    told = {
+        "bench": "soak",
+        "command": ["python", "-m", "bench.player.soak", *argv],
+        "machine": machine(),
+        **vars(soak),
+    }
     print(text_of(soak, options.minutes))
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
@@ -70,7 +75,7 @@ def main(argv: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="bench.soak", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.player.soak", description=__doc__)
     parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder of a trained bundle")
     parser.add_argument("--rung", default="360", help="the one to play, by height or id (default: %(default)s)")
     parser.add_argument("--minutes", type=float, default=30.0, help="(default: %(default)g)")
@@ -94,7 +99,7 @@ async def soaked(bundle: Bundle, rung: str, seconds: float, seed: int) -> Soak:
         while time.monotonic() < ends_s:
             paced = soak.sessions % 3 == 2
             await _session(f"http://127.0.0.1:{proxy.port}{server.path}", played, frames, proxy, soak, paced=paced)
-            print(f"bench.soak: {soak.sessions} sessions, {soak.frames} frames", file=sys.stderr)
+            print(f"bench.player.soak: {soak.sessions} sessions, {soak.frames} frames", file=sys.stderr)
     finally:
         trouble.cancel()
         await asyncio.gather(trouble, return_exceptions=True)

@@ -12,14 +12,14 @@ from manifests.model import AdaptationSet, Representation
 from player.abr.state import Abandon, Policy, Transfer
 from player.choosing import Chooser, Chosen
 from player.concurrency import run_together
-from player.delivery import Delivery
 from player.errors import FetchError, UnplayableError
-from player.files import PresentationFiles
+from player.fetching.delivery import Delivery
+from player.fetching.files import PresentationFiles
+from player.fetching.models import ModelStore
+from player.fetching.soundtrack import Soundtrack
+from player.fetching.under_way import unless_given_up
 from player.geometry import end_s
-from player.models import ModelStore
-from player.soundtrack import Soundtrack
 from player.stats import SegmentStats
-from player.under_way import unless_given_up
 from player.wanted import WantedModel
 
 CAPACITY_S = 20.0

@@ -11,13 +11,13 @@ import pytest
 
 from player.abr import rules
 from player.abr.state import Decision, Progress, State
-from player.fetch import Expected, open_fetcher
-from player.network_trace import NetworkTrace
+from player.fetching.fetch import Expected, open_fetcher
+from player.fetching.network_trace import NetworkTrace
+from player.fetching.shaped import ShapedFetcher
+from player.fetching.under_way import RECENT_S, UnderWay, unless_given_up
 from player.session import Outputs, Session, Settings
-from player.shaped import ShapedFetcher
 from player.sinks.screens import NoScreen
 from player.sinks.window import Window
-from player.under_way import RECENT_S, UnderWay, unless_given_up
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from manifests.model import AdaptationSet, Representation
 from player.errors import FetchError
-from player.files import PresentationFiles
+from player.fetching.files import PresentationFiles
 from player.geometry import start_s
 
 

@@ -12,9 +12,9 @@ from manifests.model import AdaptationSet, ModelFile, Presentation, Representati
 from manifests.quality import QualityTable, decode_quality
 from manifests.template import initialization_href, segment_href
 from player.errors import FetchError
-from player.fetch import MAX_INIT_BYTES, MAX_SEGMENT_BYTES, Download, Expected, Fetcher
-from player.keep import KeptFiles
-from player.models import expected_model
+from player.fetching.fetch import MAX_INIT_BYTES, MAX_SEGMENT_BYTES, Download, Expected, Fetcher
+from player.fetching.keep import KeptFiles
+from player.fetching.models import expected_model
 from player.superres.builtin import UnknownBuiltinModelError, builtin_model
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from manifests.bundle import open_bundle
 from media.frames import Frame
 from media.upscale import plain_upscale
-from player.delivery import Delivery
-from player.effort import Effort
-from player.enlarging import SegmentEnlarger
+from player.fetching.delivery import Delivery
+from player.frames.effort import Effort
+from player.frames.enlarging import SegmentEnlarger
 from player.geometry import output_format
 from player.stats import SegmentStats, SessionStats
 from player.superres.residual import Plane

@@ -11,8 +11,8 @@ import pytest
 from manifests.bundle import open_bundle
 from manifests.model import Segment, VideoFormat
 from media.errors import UndecodableSegmentError
-from player.decode import segment_frames
-from player.delivery import Delivery
+from player.fetching.delivery import Delivery
+from player.frames.decode import segment_frames
 from player.stats import SegmentStats
 
 

@@ -8,8 +8,8 @@ from fractions import Fraction
 from manifests.model import ModelTrack, Representation, Segment
 from manifests.networks import Size
 from manifests.weights import ModelWeights
+from player.fetching.soundtrack import AudioSegment
 from player.geometry import end_s, start_s
-from player.soundtrack import AudioSegment
 from player.stats import SegmentStats
 from player.wanted import WantedModel
 

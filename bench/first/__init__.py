@@ -1,0 +1,1 @@
+"""`python -m bench.first`: what one tiny model a title brings."""

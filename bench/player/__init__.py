@@ -1,0 +1,1 @@
+"""`python -m bench.player`: speed and memory; `.soak`: half an hour of faults."""

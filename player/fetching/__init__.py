@@ -1,0 +1,1 @@
+"""What a session plays, fetched in manifest order: video, models, sound."""
