@@ -41,6 +41,7 @@ __all__ = [
     "publish_json",
     "publish_manifest",
     "read_json",
+    "read_manifest",
 ]
 
 FileKind = Literal["manifest", "playlist", "init", "segment", "model", "quality", "metadata", "poster", "report"]
@@ -132,10 +133,15 @@ def open_bundle(root: Path) -> Bundle:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise BrokenBundleError(f"{root} is no bundle: {MANIFEST} cannot be read ({error.strerror})") from error
+    return Bundle(root, read_manifest(data, str(path)))
+
+
+def read_manifest(data: bytes, where: str) -> Presentation:
+    """What the bytes of an MPD say; `where` they came from stands in the MalformedManifestError that this raises."""
     try:
-        return Bundle(root, read_mpd(data))
+        return read_mpd(data)
     except MalformedManifestError as error:
-        raise MalformedManifestError(f"{path} is no manifest: {error}") from error
+        raise MalformedManifestError(f"{where} is no manifest: {error}") from error
 
 
 def bundle_folder(text: str) -> Path:

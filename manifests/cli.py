@@ -8,11 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from manifests.bundle import Bundle, bundle_folder, open_bundle, publish_file
+from manifests.bundle import Bundle, bundle_folder, open_bundle, publish_file, read_manifest
 from manifests.describe import as_text, describe
-from manifests.errors import BundleError, MalformedManifestError, one_line
-from manifests.model import Presentation
-from manifests.mpd import read_mpd
+from manifests.errors import BundleError, one_line
 from manifests.options import seconds
 from manifests.remote import fetch_manifest
 from manifests.verify import verify_bundle
@@ -85,19 +83,12 @@ def _inspect(arguments: argparse.Namespace) -> int:
 
 def _description(where: str, timeout_s: float) -> dict[str, Any]:
     if where.startswith(("http://", "https://")):
-        return describe(_read(where, fetch_manifest(where, timeout_s)), lambda _: None)
+        return describe(read_manifest(fetch_manifest(where, timeout_s), where), lambda _: None)
     if "://" in where:
         raise BundleError(f"{where} is neither a folder nor an http(s) address")
     path = Path(where)
-    bundle = Bundle(path.parent, _read(where, _head(path))) if path.is_file() else open_bundle(path)
+    bundle = Bundle(path.parent, read_manifest(_head(path), where)) if path.is_file() else open_bundle(path)
     return describe(bundle.presentation, lambda href: _size_bytes(bundle, href))
-
-
-def _read(where: str, manifest: bytes) -> Presentation:
-    try:
-        return read_mpd(manifest)
-    except MalformedManifestError as error:
-        raise MalformedManifestError(f"{where} is no manifest: {error}") from error
 
 
 def _head(path: Path) -> bytes:

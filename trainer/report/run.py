@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from manifests.bundle import QUALITY, open_bundle, publish_json, read_json
+from manifests.bundle import PROVENANCE, QUALITY, open_bundle, publish_json, read_json
 from manifests.errors import BrokenBundleError
 from manifests.model import Representation
 from media.progress import progress
-from media.source import file_sha256
 from player.geometry import output_format
 from player.superres.engines import Engine
 from trainer.original import treatment_of
@@ -35,7 +34,8 @@ def measured_rungs(
     Raises TrainingError, BundleError, MediaError, EngineUnavailableError.
     """
     video = subject.bundle.presentation.video
-    source_sha256 = file_sha256(subject.source)
+    # `open_subject` has held the file against it.
+    source_sha256: str = read_json(subject.bundle.root, PROVENANCE)["source"]["sha256"]
     keys = {r.id: rung_key(subject, r, source_sha256, vmaf_every) for r in video}
     rungs = {} if fresh else _still_true(subject, keys)
     with progress(quiet=quiet) as bars:
