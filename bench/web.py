@@ -111,17 +111,17 @@ def measured(width: int, height: int, rounds: int) -> list[dict[str, Any]]:
 def first_pictures(url: str, rounds: int) -> list[dict[str, Any]]:
     """Milliseconds from the first plain picture to the first enhanced one, each time in a new browser without a cache.
 
-    `all_ms` of one row for each renderer, or for the one that the address names. Raises BuildError.
+    `all_ms` of one row, for the renderer that the address names or the page chooses. Raises BuildError.
     """
-    place, _, bundle = url.partition("#")
-    kinds = [kind for kind in RENDERERS if f"renderer={kind}" in place] or list(RENDERERS)
-    rows: list[dict[str, Any]] = [{"name": kind, "all_ms": []} for kind in kinds]
-    for row in rows * rounds:
+    place = url.partition("#")[0]
+    name = next((kind for kind in RENDERERS if f"renderer={kind}" in place), "auto")
+    all_ms = []
+    for _ in range(rounds):
         with _chromium() as browser:
             page = browser.new_page()
-            page.goto(f"{place}{'&' if '?' in place else '?'}renderer={row['name']}#{bundle}")
-            row["all_ms"].append(_first_enhanced_ms(page))
-    return rows
+            page.goto(url)
+            all_ms.append(_first_enhanced_ms(page))
+    return [{"name": name, "all_ms": all_ms}]
 
 
 def _first_enhanced_ms(page: Any) -> float:

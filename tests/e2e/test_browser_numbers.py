@@ -140,7 +140,7 @@ CHOOSE = """([frames, laterMs]) => {
   for (const [id, ms] of frames) meter.took(tracks.find((track) => track.id === id), ms, 40, 0);
   return meter.choose(tracks, laterMs)?.id ?? null;
 }"""
-FAST, SLOW, HOPELESS = 23, 25, 97  # ms of 40 between two frames
+FAST, SLOW, HOPELESS = 33, 35, 137  # ms of 40 between two frames
 
 
 @pytest.mark.parametrize(
@@ -158,6 +158,21 @@ def test_a_network_that_is_too_slow_gives_way_to_a_smaller_one_before_none(
     lab: Any, frames: list[tuple[str, int]], chosen: str | None
 ) -> None:
     assert lab.evaluate(CHOOSE, [frames, 1000]) == chosen
+
+
+@pytest.mark.parametrize(("passed_by_of_3", "chosen"), [(1, "large"), (2, "small")])
+def test_pictures_that_pass_by_tell_of_a_busy_page(lab: Any, passed_by_of_3: int, chosen: str) -> None:
+    script = """([passedBy, times]) => {
+      const meter = new lab.EffortMeter();
+      const [large, small] = [{ id: "large" }, { id: "small" }];
+      meter.missed(large, 0); // it was being compiled
+      for (let picture = 0; picture < times; picture++) {
+        if (picture % 3 < passedBy) meter.missed(large, 0);
+        else meter.took(large, 10, 40, 0);
+      }
+      return meter.choose([large, small], 1000).id;
+    }"""
+    assert lab.evaluate(script, [passed_by_of_3, 60]) == chosen
 
 
 def test_after_a_while_the_large_network_is_tried_again(lab: Any) -> None:

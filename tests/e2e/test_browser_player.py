@@ -225,6 +225,25 @@ def test_keys_switch_it_off_and_on(watch: Callable[..., Any], served_with_models
     assert "160" in panel.inner_text() and "wasm" in panel.inner_text()
 
 
+def test_a_slow_device_enhances_what_stays_and_what_is_compared(
+    watch: Callable[..., Any], served_with_models: Served
+) -> None:
+    page = watch(served_with_models, effort="auto", compare="0")
+    player = "document.querySelector('neudash-player')"
+    page.evaluate(
+        f"{player}.inner.meter.isTooSlow = () => true; {player}.video.loop = true; void {player}.video.play()"
+    )
+    until(page, f"{STATUS}.state === 'plain' && {STATUS}.reason.includes('too slow')", 30)
+    page.evaluate(f"{player}.video.pause()")
+    until(page, f"{ENHANCED} && {STATUS}.reason === ''", 30)
+    page.evaluate(f"void {player}.video.play()")
+    until(page, f"{STATUS}.state === 'plain' && {STATUS}.reason.includes('too slow')", 30)
+    page.keyboard.press("s")
+    until(page, f"{ENHANCED} && {STATUS}.reason.includes('skipped')", 30)
+    page.keyboard.press("s")
+    until(page, f"{STATUS}.state === 'plain' && {STATUS}.reason.includes('too slow')", 30)
+
+
 def test_segments_without_a_model_are_plain_and_seeking_finds_the_right_one(
     watch: Callable[..., Any], served_with_models: Served
 ) -> None:

@@ -117,6 +117,7 @@ export class NeudashPlayer extends HTMLElement {
       this.dispatchEvent(new CustomEvent("frame", { detail: status }));
     });
     enhancer.effort = (this.getAttribute("effort") ?? "auto") as Effort;
+    enhancer.comparing = this.slider.isOn;
     enhancer.begin();
     this.enhancer = enhancer;
     this.slider.isOn = this.slider.isOn;
@@ -206,6 +207,7 @@ export class NeudashPlayer extends HTMLElement {
 
   private setCompare(on: boolean): void {
     this.slider.isOn = on;
+    if (this.enhancer) this.enhancer.comparing = on;
     this.piece(".compare").ariaPressed = String(on);
   }
 

@@ -16,7 +16,7 @@ export function bitrate(bps: number): string {
 export function headline({ state, reason, rung, output, model }: Status): { word: Status["state"]; why: string } {
   if (state !== "enhanced" || !rung || !output || !model) return { word: state, why: reason };
   const sizes = `${rung.width}×${rung.height} shown at ${output.width}×${output.height}`;
-  return { word: state, why: `${sizes} by ${model.network}${gain(model.gainDb)}` };
+  return { word: state, why: `${sizes} by ${model.network}${gain(model.gainDb)}${reason && `; ${reason}`}` };
 }
 
 /** Label and text of every line. */

@@ -4,19 +4,24 @@ import type { ModelTrack } from "../model/table";
 
 export type Effort = "auto" | "always" | "off";
 
-/** Of the time between two frames, what enhancing one may take: decoding, layout and the viewer want theirs. */
-const SHARE = 0.6;
+/** Of the time between two frames, what enhancing one may take: reading it and layout want theirs. */
+const SHARE = 0.85;
 /** Frames in a row that take too long before that counts. */
 const STRIKES = 4;
+/** Of the pictures of late, so many may pass by while another is worked on: the rest of the page takes time as well. */
+const MISSED_SHARE = 0.4;
 /** So many times too long needs no second look. */
 const HOPELESS = 4;
 /** A verdict is forgotten after this: the device may have been busy with something else. */
 const FORGET_MS = 30_000;
 const SMOOTHING = 0.2;
+const SMOOTHING_MISSED = 0.08;
 
 interface Measured {
   ms: number;
   strikes: number;
+  /** Share of the pictures of late that passed by. */
+  missed: number;
   tooSlowSinceMs: number | null;
 }
 
@@ -31,15 +36,21 @@ export class EffortMeter {
 
   /** What enhancing one frame took. */
   took(track: ModelTrack, ms: number, frameIntervalMs: number, nowMs: number): void {
-    const known = this.measured.get(track.id) ?? { ms, strikes: 0, tooSlowSinceMs: null };
+    const known = this.measured.get(track.id) ?? { ms, strikes: 0, missed: 0, tooSlowSinceMs: null };
     known.ms += (ms - known.ms) * SMOOTHING;
     const allowedMs = SHARE * frameIntervalMs;
     known.strikes = ms > HOPELESS * allowedMs ? STRIKES : ms > allowedMs ? known.strikes + 1 : 0;
-    if (known.strikes >= STRIKES) {
-      known.tooSlowSinceMs = nowMs;
-      known.strikes = 0;
-    }
+    known.missed -= known.missed * SMOOTHING_MISSED;
     this.measured.set(track.id, known);
+    if (known.strikes >= STRIKES) this.condemn(known, nowMs);
+  }
+
+  /** A picture passed by while another was enhanced. */
+  missed(track: ModelTrack, nowMs: number): void {
+    const known = this.measured.get(track.id);
+    if (!known) return;
+    known.missed += (1 - known.missed) * SMOOTHING_MISSED;
+    if (known.missed > MISSED_SHARE) this.condemn(known, nowMs);
   }
 
   /** Milliseconds a frame of a track, null before it was measured. */
@@ -52,8 +63,12 @@ export class EffortMeter {
     this.measured.clear();
   }
 
-  private isTooSlow(track: ModelTrack, nowMs: number): boolean {
+  isTooSlow(track: ModelTrack, nowMs: number): boolean {
     const known = this.measured.get(track.id);
     return known?.tooSlowSinceMs != null && nowMs - known.tooSlowSinceMs < FORGET_MS;
+  }
+
+  private condemn(known: Measured, nowMs: number): void {
+    Object.assign(known, { tooSlowSinceMs: nowMs, strikes: 0, missed: 0 });
   }
 }

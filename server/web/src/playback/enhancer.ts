@@ -25,15 +25,21 @@ interface Decision {
 const TOLERANCE_S = 1 / 120;
 /** A picture that took longer would cover a video that has moved on. */
 const STALE_MS = 200;
+const SKIPS = "some pictures are skipped, as this device is slow";
+const TOO_SLOW = "this device is too slow for the models of this rung; a smaller rung may do, and a paused picture is enhanced";
 
 export class Enhancer {
   readonly status: Status = emptyStatus();
   effort: Effort = "auto";
+  /** The viewer compares: a difference to be seen is worth more than every picture. */
+  comparing = false;
   private table: Table | null = null;
   private split_ = 0;
   private busy = false;
   private again = false;
-  private stopped = false;
+  /** What is being enhanced with; null while something is compiled or the picture stays. */
+  private drawing: ModelTrack | null = null;
+  private readonly ended = new AbortController();
   private lastMediaTimeS = 0;
   private firstPlainMs: number | null = null;
   private readonly screen: Screen;
@@ -71,6 +77,10 @@ export class Enhancer {
 
   manifest(text: string, url: string): void {
     this.table = parseTable(text, url);
+  }
+
+  private get stopped(): boolean {
+    return this.ended.signal.aborted;
   }
 
   get rungs(): readonly Rung[] {
@@ -115,15 +125,20 @@ export class Enhancer {
   }
 
   destroy(): void {
-    this.stopped = true;
+    this.ended.abort();
     this.store.destroy();
     this.screen.destroy();
   }
 
   private listen(): void {
+    this.listenForNext();
+    this.video.addEventListener("pause", () => this.refresh(), { signal: this.ended.signal });
+  }
+
+  private listenForNext(): void {
     this.video.requestVideoFrameCallback((_now, { mediaTime }) => {
       if (this.stopped) return;
-      this.listen();
+      this.listenForNext();
       this.lastMediaTimeS = mediaTime;
       void this.work(mediaTime);
     });
@@ -134,6 +149,7 @@ export class Enhancer {
       // Of a picture that stays the last one must not be missed.
       this.again = true;
       this.status.framesMissed++;
+      if (this.drawing) this.meter.missed(this.drawing, performance.now());
       return;
     }
     this.busy = true;
@@ -147,7 +163,7 @@ export class Enhancer {
     }
     if (this.again && !this.stopped) {
       this.again = false;
-      if (this.video.paused || this.effort === "always") void this.work(this.lastMediaTimeS);
+      if (this.video.paused || this.effort === "always" || this.comparing) void this.work(this.lastMediaTimeS);
     }
   }
 
@@ -174,18 +190,26 @@ export class Enhancer {
       return { ...nothing, rung, reason: rung.problems[0] ?? "this rung has no models" };
     }
     const track = this.trackOf(rung);
-    if (!track) return { ...nothing, rung, reason: "this device is too slow for the models of this rung; a smaller rung may do" };
+    if (!track) return { ...nothing, rung, reason: TOO_SLOW };
     const use = useAt(track, taken.timeS + TOLERANCE_S);
     if (!use?.chain.length) return { rung, track, use, weights: null, reason: "this segment wants no model" };
     this.store.want(use.chain);
     const weights = this.store.weights(use.chain);
-    const reason = weights ? "" : (this.store.problem(use.chain) ?? "its model is on the way");
+    const skips = !this.video.paused && this.effort === "auto" && this.meter.isTooSlow(track, performance.now());
+    const reason = weights ? (skips ? SKIPS : "") : (this.store.problem(use.chain) ?? "its model is on the way");
     return { rung, track, use, weights, reason };
   }
 
   private trackOf(rung: Rung): ModelTrack | null {
-    if (this.effort === "always") return rung.tracks[0] ?? null;
-    return this.meter.choose(rung.tracks, performance.now());
+    // A picture that stays has all the time it takes.
+    if (this.effort === "always" || this.video.paused) return rung.tracks[0] ?? null;
+    return this.meter.choose(rung.tracks, performance.now()) ?? (this.comparing ? this.smallestOf(rung) : null);
+  }
+
+  /** Too slow for every picture, but not so slow that its pictures belong to the past. */
+  private smallestOf(rung: Rung): ModelTrack | null {
+    const smallest = rung.tracks.at(-1);
+    return smallest && (this.meter.msOf(smallest) ?? 0) < STALE_MS ? smallest : null;
   }
 
   private async draw(taken: Taken, { rung, track, weights, use, reason }: Decision): Promise<void> {
@@ -195,10 +219,11 @@ export class Enhancer {
     const shape = shapeOf(taken.picture.planes, track!);
     const isFirst = await renderer.prepare(shape);
     const beganMs = performance.now();
+    // The first one compiles and warms up, which says nothing about the next.
+    this.drawing = weights && !isFirst && !this.video.paused ? track : null;
     await renderer.draw(taken.picture, weights, this.split_);
     const tookMs = performance.now() - beganMs;
-    // The first one compiles and warms up, which says nothing about the next.
-    if (weights && !isFirst) this.meter.took(track!, tookMs, 1000 / rung!.framesPerSecond, performance.now());
+    if (this.drawing) this.meter.took(this.drawing, tookMs, 1000 / rung!.framesPerSecond, performance.now());
     this.status.msPerFrame = this.meter.msOf(track!);
     if (tookMs > STALE_MS && !this.video.paused && this.effort !== "always") return this.plain("this device was too slow for it");
     this.screen.show();

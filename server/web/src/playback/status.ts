@@ -2,7 +2,7 @@
 
 export interface Status {
   state: "waiting" | "enhanced" | "plain";
-  /** Why a picture is not enhanced; empty where it is. */
+  /** Why a picture is not enhanced, or not every one; empty where all are. */
   reason: string;
   rung: { id: string; width: number; height: number; bandwidthBps: number } | null;
   model: { network: string; sha256: string; gainDb: number | null } | null;

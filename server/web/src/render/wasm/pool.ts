@@ -7,8 +7,9 @@ import type { Question } from "./worker";
 // In the bundle itself: a page may not start a worker from another host, where the player often comes from.
 import KernelWorker from "./worker?worker&inline";
 
-/** Logical processors are often two to a core, and the second adds little to this work. */
+/** Where there are many logical processors they are often two to a core, and the second adds little to this work. */
 const SHARE = 2;
+const LEAST = 2;
 const MOST = 4;
 
 interface Waiting {
@@ -23,7 +24,8 @@ export class Pool {
   private loaded = new Set<string>();
 
   private constructor() {
-    const count = Math.min(MOST, Math.max(1, Math.floor((navigator.hardwareConcurrency || 1) / SHARE)));
+    const processors = navigator.hardwareConcurrency || 1;
+    const count = Math.min(MOST, Math.max(Math.min(LEAST, processors), Math.floor(processors / SHARE)));
     for (let index = 0; index < count; index++) this.start();
   }
 
