@@ -17,14 +17,13 @@ from bench.rd.points import Point, curve
 from bench.rd.rungs import Clip, Rung, write_view
 from bench.rd.settings import Settings
 from manifests.bundle import open_bundle
+from trainer.settings import AUTO, GENERIC
 
 TRAINING_CODE = (
     *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "trainer").glob("*.py")),
     *("player/superres", "manifests/weights.py", "media/source.py", "media/upscale.py"),
 )
 """What models depend on beside rungs, source and settings."""
-
-
 LADDER = "ladder-"
 """Before the kind of a point of the fixed ladder."""
 
@@ -51,15 +50,15 @@ def recipe_of(kind: str, settings: Settings) -> Recipe:
         "enhanced": Recipe(settings.net, settings.scope),
         "title": Recipe(settings.net, "title"),
         "segment": Recipe(settings.net, "segment"),
-        "generic": Recipe("generic", "title"),
+        "generic": Recipe(GENERIC, "title"),
     }
     return recipes[kind.removeprefix(LADDER)]
 
 
 def train_arguments(settings: Settings, recipe: Recipe) -> list[str]:
     """For `neudash train`, beside the bundle and its source."""
-    # A network that was named needs no class to be chosen from.
-    chosen = ["--class", settings.size_class] if "auto" in (recipe.net, recipe.scope) else []
+    # With a network that is named `neudash train` takes no class to choose from.
+    chosen = ["--class", settings.size_class] if recipe.net in (AUTO, GENERIC) else []
     steps = [] if settings.steps is None else ["--steps", str(settings.steps)]
     return ["--net", recipe.net, "--scope", recipe.scope, *chosen, *steps]
 

@@ -41,6 +41,7 @@ from manifests.model import ModelTrack
 from media.frames import Frame
 from media.quality import HIGHEST_PSNR_DB
 from media.sample import render_sample
+from trainer.settings import AUTO, GENERIC
 
 if TYPE_CHECKING:
     from conftest import MakeVideo
@@ -110,6 +111,15 @@ def test_the_trainer_is_asked_for_what_a_kind_of_points_is() -> None:
     assert recipe_of("ladder-enhanced", settings) == recipe_of("enhanced", settings)
     named = replace(settings, net="c8d2", scope="title", steps=5)
     assert train_arguments(named, recipe_of("enhanced", named)) == ["--net", "c8d2", "--scope", "title", "--steps", "5"]
+
+
+@pytest.mark.parametrize("kind", ["enhanced", "generic", "title", "segment"])
+def test_the_class_is_asked_for_where_networks_are_chosen_and_nowhere_else(kind: str) -> None:
+    """`neudash train` ends with 2 where a network is named and a class as well, whatever the scope."""
+    for net in ("auto", "c8d2"):
+        recipe = recipe_of(kind, Settings(size_class="gpu", net=net))
+        asked = train_arguments(Settings(size_class="gpu", net=net), recipe)
+        assert ("--class" in asked) == (recipe.net in (AUTO, GENERIC)), asked
 
 
 def test_a_rung_with_two_networks_is_shown_with_both_and_with_each(rungs: list[Rung]) -> None:
