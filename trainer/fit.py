@@ -1,4 +1,4 @@
-"""Overfit one network to patches: the recipe of DESIGN section 6, in Keras 3 on any backend.
+"""Overfit one network to patches, in Keras 3 on any backend. What was tried for the recipe: docs/experiments.md.
 
 A fit is a function of its patches, its settings and its seed. It saves its state as it goes, and a fit that was
 killed goes on from there to the same weights.

@@ -13,13 +13,13 @@ SizeClass = Literal["cpu", "gpu"]
 """What plays the title in real time: two cores of a CPU, or a GPU."""
 
 SCALE = 2
-"""Enlargement by a network that is not folded: x2 won over x1.5 and x3 on most content
-(research/quality-prototype.md). A folded one enlarges nothing: its frames come at their final size."""
+"""Enlargement by a network that is not folded: x2 won over x1.5 and x3 on most content.
+A folded one enlarges nothing: its frames come at their final size."""
 
 MACS_PER_PICTURE_PIXEL = {"cpu": 1440, "gpu": 7488}
 """Most multiply-adds for each pixel of the enhanced picture. cpu: c16d2f2, which two cores play at 720p30 in real
 time. gpu: c32d3f2, 0.93 TFLOP/s at 1080p30."""
-CPU_MACS_PER_S = 1440 * 1280 * 720 * 30
+CPU_MACS_PER_S = MACS_PER_PICTURE_PIXEL["cpu"] * 1280 * 720 * 30
 """What two cores keep up with: a title that asks for more gets a smaller network beside the large one."""
 
 FULL_BITS = 6

@@ -8,7 +8,7 @@ from math import log
 
 RATE_PER_DB = 0.20
 """Share of a segment's bytes that 1 dB of PSNR-Y is worth where no other rung tells: the low end of 20-32 % measured
-around CRF 27 (research/quality-prototype.md section 2), so that a model that is sent has earned its bytes."""
+around CRF 27, so that a model that is sent has earned its bytes."""
 LOWEST, HIGHEST = 0.08, 0.35
 """Of what is read off a title: outside them the rungs lie too close, or too far apart, to tell."""
 
