@@ -30,5 +30,5 @@ def dash(name: str) -> str:
 
 
 def own(name: str) -> str:
-    """The qualified name of an element of the model table."""
+    """The qualified name of an element of the extension: of its models, or of its quality tables."""
     return f"{{{MODEL_NAMESPACE}}}{name}"
