@@ -244,6 +244,42 @@ def test_a_slow_device_enhances_what_stays_and_what_is_compared(
     until(page, f"{STATUS}.state === 'plain' && {STATUS}.reason.includes('too slow')", 30)
 
 
+def test_only_pictures_that_are_enhanced_tell_how_slow_the_device_is(
+    watch: Callable[..., Any], served_with_models: Served
+) -> None:
+    """Else a busy page would make a verdict last for ever: it is forgotten after 30 s, to be tried again."""
+    page = watch(served_with_models, effort="auto", compare="0")
+    player = "document.querySelector('neudash-player')"
+    page.evaluate(f"{player}.video.loop = true; void {player}.video.play()")
+    until(page, f"{ENHANCED} && {STATUS}.msPerFrame !== null", 30)
+    page.evaluate(f"{player}.inner.meter.isTooSlow = () => true")
+    until(page, f"{STATUS}.state === 'plain' && {STATUS}.reason.includes('too slow')", 30)
+    page.evaluate(f"""() => {{
+      const {{ clock }} = {player}.inner, take = clock.take.bind(clock);
+      clock.take = (...picture) => new Promise((done) => setTimeout(done, 100)).then(() => take(...picture));
+    }}""")
+    measured = f"JSON.stringify([...{player}.inner.meter.measured])"
+    before, missed = page.evaluate(measured), page.evaluate(f"{STATUS}.framesMissed")
+    until(page, f"{STATUS}.framesMissed >= {missed + 10}", 30)
+    assert page.evaluate(measured) == before
+
+
+def test_what_a_paused_video_fetches_is_what_it_will_play_with(
+    watch: Callable[..., Any], served_with_models: Served
+) -> None:
+    page = watch(served_with_models, effort="auto", compare="0")
+    script = """(slow) => {
+      const { inner } = document.querySelector("neudash-player");
+      const wanted = [];
+      inner.meter.isTooSlow = () => slow;
+      inner.store.want = (chain) => wanted.push(...chain);
+      inner.segment({ rungId: "v90", startS: 0, endS: 1 });
+      return wanted.length;
+    }"""
+    assert page.evaluate(script, False) == 1
+    assert page.evaluate(script, True) == 0
+
+
 def test_segments_without_a_model_are_plain_and_seeking_finds_the_right_one(
     watch: Callable[..., Any], served_with_models: Served
 ) -> None:

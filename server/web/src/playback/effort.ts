@@ -8,7 +8,7 @@ export type Effort = "auto" | "always" | "off";
 const SHARE = 0.85;
 /** Frames in a row that take too long before that counts. */
 const STRIKES = 4;
-/** Of the pictures of late, so many may pass by while another is worked on: the rest of the page takes time as well. */
+/** Of the pictures of late, so many may pass by while another is enhanced: the rest of the page takes time as well. */
 const MISSED_SHARE = 0.4;
 /** So many times too long needs no second look. */
 const HOPELESS = 4;
@@ -16,6 +16,12 @@ const HOPELESS = 4;
 const FORGET_MS = 30_000;
 const SMOOTHING = 0.2;
 const SMOOTHING_MISSED = 0.08;
+
+/** What enhancing a picture took, and how many passed by while it was read and enhanced. */
+export interface Cost {
+  readonly ms: number;
+  readonly passedBy: number;
+}
 
 interface Measured {
   ms: number;
@@ -34,23 +40,18 @@ export class EffortMeter {
     return tracks.find((track) => !this.isTooSlow(track, nowMs)) ?? null;
   }
 
-  /** What enhancing one frame took. */
-  took(track: ModelTrack, ms: number, frameIntervalMs: number, nowMs: number): void {
+  /** Another picture was enhanced. */
+  took(track: ModelTrack, { ms, passedBy }: Cost, frameIntervalMs: number, nowMs: number): void {
     const known = this.measured.get(track.id) ?? { ms, strikes: 0, missed: 0, tooSlowSinceMs: null };
     known.ms += (ms - known.ms) * SMOOTHING;
     const allowedMs = SHARE * frameIntervalMs;
     known.strikes = ms > HOPELESS * allowedMs ? STRIKES : ms > allowedMs ? known.strikes + 1 : 0;
-    known.missed -= known.missed * SMOOTHING_MISSED;
+    known.missed *= 1 - SMOOTHING_MISSED;
+    known.missed = 1 - (1 - known.missed) * (1 - SMOOTHING_MISSED) ** passedBy;
+    if (known.strikes >= STRIKES || known.missed > MISSED_SHARE) {
+      Object.assign(known, { tooSlowSinceMs: nowMs, strikes: 0, missed: 0 });
+    }
     this.measured.set(track.id, known);
-    if (known.strikes >= STRIKES) this.condemn(known, nowMs);
-  }
-
-  /** A picture passed by while another was enhanced. */
-  missed(track: ModelTrack, nowMs: number): void {
-    const known = this.measured.get(track.id);
-    if (!known) return;
-    known.missed += (1 - known.missed) * SMOOTHING_MISSED;
-    if (known.missed > MISSED_SHARE) this.condemn(known, nowMs);
   }
 
   /** Milliseconds a frame of a track, null before it was measured. */
@@ -63,12 +64,9 @@ export class EffortMeter {
     this.measured.clear();
   }
 
+  /** Whether it was found too slow, and not so long ago that the device may have become free since. */
   isTooSlow(track: ModelTrack, nowMs: number): boolean {
     const known = this.measured.get(track.id);
     return known?.tooSlowSinceMs != null && nowMs - known.tooSlowSinceMs < FORGET_MS;
-  }
-
-  private condemn(known: Measured, nowMs: number): void {
-    Object.assign(known, { tooSlowSinceMs: nowMs, strikes: 0, missed: 0 });
   }
 }

@@ -37,8 +37,8 @@ export class Enhancer {
   private split_ = 0;
   private busy = false;
   private again = false;
-  /** What is being enhanced with; null while something is compiled or the picture stays. */
-  private drawing: ModelTrack | null = null;
+  /** Pictures presented since the one that is worked on. */
+  private passedBy = 0;
   private readonly ended = new AbortController();
   private lastMediaTimeS = 0;
   private firstPlainMs: number | null = null;
@@ -98,7 +98,7 @@ export class Enhancer {
     this.shown.add(request);
     if (this.effort === "off") return;
     const rung = this.rungs.find(({ id }) => id === request.rungId);
-    const track = rung && this.trackOf(rung);
+    const track = rung && this.trackInTime(rung);
     const use = track && useAt(track, request.startS + TOLERANCE_S);
     if (use) this.store.want(use.chain);
     if (use?.chain.length) this.screen.warm(shapeOf(rung!, track!));
@@ -140,6 +140,10 @@ export class Enhancer {
       if (this.stopped) return;
       this.listenForNext();
       this.lastMediaTimeS = mediaTime;
+      if (this.busy) {
+        this.passedBy++;
+        this.status.framesMissed++;
+      }
       void this.work(mediaTime);
     });
   }
@@ -148,11 +152,10 @@ export class Enhancer {
     if (this.busy) {
       // Of a picture that stays the last one must not be missed.
       this.again = true;
-      this.status.framesMissed++;
-      if (this.drawing) this.meter.missed(this.drawing, performance.now());
       return;
     }
     this.busy = true;
+    this.passedBy = 0;
     try {
       await this.show(mediaTimeS);
     } catch (error) {
@@ -172,12 +175,13 @@ export class Enhancer {
     if (this.effort === "off") return this.plain("it is switched off");
     const taken = await this.clock.take(this.video, mediaTimeS);
     if (!taken) return;
+    const passedByReading = this.passedBy;
     this.status.timeS = taken.timeS;
     const decision = this.decide(taken);
     this.tell(decision);
     if (!decision.track) return this.plain(decision.reason);
     if (!(await this.screen.ready())) return this.plain(this.screen.problem);
-    await this.draw(taken, decision);
+    await this.draw(taken, decision, passedByReading);
   }
 
   private decide(taken: Taken): Decision {
@@ -202,7 +206,12 @@ export class Enhancer {
 
   private trackOf(rung: Rung): ModelTrack | null {
     // A picture that stays has all the time it takes.
-    if (this.effort === "always" || this.video.paused) return rung.tracks[0] ?? null;
+    return this.video.paused ? (rung.tracks[0] ?? null) : this.trackInTime(rung);
+  }
+
+  /** For pictures that pass. */
+  private trackInTime(rung: Rung): ModelTrack | null {
+    if (this.effort === "always") return rung.tracks[0] ?? null;
     return this.meter.choose(rung.tracks, performance.now()) ?? (this.comparing ? this.smallestOf(rung) : null);
   }
 
@@ -212,18 +221,20 @@ export class Enhancer {
     return smallest && (this.meter.msOf(smallest) ?? 0) < STALE_MS ? smallest : null;
   }
 
-  private async draw(taken: Taken, { rung, track, weights, use, reason }: Decision): Promise<void> {
+  private async draw(taken: Taken, { rung, track, weights, use, reason }: Decision, passedByReading: number): Promise<void> {
     const renderer = this.screen.renderer!;
     const fits = weights && JSON.stringify(weights.spec) === JSON.stringify(track!.spec);
     if (weights && !fits) return this.plain("the model is of another network than the manifest says");
     const shape = shapeOf(taken.picture.planes, track!);
     const isFirst = await renderer.prepare(shape);
+    // What is opened or compiled before a first picture says nothing about the next ones; one that stays is in no hurry.
+    const tells = weights && !isFirst && !this.video.paused;
+    this.passedBy = passedByReading;
     const beganMs = performance.now();
-    // The first one compiles and warms up, which says nothing about the next.
-    this.drawing = weights && !isFirst && !this.video.paused ? track : null;
     await renderer.draw(taken.picture, weights, this.split_);
     const tookMs = performance.now() - beganMs;
-    if (this.drawing) this.meter.took(this.drawing, tookMs, 1000 / rung!.framesPerSecond, performance.now());
+    const cost = { ms: tookMs, passedBy: this.passedBy };
+    if (tells) this.meter.took(track!, cost, 1000 / rung!.framesPerSecond, performance.now());
     this.status.msPerFrame = this.meter.msOf(track!);
     if (tookMs > STALE_MS && !this.video.paused && this.effort !== "always") return this.plain("this device was too slow for it");
     this.screen.show();
