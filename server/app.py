@@ -98,7 +98,7 @@ def create_app(settings: ServerSettings, catalogue: Catalogue | None = None) -> 
 
     # The interactive pages of the framework fetch their scripts from other hosts.
     app = FastAPI(title="neudash", summary="Bundles over HTTP", docs_url=None, redoc_url=None, lifespan=lifespan)
-    app.include_router(make_router(known, Operation(counters, reports, snapshots, gate, settings.base_urls)))
+    app.include_router(make_router(known, Operation(counters, reports, snapshots, gate)))
     app.add_middleware(HeadAsGet)
     app.add_middleware(OpenToAll)
     app.add_middleware(Accounting, counters=counters, log=log)

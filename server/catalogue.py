@@ -194,11 +194,6 @@ class Catalogue:
                 await asyncio.to_thread(self.look)
         return self.index
 
-    def kind_of(self, url_path: str) -> str:
-        """The Kind of what is at a decoded URL path, or `page` where no file of a bundle is."""
-        file = self.index.files.get(url_path)
-        return file.kind if file else "page"
-
 
 def _bundle_or_reason(name: str, folder: Path, before: ServedBundle | None) -> ServedBundle | str:
     try:

@@ -88,7 +88,6 @@ def _add_part(router: APIRouter, address: str, part: _Part) -> None:
 
 def not_found() -> Response:
     """404 with a body of JSON, for whatever has no answer."""
-    # Short, so that a cache in between notices soon when a trainer has published a model.
-    headers = {name.decode(): value.decode() for name, value in delivery.OPEN_TO_ALL}
     body = schemas.Problem(detail="no manifest lists this file").model_dump_json()
-    return Response(body, 404, {**headers, "cache-control": delivery.CACHE_SHORT}, "application/json")
+    # Short, so that a cache in between notices soon when a trainer has published a model.
+    return Response(body, 404, {"cache-control": delivery.CACHE_SHORT}, "application/json")

@@ -15,7 +15,7 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
-from server import delivery, pages, schemas, views
+from server import pages, schemas, views
 from server.catalogue import BUNDLES_AT, Catalogue
 from server.cmcd import Reports
 from server.gate import Gate
@@ -33,7 +33,6 @@ class Operation:
     reports: Reports
     snapshots: Snapshots
     gate: Gate | None = None
-    base_urls: tuple[str, ...] = ()
 
     def may_show(self, bundle: str) -> bool:
         """Whether the catalogue may name a bundle."""
@@ -140,8 +139,7 @@ async def _made(catalogue: Catalogue, request: Request) -> Response:
     now_s = Fraction(given) if given else Fraction(time.time_ns(), 10**9)
     time_url = None if given else "../" * (name.count("/") + 2) + "api/time"
     text = await asyncio.to_thread(views.live_manifest, bundle.presentation, now_s, time_url)
-    headers = {name.decode(): value.decode() for name, value in delivery.OPEN_TO_ALL}
-    return Response(text, 200, {**headers, "cache-control": "no-store"}, "application/dash+xml")
+    return Response(text, 200, {"cache-control": "no-store"}, "application/dash+xml")
 
 
 def _path_parameter(name: str, description: str) -> dict[str, Any]:
