@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import signal
 import sys
 import tempfile
@@ -101,7 +102,10 @@ async def soak(seconds: float, connections: int, kill_every_s: float) -> Seen:
             if not address:
                 raise BenchError("`neudash serve` printed no address")
             seen, until_s = Seen(), time.monotonic() + seconds
-            limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+            # Where this process is held up, httpx would close connections as expired that it has just given out.
+            limits = httpx.Limits(
+                max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=None
+            )
             async with httpx.AsyncClient(base_url=address, limits=limits, timeout=60, trust_env=False) as client:
                 await _reached(client)
                 tasks = [_fetches(client, root, seen, until_s, number) for number in range(connections)]
@@ -155,6 +159,7 @@ def _replaced(fresh: Path, bundle: Path, seed: int) -> None:
     write_bundle(fresh, seed=seed)
     for href in sorted(open_bundle(fresh).files(), key=lambda href: href.endswith(".mpd")):
         publish_file(bundle / href, (fresh / href).read_bytes())
+    shutil.rmtree(fresh)
 
 
 async def _kills(parent: int, seen: Seen, until_s: float, every_s: float) -> None:
