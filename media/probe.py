@@ -94,6 +94,8 @@ class SourceInfo:
     """ffmpeg's name of the container."""
     video: VideoInfo
     audio: AudioInfo | None
+    others: tuple[str, ...] = ()
+    """The streams that a viewer would miss besides these two, in a few words each: `subtitles 3 (srt, eng)`."""
 
     def to_json(self) -> dict[str, Any]:
         """For provenance.json: fractions as `n/d`."""
@@ -115,6 +117,8 @@ def probe(path: Path) -> SourceInfo:
             video=_video(stream, _first_frame(path, container, stream), start_s, container),
             audio=_audio(container),
         )
+        used = {info.video.index} | ({info.audio.index} if info.audio else set())
+        info = replace(info, others=tuple(_described(s) for s in container.streams if _is_missed(s, used)))
     with _opened(path) as container:
         typical_rate = _typical_rate(container, container.streams[info.video.index])
     return replace(info, video=replace(info.video, typical_rate=typical_rate))
@@ -231,6 +235,18 @@ def _audio(container: InputContainer) -> AudioInfo | None:
         channels=stream.channels,
         language=_language(stream),
     )
+
+
+def _is_missed(stream: Stream, used: set[int]) -> bool:
+    is_for_viewers = stream.type in ("video", "audio", "subtitle")
+    return is_for_viewers and stream.index not in used and not stream.disposition & Disposition.attached_pic
+
+
+def _described(stream: Stream) -> str:
+    what = "subtitles" if stream.type == "subtitle" else stream.type
+    # Of a codec that this build does not know there is no context.
+    codec = stream.codec_context.name if stream.codec_context is not None else "unknown"
+    return f"{what} {stream.index} ({', '.join(filter(None, (codec, _language(stream))))})"
 
 
 def _language(stream: Stream) -> str | None:

@@ -119,4 +119,6 @@ def plan_warnings(plan: Plan) -> list[str]:
         warnings.append(f"the source's frame rate varies; it becomes {float(rate):.4g} frames a second")
     if transfer_of(video) != plan.treatment.transfer:
         warnings.append("this ffmpeg has no zscale filter, so HDR is not tone-mapped and will look flat")
+    if plan.info.others:
+        warnings.append(f"a bundle holds one video and one sound track; left out: {', '.join(plan.info.others)}")
     return warnings

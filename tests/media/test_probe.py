@@ -38,6 +38,18 @@ def test_no_audio_is_said(silent_video: Path) -> None:
     assert probe(silent_video).audio is None
 
 
+def test_streams_that_will_be_left_out_are_named(testsrc_video: Path, make_video: MakeVideo, tmp_path: Path) -> None:
+    (tmp_path / "said.srt").write_text("1\n00:00:00,000 --> 00:00:01,000\nGood morning.\n")
+    film = make_video(
+        tmp_path / "film.mkv",
+        *("-i", str(testsrc_video), "-i", str(tmp_path / "said.srt")),
+        *("-map", "0:v", "-map", "0:a", "-map", "0:a", "-map", "1", "-c", "copy"),
+        *("-metadata:s:a:1", "language=fra", "-metadata:s:s:0", "language=eng"),
+    )
+    assert probe(film).others == ("audio 2 (aac, fra)", "subtitles 3 (srt, eng)")
+    assert probe(testsrc_video).others == ()
+
+
 def test_size_as_displayed_is_turned_and_stretched(make_video: MakeVideo, tmp_path: Path) -> None:
     flat = make_video(
         tmp_path / "flat.mp4",

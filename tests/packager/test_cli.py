@@ -5,12 +5,16 @@ from __future__ import annotations
 import sys
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from manifests.bundle import open_bundle
 from packager.capture import Device, parse_device
 from packager.cli import main
+
+if TYPE_CHECKING:
+    from conftest import MakeVideo
 
 
 def fails(capsys: pytest.CaptureFixture[str], *options: str) -> str:
@@ -70,6 +74,18 @@ def test_an_ffmpeg_without_the_encoder_is_named(
     monkeypatch.setattr("packager.tools._ffmpeg_says", lambda option: " V....D libx264 H.264\n")
     line = fails(capsys, str(silent_video), "-o", str(tmp_path / "b"), "--codec", "av1")
     assert "has no encoder libsvtav1, which av1 needs" in line
+
+
+def test_what_a_bundle_does_not_hold_is_said(
+    silent_video: Path, make_video: MakeVideo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "said.srt").write_text("1\n00:00:00,000 --> 00:00:01,000\nGood morning.\n")
+    film = make_video(
+        tmp_path / "film.mkv", "-i", str(silent_video), "-i", str(tmp_path / "said.srt"), "-map", "0", "-map", "1"
+    )
+    options = ["-o", str(tmp_path / "b"), "-q", "--rungs", "144@crf40", "--preset", "ultrafast"]
+    assert main([str(film), *options]) == 0
+    assert "warning: a bundle holds one video and one sound track; left out: subtitles 1" in capsys.readouterr().err
 
 
 def test_progress_goes_to_stderr_and_the_result_to_stdout(
