@@ -10,7 +10,10 @@ This builds on methods of uvicorn that are not promised to anybody; `server.cont
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import socket
+import struct
 import time
 from functools import lru_cache
 from typing import Any
@@ -35,6 +38,7 @@ _DECIDING = re.compile(
 _ACCEPTED = re.compile(rb"(?:^|\n)accept-encoding:([^\r]*)")
 _HOST = re.compile(rb"(?:^|\n)host:[ \t]*[!-~]")
 
+_NO_LINGER = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 _TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
@@ -61,6 +65,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self.in_head = True
         self.is_between = True
         """Whether nothing is half read and nothing half answered."""
+        self.answering: Any = None
+        """The request that is answered, uvicorn's cycle; others may wait behind it."""
         self.has_ended = False
         """Whether what still comes is let go, until the client has read why or the next sweep."""
 
@@ -139,6 +145,8 @@ class GuardedProtocol(HttpToolsProtocol):
         # After `connection: close`, or after the end above, nothing is answered any more.
         if not self.has_ended and not self.transport.is_closing():
             super().on_headers_complete()
+            if not self.pipeline:
+                self.answering = self.cycle
 
     def _head_bytes(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
@@ -154,8 +162,17 @@ class GuardedProtocol(HttpToolsProtocol):
             self.is_between = self.cycle.response_complete and not self.pipeline
 
     def on_response_complete(self) -> None:
+        following = self.pipeline[-1][0] if self.pipeline else None
         super().on_response_complete()
+        self.answering = following
         self.is_between = not self.pipeline and self.reads_since_s is None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        # uvicorn tells it to the request that came last; the one that is answered would write to nobody.
+        if self.answering is not None:
+            self.answering.disconnected = True
+            self.answering.message_event.set()
+        super().connection_lost(exc)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -197,11 +214,14 @@ class GuardedProtocol(HttpToolsProtocol):
             self.writes_since_s = now_s
         elif now_s - self.writes_since_s > self.limits.stalled_s:
             self.cut("reader stalled")
+            return 0, now_s
         return size_bytes, self.writes_since_s
 
     def cut(self, reason: str) -> None:
         """Ends the connection at once, whatever waits."""
         self.front.counters.refuse(reason)
+        # By a reset: else the kernel keeps megabytes for a reader until it gives up hope, and does not tell it.
+        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         self.transport.abort()
 
 

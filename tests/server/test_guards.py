@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import re
+import select
 import shutil
 import socket
+import struct
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -203,6 +205,34 @@ def test_a_reader_that_stops_is_closed_and_others_are_served(strict: LiveServer)
             while refused(strict).get("reader stalled", 0) < 20 and time.monotonic() < deadline_s:
                 assert len(client.get(SEGMENT.decode()).content) == 5000
         assert refused(strict)["reader stalled"] == 20
+
+
+def test_a_reader_that_stops_hears_of_its_end_and_leaves_no_error_behind(
+    either: LiveServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing is kept for it in the kernel either, and requests that wait behind another are not answered to nobody."""
+    with connected(either, receive_bytes=4096) as connection:
+        connection.sendall((b"GET " + LARGE + b" HTTP/1.1\r\nHost: a\r\n\r\n") * 8)
+        ended = select.poll()
+        ended.register(connection, select.POLLRDHUP)
+        assert ended.poll(PATIENCE_S * 1000), "it was never told"
+    assert refused(either)["reader stalled"] == 1
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+def test_who_leaves_before_all_is_answered_leaves_no_error_behind(
+    either: LiveServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    with connected(either, receive_bytes=4096) as connection:
+        connection.sendall((b"GET " + LARGE + b" HTTP/1.1\r\nHost: a\r\n\r\n") * 8)
+        connection.recv(1000)
+        reset = struct.pack("ii", 1, 0)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+    deadline_s = time.monotonic() + PATIENCE_S
+    while httpx.get(f"{either.url}/metrics").text.count("neudash_connections 1.0") == 0:
+        assert time.monotonic() < deadline_s
+        time.sleep(0.05)
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 def test_where_too_much_waits_for_readers_the_slowest_are_cut(
