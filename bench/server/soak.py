@@ -185,7 +185,14 @@ def _memory(pid: int) -> int:
 def _workers(parent: int) -> list[int]:
     """The processes that answer: children that have a `spawn_main` in their command line."""
     children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    return [int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return [int(pid) for pid in children if _is_worker(int(pid))]
+
+
+def _is_worker(pid: int) -> bool:
+    try:
+        return b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:  # a killed one may be gone by now
+        return False
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import socket
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
 from bench.programs import BenchError
-from bench.server.load import read_wrk
+from bench.server.load import Running, load, read_wrk
 from bench.server.plots import cpu_plot, requests_plot
 from bench.server.table import goals_of, markdown_of, ratios, text_of
 
@@ -52,6 +55,14 @@ def test_what_wrk_says_is_read_in_one_unit() -> None:
 def test_what_wrk_does_not_say_is_an_error() -> None:
     with pytest.raises(BenchError, match="wrk"):
         read_wrk("unable to connect to 127.0.0.1:8970", spent_s=0.1)
+
+
+@pytest.mark.skipif(not (shutil.which("wrk") and shutil.which("taskset")), reason="wrk or taskset is not installed")
+def test_a_server_that_is_gone_is_an_error() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with pytest.raises(BenchError, match="unable to connect"):
+        load(Running(os.getpid(), f"http://127.0.0.1:{port}"), "/", 1, 1)
 
 
 def test_ratios_are_by_connections_and_file() -> None:
