@@ -13,11 +13,10 @@ from media.programs import find_program, run
 
 PACKAGES = ("neudash", "av", "keras", "numpy", "opencv-python", "openvino", "tensorflow", "tensorflow-cpu")
 CPUINFO = Path("/proc/cpuinfo")
-GIB = 2**30
 
 
 def machine() -> dict[str, Any]:
-    """CPU, cores, memory, system and versions, as JSON."""
+    """CPU, cores, load, system and versions, as JSON."""
     return {
         "cpu": _cpu(),
         "cores": os.cpu_count(),

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-START_DEADLINE_S = 60
 STOP_DEADLINE_S = 20
 STDERR = 2
 """Not `sys.stderr`, which may be no file: a table of ours must not have the talk of others in it."""

@@ -94,7 +94,8 @@ def main(argv: list[str]) -> int:
     print(text_of_first(rows) if options.page else text_of(rows))
     if options.json:
         result = {"command": ["python", "-m", "bench.web", *argv], "machine": machine(), "size": options.size}
-        options.json.write_text(json.dumps({**result, "rows": rows}, indent=1))
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps({**result, "rows": rows}, indent=1) + "\n", encoding="utf-8")
     return 0
 
 
