@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from manifests.bundle import Bundle, bundle_folder, open_bundle, publish_file, read_manifest
-from manifests.describe import as_text, describe
+from manifests.describe import as_text, counted, describe
 from manifests.errors import BundleError, one_line
 from manifests.options import seconds
 from manifests.remote import fetch_manifest
@@ -105,16 +105,12 @@ def _size_bytes(bundle: Bundle, href: str) -> int | None:
 
 def _verify(arguments: argparse.Namespace) -> int:
     found = verify_bundle(arguments.bundle)
-    count = f"{_counted(found.segments, 'segment')}, {_counted(found.models, 'model')}"
-    verdict = _counted(len(found.problems), "problem") if found.problems else "sound"
+    count = f"{counted(found.segments, 'segment')}, {counted(found.models, 'model')}"
+    verdict = counted(len(found.problems), "problem") if found.problems else "sound"
     lines = [*found.problems, f"{count}: {verdict}"]
     value = {"segments": found.segments, "models": found.models, "problems": list(found.problems)}
     _print("\n".join(lines), value, arguments.json)
     return 1 if found.problems else 0
-
-
-def _counted(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _print(text: str, value: dict[str, Any], json_file: str | None) -> None:

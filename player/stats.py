@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from manifests.bundle import publish_file
+from manifests.describe import counted
 
 ModelKind = Literal["none", "base", "update"]
 
@@ -87,7 +88,8 @@ def summary(stats: SessionStats) -> str:
     """A session in a few lines for a person."""
     model_bytes = sum(segment.model_bytes for segment in stats.segments)
     lines = [
-        f"{stats.frames} frames, {stats.enhanced_frames} of them enhanced"
+        # Not "of them": a session that is cut short leaves enhanced frames that were waiting to be played.
+        f"{counted(stats.frames, 'frame')} played, {stats.enhanced_frames} enhanced"
         + (f" at {stats.enhance_fps:.1f} frames a second" if stats.enhanced_frames else "")
         + (f", {stats.reused_frames} by the residual of the one before" if stats.reused_frames else "")
         + (f", {stats.dropped_frames} came too late and were not shown" if stats.dropped_frames else ""),
@@ -95,7 +97,9 @@ def summary(stats: SessionStats) -> str:
         f"first frame after {stats.startup_s:.2f} s, stalled for {stats.stall_s:.2f} s",
     ]
     reasons = Counter(segment.reason for segment in stats.segments if segment.reason is not None)
-    lines += [f"{count} of {len(stats.segments)} segments not enhanced: {why}" for why, count in reasons.items()]
+    lines += [
+        f"{count} of {counted(len(stats.segments), 'segment')} not enhanced: {why}" for why, count in reasons.items()
+    ]
     return "\n".join(lines)
 
 

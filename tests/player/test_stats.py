@@ -26,5 +26,12 @@ def test_the_json_has_the_agreed_fields(tmp_path: Path) -> None:
 def test_the_summary_groups_reasons() -> None:
     segments = [SegmentStats(n, reason="late") for n in range(3)] + [SegmentStats(3, enhanced=True)]
     text = summary(SessionStats(segments, frames=40, enhanced_frames=10, enhance_fps=12.34))
-    assert "40 frames, 10 of them enhanced at 12.3 frames a second" in text
+    assert "40 frames played, 10 enhanced at 12.3 frames a second" in text
     assert "3 of 4 segments not enhanced: late" in text
+
+
+def test_the_summary_of_a_session_cut_short_does_not_claim_four_of_one_frame() -> None:
+    """Frames that are enhanced wait to be shown; a stop leaves them there."""
+    text = summary(SessionStats([SegmentStats(1, reason="late")], frames=1, enhanced_frames=4))
+    assert text.startswith("1 frame played, 4 enhanced")
+    assert text.endswith("1 of 1 segment not enhanced: late")
