@@ -55,6 +55,10 @@ def main(argv: list[str]) -> int:
     arguments = parser.parse_args(argv)
     if arguments.loop > 1 and (arguments.out or arguments.frames):
         parser.error("--loop goes with --window, or with no output")
+    if len({path.resolve() for path in arguments.out}) < len(arguments.out):
+        parser.error("--out names a file twice")
+    if arguments.no_enhance and arguments.model:
+        parser.error("--model enhances, --no-enhance does not: leave one out")
     try:
         return _play(arguments)
     except (PlayerError, OSError) as error:
@@ -88,7 +92,10 @@ def _parser() -> argparse.ArgumentParser:
         "30 s (down, up) back or on. On a machine that is too slow, frames are enhanced less rather than shown late",
     )
     where.add_argument(
-        "--keep", type=Path, metavar="DIR", help="what was downloaded, video and models apart, as a bundle that plays"
+        "--keep",
+        type=Path,
+        metavar="DIR",
+        help="what was downloaded, video and models apart, as a bundle that plays; a new or an empty folder",
     )
     where.add_argument(
         "--stats", type=Path, metavar="FILE", help="what was fetched and done, segment by segment, as JSON"
@@ -199,13 +206,18 @@ def _fetcher(arguments: argparse.Namespace) -> Fetcher:
 
 
 def _outputs(arguments: argparse.Namespace) -> tuple[Outputs, list[str]]:
-    """The outputs asked for, and what the user should know of them. Raises OSError where one could not be written."""
+    """The outputs asked for, and what the user should know of them.
+
+    Raises OSError or SinkError where one could not be written.
+    """
     for path in filter(None, (*arguments.out, arguments.stats)):
         check_writable(path)
     sinks: list[Sink] = [VideoFile(path) for path in arguments.out]
     if arguments.frames is not None:
         sinks.append(PictureFolder(arguments.frames))
     kept = KeptFiles(arguments.keep) if arguments.keep is not None else None
+    if kept is not None:
+        kept.open()
     if not arguments.window:
         return Outputs(sinks, kept=kept), []
     screen, problem = open_screen()

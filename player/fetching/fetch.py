@@ -140,7 +140,9 @@ class HttpFetcher:
         try:
             return (await self.get(self.manifest_url, Expected(MAX_MANIFEST_BYTES))).data
         except FetchError as error:
-            raise UnplayableError(f"no manifest at {self.manifest_url}: {error}") from error
+            named = urlsplit(self.manifest_url).path.endswith(".mpd")
+            hint = "" if named else f"; the address of a manifest ends in /{MANIFEST}"
+            raise UnplayableError(f"no manifest at {self.manifest_url}: {error}{hint}") from error
 
     async def get(self, url: str, expected: Expected, patience: Patience | None = None) -> Download:
         patience = patience or self._patience

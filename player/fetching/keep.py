@@ -22,6 +22,13 @@ class KeptFiles:
         self._segments: dict[str, set[int]] = {}
         self._models: set[str] = set()
 
+    def open(self) -> None:
+        """Raises SinkError where the folder holds something: mixed with that, it would be no bundle."""
+        if self._folder.exists() and not self._folder.is_dir():
+            raise SinkError(f"--keep {self._folder} is a file: name a folder")
+        if self._folder.is_dir() and any(self._folder.iterdir()):
+            raise SinkError(f"--keep {self._folder} holds something: name an empty folder, or empty this one")
+
     def segment(self, representation: Representation, number: int, href: str, data: bytes) -> None:
         """Raises SinkError."""
         self.file(href, data)

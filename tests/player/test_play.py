@@ -411,6 +411,39 @@ def test_a_rung_that_is_not_there_is_said(play_bundle_master: Path, capsys: Any)
     assert "90 (v90), 180 (v180)" in capsys.readouterr().err
 
 
+def test_an_address_without_the_manifests_name_is_told_of_it(faulty_server: Any, capsys: Any) -> None:
+    assert main([faulty_server.url.removesuffix("/manifest.mpd")]) == 1
+    assert capsys.readouterr().err.endswith("404 Not Found; the address of a manifest ends in /manifest.mpd\n")
+    assert main([faulty_server.url.replace("/manifest.mpd", "/nowhere/manifest.mpd")]) == 1
+    assert capsys.readouterr().err.endswith("404 Not Found\n")
+
+
+@pytest.mark.parametrize("name", ["mine.txt", MANIFEST])
+def test_what_is_kept_is_not_mixed_with_what_is_there(
+    play_bundle_master: Path, tmp_path: Path, capsys: Any, name: str
+) -> None:
+    (tmp_path / name).write_text("mine")
+    assert main([str(play_bundle_master), "--keep", str(tmp_path)]) == 1
+    assert f"--keep {tmp_path} holds something: name an empty folder" in capsys.readouterr().err
+    assert main([str(play_bundle_master), "--keep", str(tmp_path / name)]) == 1
+    assert f"--keep {tmp_path / name} is a file: name a folder" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--out", "x.mkv", "--out", "./x.mkv"], "--out names a file twice"),
+        (["--no-enhance", "--model", "x.pb"], "--model enhances, --no-enhance does not: leave one out"),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(capsys: Any, options: list[str], said: str) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["anywhere", *options])
+    assert end.value.code == 2
+    assert said in capsys.readouterr().err
+
+
 def test_ctrl_c_finishes_the_files(faulty_server: Any, faults: ModuleType, tmp_path: Path) -> None:
     faulty_server.faults["v90/00003.m4s"] = faults.silent_for(60)
     out, kept, pictures, stats = (tmp_path / name for name in ("x.mkv", "kept", "pictures", "stats.json"))
