@@ -384,6 +384,24 @@ def test_a_model_that_is_not_there_or_not_right_leaves_the_video_plain(
     assert page.evaluate(STATUS)["framesEnhanced"] == 0
 
 
+def test_a_model_that_is_broken_is_not_asked_for_again_however_it_came(
+    watch: Callable[..., Any], served_with_models: Served
+) -> None:
+    page = watch(served_with_models)
+    page.evaluate("""() => {
+      const { store } = document.querySelector("neudash-player").inner;
+      window.times = 0;
+      store.bytesOf = async () => {
+        if (++window.times === 1) throw new Error("away for a second");
+        return new Uint8Array(10); // no model
+      };
+      store.want([{ url: "x", sizeBytes: 10, sha256: "0".repeat(64), gainDb: null }]);
+    }""")
+    until(page, "window.times === 2", 10)
+    page.wait_for_timeout(2500)
+    assert page.evaluate("window.times") == 2
+
+
 def test_it_survives_a_restart_of_the_server(
     watch: Callable[..., Any], bundle_with_models: Path, serve_root: Callable[..., Served]
 ) -> None:

@@ -52,34 +52,22 @@ export class ModelStore {
     this.stop.abort();
   }
 
-  private async bring(file: ModelFile, base: ModelFile | null): Promise<void> {
+  private async bring(file: ModelFile, base: ModelFile | null, tries = 0): Promise<void> {
     const held = this.files.get(file.sha256)!;
     try {
       held.weights = await this.decoded(file, base);
       held.problem = null;
     } catch (error) {
-      const known = error instanceof WrongModelError || error instanceof MalformedModelError || error instanceof UnknownNetworkError;
+      const isFinal = error instanceof WrongModelError || error instanceof MalformedModelError || error instanceof UnknownNetworkError;
       held.problem = (error as Error).message;
-      if (!known && !this.stop.signal.aborted) this.tryAgain(file, base, 0);
+      if (!isFinal && tries < PAUSES_MS.length) this.later(() => this.bring(file, base, tries + 1), PAUSES_MS[tries]);
     }
     this.changed();
   }
 
   /** Outside the queue: the models behind it do not wait for a broken one. */
-  private tryAgain(file: ModelFile, base: ModelFile | null, tries: number): void {
-    if (tries >= PAUSES_MS.length) return;
-    setTimeout(async () => {
-      if (this.stop.signal.aborted) return;
-      const held = this.files.get(file.sha256)!;
-      try {
-        held.weights = await this.decoded(file, base);
-        held.problem = null;
-      } catch (error) {
-        held.problem = (error as Error).message;
-        if (!(error instanceof WrongModelError)) this.tryAgain(file, base, tries + 1);
-      }
-      this.changed();
-    }, PAUSES_MS[tries]);
+  private later(action: () => Promise<void>, ms: number): void {
+    setTimeout(() => { if (!this.stop.signal.aborted) void action(); }, ms);
   }
 
   private async decoded(file: ModelFile, base: ModelFile | null): Promise<Weights> {
