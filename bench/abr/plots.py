@@ -7,14 +7,13 @@ from html import escape
 from typing import Any
 
 from bench.abr.run import PLAIN
+from bench.svg import GRID, OURS, WIDTH, sheet
 from trainer.report.plots import Axis
 
-WIDTH, HEIGHT = 760, 400
+HEIGHT = 400
 LEFT, RIGHT, TOP, BOTTOM = 58, 184, 34, 46
-INK, GRID, OURS = "#20262e", "#e3e6ea", "#d1480f"
 COLOURS = ("#1f4e79", "#2f8f83", "#8e5ea2", "#b08900", "#777777", "#b3476d", "#6fa3d6", "#9ac4a0", "#2b2b2b")
 """Of the rivals, in their order."""
-_STYLE = f"text{{font:12px sans-serif;fill:{INK}}} .title{{font-weight:bold;font-size:14px}} .tick{{font-size:11px}}"
 
 
 def bars(policies: Mapping[str, Any], ours: str, buffer: str) -> str:
@@ -39,7 +38,7 @@ def bars(policies: Mapping[str, Any], ours: str, buffer: str) -> str:
                 f'fill="{_colour(name, names, ours)}"><title>{name}, {group}: {values[name, group]:.2f}</title></rect>'
             )
     parts.append(_legend(names, ours))
-    return _svg(f"QoE (quality - changes - stalls), buffer of {buffer} s", parts)
+    return sheet(f"QoE (quality - changes - stalls), buffer of {buffer} s", HEIGHT, parts, left=LEFT)
 
 
 def scatter(policies: Mapping[str, Any], ours: str, buffer: str) -> str:
@@ -65,7 +64,7 @@ def scatter(policies: Mapping[str, Any], ours: str, buffer: str) -> str:
             f'stroke="{colour}" stroke-width="2"><title>{escape(told)}</title></circle>'
         )
     parts.append(_legend(names, ours))
-    return _svg(f"VMAF-NEG and stalls, buffer of {buffer} s (hollow: without models)", parts)
+    return sheet(f"VMAF-NEG and stalls, buffer of {buffer} s (hollow: without models)", HEIGHT, parts, left=LEFT)
 
 
 def _qoe(found: Mapping[str, Any], group: str) -> float:
@@ -91,13 +90,4 @@ def _legend(names: Sequence[str], ours: str) -> str:
         f'<rect x="{left}" y="{TOP + 20 * row}" width="10" height="10" fill="{_colour(name, names, ours)}"/>'
         f'<text x="{left + 16}" y="{TOP + 20 * row + 9}">{escape(name)}</text>'
         for row, name in enumerate(names)
-    )
-
-
-def _svg(title: str, parts: Sequence[str]) -> str:
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style>"
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>'
-        f'<text class="title" x="{LEFT}" y="20">{escape(title)}</text>{"".join(parts)}</svg>\n'
     )

@@ -5,11 +5,10 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
+from bench.svg import GRID, OURS, RIVAL, WIDTH, sheet
 from trainer.report.plots import Axis
 
-WIDTH, BAR, LEFT, RIGHT = 760, 26, 230, 60
-OURS, RIVAL, INK, GRID = "#d1480f", "#5b6572", "#20262e", "#e3e6ea"
-_STYLE = f"text{{font:12px sans-serif;fill:{INK}}} .title{{font-weight:bold;font-size:14px}}"
+BAR, LEFT, RIGHT = 26, 230, 60
 
 
 def speed_plot(cases: list[dict[str, Any]], ours: set[str]) -> str:
@@ -26,7 +25,7 @@ def speed_plot(cases: list[dict[str, Any]], ours: set[str]) -> str:
             f'<rect x="{LEFT}" y="{top}" width="{x.at(fps) - LEFT:.1f}" height="{BAR - 8}"'
             f' fill="{OURS if is_ours else RIVAL}"/><text x="{x.at(fps) + 6}" y="{top + 14}">{fps:.1f}</text>'
         )
-    return _svg("Frames a second, decoded, enhanced and handed on", 50 + BAR * len(bars), parts)
+    return sheet("Frames a second, decoded, enhanced and handed on", 50 + BAR * len(bars), parts)
 
 
 def memory_plot(memory: dict[str, Any]) -> str:
@@ -42,13 +41,4 @@ def memory_plot(memory: dict[str, Any]) -> str:
     columns = "".join(f'<text x="{x.at(v)}" y="268" text-anchor="middle">{v:g} s</text>' for v in x.ticks())
     path = "L".join(f"{x.at(at_s)} {y.at(mb)}" for at_s, mb in samples)
     line = f'<path d="M{path}" fill="none" stroke="{OURS}" stroke-width="2"/>'
-    return _svg(f"Resident megabytes over {memory['video_s']:.0f} s of video", 285, [rows, columns, line])
-
-
-def _svg(title: str, height: int, parts: list[str]) -> str:
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style>"
-        f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>'
-        f'<text class="title" x="20" y="22">{escape(title)}</text>{"".join(parts)}</svg>\n'
-    )
+    return sheet(f"Resident megabytes over {memory['video_s']:.0f} s of video", 285, [rows, columns, line])

@@ -9,17 +9,16 @@ from typing import Any
 
 import numpy as np
 
+from bench.svg import GRID, INK, OURS, RIVAL, WIDTH, sheet
 from trainer.report.plots import Axis
 
-WIDTH, HEIGHT = 760, 478
+HEIGHT = 478
 LEFT, RIGHT, TOP, BOTTOM = 58, 150, 52, 46
 NAMES = {"psnr_y": "PSNR-Y in dB", "vmaf": "VMAF", "vmaf_neg": "VMAF-NEG"}
-PLAIN_COLOUR, UNION_COLOUR, INK, GRID = "#5b6572", "#d1480f", "#20262e", "#e3e6ea"
 SIZE_COLOURS = ("#1f4e79", "#2f8f83", "#8e5ea2", "#b08900", "#777777")
 """Of the sizes, highest first."""
 STEPS = 12
 """Into which the way from one corner of a hull to the next is cut."""
-_STYLE = f"text{{font:12px sans-serif;fill:{INK}}} .title{{font-weight:bold;font-size:14px}} .tick{{font-size:11px}}"
 
 
 def plot(result: dict[str, Any], metric: str) -> str:
@@ -31,13 +30,14 @@ def plot(result: dict[str, Any], metric: str) -> str:
     x, y = _axes([*plain, *enhanced], metric)
     sizes = sorted({p["size"] for p in plain}, key=lambda size: -int(size.partition("x")[2]))
     colours = dict(zip(sizes, (*SIZE_COLOURS, *[SIZE_COLOURS[-1]] * len(sizes)), strict=False))
-    parts = [_grid(x, y), _hull(result["plain_hull"][metric], x, y, PLAIN_COLOUR, "6 4")]
+    parts = [_grid(x, y), _hull(result["plain_hull"][metric], x, y, RIVAL, "6 4")]
     if "union_hull" in result:
-        parts.append(_hull(result["union_hull"][metric], x, y, UNION_COLOUR, ""))
+        parts.append(_hull(result["union_hull"][metric], x, y, OURS, ""))
     parts += [_mark(p, metric, x, y, colours.get(p["size"], INK)) for p in (*plain, *enhanced)]
     parts.append(_legend(colours, bool(enhanced)))
     clip = result["clip"]
-    return _svg(f"{clip['name']} {clip['width']}x{clip['height']}, {NAMES[metric]}", _saving(result, metric), parts)
+    title = f"{clip['name']} {clip['width']}x{clip['height']}, {NAMES[metric]}"
+    return sheet(title, HEIGHT, parts, left=LEFT, says=_saving(result, metric))
 
 
 def _best(points: Iterable[dict[str, Any]], rung: str, metric: str) -> float:
@@ -96,7 +96,7 @@ def _mark(point: dict[str, Any], metric: str, x: Axis, y: Axis, colour: str) -> 
     if point["kind"] == "plain":
         shape = f'<circle cx="{across}" cy="{up}" r="3.5" fill="{colour}">'
         return f"{shape}<title>{escape(told)}</title></circle>"
-    shape = f'<path d="M{across} {up - 6}l6 6-6 6-6-6z" fill="{UNION_COLOUR}" stroke="{colour}" stroke-width="1.5">'
+    shape = f'<path d="M{across} {up - 6}l6 6-6 6-6-6z" fill="{OURS}" stroke="{colour}" stroke-width="1.5">'
     return f"{shape}<title>{escape(told)}</title></path>"
 
 
@@ -107,24 +107,14 @@ def _legend(colours: dict[str, str], enhanced: bool) -> str:
     ]
     rows.append(
         (
-            f'<path d="M{left - 8} {{}}h16" stroke="{PLAIN_COLOUR}" stroke-width="2" stroke-dasharray="6 4"/>',
+            f'<path d="M{left - 8} {{}}h16" stroke="{RIVAL}" stroke-width="2" stroke-dasharray="6 4"/>',
             "plain hull",
         )
     )
     if enhanced:
-        rows.append((f'<path d="M{left} {{}}m0-6l6 6-6 6-6-6z" fill="{UNION_COLOUR}"/>', "with models"))
-        rows.append((f'<path d="M{left - 8} {{}}h16" stroke="{UNION_COLOUR}" stroke-width="2"/>', "hull of both"))
+        rows.append((f'<path d="M{left} {{}}m0-6l6 6-6 6-6-6z" fill="{OURS}"/>', "with models"))
+        rows.append((f'<path d="M{left - 8} {{}}h16" stroke="{OURS}" stroke-width="2"/>', "hull of both"))
     return "".join(
         mark.format(top + 20 * index) + f'<text x="{left + 14}" y="{top + 20 * index + 4}">{escape(name)}</text>'
         for index, (mark, name) in enumerate(rows)
-    )
-
-
-def _svg(title: str, says: str, parts: Sequence[str]) -> str:
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style>"
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>'
-        f'<text class="title" x="{LEFT}" y="20">{escape(title)}</text>'
-        f'<text x="{LEFT}" y="38">{escape(says)}</text>{"".join(parts)}</svg>\n'
     )

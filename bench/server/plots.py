@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
+from bench.svg import GRID, OURS, RIVAL, WIDTH, sheet
 from trainer.report.plots import Axis
 
-WIDTH, BAR, GAP, LEFT, RIGHT, TOP = 760, 18, 14, 230, 60, 56
-COLOURS = {"direct": "#d1480f", "plain": "#8a5a00", "guarded": "#b98b3c", "bare": "#b8c0c8", "nginx": "#5b6572"}
-INK, GRID = "#20262e", "#e3e6ea"
-_STYLE = f"text{{font:12px sans-serif;fill:{INK}}} .title{{font-weight:bold;font-size:14px}}"
+BAR, GAP, LEFT, RIGHT, TOP = 18, 14, 230, 60, 56
+COLOURS = {"direct": OURS, "plain": "#8a5a00", "guarded": "#b98b3c", "bare": "#b8c0c8", "nginx": RIVAL}
 
 
 def requests_plot(runs: Sequence[dict[str, Any]], connections: int) -> str:
@@ -45,10 +44,4 @@ def _ratios(runs: Sequence[dict[str, Any]], connections: int, field: str, title:
         f'<text x="{x.at(tick)}" y="{TOP - 14}" text-anchor="middle">{tick:g}</text>'
         for tick in x.ticks()
     )
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {top}" width="{WIDTH}" height="{top}">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style>"
-        f'<rect width="{WIDTH}" height="{top}" fill="#fff"/>'
-        f'<text class="title" x="20" y="22">{escape(title)}; {connections} connections</text>'
-        f"{grid}{''.join(parts)}</svg>\n"
-    )
+    return sheet(f"{title}; {connections} connections", top, [grid, *parts])
