@@ -139,6 +139,8 @@ def _network(text: str) -> str:
 
 
 def _line(summary: RungSummary) -> str:
+    if summary.enhanced_segments == 0 and summary.stays:
+        return f"{summary.representation}: no new model pays; what {', '.join(summary.stays)} gained before stays"
     if summary.enhanced_segments == 0:
         return f"{summary.representation}: no model (plain upscaling wins)"
     share = summary.model_bytes / summary.media_bytes

@@ -49,6 +49,8 @@ class RungSummary:
     model_bytes: int
     """Of the best network's models, those that play."""
     media_bytes: int
+    stays: list[str]
+    """Networks of earlier runs whose models play as before."""
     choice: dict[str, Any]
     """As `trainer.record.choice_record` tells it."""
 
@@ -202,6 +204,7 @@ def summaries(bundle: Bundle, names: Sequence[str]) -> list[RungSummary]:
                 gain_db=sum(gains) / len(gains),
                 model_bytes=sum(model.size_bytes for track in best for model in track.models),
                 media_bytes=sum(bundle.path(href).stat().st_size for href in media),
+                stays=[track.network for track in representation.model_tracks if track.network not in networks],
                 choice=record["choice"],
             )
         )

@@ -9,7 +9,11 @@ from manifests.bundle import Bundle
 from manifests.model import Representation
 from manifests.networks import Size
 from manifests.template import initialization_href, segment_href
+from media.errors import UndecodableSegmentError
 from media.frames import Frame, decode_segment
+from trainer.errors import TrainingError
+
+AGAIN = "package the video again, with --force"
 
 
 @dataclass(frozen=True)
@@ -46,11 +50,24 @@ class Rung:
 
     def media(self, segment: int) -> bytes:
         """The segment at that index."""
-        return self.bundle.read(segment_href(self.representation, self.representation.segments[segment]))
+        return self.bundle.read(self._named(segment))
 
     def frames(self) -> Iterator[tuple[int, int, Frame]]:
-        """(index of the segment, index in the segment, decoded frame), in order. Raises what decoding raises."""
+        """(index of the segment, index in the segment, decoded frame), in order.
+
+        Raises TrainingError, which names the segment, where one gives fewer frames than the manifest says.
+        """
         init = self.bundle.read(initialization_href(self.representation))
-        for segment in range(len(self.representation.segments)):
-            for index, frame in enumerate(decode_segment(init, self.media(segment))):
-                yield segment, index, frame
+        for segment, expected in enumerate(self.frame_counts()):
+            frames = 0
+            try:
+                for index, frame in enumerate(decode_segment(init, self.media(segment))):
+                    yield segment, index, frame
+                    frames += 1
+            except UndecodableSegmentError as error:
+                raise TrainingError(f"{self._named(segment)}: {error}; {AGAIN}") from error
+            if frames < expected:
+                raise TrainingError(f"{self._named(segment)}: {frames} of its {expected} frames decode; {AGAIN}")
+
+    def _named(self, segment: int) -> str:
+        return segment_href(self.representation, self.representation.segments[segment])

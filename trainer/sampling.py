@@ -127,6 +127,4 @@ def shots(rung: Rung, references: References, *, judged_alone: bool = False) -> 
         position, plane = wanted.get((segment, index), (None, None))
         if position is not None and plane is not None:
             found.append(Shot(segment, position.judged, frame.y, plane))
-    if len(found) != len(wanted):
-        raise TrainingError(f"{rung.id} has fewer frames than its manifest says; package the video again")
     return found

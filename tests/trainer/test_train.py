@@ -243,6 +243,35 @@ def test_another_network_is_published_beside_the_first(trained: Path, testsrc_vi
     assert "v90" in read_json(bundle, PROVENANCE)["training"]
 
 
+def test_where_another_network_does_not_pay_the_first_is_said_to_stay(
+    trained: Path, testsrc_video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = tmp_path / "bundle"
+    shutil.copytree(trained, bundle)
+    assert main([str(bundle), "--source", str(testsrc_video), "--net", "c32d4", "--steps", "1", "--quiet",
+                 "--scope", "title"]) == 0  # fmt: skip
+    assert [track.network for track in rung(bundle).model_tracks] == ["c4d1"]
+    assert "v90: no new model pays; what c4d1 gained before stays" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("damaged", [lambda media: bytes(len(media)), lambda media: media[: len(media) // 2]])
+def test_a_segment_that_does_not_decode_is_named(
+    rich_bundle: Path,
+    testsrc_video: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    damaged: Callable[[bytes], bytes],
+) -> None:
+    bundle = tmp_path / "bundle"
+    shutil.copytree(rich_bundle, bundle)
+    (segment,) = bundle.glob("video/v90-*/00002.m4s")
+    segment.write_bytes(damaged(segment.read_bytes()))
+    assert train(bundle, testsrc_video) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"neudash train: {segment.relative_to(bundle).as_posix()}: ")
+    assert "decode; package the video again" in said
+
+
 def test_a_folded_network_enhances_every_rung_at_the_size_of_the_largest(
     testsrc_video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
