@@ -54,6 +54,7 @@ def test_every_command_explains_itself_by_an_example(command: str, capsys: pytes
     text = capsys.readouterr().out
     assert re.search(r"^examples?:", text, re.MULTILINE), "no example"
     assert f"neudash {command}" in text
+    assert not re.search(r"default:\s+(None|True|False)", text), "a word of Python, not of the command"
 
 
 @pytest.mark.parametrize(

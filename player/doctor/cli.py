@@ -92,7 +92,6 @@ def _parser() -> argparse.ArgumentParser:
         description="What works on this machine, what is missing and how to get it."
         " Ends with 0 where `neudash demo` can run, with 1 otherwise.",
         epilog="example: neudash doctor --json doctor.json",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the findings to FILE")
     parser.add_argument("--camera", action="store_true", help="switch the first camera on and take a picture with it")

@@ -31,10 +31,6 @@ The report goes into the bundle as report.html; the page of `neudash serve` link
 and have not changed since are taken from the bundle's quality.json."""
 
 
-class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Defaults in the help, examples as they are written."""
-
-
 def main(argv: list[str]) -> int:
     """Run the command. Returns its exit code."""
     options = _parser().parse_args(argv)
@@ -95,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="neudash report",
         description="Measure every rung of a bundle against its source, plain and enhanced, and show what was gained.",
         epilog=_EXAMPLE,
-        formatter_class=_HelpFormatter,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("bundle", type=bundle_folder, metavar="BUNDLE", help="folder that `neudash package` made")
     parser.add_argument("--source", type=Path, required=True, metavar="VIDEO", help="the video it was packaged from")
@@ -104,10 +100,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures of quality.json to FILE")
     parser.add_argument(
-        "--every", type=whole_number(0), default=1, metavar="N", help="take VMAF of every Nth frame; 0 leaves it out"
+        "--every",
+        type=whole_number(0),
+        default=1,
+        metavar="N",
+        help="take VMAF of every Nth frame; 0 leaves it out (default: %(default)s)",
     )
     parser.add_argument("--fresh", action="store_true", help="measure again what quality.json knows")
-    parser.add_argument("--engine", choices=ENGINES, default="auto", help="what runs the networks")
-    parser.add_argument("--backend", choices=BACKENDS, help="of the engine keras")
+    parser.add_argument(
+        "--engine", choices=ENGINES, default="auto", help="what runs the networks (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--backend", choices=BACKENDS, help="of the engine keras (default: KERAS_BACKEND, else tensorflow)"
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
     return parser
