@@ -31,6 +31,16 @@ from packager.workfolder import FOLDER
 
 AUDIO_ID = f"a{AUDIO_BPS // 1000}"
 
+_SETTINGS_IN_WORDS = {
+    "source_sha256": "another source",
+    "treatment": "--start, --duration or treatment",
+    "rungs": "--rungs",
+    "segment_frames": "--segment-seconds",
+    "codec": "--codec",
+    "preset": "--preset",
+}
+"""What differs, as the command line has it."""
+
 _FOLDERS = ("video", "audio", "models")
 _FILES = (MASTER_PLAYLIST, "playlist_*.m3u8", QUALITY, PROVENANCE, POSTER, REPORT)
 
@@ -72,7 +82,7 @@ def is_done(bundle: Path, settings: dict[str, Any], *, force: bool) -> bool:
         shutil.rmtree(bundle / FOLDER, ignore_errors=True)  # of a run that was killed after it had published
         return True
     raise OutputFolderError(
-        f"{bundle} holds a bundle made otherwise ({', '.join(differing)}); "
+        f"{bundle} holds a bundle made otherwise ({', '.join(_SETTINGS_IN_WORDS[name] for name in differing)}); "
         "name another folder, or replace it with --force"
     )
 

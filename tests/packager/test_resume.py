@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -115,10 +116,15 @@ def test_another_bundle_is_replaced_only_by_force(testsrc_video: Path, silent_vi
     package(request(testsrc_video, bundle), QUIET)
     (bundle / "models").mkdir()
     (bundle / "models" / "0123456789abcdef.ndm").write_bytes(b"of the old rungs")
-    for changed in ({"preset": "superfast"}, {"wanted": LADDER[:1]}, {"segment_s": 2}, {"duration_s": 2}):
-        with pytest.raises(OutputFolderError, match="--force"):
+    for changed, told in (
+        ({"preset": "superfast"}, "(--preset)"),
+        ({"wanted": LADDER[:1]}, "(--rungs)"),
+        ({"segment_s": 2}, "(--segment-seconds)"),
+        ({"duration_s": 2}, "(--start, --duration or treatment)"),
+    ):
+        with pytest.raises(OutputFolderError, match=re.escape(told) + ".*--force"):
             package(request(testsrc_video, bundle, **changed), QUIET)
-    with pytest.raises(OutputFolderError, match="source_sha256"):
+    with pytest.raises(OutputFolderError, match="another source"):
         package(request(silent_video, bundle, wanted=None), QUIET)
     assert len(open_bundle(bundle).presentation.video) == 2
 
