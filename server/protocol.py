@@ -26,6 +26,7 @@ from server.front import Front
 
 _MOST_HEADERS = 100
 _LONGEST_KNOWN_HEAD_BYTES = 2048
+_MOST_UNSENT_BYTES = 1 << 18
 
 # RFC 9112: the grammar of a head, strictly.
 _GET = re.compile(rb"GET (/[!->@-~]*)(?:\?([!-~]*))? HTTP/1\.1")
@@ -51,6 +52,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        _bound_unsent(transport.get_extra_info("socket"))
         self.front: Front = self.config.loaded_app
         self.front.connections = self.connections
         self.limits = self.front.settings
@@ -223,6 +225,14 @@ class GuardedProtocol(HttpToolsProtocol):
         # By a reset: else the kernel keeps megabytes for a reader until it gives up hope, and does not tell it.
         self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         self.transport.abort()
+
+
+def _bound_unsent(connection: socket.socket) -> None:
+    """What the kernel takes off our hands before it can be sent: it would copy 4 MB at once for each of many readers
+    that stop, while all others wait. No bound on what is under way to a reader far away.
+    """
+    if hasattr(socket, "TCP_NOTSENT_LOWAT") and connection.family in (socket.AF_INET, socket.AF_INET6):
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _MOST_UNSENT_BYTES)
 
 
 def _codings(headers: bytes) -> str | None:
