@@ -29,6 +29,8 @@ logger = logging.getLogger("server")
 _BACKLOG = 2048
 # Players come back every segment; a connection that waits for one costs a few kilobytes.
 _KEEP_ALIVE_S = 30
+# A worker that says nothing for so long is replaced; on a machine that stands still for a moment none should be.
+_SILENT_S = 20
 
 _EPILOG = """\
 example:
@@ -145,6 +147,7 @@ def configured(settings: ServerSettings, application: Front | str) -> uvicorn.Co
         timeout_keep_alive=_KEEP_ALIVE_S,
         limit_concurrency=settings.max_connections,
         timeout_graceful_shutdown=settings.graceful_s,
+        timeout_worker_healthcheck=_SILENT_S,
     )
 
 

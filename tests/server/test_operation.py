@@ -238,6 +238,24 @@ def test_any_moment_has_a_live_view(tiny_library: Path, now_s: Fraction) -> None
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals as on POSIX")
+def test_a_worker_that_stood_still_for_a_while_is_not_replaced(tiny_library: Path) -> None:
+    command = [sys.executable, "-m", "server", str(tiny_library), "--port", "0", "--workers", "2"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            base = process.stdout.readline().partition("/bundles/")[0]
+            worker = httpx.get(f"{base}/api/metrics", timeout=30).json()["process_id"]
+            os.kill(worker, signal.SIGSTOP)
+            time.sleep(7)  # uvicorn's own patience ends after 5
+            os.kill(worker, signal.SIGCONT)
+            time.sleep(1)
+            os.kill(worker, 0)
+        finally:
+            process.terminate()
+            assert process.wait(30) == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals as on POSIX")
 def test_totals_of_workers_add_up_and_survive_a_killed_one(tiny_library: Path) -> None:
     command = [sys.executable, "-m", "server", str(tiny_library), "--port", "0", "--workers", "2"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
