@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -237,58 +237,57 @@ def test_any_moment_has_a_live_view(tiny_library: Path, now_s: Fraction) -> None
     assert live_manifest(presentation, now_s, None).count(b"<Period") <= 17
 
 
-@pytest.mark.skipif(os.name != "posix", reason="signals as on POSIX")
-def test_a_worker_that_stood_still_for_a_while_is_not_replaced(tiny_library: Path) -> None:
-    command = [sys.executable, "-m", "server", str(tiny_library), "--port", "0", "--workers", "2"]
+@contextlib.contextmanager
+def two_workers(root: Path) -> Iterator[tuple[str, int]]:
+    """The address of a server, and its parent process, which must end well when it is asked to."""
+    command = [sys.executable, "-m", "server", str(root), "--port", "0", "--workers", "2"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout
-            base = process.stdout.readline().partition("/bundles/")[0]
-            worker = httpx.get(f"{base}/api/metrics", timeout=30).json()["process_id"]
-            os.kill(worker, signal.SIGSTOP)
-            time.sleep(7)  # uvicorn's own patience ends after 5
-            os.kill(worker, signal.SIGCONT)
-            time.sleep(1)
-            os.kill(worker, 0)
+            yield process.stdout.readline().partition("/bundles/")[0], process.pid
         finally:
             process.terminate()
             assert process.wait(30) == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals as on POSIX")
+def test_a_worker_that_stood_still_for_a_while_is_not_replaced(tiny_library: Path) -> None:
+    with two_workers(tiny_library) as (base, _):
+        worker = httpx.get(f"{base}/api/metrics", timeout=30).json()["process_id"]
+        os.kill(worker, signal.SIGSTOP)
+        time.sleep(7)  # uvicorn's own patience ends after 5
+        os.kill(worker, signal.SIGCONT)
+        time.sleep(1)
+        os.kill(worker, 0)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals as on POSIX")
 def test_totals_of_workers_add_up_and_survive_a_killed_one(tiny_library: Path) -> None:
-    command = [sys.executable, "-m", "server", str(tiny_library), "--port", "0", "--workers", "2"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout
-            base = process.stdout.readline().partition("/bundles/")[0]
-            url = f"{base}/bundles/tiny/video/v180/00001.m4s"
-            for _ in range(20):
-                assert httpx.get(url, timeout=30).status_code == 200
-            workers = {httpx.get(f"{base}/api/metrics").json()["process_id"] for _ in range(20)}
-            assert process.pid not in workers
+    with two_workers(tiny_library) as (base, parent):
+        url = f"{base}/bundles/tiny/video/v180/00001.m4s"
+        for _ in range(20):
+            assert httpx.get(url, timeout=30).status_code == 200
+        workers = {httpx.get(f"{base}/api/metrics").json()["process_id"] for _ in range(20)}
+        assert parent not in workers
 
-            def requests() -> float:
-                families = text_string_to_metric_families(httpx.get(f"{base}/metrics", timeout=30).text)
-                return sum(
-                    s.value
-                    for f in families
-                    for s in f.samples
-                    if s.name == "neudash_requests_total" and s.labels["kind"] == "video"
-                )
+        def requests() -> float:
+            families = text_string_to_metric_families(httpx.get(f"{base}/metrics", timeout=30).text)
+            return sum(
+                s.value
+                for f in families
+                for s in f.samples
+                if s.name == "neudash_requests_total" and s.labels["kind"] == "video"
+            )
 
-            until_s = time.monotonic() + 20
-            while requests() < 20 and time.monotonic() < until_s:
-                time.sleep(0.2)
-            assert requests() == 20
-            os.kill(workers.pop(), signal.SIGKILL)
-            until_s = time.monotonic() + 30
-            total = 0.0
-            while time.monotonic() < until_s and total < 20:
-                time.sleep(0.2)
-                with contextlib.suppress(httpx.HTTPError):
-                    total = requests()
-            assert total == 20
-        finally:
-            process.terminate()
-            assert process.wait(30) == 0
+        until_s = time.monotonic() + 20
+        while requests() < 20 and time.monotonic() < until_s:
+            time.sleep(0.2)
+        assert requests() == 20
+        os.kill(workers.pop(), signal.SIGKILL)
+        until_s = time.monotonic() + 30
+        total = 0.0
+        while time.monotonic() < until_s and total < 20:
+            time.sleep(0.2)
+            with contextlib.suppress(httpx.HTTPError):
+                total = requests()
+        assert total == 20
