@@ -86,6 +86,7 @@ def create_app(settings: ServerSettings, catalogue: Catalogue | None = None) -> 
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         if catalogue is None:
             await asyncio.to_thread(known.look)
+        snapshots.write()
         ticking = asyncio.ensure_future(_tick(front, reports, snapshots))
         yield
         ticking.cancel()

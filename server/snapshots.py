@@ -1,7 +1,8 @@
 """What was counted, as Prometheus reads it; the sum over all workers, whichever of them is asked.
 
-Each worker writes its totals into a shared folder once a second. What a worker had counted before it died stays in the
-sum, so that no total ever falls.
+Each worker writes its totals into a shared folder once a second. The sum is of what lies there, the part of the worker
+that is asked too: so no total falls from one scrape to the next, whoever answers it and whoever died. (Prometheus takes
+a counter that fell for one that began again.)
 """
 
 from __future__ import annotations
@@ -30,19 +31,24 @@ class Snapshots:
     """The totals of this process, and of those that write into the same folder."""
 
     def __init__(self, folder: Path | None, counters: Counters, reports: Reports) -> None:
-        """`folder`: None where this process is alone."""
+        """`folder`: None where this process is alone. The first `write` comes before the first request."""
         self._counters = counters
         self._reports = reports
         self._file = folder / f"{os.getpid()}-{time.time_ns()}.json" if folder else None
+        self._written = False
 
     def write(self) -> None:
-        """Shows the others what was counted here. A folder that cannot be written to costs the others' view alone."""
+        """Adds what was counted here to the sum. A folder that cannot be written to costs the others' view alone."""
         if self._file is None:
             return
         temporary = self._file.with_suffix(".tmp")
-        with contextlib.suppress(OSError):
-            temporary.write_text(json.dumps(self._own()))
+        try:
+            temporary.write_text(json.dumps(_totals(self._counters, self._reports)))
             temporary.replace(self._file)
+        except OSError:
+            self._written = False
+        else:
+            self._written = True
 
     def close(self) -> None:
         """Leaves the last word behind."""
@@ -55,35 +61,36 @@ class Snapshots:
         return generate_latest(registry)
 
     def total(self) -> Totals:
-        """The sum over all processes."""
-        total = self._own()
+        """The sum over all processes, as of their last writing; as of now where nothing could be written."""
+        written = self._written
+        total = _totals(Counters(), Reports(), workers=0) if written else _totals(self._counters, self._reports)
         for path in sorted(self._file.parent.glob("*.json")) if self._file else ():
-            if path != self._file:
+            if written or path != self._file:
                 with contextlib.suppress(OSError, ValueError):
                     silent = time.time() - path.stat().st_mtime > _SILENT_AFTER_S
-                    other = json.loads(path.read_text())
-                    total = _sum(total, {**other, "now": {}} if silent else other)
+                    part = json.loads(path.read_text())
+                    total = _sum(total, {**part, "now": {}} if silent else part)
         return total
 
-    def _own(self) -> Totals:
-        c, r = self._counters, self._reports
-        return {
-            "requests": {f"{bundle}\n{kind}": t.requests for (bundle, kind), t in c.traffic.items()},
-            "bytes": {f"{bundle}\n{kind}": t.bytes for (bundle, kind), t in c.traffic.items()},
-            "statuses": {str(status): count for status, count in c.statuses.items()},
-            "refused": dict(c.refused),
-            "latencies": dict(zip(_names(LATENCY_BOUNDS_S), c.latencies, strict=True)),
-            "buffers": dict(zip(_names(r.buffer_bounds_s), r.buffers, strict=True)),
-            "sums": {
-                "latency": c.latency_sum_s,
-                "buffer": r.buffer_sum_s,
-                "from_disk": c.from_disk,
-                "stalls": r.stalls,
-                "enhanced": r.enhanced,
-                "dropped": r.dropped,
-            },
-            "now": {"connections": c.connections(), "sessions": len(r.sessions), "workers": 1},
-        }
+
+def _totals(c: Counters, r: Reports, workers: int = 1) -> Totals:
+    return {
+        "requests": {f"{bundle}\n{kind}": t.requests for (bundle, kind), t in c.traffic.items()},
+        "bytes": {f"{bundle}\n{kind}": t.bytes for (bundle, kind), t in c.traffic.items()},
+        "statuses": {str(status): count for status, count in c.statuses.items()},
+        "refused": dict(c.refused),
+        "latencies": dict(zip(_names(LATENCY_BOUNDS_S), c.latencies, strict=True)),
+        "buffers": dict(zip(_names(r.buffer_bounds_s), r.buffers, strict=True)),
+        "sums": {
+            "latency": c.latency_sum_s,
+            "buffer": r.buffer_sum_s,
+            "from_disk": c.from_disk,
+            "stalls": r.stalls,
+            "enhanced": r.enhanced,
+            "dropped": r.dropped,
+        },
+        "now": {"connections": c.connections(), "sessions": len(r.sessions), "workers": workers},
+    }
 
 
 def _sum(one: Totals, other: Totals) -> Totals:

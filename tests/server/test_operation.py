@@ -282,7 +282,7 @@ def test_totals_of_workers_add_up_and_survive_a_killed_one(tiny_library: Path) -
         until_s = time.monotonic() + 20
         while requests() < 20 and time.monotonic() < until_s:
             time.sleep(0.2)
-        assert requests() == 20
+        assert {requests() for _ in range(20)} == {20}  # whichever of the two is asked
         os.kill(workers.pop(), signal.SIGKILL)
         until_s = time.monotonic() + 30
         total = 0.0
