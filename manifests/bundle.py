@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
-from manifests.checks import media_problems, model_problems, presentation_problems, quality_problems
+from manifests.checks import media_problems, model_problems, presentation_problems, quality_problems, text_problems
 from manifests.errors import BrokenBundleError, MalformedManifestError
 from manifests.hls import write_playlists
 from manifests.model import ModelFile, Presentation, Representation
@@ -44,7 +44,9 @@ __all__ = [
     "read_manifest",
 ]
 
-FileKind = Literal["manifest", "playlist", "init", "segment", "model", "quality", "metadata", "poster", "report"]
+FileKind = Literal[
+    "manifest", "playlist", "init", "segment", "text", "model", "quality", "metadata", "poster", "report"
+]
 
 MAX_JSON_BYTES = 64 << 20
 
@@ -57,7 +59,7 @@ class ListedFile:
     """Relative to the bundle, with `/`."""
     kind: FileKind
     representation_id: str | None = None
-    """Of init segments and segments; a model may serve several representations."""
+    """Of init segments, segments and subtitles; a model may serve several representations."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ class Bundle:
                 listed += _media_files(r)
                 models = [model for track in r.model_tracks for model in track.models]
                 listed += [ListedFile(model.href, "model") for model in models if model.href is not None]
+        listed += [ListedFile(track.href, "text", track.id) for track in self.presentation.text]
         listed += [file for file in self._optional() if (self.root / file.href).is_file()]
         # The first to claim a name keeps it: a manifest cannot make a model out of itself.
         files: dict[str, ListedFile] = {}
@@ -107,7 +110,8 @@ class Bundle:
         return files
 
     def _optional(self) -> list[ListedFile]:
-        ids = [r.id for s in self.presentation.adaptation_sets for r in s.representations]
+        p = self.presentation
+        ids = [*(r.id for s in p.adaptation_sets for r in s.representations), *(track.id for track in p.text)]
         playlists = [MASTER_PLAYLIST, *map(playlist_href, ids)]
         return [
             *(ListedFile(name, "playlist") for name in playlists),
@@ -194,7 +198,7 @@ def _make_folder(path: Path) -> None:
 def publish_manifest(root: Path, p: Presentation) -> None:
     """Check the bundle that `p` describes, then write its playlists and, last, its manifest.
 
-    Checked: every listed file is there, none in `video/` or `audio/` is unlisted, segments say what the
+    Checked: every listed file is there, none in `video/`, `audio/` or `text/` is unlisted, segments say what the
     manifest says and start with a sync sample, all video rungs have equal boundaries and frame counts, models
     and quality tables have the size and the hash promised. Raises BrokenBundleError, which names the file and the
     problem, or MalformedManifestError; nothing is published then.
@@ -203,7 +207,13 @@ def publish_manifest(root: Path, p: Presentation) -> None:
     data = write_mpd(p)
     if read_mpd(data) != p:
         raise BrokenBundleError("the manifest does not read back as it was meant: a field is out of its range")
-    checks = (presentation_problems(p), media_problems(root, p), model_problems(root, p), quality_problems(root, p))
+    checks = (
+        presentation_problems(p),
+        media_problems(root, p),
+        text_problems(root, p),
+        model_problems(root, p),
+        quality_problems(root, p),
+    )
     for problems in checks:
         for problem in problems:
             raise BrokenBundleError(problem)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -11,11 +12,13 @@ from manifests.errors import MalformedFragmentError, MalformedManifestError
 from manifests.fragments import FragmentInfo, InitInfo, read_fragment, read_init
 from manifests.model import AdaptationSet, ModelFile, Presentation, Representation, Segment
 from manifests.mpd_write import aspect_ratio
-from manifests.names import model_href, quality_href
+from manifests.names import model_href, quality_href, text_href
 from manifests.quality import decode_quality
 from manifests.template import initialization_href, segment_href
 
-MEDIA_FOLDERS = ("video", "audio")
+MEDIA_FOLDERS = ("video", "audio", "text")
+
+_WEBVTT = re.compile(rb"(\xef\xbb\xbf)?WEBVTT(?=[ \t\n\r]|$)")
 
 
 def presentation_problems(p: Presentation) -> Iterator[str]:
@@ -63,7 +66,7 @@ def media_problems(root: Path, p: Presentation) -> Iterator[str]:
 
 
 def _unlisted_files(root: Path, p: Presentation) -> Iterator[str]:
-    listed = {href for r in (*p.video, *p.audio) for href in _hrefs(r)}
+    listed = {href for r in (*p.video, *p.audio) for href in _hrefs(r)} | {track.href for track in p.text}
     for folder in MEDIA_FOLDERS:
         for path in sorted((root / folder).rglob("*")):
             href = path.relative_to(root).as_posix()
@@ -125,6 +128,20 @@ def _segment_problems(fragment: FragmentInfo, segment: Segment) -> Iterator[str]
         )
     if not fragment.starts_with_sync:
         yield "does not start with a sync sample: no player can start here"
+
+
+def text_problems(root: Path, p: Presentation) -> Iterator[str]:
+    """Subtitles: missing, no WebVTT, not named by their content."""
+    for track in p.text:
+        try:
+            data = (root / track.href).read_bytes()
+        except OSError as error:
+            yield f"{track.href}: {_reason(error)}"
+            continue
+        if not _WEBVTT.match(data):
+            yield f"{track.href}: is no WebVTT: it does not begin with that word"
+        elif text_href(data) != track.href:
+            yield f"{track.href}: is not named by its content, which would be {text_href(data)}"
 
 
 def model_problems(root: Path, p: Presentation) -> Iterator[str]:

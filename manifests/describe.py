@@ -21,6 +21,7 @@ def describe(p: Presentation, size_of: SizeOf) -> dict[str, Any]:
         "title": p.title,
         "duration_s": float(p.duration_s),
         "rungs": rungs,
+        "subtitles": [{"id": track.id, "language": track.language, "bytes": size_of(track.href)} for track in p.text],
         "media_bytes": None if None in media else sum(media),
         "model_files": len(models),
         "model_bytes": sum(models.values()),
@@ -82,7 +83,12 @@ def as_text(description: dict[str, Any]) -> str:
     media, models = _bytes(description["media_bytes"]), _bytes(description["model_bytes"])
     total = f"media {media}, {description['model_files']} model files {models}"
     notes = [f"{r['id']}: not enhanced: {r['model_problem']}" for r in description["rungs"] if r["model_problem"]]
+    notes += [_text_line(track) for track in description["subtitles"]]
     return "\n".join([f"{title}, {description['duration_s']:.3f} s", "", *_aligned(rows), "", total, *notes])
+
+
+def _text_line(track: dict[str, Any]) -> str:
+    return f"{track['id']}: subtitles, {track['language'] or 'of no stated language'}, {_bytes(track['bytes'])}"
 
 
 def _rows(rung: dict[str, Any]) -> list[tuple[str, ...]]:

@@ -162,6 +162,19 @@ class SideFile:
 
 
 @dataclass(frozen=True)
+class TextTrack:
+    """Subtitles of the whole presentation in one WebVTT file, its times those of the Period."""
+
+    id: str
+    """Unlike that of any representation."""
+    href: str
+    """Relative to the manifest's base URL; named by its content."""
+    bandwidth_bps: int
+    language: str | None = None
+    """BCP 47."""
+
+
+@dataclass(frozen=True)
 class AdaptationSet:
     """Representations a player may switch among."""
 
@@ -185,6 +198,7 @@ class Presentation:
     min_buffer_s: Fraction = Fraction(4)
     base_urls: tuple[str, ...] = ()
     title: str | None = None
+    text: tuple[TextTrack, ...] = ()
 
     def of_type(self, content_type: ContentType) -> tuple[Representation, ...]:
         """All representations of that type, lowest bandwidth first."""

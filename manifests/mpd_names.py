@@ -11,6 +11,8 @@ MODEL_SCHEME_VALUE = "1"
 QUALITY_SCHEME = "urn:neudash:quality:2026"
 QUALITY_SCHEME_VALUE = "1"
 LIVE_PROFILE = "urn:mpeg:dash:profile:isoff-live:2011"
+ROLE_SCHEME = "urn:mpeg:dash:role:2011"
+WEBVTT = "text/vtt"
 AUDIO_CHANNELS_SCHEME = "urn:mpeg:dash:23003:3:audio_channel_configuration:2011"
 
 # An id becomes part of file names and of playlists, hence the narrow forms.

@@ -27,6 +27,7 @@ from manifests.mpd_segments import (
     template_text,
     template_uint,
 )
+from manifests.mpd_text import read_text
 from manifests.template import initialization_href, segment_href
 from manifests.timing import parse_duration_s, parse_frame_rate, parse_ratio
 from manifests.xmlread import Element, fail, matching, parse_xml, parsed_uint, required, uint
@@ -37,7 +38,7 @@ MAX_BASE_URLS = 8
 def read_mpd(data: bytes) -> Presentation:
     """The presentation that an MPD describes.
 
-    Sets that this version cannot play (subtitles, an unknown EssentialProperty) are left out. Bounds:
+    Sets that this version cannot play (other subtitles than ours, an unknown EssentialProperty) are left out. Bounds:
     `xmlread.MAX_BYTES`, `mpd_segments.MAX_SEGMENTS`. Raises MalformedManifestError, with the line, for the
     rest: broken XML or numbers, live or several Periods, other forms of segment addressing, gaps, overlaps,
     addresses that leave the bundle, a model table against its rules.
@@ -50,12 +51,14 @@ def read_mpd(data: bytes) -> Presentation:
     period = _only_period(root)
     budget = SegmentBudget()
     sets = [_read_set(e, period, budget) for e in period.iterchildren(dash("AdaptationSet")) if _playable(e)]
+    text = [read_text(e) for e in period.iterchildren(dash("AdaptationSet")) if _content_type(e) == "text"]
     presentation = Presentation(
         duration_s=_duration_s(root, period),
         adaptation_sets=_numbered(sets),
         min_buffer_s=parse_duration_s(root.get("minBufferTime", "PT4S")),
         base_urls=_base_urls(root),
         title=_title(root),
+        text=tuple(track for track in text if track is not None),
     )
     _check_distinct(presentation)
     return presentation
@@ -208,10 +211,11 @@ def _check_distinct(presentation: Presentation) -> None:
     if not representations:
         raise MalformedManifestError("nothing to play: no video or audio AdaptationSet")
     hrefs = [initialization_href(r) for r in representations]
+    hrefs += [track.href for track in presentation.text]
     hrefs += [segment_href(r, segment) for r in representations for segment in {r.segments[0], r.segments[-1]}]
     for what, names in (
         ("AdaptationSet", [s.id for s in presentation.adaptation_sets]),
-        ("Representation", [r.id for r in representations]),
+        ("Representation", [*(r.id for r in representations), *(track.id for track in presentation.text)]),
         ("ModelTrack", [track.id for r in representations for track in r.model_tracks]),
         ("address", hrefs),
     ):

@@ -12,6 +12,7 @@ from manifests.model import AdaptationSet, Presentation, Representation, Segment
 from manifests.mpd_models import append_model_tracks
 from manifests.mpd_names import AUDIO_CHANNELS_SCHEME, DASH_NAMESPACE, LIVE_PROFILE, MODEL_NAMESPACE, dash
 from manifests.mpd_quality import append_quality
+from manifests.mpd_text import append_text
 from manifests.timing import format_duration, format_frame_rate, format_ratio
 from manifests.xmlread import Element
 
@@ -55,6 +56,8 @@ def _root(p: Presentation) -> Element:
     period = etree.SubElement(root, dash("Period"), id="p0", start="PT0S", duration=format_duration(p.duration_s))
     for adaptation_set in p.adaptation_sets:
         _append_set(period, adaptation_set)
+    for track in p.text:
+        append_text(period, track)
     return root
 
 

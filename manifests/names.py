@@ -22,6 +22,11 @@ def quality_href(data: bytes) -> str:
     return f"quality/{hashlib.sha256(data).hexdigest()[:16]}.ndq"
 
 
+def text_href(data: bytes) -> str:
+    """Where a WebVTT file belongs: named by its content."""
+    return f"text/{hashlib.sha256(data).hexdigest()[:16]}.vtt"
+
+
 def playlist_href(representation_id: str) -> str:
-    """The HLS media playlist of a representation."""
+    """The HLS media playlist of a representation or a text track."""
     return f"playlist_{representation_id}.m3u8"

@@ -12,7 +12,7 @@ from pathlib import Path
 from lxml import etree
 
 from manifests.bundle import Bundle, open_bundle, read_json
-from manifests.checks import media_problems, model_problems, presentation_problems, quality_problems
+from manifests.checks import media_problems, model_problems, presentation_problems, quality_problems, text_problems
 from manifests.errors import BrokenBundleError, BundleError, MalformedModelError
 from manifests.hls import write_playlists
 from manifests.loading import load_model
@@ -48,6 +48,7 @@ def verify_bundle(root: Path) -> Verification:
         *schema_problems(parse_xml((root / MANIFEST).read_bytes())),
         *presentation_problems(p),
         *media_problems(root, p),
+        *text_problems(root, p),
         *model_problems(root, p),
         *quality_problems(root, p),
         *(problem for r in p.video for problem in _table_problems(bundle, r)),

@@ -22,6 +22,9 @@ from media.programs import MAX_SOURCE_PIXELS, source_options, source_url
 MAX_PACKETS_TO_FIRST_FRAME = 2000
 """A stream in which so many packets give no frame is taken for undecodable."""
 
+TEXT_SUBTITLES = frozenset({"ass", "mov_text", "srt", "ssa", "subrip", "text", "webvtt"})
+"""Decoders of ffmpeg whose subtitles it can write as WebVTT; the others' are pictures, or rare."""
+
 TYPICAL_FRAMES = 1000
 """So many frames are looked at for the typical rate."""
 
@@ -86,6 +89,15 @@ class AudioInfo:
 
 
 @dataclass(frozen=True)
+class SubtitleInfo:
+    """A track of subtitles that are text, not pictures."""
+
+    index: int
+    codec: str
+    language: str | None
+
+
+@dataclass(frozen=True)
 class SourceInfo:
     """What a source holds."""
 
@@ -94,8 +106,9 @@ class SourceInfo:
     """ffmpeg's name of the container."""
     video: VideoInfo
     audio: AudioInfo | None
+    subtitles: tuple[SubtitleInfo, ...] = ()
     others: tuple[str, ...] = ()
-    """The streams that a viewer would miss besides these two, in a few words each: `subtitles 3 (srt, eng)`."""
+    """The streams that a viewer would miss besides these, in a few words each: `audio 2 (aac, fra)`."""
 
     def to_json(self) -> dict[str, Any]:
         """For provenance.json: fractions as `n/d`."""
@@ -116,8 +129,9 @@ def probe(path: Path) -> SourceInfo:
             format=container.format.name,
             video=_video(stream, _first_frame(path, container, stream), start_s, container),
             audio=_audio(container),
+            subtitles=tuple(_subtitles(container)),
         )
-        used = {info.video.index} | ({info.audio.index} if info.audio else set())
+        used = {info.video.index, *(s.index for s in info.subtitles), *([info.audio.index] if info.audio else [])}
         info = replace(info, others=tuple(_described(s) for s in container.streams if _is_missed(s, used)))
     with _opened(path) as container:
         typical_rate = _typical_rate(container, container.streams[info.video.index])
@@ -235,6 +249,12 @@ def _audio(container: InputContainer) -> AudioInfo | None:
         channels=stream.channels,
         language=_language(stream),
     )
+
+
+def _subtitles(container: InputContainer) -> Iterator[SubtitleInfo]:
+    for stream in container.streams.subtitles:
+        if stream.codec_context is not None and stream.codec_context.name in TEXT_SUBTITLES:
+            yield SubtitleInfo(stream.index, stream.codec_context.name, _language(stream))
 
 
 def _is_missed(stream: Stream, used: set[int]) -> bool:

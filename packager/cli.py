@@ -94,6 +94,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--start", type=_seconds, default=Fraction(0), metavar="TIME", help="90, 1.5 or 1:30 (default: %(default)s)")
     add("--duration", type=_some_seconds, metavar="TIME", help="(default: to the end)")
+    add(
+        "--subtitles",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="an .srt, .vtt or .ass beside the video, in UTF-8; film.en.srt says its language; may be given again. "
+        "(Text tracks inside the video are taken by themselves)",
+    )
     add("--force", action="store_true", help="replace a bundle that was made otherwise, models included")
     add("-q", "--quiet", action="store_true", help="no progress bar")
     add("-v", "--verbose", action="store_true", help="show the commands that are run")
@@ -150,6 +159,7 @@ def _request(arguments: argparse.Namespace, source: Path) -> Request:
         segmenter=arguments.segmenter,
         start_s=arguments.start,
         duration_s=arguments.duration,
+        subtitles=tuple(arguments.subtitles),
         force=arguments.force,
     )
 

@@ -11,6 +11,10 @@ class LadderError(PackagingError):
     """Rungs that cannot be read, or that this source cannot fill."""
 
 
+class SubtitlesError(PackagingError):
+    """A file of subtitles that is none."""
+
+
 class OutputFolderError(PackagingError):
     """An output folder that holds something else: another bundle, or files that are none of ours."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -16,11 +16,13 @@ from packager.encode import (
     encode_arguments,
     poster_arguments,
 )
+from packager.errors import SubtitlesError
 from packager.ladder import Rung
 from packager.plan import Plan, Request, make_plan, no_frames, plan_warnings
 from packager.presentation import MeasuredTrack, measure_track
 from packager.publish import AUDIO_ID, Pieces, check_output, is_done, publish
 from packager.segmenter import Segmenter, open_segmenter
+from packager.subtitles import Subtitles, in_period, webvtt_arguments
 from packager.workfolder import WorkFolder, settings_key
 
 POSTER_AT = Fraction(1, 3)
@@ -54,7 +56,12 @@ def package(request: Request, listener: Listener) -> Result:
 
     Raises PackagingError, MediaError, BundleError or OSError; what has been finished is kept for the next run.
     """
-    request = replace(request, source=request.source.absolute(), bundle=request.bundle.absolute())
+    request = replace(
+        request,
+        source=request.source.absolute(),
+        bundle=request.bundle.absolute(),
+        subtitles=tuple(path.absolute() for path in request.subtitles),
+    )
     check_output(request.bundle)
     segmenter = open_segmenter(request.segmenter)
     plan = make_plan(request)
@@ -68,13 +75,16 @@ def package(request: Request, listener: Listener) -> Result:
 def _make(plan: Plan, work: WorkFolder, segmenter: Segmenter, listener: Listener) -> list[str]:
     """All steps; returns the warnings."""
     warnings = plan_warnings(plan)
+    texts = _texts(plan, work, listener, warnings)
     _encode(plan, work, listener)
     listener.step(f"segments ({segmenter.name})")
     video = [(rung, _segmented_video(plan, work, rung, segmenter)) for rung in plan.rungs]
     warnings += _missing_frames(plan, video[0][1].frames)
     audio = _segmented_audio(plan, work, segmenter, video[0][1].duration_s, warnings)
     listener.step("manifest")
-    pieces = Pieces(tuple(video), audio, _poster(plan, work, video[0][1].duration_s), segmenter.name)
+    duration_s = video[0][1].duration_s
+    text = tuple(_in_time(plan, texts, duration_s, warnings))
+    pieces = Pieces(tuple(video), audio, text, _poster(plan, work, duration_s), segmenter.name)
     publish(plan, work.root, pieces)
     work.close()
     return warnings
@@ -158,6 +168,40 @@ def _segmented_audio(
         warnings.append(f"the audio could not be kept ({audio.codec}: {error}); the bundle is silent")
         return None
     return measure_track(work.made(f"audio-{AUDIO_ID}", make_segments))
+
+
+def _texts(plan: Plan, work: WorkFolder, listener: Listener, warnings: list[str]) -> list[tuple[Subtitles, Path]]:
+    """Every track of subtitles as WebVTT, in the times of its file; before the hours that the encoder may take."""
+    treatment = plan.treatment
+    end_s = treatment.first_frame_s + treatment.start_s + treatment.duration_s if treatment.duration_s else None
+    made = []
+    for number, subtitles in enumerate(plan.subtitles):
+
+        def make(path: Path, subtitles: Subtitles = subtitles) -> None:
+            arguments = [str(find_program("ffmpeg")), *webvtt_arguments(subtitles, end_s)]
+            path.write_bytes(run(arguments, deadline_s=_encode_deadline_s(plan)))
+
+        listener.step("subtitles")
+        try:
+            made.append((subtitles, work.made(f"subtitles-{number}.vtt", make)))
+        except ProgramFailedError as error:
+            if subtitles.sha256:
+                raise SubtitlesError(f"{subtitles.name} holds no subtitles that ffmpeg can read: {error}") from error
+            warnings.append(f"{subtitles.name} could not be kept: {error}")
+    return made
+
+
+def _in_time(
+    plan: Plan, texts: list[tuple[Subtitles, Path]], duration_s: Fraction, warnings: list[str]
+) -> Iterator[tuple[str | None, bytes]]:
+    """The language and the WebVTT of every track that says something in this part of the film."""
+    shift_s = plan.treatment.first_frame_s + plan.treatment.start_s
+    for subtitles, path in texts:
+        webvtt = in_period(path.read_text("utf-8", "replace"), shift_s, duration_s)
+        if webvtt is None:
+            warnings.append(f"{subtitles.name} has nothing to say in this part; left out")
+        else:
+            yield subtitles.language, webvtt
 
 
 def _poster(plan: Plan, work: WorkFolder, video_s: Fraction) -> bytes:

@@ -14,6 +14,7 @@ from packager.encode import AUTO_CRF, MAX_CRF, Codec, VideoSettings
 from packager.errors import LadderError
 from packager.ladder import Rung, auto_ladder, wanted_ladder
 from packager.rungs import Crf, WantedRung
+from packager.subtitles import Subtitles, read_file, tracks_of
 from packager.tools import can_tone_map, require_encoder
 from packager.treatment import is_constant_rate, plan_treatment, transfer_of
 
@@ -32,6 +33,8 @@ class Request:
     segmenter: str = "auto"
     start_s: Fraction = Fraction(0)
     duration_s: Fraction | None = None
+    subtitles: tuple[Path, ...] = ()
+    """Files beside the source."""
     force: bool = False
 
 
@@ -46,11 +49,13 @@ class Plan:
     treatment: SourceTreatment
     rungs: tuple[Rung, ...]
     video: VideoSettings
+    subtitles: tuple[Subtitles, ...] = ()
 
     @property
     def settings(self) -> dict[str, Any]:
         """What decides the content of the bundle, as JSON. (Both segmenters make the same segments.)"""
         return {
+            "subtitles": [{"sha256": s.sha256, "language": s.language} for s in self.subtitles if s.sha256],
             "source_sha256": self.sha256,
             "treatment": self.treatment.to_json(),
             "rungs": [
@@ -87,6 +92,7 @@ def make_plan(request: Request) -> Plan:
         treatment=treatment,
         rungs=_rungs(request, info),
         video=VideoSettings(request.codec, request.preset, frames),
+        subtitles=(*tracks_of(request.source, info), *map(read_file, request.subtitles)),
     )
     if plan.expected_frames == 0:
         raise no_frames(plan)
@@ -120,5 +126,8 @@ def plan_warnings(plan: Plan) -> list[str]:
     if transfer_of(video) != plan.treatment.transfer:
         warnings.append("this ffmpeg has no zscale filter, so HDR is not tone-mapped and will look flat")
     if plan.info.others:
-        warnings.append(f"a bundle holds one video and one sound track; left out: {', '.join(plan.info.others)}")
+        warnings.append(
+            "a bundle holds one video track, one sound track and subtitles that are text; "
+            f"left out: {', '.join(plan.info.others)}"
+        )
     return warnings

@@ -6,10 +6,12 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil
 from pathlib import Path
 
 from manifests.fragments import InitInfo, read_fragment, read_init
-from manifests.model import AdaptationSet, AudioFormat, Presentation, Representation, Segment, VideoFormat
+from manifests.model import AdaptationSet, AudioFormat, Presentation, Representation, Segment, TextTrack, VideoFormat
+from manifests.names import text_href
 from packager.ladder import Rung
 
 
@@ -70,10 +72,12 @@ def build_presentation(
     video: Sequence[tuple[Rung, MeasuredTrack]],
     frame_rate: Fraction,
     audio: tuple[str, str | None, MeasuredTrack] | None,
+    text: Sequence[tuple[str | None, bytes]],
     title: str,
     tag: str,
 ) -> Presentation:
-    """The presentation of measured tracks; `audio` is an id, a language and a track, `tag` their `content_tag`.
+    """The presentation of measured tracks; `audio` is an id, a language and a track, `tag` their `content_tag`, `text`
+    the language and the WebVTT of each track of subtitles.
 
     It lasts as long as the video: audio may end up to one AAC frame later.
     """
@@ -83,8 +87,16 @@ def build_presentation(
         name, language, track = audio
         sets.append(AdaptationSet("2", "audio", "audio/mp4", (_audio_representation(name, track, tag),), language))
     longest = max(Fraction(s.duration_ticks, r.timescale) for r in rungs for s in r.segments)
+    duration_s = video[0][1].duration_s
     return Presentation(
-        duration_s=video[0][1].duration_s, adaptation_sets=tuple(sets), min_buffer_s=longest, title=title
+        duration_s=duration_s,
+        adaptation_sets=tuple(sets),
+        min_buffer_s=longest,
+        title=title,
+        text=tuple(
+            TextTrack(f"t{number}", text_href(data), ceil(8 * len(data) / duration_s), language)
+            for number, (language, data) in enumerate(text, start=1)
+        ),
     )
 
 

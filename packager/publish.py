@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -21,6 +22,7 @@ from manifests.bundle import (
     read_json,
 )
 from manifests.errors import BundleError
+from manifests.names import text_href
 from packager.encode import AUDIO_BPS
 from packager.errors import OutputFolderError
 from packager.ladder import Rung
@@ -38,10 +40,11 @@ _SETTINGS_IN_WORDS = {
     "segment_frames": "--segment-seconds",
     "codec": "--codec",
     "preset": "--preset",
+    "subtitles": "--subtitles",
 }
 """What differs, as the command line has it."""
 
-_FOLDERS = ("video", "audio", "models")
+_FOLDERS = ("video", "audio", "text", "models", "quality")
 _FILES = (MASTER_PLAYLIST, "playlist_*.m3u8", QUALITY, PROVENANCE, POSTER, REPORT)
 
 
@@ -51,6 +54,8 @@ class Pieces:
 
     video: tuple[tuple[Rung, MeasuredTrack], ...]
     audio: MeasuredTrack | None
+    text: tuple[tuple[str | None, bytes], ...]
+    """Language and WebVTT of each track of subtitles."""
     poster: bytes
     """JPEG."""
     segmenter: str
@@ -77,6 +82,7 @@ def is_done(bundle: Path, settings: dict[str, Any], *, force: bool) -> bool:
         held = read_json(bundle, PROVENANCE).get("packaging", {}).get("settings", {})
     except BundleError:
         held = {}
+    held = {"subtitles": [], **held}  # of a bundle from before there were any
     differing = sorted(name for name in settings if held.get(name) != settings[name])
     if not differing:
         shutil.rmtree(bundle / FOLDER, ignore_errors=True)  # of a run that was killed after it had published
@@ -99,13 +105,22 @@ def publish(plan: Plan, work: Path, pieces: Pieces) -> None:
         _move(work / f"video-{rung.id}", bundle / "video" / f"{rung.id}-{tag}")
     if pieces.audio is not None:
         _move(work / f"audio-{AUDIO_ID}", bundle / "audio" / f"{AUDIO_ID}-{tag}")
+    text = _distinct(pieces.text)
+    for _, webvtt in text:
+        publish_file(bundle / text_href(webvtt), webvtt)
     publish_file(bundle / POSTER, pieces.poster)
     publish_json(bundle, PROVENANCE, provenance(plan, pieces.segmenter))
     language = plan.info.audio.language if plan.info.audio else None
     audio = None if pieces.audio is None else (AUDIO_ID, language, pieces.audio)
     title = printable(plan.request.source.stem)
-    presentation = build_presentation(pieces.video, plan.treatment.frame_rate, audio, title, tag)
+    presentation = build_presentation(pieces.video, plan.treatment.frame_rate, audio, text, title, tag)
     publish_manifest(bundle, presentation)
+
+
+def _distinct(text: Iterable[tuple[str | None, bytes]]) -> list[tuple[str | None, bytes]]:
+    """Without tracks that say the same: they would be one file."""
+    first = {webvtt: language for language, webvtt in reversed(list(text))}
+    return [(language, webvtt) for webvtt, language in reversed(first.items())]
 
 
 def _clear(bundle: Path) -> None:

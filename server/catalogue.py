@@ -36,10 +36,11 @@ _MEDIA_TYPES = {
     ".json": "application/json",
     ".jpg": "image/jpeg",
     ".html": delivery.HTML,
+    ".vtt": "text/vtt",
     ".ndm": "application/octet-stream",
     ".ndq": "application/octet-stream",
 }
-_PACKED_TYPES = {_MEDIA_TYPES[suffix] for suffix in (".mpd", ".m3u8", ".json")}
+_PACKED_TYPES = {_MEDIA_TYPES[suffix] for suffix in (".mpd", ".m3u8", ".json", ".vtt")}
 _LARGEST_PACKED_BYTES = 4 << 20
 """What is packed is kept in memory."""
 # One step of a file's path: no dotfile, no `..`, no drive, no other system's separator, nothing unprintable.
@@ -213,7 +214,7 @@ def _served(name: str, bundle: Bundle, listed: ListedFile) -> ServedFile:
     if not all(_STEP.fullmatch(step) for step in listed.href.split("/")):
         raise ValueError(f"the manifest lists {listed.href!r}, which is not a plain path below the bundle")
     kind = _kind(bundle.presentation, listed)
-    immutable = listed.kind in ("init", "segment", "model", "quality")
+    immutable = listed.kind in ("init", "segment", "text", "model", "quality")
     return ServedFile(
         f"{BUNDLES_AT}{name}/{listed.href}",
         name,

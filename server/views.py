@@ -50,6 +50,8 @@ def live_manifest(presentation: Presentation, now_s: Fraction, time_url: str | N
     Every round is a Period; of the last one only those segments are listed that are over. `time_url`: where players
     read the time; None gives them `now_s` itself. The same arguments give the same bytes, so any server can answer.
     """
+    # The times of a file of subtitles are those of the first round.
+    presentation = replace(presentation, text=())
     duration_s = max(_end_s(r, r.segments[-1]) for r in presentation.video)
     last = floor(now_s / duration_s)
     first = max(0, min(last, floor((now_s - _WINDOW_S) / duration_s)))

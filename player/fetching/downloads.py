@@ -89,7 +89,7 @@ class Downloads:
         answers, SinkError where a file cannot be kept.
         """
         if not self._tasks:
-            self._tasks = [asyncio.create_task(self._read_table()), asyncio.create_task(self._produce())]
+            self._tasks = [asyncio.create_task(self._fetch_beside()), asyncio.create_task(self._produce())]
         self._asked.release()
         delivery = await self._ready.get()
         if isinstance(delivery, BaseException):
@@ -125,9 +125,14 @@ class Downloads:
         shortest_s = min(s.duration_ticks for s in self._rungs[0].segments) / self._rungs[0].timescale
         return max(1, math.ceil(capacity_s / max(0.1, shortest_s)))
 
-    async def _read_table(self) -> None:
-        if self._described_by is not None and self._chooser.table is None:
-            self._chooser.table = await self._files.quality(self._described_by)
+    async def _fetch_beside(self) -> None:
+        """What no segment waits for."""
+        try:
+            if self._described_by is not None and self._chooser.table is None:
+                self._chooser.table = await self._files.quality(self._described_by)
+            await self._files.keep_text()
+        except Exception as error:
+            await self._ready.put(error)
 
     async def _produce(self) -> None:
         try:

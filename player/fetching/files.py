@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from contextlib import suppress
 from urllib.parse import urljoin
 
 from manifests.errors import MalformedManifestError
@@ -16,6 +17,8 @@ from player.fetching.fetch import MAX_INIT_BYTES, MAX_SEGMENT_BYTES, Download, E
 from player.fetching.keep import KeptFiles
 from player.fetching.models import expected_model
 from player.superres.builtin import UnknownBuiltinModelError, builtin_model
+
+_TEXT_BYTES = 16 << 20
 
 
 class PresentationFiles:
@@ -38,6 +41,8 @@ class PresentationFiles:
         """Of each representation, in the manifest's order."""
         self._first_base = 0
         """The one that had a file which another one had not."""
+        self._text = list(presentation.text) if kept is not None else []
+        """Subtitles that are still to be kept."""
         for s in presentation.adaptation_sets:
             bases = base_urls(fetcher.manifest_url, presentation, s, other_origins=mirrors)
             fetcher.allow(bases)
@@ -62,6 +67,17 @@ class PresentationFiles:
         if self._kept is not None:
             await asyncio.to_thread(self._kept.model, side_file.href, download.data)
         return table
+
+    async def keep_text(self) -> None:
+        """Subtitles, which are for other players: fetched where they are to be kept; what cannot be had is left out."""
+        while self._kept is not None and self._text:
+            track = self._text.pop(0)
+            # Text sets have no places of their own: a video set's are those of the presentation, or nearer.
+            with suppress(FetchError):
+                download = await self._fetcher.get(
+                    urljoin(self._fetcher.manifest_url, track.href), Expected(_TEXT_BYTES)
+                )
+                await asyncio.to_thread(self._kept.model, track.href, download.data)
 
     async def init(self, representation: Representation) -> Download:
         """Fetched once; afterwards a download of 0 bytes."""

@@ -91,7 +91,12 @@ def kept_presentation(
         )
         for s in presentation.adaptation_sets
     ]
-    return dataclasses.replace(presentation, base_urls=(), adaptation_sets=tuple(s for s in sets if s.representations))
+    return dataclasses.replace(
+        presentation,
+        base_urls=(),
+        adaptation_sets=tuple(s for s in sets if s.representations),
+        text=tuple(track for track in presentation.text if track.href in models),
+    )
 
 
 def _with_models(representation: Representation, models: frozenset[str]) -> Representation:

@@ -29,7 +29,8 @@ from manifests.bundle import (
 from manifests.describe import as_text, describe
 from manifests.errors import BrokenBundleError, BundleError, MalformedManifestError
 from manifests.fragments import read_fragment, read_init
-from manifests.model import ModelFile, Representation, Segment, VideoFormat
+from manifests.model import ModelFile, Representation, Segment, TextTrack, VideoFormat
+from manifests.names import text_href
 from manifests.template import initialization_href, segment_href
 from manifests.verify import verify_bundle
 
@@ -384,3 +385,47 @@ def test_a_value_that_json_cannot_say_is_not_published(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON"):
         publish_json(tmp_path, QUALITY, {"psnr": float("inf")})
     assert tree(tmp_path) == {}
+
+
+SUBTITLES = b"WEBVTT\n\n00:00.000 --> 00:01.000\nHello\n"
+
+
+def with_subtitles(tiny_bundle: Any, data: bytes = SUBTITLES) -> TextTrack:
+    """Publish the bundle anew with a track of subtitles."""
+    track = TextTrack("t1", text_href(data), 200, "en")
+    publish_file(tiny_bundle.root / track.href, data)
+    publish_manifest(tiny_bundle.root, replace(open_bundle(tiny_bundle.root).presentation, text=(track,)))
+    return track
+
+
+def test_subtitles_are_listed_described_and_in_the_playlists(tiny_bundle: Any) -> None:
+    track = with_subtitles(tiny_bundle)
+    bundle = open_bundle(tiny_bundle.root)
+    assert bundle.files()[track.href] == ListedFile(track.href, "text", "t1")
+    assert set(tree(tiny_bundle.root)) == set(bundle.files())
+    assert verify_bundle(tiny_bundle.root).problems == ()
+    described = describe(bundle.presentation, lambda href: len(bundle.read(href)))
+    assert described["subtitles"] == [{"id": "t1", "language": "en", "bytes": len(SUBTITLES)}]
+    assert "t1: subtitles, en, 38 B" in as_text(described)
+    assert track.href in bundle.read("playlist_t1.m3u8").decode()
+    master = bundle.read(MASTER_PLAYLIST).decode()
+    assert 'TYPE=SUBTITLES,GROUP-ID="text",NAME="t1",LANGUAGE="en"' in master
+    assert all('SUBTITLES="text"' in line for line in master.splitlines() if line.startswith("#EXT-X-STREAM-INF"))
+
+
+def test_subtitles_that_are_none_are_not_published(tiny_bundle: Any) -> None:
+    before = (tiny_bundle.root / MANIFEST).read_bytes()
+    with pytest.raises(BrokenBundleError, match="is no WebVTT"):
+        with_subtitles(tiny_bundle, b"1\n00:00:00,000 --> 00:00:01,000\nHello\n")
+    assert (tiny_bundle.root / MANIFEST).read_bytes() == before
+
+
+def test_broken_missing_and_unlisted_subtitles_are_found(tiny_bundle: Any) -> None:
+    track = with_subtitles(tiny_bundle)
+    path = tiny_bundle.root / track.href
+    path.write_bytes(SUBTITLES + b"more\n")
+    assert ["is not named by its content" in problem for problem in verify_bundle(tiny_bundle.root).problems] == [True]
+    path.rename(path.with_name("other.vtt"))
+    problems = verify_bundle(tiny_bundle.root).problems
+    assert any(f"{track.href}: " in problem for problem in problems)
+    assert "text/other.vtt is not in the manifest" in problems

@@ -23,6 +23,7 @@ from manifests.model import (
     Presentation,
     Representation,
     Segment,
+    TextTrack,
     VideoFormat,
 )
 from manifests.mpd import read_mpd, write_mpd
@@ -123,7 +124,11 @@ def presentations(draw: st.DrawFn) -> Presentation:
         sets.append(AdaptationSet(str(index), content_type, f"{content_type}/mp4", tuple(found), language, bases))
     nanoseconds = st.integers(1, 10**15).map(lambda value: Fraction(value, 10**9))
     titles = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Cn")), min_size=1, max_size=20)
-    return Presentation(draw(nanoseconds), tuple(sets), draw(nanoseconds), (), draw(st.none() | titles))
+    text = tuple(
+        TextTrack(f"text{n}", f"text/{n}.vtt", draw(st.integers(1, 2**40)), draw(st.none() | st.just("pt-BR")))
+        for n in range(draw(st.integers(0, 2)))
+    )
+    return Presentation(draw(nanoseconds), tuple(sets), draw(nanoseconds), (), draw(st.none() | titles), text)
 
 
 @UNHURRIED
@@ -146,7 +151,7 @@ def test_goldens_are_what_the_code_writes(golden_maker: ModuleType) -> None:
 def test_goldens_read_as_what_they_were_made_from(golden_maker: ModuleType, name: str) -> None:
     made = golden_maker.presentations()[name]
     read = read_mpd((GOLDEN / name).read_bytes())
-    assert read.adaptation_sets == made.adaptation_sets
+    assert (read.adaptation_sets, read.text) == (made.adaptation_sets, made.text)
     assert 0 <= read.duration_s - made.duration_s < Fraction(1, 10**9)
 
 
@@ -296,6 +301,45 @@ def test_foreign_manifests_are_read_where_they_say_the_same_in_other_places() ->
         ("b", VideoFormat(128, 72, Fraction(30000, 1001))),
     ]
     assert p.video[0].segments == (Segment(1, 0, 20), Segment(2, 20, 20))
+
+
+TEXT = '<AdaptationSet contentType="text" mimeType="text/vtt" lang="en"><Representation id="t1" bandwidth="9">'
+TEXT += "<BaseURL>text/a.vtt</BaseURL></Representation></AdaptationSet>"
+
+
+def with_text(element: str) -> Presentation:
+    data = (GOLDEN / "plain.mpd").read_text("utf-8")
+    return read_mpd(data.replace("</Period>", element + "</Period>").encode())
+
+
+def test_subtitles_in_one_file_are_read() -> None:
+    assert with_text(TEXT).text == (TextTrack("t1", "text/a.vtt", 9, "en"),)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("text/a.vtt", "../a.vtt"),
+        ("text/a.vtt", "https://elsewhere.example/a.vtt"),
+        ("text/a.vtt", ""),
+        ('"text/vtt"', '"application/ttml+xml"'),
+        ('"9"', '"x"'),
+        ('"en"', '"en us"'),
+        ("</Representation>", '<EssentialProperty schemeIdUri="urn:x"/></Representation>'),
+        ("</AdaptationSet>", '<Representation id="t2" bandwidth="1"/></AdaptationSet>'),
+        ("<Representation", "<BaseURL>x/</BaseURL><Representation"),
+        ("<BaseURL>text/a.vtt</BaseURL>", '<SegmentTemplate media="$Number$.vtt"/>'),
+    ],
+)
+def test_subtitles_of_another_form_are_left_out_and_the_rest_is_read(old: str, new: str) -> None:
+    p = with_text(TEXT.replace(old, new))
+    assert not p.text and p.video
+
+
+def test_subtitles_may_not_take_the_name_of_another_thing() -> None:
+    for taken in (TEXT.replace('"t1"', '"v240"'), TEXT + TEXT.replace('"t1"', '"t2"')):
+        with pytest.raises(MalformedManifestError, match="is there twice"):
+            with_text(taken)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from media.errors import UnreadableSourceError
-from media.probe import probe
+from media.probe import SubtitleInfo, probe
 
 if TYPE_CHECKING:
     from conftest import MakeVideo
@@ -38,7 +38,11 @@ def test_no_audio_is_said(silent_video: Path) -> None:
     assert probe(silent_video).audio is None
 
 
-def test_streams_that_will_be_left_out_are_named(testsrc_video: Path, make_video: MakeVideo, tmp_path: Path) -> None:
+def test_subtitles_and_what_will_be_left_out_are_named(
+    testsrc_video: Path, make_video: MakeVideo, tmp_path: Path
+) -> None:
+    testsrc_video: Path, make_video: MakeVideo, tmp_path: Path
+) -> None:
     (tmp_path / "said.srt").write_text("1\n00:00:00,000 --> 00:00:01,000\nGood morning.\n")
     film = make_video(
         tmp_path / "film.mkv",
@@ -46,7 +50,8 @@ def test_streams_that_will_be_left_out_are_named(testsrc_video: Path, make_video
         *("-map", "0:v", "-map", "0:a", "-map", "0:a", "-map", "1", "-c", "copy"),
         *("-metadata:s:a:1", "language=fra", "-metadata:s:s:0", "language=eng"),
     )
-    assert probe(film).others == ("audio 2 (aac, fra)", "subtitles 3 (srt, eng)")
+    assert probe(film).subtitles == (SubtitleInfo(3, "srt", "eng"),)
+    assert probe(film).others == ("audio 2 (aac, fra)",)
     assert probe(testsrc_video).others == ()
 
 

@@ -25,6 +25,7 @@ from manifests.model import (  # noqa: E402
     Representation,
     Segment,
     SideFile,
+    TextTrack,
     VideoFormat,
 )
 from manifests.mpd import write_mpd  # noqa: E402
@@ -105,6 +106,7 @@ def presentations() -> dict[str, Presentation]:
             (video, audio),
             base_urls=("https://mirror.example/title/",),
             title="Sonnenuntergang über dem Meer & <mehr>",
+            text=(TextTrack("t1", "text/0123456789abcdef.vtt", 180, "en"),),
         ),
         "measured.mpd": Presentation(Fraction(10), (replace(video, quality=side_file), audio)),
         "plain.mpd": Presentation(Fraction(133133, 30000), (AdaptationSet("1", "video", "video/mp4", (ntsc, other)),)),
