@@ -69,7 +69,9 @@ class PresentationFiles:
         return table
 
     async def keep_text(self) -> None:
-        """Subtitles, which are for other players: fetched where they are to be kept; what cannot be had is left out."""
+        """Subtitles, which are for other players: fetched where they are to be kept, from the manifest's own place.
+        What cannot be had is left out.
+        """
         while self._kept is not None and self._text:
             track = self._text.pop(0)
             # Text sets have no places of their own: a video set's are those of the presentation, or nearer.

@@ -41,8 +41,6 @@ def test_no_audio_is_said(silent_video: Path) -> None:
 def test_subtitles_and_what_will_be_left_out_are_named(
     testsrc_video: Path, make_video: MakeVideo, tmp_path: Path
 ) -> None:
-    testsrc_video: Path, make_video: MakeVideo, tmp_path: Path
-) -> None:
     (tmp_path / "said.srt").write_text("1\n00:00:00,000 --> 00:00:01,000\nGood morning.\n")
     film = make_video(
         tmp_path / "film.mkv",

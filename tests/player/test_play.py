@@ -19,8 +19,10 @@ import av
 import numpy as np
 import pytest
 
-from manifests.bundle import MANIFEST, open_bundle
+from manifests.bundle import MANIFEST, open_bundle, publish_file
+from manifests.model import TextTrack
 from manifests.mpd import write_mpd
+from manifests.names import text_href
 from manifests.verify import verify_bundle
 from player.cli import main
 from player.frames.enhancement import LazyEngine
@@ -314,6 +316,17 @@ def test_what_was_kept_plays_the_same(faulty_server: Any, tmp_path: Path, enhanc
     again = played(str(kept), tmp_path / "again")
     assert first.frames == again.frames == enhanced_session.frames
     assert [r.id for r in open_bundle(kept).presentation.video] == ["v90"]
+
+
+def test_subtitles_are_kept_with_the_rest(play_bundle: Path, faulty_server: Any, tmp_path: Path) -> None:
+    webvtt = b"WEBVTT\n\n00:00.000 --> 00:01.000\nHello\n"
+    publish_file(play_bundle / text_href(webvtt), webvtt)
+    tracks = (TextTrack("t1", text_href(webvtt), 300, "en"), TextTrack("t2", "text/lost.vtt", 300, "de"))
+    presentation = dataclasses.replace(open_bundle(play_bundle).presentation, text=tracks)
+    (play_bundle / MANIFEST).write_bytes(write_mpd(presentation))
+    played(faulty_server.url, tmp_path, "--keep", str(tmp_path / "kept"))
+    assert open_bundle(tmp_path / "kept").presentation.text == tracks[:1]
+    assert verify_bundle(tmp_path / "kept").problems == ()
 
 
 def test_a_model_of_the_viewers_own_serves_every_segment(
