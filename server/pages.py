@@ -18,7 +18,7 @@ PAGE_FOLDER = Path(__file__).with_name("page")
 # that they run is WebAssembly, which is allowed, and text is never run.
 _PAGE_POLICY = (
     "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self' 'wasm-unsafe-eval'; "
-    "connect-src 'self'; worker-src blob:; media-src 'self' blob:; base-uri 'none'; "
+    "connect-src 'self'; worker-src blob:; media-src 'self' blob: data:; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'"
 )
 _PAGE_TYPES = {

@@ -6,13 +6,16 @@ import base64
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from manifests.bundle import open_bundle
+from manifests.bundle import open_bundle, publish_file, publish_manifest
+from manifests.model import TextTrack
+from manifests.names import text_href
 from manifests.template import initialization_href, segment_href
 from manifests.weights import decode_model
 from media.frames import Frame, decode_segment
@@ -314,6 +317,44 @@ def test_as_long_as_it_shall_enhance_no_rung_above_those_with_models_is_fetched(
     fetched = [str(r["path"]) for r in served_with_models.requests() if r["kind"] == "video"]
     assert len(fetched) >= 4
     assert [path for path in fetched if "/v180" in path and "init" not in path] == []
+
+
+@pytest.fixture
+def served_with_subtitles(bundle_with_models: Path, serve_root: Callable[..., Served], tmp_path: Path) -> Served:
+    """German and English, by turns of half a second."""
+    root = tmp_path / "library" / "film"
+    shutil.copytree(bundle_with_models, root)
+    tracks = []
+    for number, (language, word) in enumerate((("de", "Guten <i>Tag</i> &amp; mehr"), ("en", "Good day")), start=1):
+        webvtt = f"WEBVTT\n\n00:00.000 --> 00:01.000\n{word}\n\n00:01.000 --> 00:02.000\nsecond\n".encode()
+        publish_file(root / text_href(webvtt), webvtt)
+        tracks.append(TextTrack(f"t{number}", text_href(webvtt), 300, language))
+    publish_manifest(root, replace(open_bundle(root).presentation, text=tuple(tracks)))
+    return serve_root(root.parent)
+
+
+@pytest.mark.parametrize("engine", ["shaka", "dashjs"])
+def test_subtitles_stand_above_the_enhanced_picture(
+    engine: str, watch: Callable[..., Any], served_with_subtitles: Served, complaints: list[str]
+) -> None:
+    page = watch(served_with_subtitles, engine=engine)
+    shown_at(page, 0.5)
+    choice, words = page.locator("neudash-player .captions"), page.locator("neudash-player .words")
+    assert choice.locator("option").all_inner_texts() == ["No subtitles", "German", "English"]
+    assert words.inner_text() == ""
+    choice.select_option("German")
+    if engine == "dashjs":  # it fetches subtitles only while it plays
+        page.evaluate("(v => { v.loop = true; void v.play(); })(document.querySelector('neudash-player').video)")
+    said = "document.querySelector('neudash-player').shadowRoot.querySelector('.words').innerText.trim()"
+    until(page, f"{said} === 'Guten Tag & mehr'", 20)
+    assert words.locator("i").inner_text() == "Tag"
+    page.locator("neudash-player .play").press("c")
+    until(page, f"{said} === 'Good day'", 20)
+    page.evaluate("document.querySelector('neudash-player').video.currentTime = 1.5")
+    until(page, f"{said} === 'second'", 20)
+    page.locator("neudash-player .play").press("c")
+    until(page, f"{said} === ''", 20)
+    assert complaints == []
 
 
 EMBEDDING = """<!doctype html><title>Somebody's page</title><link rel="icon" href="data:,">

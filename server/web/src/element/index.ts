@@ -6,6 +6,7 @@ import { Enhancer } from "../playback/enhancer";
 import { openAdapter } from "../playback/libraries";
 import { emptyStatus, type Status } from "../playback/status";
 import type { RendererChoice } from "../render/open";
+import { Captions } from "./captions";
 import { CompareSlider } from "./compare";
 import { drawPanel, headline } from "./panel";
 import { ENHANCED, RungList } from "./rungs";
@@ -33,6 +34,7 @@ export class NeudashPlayer extends HTMLElement {
   private slider!: CompareSlider;
   private zoom!: Zoom;
   private rungs!: RungList;
+  private captions!: Captions;
   private timer = 0;
   private loading: Promise<void> = Promise.resolve();
 
@@ -79,6 +81,9 @@ export class NeudashPlayer extends HTMLElement {
       this.slider.move(Number(this.piece(".divider").getAttribute("aria-valuenow")) / 100);
     });
     this.rungs = new RungList(this.piece<HTMLSelectElement>(".rung"), (rung) => this.selectRung(rung));
+    this.captions = new Captions(this.video, this.piece(".words"), this.piece<HTMLSelectElement>(".captions"), (index) => {
+      this.adapter?.showCaptions(index);
+    });
     this.listen();
     this.setCompare(this.hasAttribute("compare"));
     this.setDetails(this.hasAttribute("details"));
@@ -88,7 +93,6 @@ export class NeudashPlayer extends HTMLElement {
     const click = (selector: string, action: () => void) => this.piece(selector).addEventListener("click", action);
     click(".play", () => this.togglePlay());
     click(".mute", () => { this.video.muted = !this.video.muted; });
-    click(".captions", () => this.toggleCaptions());
     click(".enhance", () => this.setEnhance(this.piece(".enhance").ariaPressed !== "true"));
     click(".compare", () => this.setCompare(!this.slider.isOn));
     click(".zoom", () => this.zoom.next());
@@ -138,7 +142,7 @@ export class NeudashPlayer extends HTMLElement {
       return;
     }
     this.rungs.show(enhancer.rungs);
-    this.piece(".captions").hidden = !this.adapter.hasCaptions;
+    this.captions.list(this.adapter.captions);
     const wanted = this.getAttribute("rung");
     if (wanted && this.rungs.mark(wanted)) this.selectRung(wanted);
     if (this.hasAttribute("autoplay")) await video.play().catch(() => undefined);
@@ -148,6 +152,7 @@ export class NeudashPlayer extends HTMLElement {
     this.enhancer?.destroy();
     await this.adapter?.destroy();
     this.enhancer = this.adapter = null;
+    this.captions.list([]);
     this.piece(".message").hidden = true;
   }
 
@@ -172,7 +177,7 @@ export class NeudashPlayer extends HTMLElement {
       z: () => this.zoom.next(),
       i: () => this.setDetails(this.piece(".panel").hidden !== false),
       m: () => { this.video.muted = !this.video.muted; },
-      c: () => this.toggleCaptions(),
+      c: () => this.captions.next(),
       f: () => this.toggleFull(),
       ArrowLeft: () => { this.video.currentTime -= SEEK_S; },
       ArrowRight: () => { this.video.currentTime += SEEK_S; },
@@ -186,12 +191,6 @@ export class NeudashPlayer extends HTMLElement {
   private togglePlay(): void {
     if (this.video.paused) void this.video.play().catch(() => undefined);
     else this.video.pause();
-  }
-
-  private toggleCaptions(): void {
-    const on = this.piece(".captions").ariaPressed !== "true";
-    this.adapter?.showCaptions(on);
-    this.piece(".captions").ariaPressed = String(on);
   }
 
   private toggleFull(): void {

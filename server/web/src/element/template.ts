@@ -7,6 +7,7 @@ export const TEMPLATE = `
     <span class="side plain" hidden>plain</span><span class="side enhanced" hidden>enhanced</span>
     <button class="divider" type="button" role="slider" aria-label="Where plain ends and enhanced begins"
       aria-valuemin="0" aria-valuemax="100" aria-valuenow="50" hidden></button>
+    <div class="words" aria-live="off"></div>
     <p class="message" role="alert" hidden></p>
   </div>
   <div class="bar" role="group" aria-label="Playback">
@@ -14,7 +15,7 @@ export const TEMPLATE = `
     <input class="seek" type="range" min="0" max="1" step="0.01" value="0" aria-label="Position">
     <span class="time">0:00 / 0:00</span>
     <button class="mute" type="button" aria-pressed="false" aria-label="Mute (M)"><svg viewBox="0 0 16 16"><path d="M2 6h3l4-4v12L5 10H2z"/><path class="off" d="M11 5a4 4 0 010 6zM11 2a7 7 0 010 12v-1.500a5.500 5.500 0 000-9z"/><path class="on" d="M10.500 6.500l4 4-1 1-4-4zM13.500 5.500l1 1-4 4-1-1z"/></svg></button>
-    <button class="captions" type="button" aria-pressed="false" aria-label="Captions (C)" hidden>CC</button>
+    <select class="captions" aria-label="Subtitles (C)" title="Subtitles (C)" hidden></select>
     <button class="enhance" type="button" aria-pressed="true" title="Enhance (E)">Enhance</button>
     <button class="compare" type="button" aria-pressed="false" title="Compare (S)">Compare</button>
     <button class="zoom" type="button" title="Zoom (Z)">1×</button>

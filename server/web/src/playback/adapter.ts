@@ -30,9 +30,10 @@ export interface Adapter {
   load(manifestUrl: string): Promise<void>;
   /** Keeps to one rung; null leaves the choice to the library, among those no larger than `ceiling` where one is given. */
   selectRung(rungId: string | null, ceiling: Ceiling | null): void;
-  /** Of captions or subtitles there are. */
-  readonly hasCaptions: boolean;
-  showCaptions(on: boolean): void;
+  /** The languages (BCP 47, or "") of the subtitles that there are. */
+  readonly captions: readonly string[];
+  /** Those of a place in that list; null for none. */
+  showCaptions(index: number | null): void;
   /** Of the network, as the library measures it; 0 before it does. */
   readonly bandwidthBps: number;
   destroy(): Promise<void>;

@@ -23,7 +23,7 @@ export class DashJsAdapter implements Adapter {
   constructor(private readonly video: HTMLVideoElement, private readonly events: AdapterEvents) {
     const names = MediaPlayer.events;
     this.player = MediaPlayer().create();
-    this.player.updateSettings({ debug: { logLevel: 0 } });
+    this.player.updateSettings({ debug: { logLevel: 0 }, streaming: { text: { defaultEnabled: false } } });
     this.player.initialize(video, undefined, false);
     const on = (name: string, listener: (event: unknown) => void) => this.player.on(name as "error", listener as () => void);
     on(names.FRAGMENT_LOADING_STARTED, (event) => {
@@ -61,12 +61,12 @@ export class DashJsAdapter implements Adapter {
     if (chosen) this.player.setRepresentationForTypeById("video", rungId, true);
   }
 
-  get hasCaptions(): boolean {
-    return this.player.getTracksFor("text").length > 0;
+  get captions(): readonly string[] {
+    return this.player.getTracksFor("text").map(({ lang }) => lang ?? "");
   }
 
-  showCaptions(on: boolean): void {
-    this.player.enableText(on);
+  showCaptions(index: number | null): void {
+    this.player.setTextTrack(index ?? -1);
   }
 
   get bandwidthBps(): number {

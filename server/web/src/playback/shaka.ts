@@ -75,13 +75,12 @@ export class ShakaAdapter implements Adapter {
     if (track) this.player.selectVariantTrack(track, true, 0);
   }
 
-  get hasCaptions(): boolean {
-    return this.player.getTextTracks().length > 0;
+  get captions(): readonly string[] {
+    return this.player.getTextTracks().map(({ language }) => language);
   }
 
-  showCaptions(on: boolean): void {
-    const [track] = this.player.getTextTracks();
-    this.player.selectTextTrack(on ? (track ?? null) : null);
+  showCaptions(index: number | null): void {
+    this.player.selectTextTrack(index === null ? null : this.player.getTextTracks()[index]);
   }
 
   get bandwidthBps(): number {

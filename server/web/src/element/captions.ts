@@ -1,0 +1,60 @@
+/** Subtitles: the choice of a track, and their words over the picture, since the browser's own lie below the canvas. */
+
+/** In a `TextTrackCue` that a browser made of WebVTT. */
+type Cue = TextTrackCue & Partial<Pick<VTTCue, "getCueAsHTML" | "text">>;
+
+export class Captions {
+  private readonly drawn = () => this.draw();
+
+  /** `chosen` gets a track's place in the list, or null for none. */
+  constructor(
+    private readonly video: HTMLVideoElement,
+    private readonly box: HTMLElement,
+    private readonly select: HTMLSelectElement,
+    private readonly chosen: (index: number | null) => void,
+  ) {
+    select.addEventListener("change", () => this.choose(select.selectedIndex));
+    const tracks = video.textTracks;
+    tracks.addEventListener("addtrack", ({ track }) => track?.addEventListener("cuechange", this.drawn));
+    tracks.addEventListener("removetrack", ({ track }) => track?.removeEventListener("cuechange", this.drawn));
+    tracks.addEventListener("change", this.drawn);
+  }
+
+  /** The languages (BCP 47, or "") that there are; the list is not shown where there is none. */
+  list(languages: readonly string[]): void {
+    this.select.replaceChildren(new Option("No subtitles"), ...languages.map((language) => new Option(nameOf(language))));
+    this.select.hidden = languages.length === 0;
+    this.draw();
+  }
+
+  /** The next one of the list, after the last none. */
+  next(): void {
+    const { length } = this.select.options;
+    if (length > 1) this.choose((this.select.selectedIndex + 1) % length);
+  }
+
+  private choose(option: number): void {
+    this.select.selectedIndex = option;
+    this.chosen(option === 0 ? null : option - 1);
+  }
+
+  private draw(): void {
+    const shown = [...this.video.textTracks].filter(({ mode }) => mode === "showing");
+    const cues = shown.flatMap((track) => [...(track.activeCues ?? [])] as Cue[]);
+    this.box.replaceChildren(...cues.map((cue) => {
+      const line = document.createElement("p");
+      // As the browser has parsed it: its own tags, never those of a page.
+      line.append(cue.getCueAsHTML?.() ?? cue.text ?? "");
+      return line;
+    }));
+  }
+}
+
+function nameOf(language: string): string {
+  if (!language || language === "und") return "Subtitles";
+  try {
+    return new Intl.DisplayNames([navigator.language], { type: "language" }).of(language) ?? language;
+  } catch {
+    return language;
+  }
+}
