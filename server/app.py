@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
@@ -23,6 +24,8 @@ from server.routes import Operation, make_router
 from server.settings import ServerSettings, read_settings
 from server.snapshots import Snapshots
 from server.views import with_base_urls
+
+logger = logging.getLogger("server")
 
 _TICK_S = 1.0
 
@@ -125,9 +128,16 @@ async def _tick(front: Front, reports: Reports, snapshots: Snapshots) -> None:
     """What is done beside the answers, once a second."""
     while True:
         await asyncio.sleep(_TICK_S)
-        front.sweep()
-        reports.digest()
-        snapshots.write()
+        for work in (front.sweep, reports.digest, snapshots.write):
+            _tried(work)
+
+
+def _tried(work: Callable[[], None]) -> None:
+    """What fails now is tried again in a second: the deadlines of all connections must not end with it."""
+    try:
+        work()
+    except Exception:
+        logger.exception("%s failed; it is tried again", work.__qualname__)
 
 
 def from_environment() -> Front:

@@ -151,7 +151,7 @@ def build_index(root: Path, before: Index) -> Index:
         if isinstance(found, ServedBundle):
             bundles[name] = found
         else:
-            broken[name] = found
+            broken[_printable(name)] = found
     files = {file.url_path: file for bundle in bundles.values() for file in bundle.files}
     return Index(bundles, files, broken)
 
@@ -169,13 +169,16 @@ class Catalogue:
     def look(self) -> Index:
         """Looks at the disk and replaces the index. Blocks. Says in the log what became broken."""
         before, started_s = self.index, time.monotonic()
-        self.index = build_index(self.root, before)
+        try:
+            self.index = build_index(self.root, before)
+        finally:
+            ended_s = time.monotonic()
+            # A huge tree must not keep the disk busy for ever: a tenth of the time at most goes into looking.
+            pause_s = max(self._rescan_s, 9 * (ended_s - started_s)) if self._rescan_s else 0
+            self._next_look_s = ended_s + pause_s
         for name, reason in self.index.broken.items():
             if before.broken.get(name) != reason:
                 logger.warning("bundle %s is not served: %s", name, reason)
-        ended_s = time.monotonic()
-        # A huge tree must not keep the disk busy for ever: a tenth of the time at most goes into looking.
-        self._next_look_s = ended_s + (max(self._rescan_s, 9 * (ended_s - started_s)) if self._rescan_s else 0)
         return self.index
 
     @property
@@ -196,7 +199,14 @@ class Catalogue:
         return self.index
 
 
+def _printable(name: str) -> str:
+    """Of a name whose bytes are not UTF-8, what can be told of it."""
+    return name.encode("utf-8", "replace").decode()
+
+
 def _bundle_or_reason(name: str, folder: Path, before: ServedBundle | None) -> ServedBundle | str:
+    if _printable(name) != name:
+        return "its name is not in UTF-8; rename the folder"
     try:
         unchanged = before is not None and before.version == _version(folder)
         return before if before and unchanged else read_bundle(name, folder)

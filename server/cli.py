@@ -243,7 +243,7 @@ _OPTIONS = {
         ("stalled_s", "S", "deadline for a reader to take a megabyte"),
         ("waiting_mb", "MB", "what may wait for slow readers; then those that wait longest are closed"),
         ("graceful_s", "S", "seconds that transfers may still take after SIGTERM"),
-        ("requests_per_s", "N", "what one address may ask of a worker, then 429; 0 for any number"),
+        ("requests_per_s", "N", "files that one address may ask of a worker, then 429; 0 for any number"),
         ("private", "NAME,NAME", "bundles, or folders of bundles, that need a token; * is all"),
         ("token_hours", "N", "how long a token opens its bundle"),
     ),

@@ -36,7 +36,8 @@ OPEN_TO_ALL: Headers = (
     (b"cross-origin-resource-policy", b"cross-origin"),
     (b"x-content-type-options", b"nosniff"),
 )
-"""Any page on any host may read a bundle: players live elsewhere. There is nothing private in one."""
+"""Any page on any host may read a bundle: players live elsewhere. A private one asks for a token all the same, which no
+browser adds by itself."""
 
 PREFLIGHT: Headers = (
     *OPEN_TO_ALL,

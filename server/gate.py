@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from starlette.responses import Response
@@ -57,8 +58,8 @@ class Gate:
     def refusal(self, scope: Scope) -> Response | None:
         """Why a request is not answered; None if it may be.
 
-        A token in the path, which all relative addresses of a manifest inherit, is taken out of the scope's path;
-        `neudash.private` in the scope says that no cache may share the answer.
+        A token in the path, which all relative addresses of a manifest inherit, is taken out of the scope's path, and
+        `neudash.token_steps` says so; `neudash.private` says that no cache may share the answer.
         """
         if self._rate and not self._may_ask(scope):
             self._refused("rate")
@@ -119,13 +120,13 @@ def _refusal(status: int, more: tuple[tuple[str, str], ...]) -> Response:
 
 def _token_taken_out(scope: Scope) -> list[str]:
     """The token of `/bundles/~TOKEN/NAME/…`; the scope is of `/bundles/NAME/…` then."""
-    before = f"{BUNDLES_AT}~"
-    raw_before = before.encode()
+    raw_before = f"{BUNDLES_AT}~".encode()
     if not scope["raw_path"].startswith(raw_before):
         return []
     token, _, raw_rest = scope["raw_path"][len(raw_before) :].partition(b"/")
-    _, _, rest = scope["path"][len(before) :].partition("/")
-    scope["path"], scope["raw_path"] = BUNDLES_AT + rest, BUNDLES_AT.encode() + raw_rest
+    # Both paths from one cut: files are found by the raw one, and what is private is told by the other.
+    scope["path"], scope["raw_path"] = BUNDLES_AT + unquote(raw_rest.decode("latin-1")), BUNDLES_AT.encode() + raw_rest
+    scope["neudash.token_steps"] = 1
     return [token.decode("latin-1")]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import logging
 import os
 import re
 import time
@@ -17,6 +18,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.catalogue import Kind
 from server.cmcd import parse_cmcd, texts_of
+
+logger = logging.getLogger("server")
 
 KINDS = (*get_args(Kind), "page")
 """`page` is what is no file of a bundle: pages, the API, errors."""
@@ -90,11 +93,23 @@ class AccessLog:
 
     def __init__(self, path: Path) -> None:
         """Raises OSError when the file cannot be written."""
+        self._path = path
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        self._is_failing = False
 
     def write(self, record: dict[str, Any]) -> None:
-        """One line in one write, so that processes never mix theirs. JSON escapes what could forge a line."""
-        os.write(self._descriptor, (json.dumps(record, separators=(",", ":")) + "\n").encode())
+        """One line in one write, so that processes never mix theirs. JSON escapes what could forge a line.
+
+        Where it cannot be written (a full disk) it is lost, and said once: players are served all the same.
+        """
+        try:
+            os.write(self._descriptor, (json.dumps(record, separators=(",", ":")) + "\n").encode())
+        except OSError as error:
+            if not self._is_failing:
+                logger.warning("%s cannot be written, and what happens is not logged: %s", self._path, error.strerror)
+            self._is_failing = True
+        else:
+            self._is_failing = False
 
     def close(self) -> None:
         os.close(self._descriptor)

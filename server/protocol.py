@@ -82,6 +82,10 @@ class GuardedProtocol(HttpToolsProtocol):
             self.is_between = False
         self.read_bytes += len(data)
         super().data_received(data)
+        is_answering = self.pipeline or not (self.cycle is None or self.cycle.response_complete)
+        if self.reads_since_s is None and not is_answering:
+            # Line ends alone, which begin no request; uvicorn has stopped to count how long the connection is idle.
+            self.reads_since_s = time.monotonic()
         # What is still no whole request may not grow for ever.
         if self.reads_since_s is not None and self.read_bytes > self.limits.head_bytes:
             self._end(_TOO_LARGE, "request too large")

@@ -68,7 +68,7 @@ def _add_operation(router: APIRouter, catalogue: Catalogue, operation: Operation
     @router.get("/metrics", include_in_schema=False)
     async def exposition() -> Response:
         operation.reports.digest()
-        text = await asyncio.to_thread(operation.snapshots.exposition)
+        text = await asyncio.to_thread(operation.snapshots.exposition, operation.may_show)
         return Response(text, headers={"cache-control": "no-store"}, media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     @router.get("/api/metrics", tags=["operation"], summary="Requests and bytes by kind of file")
@@ -137,7 +137,8 @@ async def _made(catalogue: Catalogue, request: Request) -> Response:
     if given is not None and _TIME.fullmatch(given) is None:
         return pages.not_found()
     now_s = Fraction(given) if given else Fraction(time.time_ns(), 10**9)
-    time_url = None if given else "../" * (name.count("/") + 2) + "api/time"
+    up = name.count("/") + 2 + request.scope.get("neudash.token_steps", 0)
+    time_url = None if given else "../" * up + "api/time"
     text = await asyncio.to_thread(views.live_manifest, bundle.presentation, now_s, time_url)
     return Response(text, 200, {"cache-control": "no-store"}, "application/dash+xml")
 

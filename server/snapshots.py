@@ -11,7 +11,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +54,10 @@ class Snapshots:
         """Leaves the last word behind."""
         self.write()
 
-    def exposition(self) -> bytes:
-        """Prometheus' text format. Blocks on the folder."""
+    def exposition(self, may_show: Callable[[str], bool]) -> bytes:
+        """Prometheus' text format; bundles that may not be shown are one, named `private`. Blocks on the folder."""
         registry = CollectorRegistry()
-        registry.register(_Collector(self.total()))
+        registry.register(_Collector(self.total(), may_show))
         return generate_latest(registry)
 
     def total(self) -> Totals:
@@ -107,8 +107,9 @@ def _names(bounds: tuple[float, ...]) -> list[str]:
 
 
 class _Collector:
-    def __init__(self, total: Totals) -> None:
+    def __init__(self, total: Totals, may_show: Callable[[str], bool]) -> None:
         self._total = total
+        self._may_show = may_show
 
     def collect(self) -> Iterator[Metric]:
         """Every family once."""
@@ -133,8 +134,13 @@ class _Collector:
 
     def _by_bundle(self, name: str, text: str, values: dict[str, float]) -> Metric:
         family = CounterMetricFamily(name, text, labels=["bundle", "kind"])
+        labelled: dict[tuple[str, str], float] = {}
         for key, value in sorted(values.items()):
-            family.add_metric(key.split("\n"), value)
+            bundle, kind = key.split("\n")
+            label = bundle if not bundle or self._may_show(bundle) else "private"
+            labelled[label, kind] = labelled.get((label, kind), 0) + value
+        for labels, value in labelled.items():
+            family.add_metric(labels, value)
         return family
 
     def _counter(self, name: str, text: str, label: str, values: dict[str, float]) -> Metric:

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -219,13 +220,15 @@ def test_sigterm_under_load_loses_no_answer_that_was_begun(tiny_library: Path, p
         threads = [threading.Thread(target=fetch) for _ in range(8)]
         for thread in threads:
             thread.start()
-        while len(bodies) < 20:
+        until_s = time.monotonic() + 30
+        while len(bodies) < 20 and time.monotonic() < until_s:
             time.sleep(0.01)
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=30)
         for thread in threads:
             thread.join(30)
     assert (process.returncode, cut, set(bodies)) == (0, [], {wanted})
+    assert len(bodies) >= 20
     assert errors == ""
 
 
@@ -257,7 +260,8 @@ def test_a_worker_killed_under_load_costs_its_own_connections_alone(tiny_library
             threads = [threading.Thread(target=fetch) for _ in range(8)]
             for thread in threads:
                 thread.start()
-            while len(whole) < 20:
+            until_s = time.monotonic() + 30
+            while len(whole) < 20 and time.monotonic() < until_s:
                 time.sleep(0.01)
             killed = workers.pop()
             os.kill(killed, signal.SIGKILL)
@@ -346,3 +350,31 @@ def check_operation(operation: object, base_url: str) -> None:
         case.call_and_validate(base_url=base_url)
 
     answered()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a full disk, as Linux has it")
+def test_a_log_that_cannot_be_written_costs_the_log_alone(
+    tiny_library: Path, serve_folder: Callable[..., LiveServer], caplog: pytest.LogCaptureFixture
+) -> None:
+    server = serve_folder(tiny_library, Path("/dev/full"))
+    wanted = (tiny_library / "tiny" / SEGMENT).read_bytes()
+    for _ in range(3):
+        assert httpx.get(f"{server.url}/bundles/tiny/{SEGMENT}").content == wanted
+        assert httpx.get(f"{server.url}/healthz").status_code == 200
+    assert [r.message for r in caplog.records if "cannot be written" in r.message] == [
+        "/dev/full cannot be written, and what happens is not logged: No space left on device"
+    ]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names are bytes as on POSIX")
+def test_a_folder_whose_name_is_no_text_is_reported(
+    tmp_path: Path, make_bundle: Callable[..., Path], serve_folder: Callable[..., LiveServer]
+) -> None:
+    make_bundle(tmp_path / "root" / "b")
+    try:
+        shutil.copytree(tmp_path / "root" / "b", tmp_path / "root" / os.fsdecode(b"caf\xe9"))
+    except OSError:
+        pytest.skip("this file system takes no such names")
+    found = httpx.get(f"{serve_folder(tmp_path / 'root', None).url}/api/bundles").json()
+    assert [bundle["name"] for bundle in found["bundles"]] == ["b"]
+    assert found["broken"] == [{"name": "caf?", "problem": "its name is not in UTF-8; rename the folder"}]

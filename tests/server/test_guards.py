@@ -338,3 +338,18 @@ def test_a_uvicorn_that_has_changed_is_noticed(
     monkeypatch.delattr(base, "on_headers_complete")
     assert _protocol(settings) == "auto"
     assert "put a proxy in front" in caplog.text
+
+
+def test_line_ends_without_a_request_do_not_hold_a_connection(either: LiveServer) -> None:
+    with connected(either) as connection:
+        connection.sendall(GET)
+        connection.settimeout(0.5)
+        with contextlib.suppress(TimeoutError):
+            while connection.recv(1 << 16):
+                pass
+        connection.settimeout(PATIENCE_S)
+        connection.sendall(b"\r\n")
+        rest(connection)
+    with connected(either) as connection:  # those before a request are part of nothing (RFC 9112, 2.2)
+        connection.sendall(GET + b"\r\n" + LAST)
+        assert rest(connection).count(b"HTTP/1.1 200 OK") == 2

@@ -145,11 +145,16 @@ def test_a_private_bundle_opens_to_its_token_alone(serve: Callable[..., LiveServ
         assert status(f"~{token}/{href}") == 200
     assert status("own/c/live.mpd") == 401
     assert status(f"~{token}/own/c/live.mpd") == 200
+    # An encoded `/` in a token must not move what is judged away from what is sent, held open or not.
+    for forgery in (f"~x%2Fb/{href}", f"~x%2fb%2f/{href}", f"~%2F/{href}", f"~{other}%2Fb/{href}"):
+        assert status(forgery) == 401
     opened = httpx.get(f"{server.url}/bundles/~{token}/{href}")
     assert opened.headers["cache-control"] == "private, max-age=31536000, immutable"
     listed = httpx.get(f"{server.url}/api/bundles").json()["bundles"]
     assert [bundle["name"] for bundle in listed] == ["b"]
     assert httpx.get(f"{server.url}/api/bundles/own/c").status_code == 404
+    labels = httpx.get(f"{server.url}/metrics").text
+    assert 'bundle="b"' in labels and 'bundle="private"' in labels and "own" not in labels
 
 
 def test_a_token_ends(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,6 +234,13 @@ def test_the_live_view_of_a_clock_that_goes_on(serve: Callable[..., LiveServer])
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", told)
     for bad in ("x", "-1", "9" * 30, "1e9", "nan"):
         assert httpx.get(url, params={"now": bad}).status_code == 404
+
+
+def test_the_live_view_of_a_private_bundle_knows_the_time(serve: Callable[..., LiveServer]) -> None:
+    server = serve(private=("own",), secret=SECRET)
+    url = httpx.URL(f"{server.url}/bundles/~{sign(SECRET, 'own')}/own/c/live.mpd")
+    timing = etree.fromstring(httpx.get(url).content).find(f"{MPD}UTCTiming")
+    assert httpx.get(url.join(timing.get("value"))).status_code == 200
 
 
 @given(st.fractions(min_value=0, max_value=4_000_000_000))

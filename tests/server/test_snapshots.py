@@ -46,7 +46,7 @@ def test_a_worker_alone_tells_what_it_counted_this_moment() -> None:
     counters, snapshots = worker(None)
     answer(counters, 3)
     assert answered(snapshots) == 3
-    assert b'neudash_requests_total{bundle="film",kind="video"} 3.0' in snapshots.exposition()
+    assert b'neudash_requests_total{bundle="film",kind="video"} 3.0' in snapshots.exposition(lambda _name: True)
 
 
 def test_a_worker_that_cannot_write_still_tells_its_own(tmp_path: Path) -> None:
@@ -57,3 +57,12 @@ def test_a_worker_that_cannot_write_still_tells_its_own(tmp_path: Path) -> None:
     second.write()
     assert answered(first) == 2
     assert answered(second) == 3
+
+
+def test_bundles_that_may_not_be_shown_are_one() -> None:
+    counters, snapshots = worker(None)
+    for bundle in ("film", "mine", "yours"):
+        counters.add(counters.traffic_of(bundle, "video"), 200, 1000)
+    text = snapshots.exposition(lambda name: name == "film").decode()
+    assert 'neudash_requests_total{bundle="private",kind="video"} 2.0' in text
+    assert 'bundle="film"' in text and "mine" not in text and "yours" not in text
