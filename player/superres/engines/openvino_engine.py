@@ -3,13 +3,21 @@
 Upscale, addition, rounding and the cast to 8 bits are in the graph: frames go in and out as bytes.
 """
 
+# ruff: noqa: E402  # what must not be imported is ruled out first
+
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
-import openvino as ov
 from numpy.typing import NDArray
+
+# By this package openvino tells a statistics service of every start, and leaves files in the user's home. Nobody was
+# asked, so it is kept out; openvino then takes a stub of its own.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
+import openvino as ov
 from openvino import opset13 as ops
 
 from manifests.weights import ModelWeights

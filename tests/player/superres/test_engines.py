@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -198,3 +199,23 @@ def test_opening_the_package_imports_no_framework() -> None:
     )
     result = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_openvino_tells_nobody_that_it_was_started(tmp_path: Path) -> None:
+    script = """
+import sys
+asked = []
+def note(name, args):
+    if name.startswith(("socket.get", "socket.conn")):
+        asked.append((name, args))
+sys.addaudithook(note)
+from player.superres.engines.openvino_engine import OpenVinoEngine
+OpenVinoEngine()
+import time
+time.sleep(1)  # it would do so in a thread
+assert not asked, asked
+"""
+    environment = {**os.environ, "HOME": str(tmp_path), "USERPROFILE": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert list(tmp_path.iterdir()) == []
