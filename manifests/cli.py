@@ -19,6 +19,8 @@ from manifests.xmlread import MAX_BYTES
 _EXAMPLES = """examples:
   neudash inspect out/bundle
   neudash inspect http://127.0.0.1:8080/bundle/manifest.mpd --json description.json
+"""
+_VERIFY_EXAMPLE = """example:
   neudash verify out/bundle
 """
 
@@ -66,8 +68,9 @@ def _add_verify(commands: Any) -> None:
     parser = commands.add_parser(
         "verify",
         help="check hashes, schema, alignment, and that every model loads",
-        description="Check schema, hashes, alignment and playlists of a bundle, and that its models load.",
-        epilog=_EXAMPLES,
+        description="Check a bundle: schema, alignment, playlists, that its segments are those that were packaged, "
+        "and that its models have their hashes and load.",
+        epilog=_VERIFY_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("bundle", type=bundle_folder, help="a bundle's folder")

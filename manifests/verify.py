@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from hashlib import sha256
 from importlib import resources
 from itertools import pairwise
 from pathlib import Path
@@ -13,14 +14,14 @@ from lxml import etree
 
 from manifests.bundle import Bundle, open_bundle, read_json
 from manifests.checks import media_problems, model_problems, presentation_problems, quality_problems, text_problems
-from manifests.errors import BrokenBundleError, BundleError, MalformedModelError
+from manifests.errors import BrokenBundleError, BundleError, MalformedModelError, WrongHashError
 from manifests.hls import write_playlists
 from manifests.loading import load_model
 from manifests.model import ModelFile, ModelTrack, Representation
 from manifests.mpd_names import own
 from manifests.names import MANIFEST, PROVENANCE, QUALITY
 from manifests.networks import macs_per_rung_pixel
-from manifests.template import segment_href
+from manifests.template import initialization_href, segment_href
 from manifests.weights import FORMAT, NetworkSpec, parse_model, parse_network
 from manifests.xmlread import Element, parse_xml
 
@@ -38,7 +39,8 @@ class Verification:
 
 
 def verify_bundle(root: Path) -> Verification:
-    """Check all of a bundle: schema, segments, alignment, hashes, and that every model loads and is finite.
+    """Check all of a bundle: schema, segments, alignment, hashes (of segments, those in provenance.json), and that
+    every model loads and is finite.
 
     Raises BrokenBundleError or MalformedManifestError where there is no manifest to start from.
     """
@@ -54,6 +56,7 @@ def verify_bundle(root: Path) -> Verification:
         *(problem for r in p.video for problem in _table_problems(bundle, r)),
         *_playlist_problems(bundle),
         *_metadata_problems(bundle),
+        *_content_problems(bundle),
     ]
     kinds = [file.kind for file in bundle.files().values()]
     return Verification(kinds.count("segment"), kinds.count("model"), tuple(problems))
@@ -105,6 +108,8 @@ def _weights_problems(bundle: Bundle, track: ModelTrack, model: ModelFile, spec:
             yield from _update_problems(bundle, chain, spec)
         elif load_model(bundle, track, model.n, _not_here).spec != spec:
             yield f"{model.label}: holds another network than {track.network} at x{track.scale}"
+    except (BrokenBundleError, WrongHashError):
+        return  # `model_problems` has said so
     except BundleError as error:
         yield f"{model.label}: {error}"
 
@@ -136,6 +141,26 @@ def _playlist_problems(bundle: Bundle) -> Iterator[str]:
             yield f"{name} is missing"
         elif bundle.read(name) != expected:
             yield f"{name} does not say what the manifest says"
+
+
+def _content_problems(bundle: Bundle) -> Iterator[str]:
+    """Tracks whose bytes are not those that were packaged, where provenance.json tells: a bit that a disk lost."""
+    try:
+        packaged = read_json(bundle.root, PROVENANCE)["packaging"]["sha256"]
+    except (BrokenBundleError, KeyError, TypeError):
+        return
+    for r in (*bundle.presentation.video, *bundle.presentation.audio):
+        promised = packaged.get(r.id) if isinstance(packaged, dict) else None
+        if promised is None:
+            continue
+        digest = sha256()
+        try:
+            for href in (initialization_href(r), *(segment_href(r, segment) for segment in r.segments)):
+                digest.update(bundle.read(href))
+        except BrokenBundleError:
+            continue  # a missing segment has been reported
+        if digest.hexdigest() != promised:
+            yield f"{r.id}: its segments are not byte for byte those that were packaged"
 
 
 def _metadata_problems(bundle: Bundle) -> Iterator[str]:

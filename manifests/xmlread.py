@@ -27,8 +27,12 @@ def parse_xml(data: bytes) -> Element:
     """The root element of a UTF-8 document without DOCTYPE or xlink. Raises MalformedManifestError."""
     if _HTML.match(data):
         raise MalformedManifestError("a web page, not a manifest, whose address ends in /manifest.mpd")
+    if data.startswith(b"#EXTM3U"):
+        raise MalformedManifestError("an HLS playlist; the manifest is the .mpd beside it")
     if len(data) > MAX_BYTES:
         raise MalformedManifestError(f"{len(data)} bytes of XML, where at most {MAX_BYTES} are read")
+    if b"\0" in data[:512]:
+        raise MalformedManifestError("no text at all; a video becomes a bundle by `neudash package`")
     if data.count(b"<") > MAX_TAGS:
         raise MalformedManifestError(f"more than {MAX_TAGS} XML tags")
     parser = etree.XMLParser(

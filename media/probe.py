@@ -142,16 +142,18 @@ def probe(path: Path) -> SourceInfo:
 def _opened(path: Path) -> Iterator[InputContainer]:
     if not path.is_file():
         reason = "is not a regular file" if path.exists() else "does not exist"
-        raise UnreadableSourceError(f"{str(path)!r} {reason}")
+        raise UnreadableSourceError(f"{str(path)!r} {'is a folder; name a video' if path.is_dir() else reason}")
     if path.stat().st_size == 0:
         raise UnreadableSourceError(f"{path.name!r} is empty")
     try:
         with av.open(source_url(path), options=source_options(), metadata_errors="replace") as container:
             yield container
+    except PermissionError as error:
+        raise UnreadableSourceError(f"{str(path)!r} may not be read by this user: permission denied") from error
     except (av.FFmpegError, ValueError, OSError) as error:
         raise UnreadableSourceError(
             f"{path.name!r} is not a video file that can be opened: it is damaged, incomplete, or of a "
-            "kind that is refused (playlists, image patterns); try to play it, or convert it to mp4 or mkv"
+            "kind that is refused (pictures, playlists); try to play it, or convert it to mp4 or mkv"
         ) from error
 
 

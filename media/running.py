@@ -19,7 +19,9 @@ from typing import IO
 from media.errors import ProgramFailedError, ProgramNotFoundError
 
 GRACE_S = 5.0
-"""How long a program may take to end by itself once told to."""
+"""How long a program may take to end by itself once its work is done."""
+EARLY_GRACE_S = 0.5
+"""How long where it is told to end early: what it has made is thrown away, and a person waits."""
 
 _STDERR_LINES = 30
 _LOG = logging.getLogger(__name__)
@@ -112,7 +114,7 @@ def end_process(process: subprocess.Popen[bytes]) -> None:
         return
     process.terminate()
     try:
-        process.wait(GRACE_S)
+        process.wait(EARLY_GRACE_S)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

@@ -109,7 +109,7 @@ def publish(plan: Plan, work: Path, pieces: Pieces) -> None:
     for _, webvtt in text:
         publish_file(bundle / text_href(webvtt), webvtt)
     publish_file(bundle / POSTER, pieces.poster)
-    publish_json(bundle, PROVENANCE, provenance(plan, pieces.segmenter))
+    publish_json(bundle, PROVENANCE, provenance(plan, pieces))
     language = plan.info.audio.language if plan.info.audio else None
     audio = None if pieces.audio is None else (AUDIO_ID, language, pieces.audio)
     title = printable(plan.request.source.stem)
@@ -138,14 +138,20 @@ def _move(folder: Path, target: Path) -> None:
     folder.replace(target)
 
 
-def provenance(plan: Plan, segmenter: str) -> dict[str, Any]:
+def provenance(plan: Plan, pieces: Pieces) -> dict[str, Any]:
     """What it takes to make the bundle again, and the reference frames of its rungs."""
     name = printable(plan.info.name)
+    tracks = {rung.id: track for rung, track in pieces.video} | ({AUDIO_ID: pieces.audio} if pieces.audio else {})
     return {
         "neudash": version(),
         "source": {"name": name, "sha256": plan.sha256, "probe": plan.info.to_json() | {"name": name}},
         "treatment": plan.treatment.to_json(),
-        "packaging": {"settings": plan.settings, "segmenter": segmenter, "tools": tool_versions()},
+        "packaging": {
+            "settings": plan.settings,
+            "segmenter": pieces.segmenter,
+            "tools": tool_versions(),
+            "sha256": {name: track.sha256 for name, track in tracks.items()},
+        },
     }
 
 

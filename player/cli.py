@@ -19,6 +19,7 @@ from types import FrameType
 from manifests.bundle import check_writable
 from manifests.errors import one_line
 from manifests.options import seconds, whole_number
+from manifests.outputs import check_distinct
 from player.abr.rules import DEFAULT, RULES
 from player.errors import PlayerError
 from player.fetching.downloads import CAPACITY_S
@@ -208,9 +209,11 @@ def _fetcher(arguments: argparse.Namespace) -> Fetcher:
 def _outputs(arguments: argparse.Namespace) -> tuple[Outputs, list[str]]:
     """The outputs asked for, and what the user should know of them.
 
-    Raises OSError or SinkError where one could not be written.
+    Raises OSError, SinkError or OverwritesError where one could not be written.
     """
-    for path in filter(None, (*arguments.out, arguments.stats)):
+    files = [path for path in (*arguments.out, arguments.stats) if path is not None]
+    check_distinct(files, [Path(arguments.address)])
+    for path in files:
         check_writable(path)
     sinks: list[Sink] = [VideoFile(path) for path in arguments.out]
     if arguments.frames is not None:

@@ -16,6 +16,7 @@ from manifests.model import ModelTrack, Presentation, Representation
 from manifests.mpd import read_mpd
 from manifests.networks import Size
 from manifests.options import whole_number
+from manifests.outputs import check_distinct
 from manifests.weights import ModelWeights
 from media.upscale import plain_resize
 from player.errors import PlayerError, UnplayableError
@@ -41,6 +42,7 @@ def main(argv: list[str]) -> int:
     """0: the picture was enhanced; 1: it was not, and stderr says why."""
     arguments = _parser().parse_args(argv)
     try:
+        check_distinct([arguments.output], [arguments.input])
         picture = read_picture(arguments.input)
         model = asyncio.run(_model(arguments.bundle, arguments.rung, arguments.segment))
         size = model.input_size(picture)
@@ -54,6 +56,8 @@ def main(argv: list[str]) -> int:
         return 1
     height, width = enlarged.shape[:2]
     print(f"{arguments.output}: {width}x{height}, {upscaler.name} of {model.rung.id}")
+    if (height, width) == picture.shape[:2]:
+        print("neudash image: the models of this rung sharpen without enlarging", file=sys.stderr)
     return 0
 
 
@@ -68,7 +72,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("input", type=Path, metavar="IN.png", help="picture to enlarge; any kind that OpenCV reads")
     parser.add_argument("output", type=_png, metavar="OUT.png", help="the enlarged picture")
     parser.add_argument("--segment", type=whole_number(1), required=True, metavar="N", help="number of the segment")
-    parser.add_argument("--rung", metavar="HEIGHT", help="rung by height or id; by default the largest one with models")
+    parser.add_argument(
+        "--rung", metavar="HEIGHT", help="rung by height or id; by default the largest one that is enlarged"
+    )
     parser.add_argument(
         "--engine", choices=ENGINES, default="auto", help="what runs the network (default: %(default)s)"
     )
@@ -139,7 +145,8 @@ def _rung(presentation: Presentation, wish: str | None) -> Representation:
     with_models = [rung for rung in presentation.video if rung.model_tracks]
     if not with_models:
         raise UnplayableError("no rung of the bundle has models: train it first")
-    return with_models[-1]
+    larger = [rung for rung in with_models if rung.video and rung.target_size[1] > rung.video.height]
+    return (larger or with_models)[-1]
 
 
 async def _model_of(fetcher: Fetcher, presentation: Presentation, rung: Representation, number: int) -> _Model:

@@ -31,6 +31,7 @@ from manifests.errors import BrokenBundleError, BundleError, MalformedManifestEr
 from manifests.fragments import read_fragment, read_init
 from manifests.model import ModelFile, Representation, Segment, TextTrack, VideoFormat
 from manifests.names import text_href
+from manifests.outputs import OverwritesError, check_distinct
 from manifests.template import initialization_href, segment_href
 from manifests.verify import verify_bundle
 
@@ -429,3 +430,19 @@ def test_broken_missing_and_unlisted_subtitles_are_found(tiny_bundle: Any) -> No
     problems = verify_bundle(tiny_bundle.root).problems
     assert any(f"{track.href}: " in problem for problem in problems)
     assert "text/other.vtt is not in the manifest" in problems
+
+
+def test_a_missing_model_is_one_problem(tiny_bundle: Any) -> None:
+    for path in (tiny_bundle.root / "models").iterdir():
+        path.unlink()
+    problems = verify_bundle(tiny_bundle.root).problems
+    assert len(problems) == 2 and len(set(problems)) == 2
+
+
+def test_no_output_takes_the_place_of_another_file(tmp_path: Path) -> None:
+    film, report = tmp_path / "film.mp4", tmp_path / "report.html"
+    check_distinct([report, tmp_path / "r.json"], [film])
+    with pytest.raises(OverwritesError, match="is what is read"):
+        check_distinct([tmp_path / "." / "film.mp4"], [film])
+    with pytest.raises(OverwritesError, match="written twice"):
+        check_distinct([report, tmp_path / "x" / ".." / "report.html"])

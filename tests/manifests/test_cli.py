@@ -70,7 +70,7 @@ def test_inspect_says_why_a_table_of_models_was_passed_over(
         (["inspect", "file:///etc/passwd"], "neither a folder nor an http(s) address"),
         (["inspect", "http://[bad/"], "cannot be fetched"),
         (["inspect", "http://a b/"], "cannot be fetched"),
-        (["inspect", "video.mp4"], "video.mp4 is no manifest: not well-formed XML"),
+        (["inspect", "video.mp4"], "video.mp4 is no manifest: no text at all"),
         (["inspect", "cut"], "cut/manifest.mpd is no manifest: not well-formed XML"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 from manifests.bundle import PROVENANCE, open_bundle, read_json
+from manifests.verify import verify_bundle
 from media.frames import Frame
 from media.probe import probe
 from media.source import SourceTreatment, reference_frames
@@ -180,3 +182,14 @@ def test_names_with_a_meaning_to_other_programs_do_no_harm(
     options = ["--rungs", "144@crf40", "--preset", "ultrafast", "-q"]
     assert main([*options, "-o", "out:put#1 %d", "--", "-i a:b#c %03d.mp4"]) == 0
     assert open_bundle(tmp_path / "out:put#1 %d").presentation.title == "-i a:b#c %03d"
+
+
+def test_a_bit_that_was_lost_is_found(packaged_bundle: Path, tmp_path: Path) -> None:
+    bundle = tmp_path / "bundle"
+    shutil.copytree(packaged_bundle, bundle)
+    assert verify_bundle(bundle).problems == ()
+    segment = next(bundle.glob("video/v90-*/00002.m4s"))
+    data = bytearray(segment.read_bytes())
+    data[-1] ^= 1
+    segment.write_bytes(data)
+    assert verify_bundle(bundle).problems == ("v90: its segments are not byte for byte those that were packaged",)

@@ -9,9 +9,10 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from manifests.bundle import PROVENANCE, REPORT, bundle_folder, check_writable, publish_file, read_json
+from manifests.bundle import PROVENANCE, QUALITY, REPORT, bundle_folder, check_writable, publish_file, read_json
 from manifests.errors import BundleError, one_line
 from manifests.options import whole_number
+from manifests.outputs import check_distinct
 from media.errors import MediaError
 from player.errors import PlayerError
 from player.superres.engines import BACKENDS, ENGINES, Engine, EngineUnavailableError, open_engine
@@ -46,9 +47,11 @@ def main(argv: list[str]) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    for path in filter(None, (options.output, options.json)):
-        check_writable(path)
+    outputs = [path for path in (options.output, options.json) if path]
+    check_distinct(outputs, [options.source])
     subject = open_subject(options.bundle, options.source)
+    for path in (*outputs, options.bundle / QUALITY, options.bundle / REPORT):
+        check_writable(path)
     width, height = subject.output.width, subject.output.height
 
     @cache
@@ -86,6 +89,12 @@ def _line(rung: RungResult, rungs: list[RungResult]) -> str:
     )
 
 
+def _html(text: str) -> Path:
+    if not text.lower().endswith((".html", ".htm")):
+        raise argparse.ArgumentTypeError(f"{text} does not end in .html")
+    return Path(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="neudash report",
@@ -96,7 +105,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("bundle", type=bundle_folder, metavar="BUNDLE", help="folder that `neudash package` made")
     parser.add_argument("--source", type=Path, required=True, metavar="VIDEO", help="the video it was packaged from")
     parser.add_argument(
-        "-o", "--output", type=Path, metavar="FILE", help="also write the report to FILE: one HTML file, opens offline"
+        "-o",
+        "--output",
+        type=_html,
+        metavar="FILE.html",
+        help="also write the report there: one file, opens offline",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures of quality.json to FILE")
     parser.add_argument(
