@@ -26,6 +26,8 @@ _SHARED_MODULES = ("manifests.cli",)
 def main(argv: list[str] | None = None) -> int:
     """Run one command. Returns its exit code: 0 done, 1 failed, 2 asked wrongly, 130 interrupted."""
     arguments = sys.argv[1:] if argv is None else argv
+    if arguments[:1] == ["help"] and len(arguments) > 1:
+        arguments = [arguments[1], "--help"]
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(_help())
         return 0 if arguments else 2

@@ -136,8 +136,18 @@ def open_bundle(root: Path) -> Bundle:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise BrokenBundleError(f"{root} is no bundle: {MANIFEST} cannot be read ({error.strerror})") from error
+        reason = bundles_inside(root) or f"{MANIFEST} cannot be read ({error.strerror})"
+        raise BrokenBundleError(f"{root} is no bundle: {reason}") from error
     return Bundle(root, read_manifest(data, str(path)))
+
+
+def bundles_inside(folder: Path) -> str | None:
+    """A hint for whoever named a folder of bundles where one was asked for; None for any other folder."""
+    try:
+        inside = sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))
+    except OSError:
+        return None
+    return f"it holds bundles; name one, such as {inside[0]}" if inside else None
 
 
 def read_manifest(data: bytes, where: str) -> Presentation:

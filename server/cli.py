@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import errno
 import logging
 import os
 import signal
@@ -98,9 +99,10 @@ def listen(host: str, port: int) -> socket.socket:
         listening.listen(_BACKLOG)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise PortError(
-            f"cannot listen on {host} port {port}: {reason}; choose another with --port, 0 for any"
-        ) from error
+        # Names that do not resolve, and addresses that are another machine's.
+        is_host = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
+        remedy = "--host takes an address of this machine" if is_host else "choose another with --port, 0 for any"
+        raise PortError(f"cannot listen on {host} port {port}: {reason}; {remedy}") from error
     return listening
 
 

@@ -136,8 +136,9 @@ def _parsed(name: str, source: str, text: str) -> object:
         value = kind(text)
     except ValueError:
         raise SettingsError(f"{source} is {text!r}, which is not a number") from None
-    if not _LEAST[name] <= value <= (65535 if name == "port" else 1e9):
-        raise SettingsError(f"{source} is {text}, which is out of range (at least {_LEAST[name]})")
+    most = 65535 if name == "port" else 10**9
+    if not _LEAST[name] <= value <= most:
+        raise SettingsError(f"{source} is {text}, which is out of range ({_LEAST[name]} to {most})")
     return value
 
 

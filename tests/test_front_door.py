@@ -120,6 +120,13 @@ def test_links_between_documents_lead_somewhere(page: Path) -> None:
         assert target.startswith("https://") or (page.parent / target).exists(), target
 
 
+def test_help_of_a_command_is_that_command_s(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        neudash.main(["help", "package"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith("usage: neudash package")
+
+
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert neudash.main(["--help"]) == 0
     assert set(neudash.COMMANDS) <= set(capsys.readouterr().out.split())

@@ -446,3 +446,8 @@ def test_no_output_takes_the_place_of_another_file(tmp_path: Path) -> None:
         check_distinct([tmp_path / "." / "film.mp4"], [film])
     with pytest.raises(OverwritesError, match="written twice"):
         check_distinct([report, tmp_path / "x" / ".." / "report.html"])
+
+
+def test_a_folder_of_bundles_is_told_from_a_bundle(tiny_bundle: Any) -> None:
+    with pytest.raises(BrokenBundleError, match=r"it holds bundles; name one, such as .*bundle$"):
+        open_bundle(tiny_bundle.root.parent)
