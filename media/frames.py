@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,14 +12,10 @@ from av.video.reformatter import Interpolation
 from numpy.typing import NDArray
 
 from media.errors import UndecodableSegmentError
-from media.programs import MAX_SOURCE_PIXELS
+from media.segments import video_of_segment
 from media.upscale import plain_resize
 
 Plane = NDArray[np.uint8]
-
-
-# A kilobyte can claim a picture that takes gigabytes to decode. Probing decodes too, so both are told.
-_LIMITS = {"max_pixels": str(MAX_SOURCE_PIXELS)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,17 +49,10 @@ def decode_segment(init: bytes, media: bytes) -> Iterator[Frame]:
 
     Raises UndecodableSegmentError, possibly after some frames.
     """
-    try:
-        with av.open(io.BytesIO(init + media), format="mp4", options=_LIMITS) as container:
-            if not container.streams.video:
-                raise UndecodableSegmentError("the segment holds no video track")
-            stream = container.streams.video[0]
-            stream.thread_type = "AUTO"
-            stream.codec_context.options = _LIMITS
-            for decoded in container.decode(stream):
-                yield _to_frame(decoded)
-    except av.FFmpegError as error:
-        raise UndecodableSegmentError(f"the segment does not decode: {error.strerror}") from error
+    with video_of_segment(init + media) as (container, stream):
+        stream.thread_type = "AUTO"
+        for decoded in container.decode(stream):
+            yield _to_frame(decoded)
 
 
 def fit(frame: Frame, width: int, height: int) -> Frame:

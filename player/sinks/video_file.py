@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -14,8 +13,8 @@ from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
-from media.errors import UndecodableSegmentError
 from media.frames import Frame
+from media.segments import audio_of_segment
 from player.errors import SinkError
 from player.geometry import OutputFormat
 
@@ -151,15 +150,13 @@ class VideoFile:
 
 
 def _audio_stream(container: OutputContainer, init: bytes) -> AudioStream:
-    with av.open(io.BytesIO(init), format="mp4") as source:
-        stream: AudioStream = container.add_stream_from_template(source.streams.audio[0])
+    """Raises UndecodableSegmentError."""
+    with audio_of_segment(init) as (_, told):
+        stream: AudioStream = container.add_stream_from_template(told)
         return stream
 
 
 def _audio_packets(init: bytes, media: bytes) -> list[av.Packet[AudioStream]]:
     """Coded audio with its time stamps in the Period. Raises UndecodableSegmentError."""
-    try:
-        with av.open(io.BytesIO(init + media), format="mp4") as source:
-            return [packet for packet in source.demux(source.streams.audio[0]) if packet.dts is not None]
-    except (av.FFmpegError, IndexError) as error:
-        raise UndecodableSegmentError(f"the audio segment does not parse: {error}") from error
+    with audio_of_segment(init + media) as (source, stream):
+        return [packet for packet in source.demux(stream) if packet.dts is not None]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from av.audio.stream import AudioStream
 from numpy.typing import NDArray
 
 from media.errors import UndecodableSegmentError
+from media.segments import audio_of_segment
 
 RATE_HZ = 48000
 CHANNELS = 2
@@ -42,18 +42,14 @@ class SoundDecoder:
 
     def decode(self, init: bytes, media: bytes) -> Iterator[Stretch]:
         """One segment, in order. Raises UndecodableSegmentError."""
-        try:
-            with av.open(io.BytesIO(init + media), format="mp4") as source:
-                stream = source.streams.audio[0]
-                if self._codec is None:
-                    self._codec = _codec_like(stream.codec_context)
-                for packet in source.demux(stream):
-                    # The last packet of a demuxer is empty and would end the decoder, which goes on.
-                    if packet.dts is not None:
-                        for frame in self._codec.decode(_bare(packet)):
-                            yield from self._stretches(frame)
-        except (av.FFmpegError, IndexError) as error:
-            raise UndecodableSegmentError(f"the audio segment does not decode: {error}") from error
+        with audio_of_segment(init + media) as (source, stream):
+            if self._codec is None:
+                self._codec = _codec_like(stream.codec_context)
+            for packet in source.demux(stream):
+                # The last packet of a demuxer is empty and would end the decoder, which goes on.
+                if packet.dts is not None:
+                    for frame in self._codec.decode(_bare(packet)):
+                        yield from self._stretches(frame)
 
     def _stretches(self, frame: AudioFrame) -> Iterator[Stretch]:
         if frame.pts is None or frame.time_base is None:
@@ -74,6 +70,8 @@ def _bare(packet: av.Packet[AudioStream]) -> av.Packet[Any]:
 
 def _codec_like(told: AudioCodecContext) -> AudioCodecContext:
     codec = AudioCodecContext.create(told.name, "r")
-    assert isinstance(codec, AudioCodecContext), "made for an audio stream"
+    # A track may say that it is of audio and hold anything.
+    if not isinstance(codec, AudioCodecContext):
+        raise UndecodableSegmentError(f"the audio of the segment is {told.name}, which is none")
     codec.extradata = told.extradata
     return codec

@@ -47,8 +47,11 @@ def test_segments_decode_to_one_sound_without_a_seam(play_bundle_master: Path) -
 
 def test_a_broken_segment_is_said(play_bundle_master: Path) -> None:
     init, media = segments(play_bundle_master)[0]
-    with pytest.raises(UndecodableSegmentError):
-        list(SoundDecoder().decode(init[:50], media))
+    unknown = init.replace(b"mp4a", b"zzzz").replace(b"esds", b"zzzz")
+    picture = (play_bundle_master / "video/v90/init.mp4").read_bytes()
+    for broken in (init[:50], unknown, picture, picture.replace(b"vide", b"soun")):
+        with pytest.raises(UndecodableSegmentError):
+            list(SoundDecoder().decode(broken, media))
 
 
 def ramp(first: int, count: int) -> Samples:
