@@ -184,7 +184,7 @@ class HttpFetcher:
             if origin(url) not in allowed:
                 raise FetchError(f"it leads to {url[:100]}, away from the manifest's own server")
             async with self._client.stream("GET", url) as response:
-                if not response.is_redirect:
+                if not response.has_redirect_location:
                     data = await self._body(response, expected, meter)
                     if asked == self.manifest_url:
                         self.manifest_url = url

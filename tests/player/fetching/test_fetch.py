@@ -193,6 +193,14 @@ def test_a_circle_of_redirects_ends(server: Any, faults: Any) -> None:
         get(server)
 
 
+@pytest.mark.parametrize("status", [300, 302, 304, 399])
+def test_a_redirect_to_nowhere_is_a_refusal(server: Any, faults: Any, status: int) -> None:
+    server.faults["a.bin"] = faults.failing(status)
+    with pytest.raises(FetchError, match=f"HTTP {status}"):
+        get(server)
+    assert server.count("a.bin") == 1
+
+
 def test_after_a_redirect_the_manifest_has_its_new_address(server: Any, faults: Any) -> None:
     (server.root / "new").mkdir()
     (server.root / "new" / "manifest.mpd").write_bytes(b"<MPD/>")
