@@ -27,6 +27,8 @@ MAX_SEGMENT_BYTES = 128 << 20
 MAX_REDIRECTS = 5
 _TEMPORARY_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 _MAX_BACKOFF_S = 4.0
+_PACKING_BYTES = 4096
+"""What a packed body may take beside an eighth more than the file: gzip's header and trailer, zlib's blocks."""
 SLOWEST_BYTES_PER_S = 4000
 """Half of the slowest mobile networks: what comes more slowly is as good as silent."""
 
@@ -47,7 +49,8 @@ class Expected:
     """What is known of a file before it is asked for."""
 
     max_bytes: int
-    """Not one byte more is read, nor is a body unpacked beyond it."""
+    """Of the file, unpacked. A larger one is refused with the first piece that shows it, which is unpacked no further;
+    so is a body longer than any honest packing of so many bytes, whatever it unpacks to."""
     sha256: str | None = None
     size_bytes: int | None = None
 
@@ -238,16 +241,30 @@ class _Body:
         # 32 + 15: gzip or zlib, told by the header.
         self._unpacker = None if encoding.lower() == "identity" else zlib.decompressobj(47)
         self._data = bytearray()
+        self._packed_bytes = 0
 
     def add(self, chunk: bytes) -> None:
         if self._unpacker is not None:
-            try:
-                chunk = self._unpacker.decompress(chunk, self._max_bytes - len(self._data) + 1)
-            except zlib.error as error:
-                raise FetchError(f"the Content-Encoding does not unpack: {error}", temporary=True) from error
+            chunk = self._unpacked(chunk, self._unpacker)
         self._data += chunk
         if len(self._data) > self._max_bytes:
-            raise FetchError(f"it is larger than the {self._max_bytes} bytes allowed")
+            raise self._too_large()
+
+    def _unpacked(self, chunk: bytes, unpacker: zlib._Decompress) -> bytes:
+        try:
+            data = unpacker.decompress(chunk, self._max_bytes - len(self._data) + 1)
+        except zlib.error as error:
+            raise FetchError(f"the Content-Encoding does not unpack: {error}", temporary=True) from error
+        if unpacker.unused_data:
+            raise FetchError("the body goes on after the end of its Content-Encoding")
+        # Blocks may be empty: what was unpacked says nothing of how much was read.
+        self._packed_bytes += len(chunk)
+        if self._packed_bytes > self._max_bytes * 9 // 8 + _PACKING_BYTES:
+            raise self._too_large()
+        return data
+
+    def _too_large(self) -> FetchError:
+        return FetchError(f"it is larger than the {self._max_bytes} bytes allowed")
 
     def whole(self) -> bytes:
         if self._unpacker is not None and not self._unpacker.eof:

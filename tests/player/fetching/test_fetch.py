@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import hashlib
+import random
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -152,6 +153,33 @@ def test_a_bomb_is_not_unpacked_beyond_the_cap(server: Any, faults: Any) -> None
     server.faults["a.bin"] = lambda handler, body: faults.send(handler, bomb, Content_Encoding="gzip")
     with pytest.raises(FetchError, match="larger than the 5000 bytes"):
         get(server, max_bytes=5000)
+
+
+@pytest.mark.parametrize(
+    ("packed", "said"),
+    [
+        (gzip.compress(BODY) + bytes(8 << 20), "goes on after"),
+        (b"\x78\x9c" + b"\x00\x00\x00\xff\xff" * (1 << 20), "larger than"),
+    ],
+    ids=["after the end", "empty blocks"],
+)
+def test_bytes_that_unpack_to_nothing_are_not_read_to_the_end(
+    server: Any, faults: Any, packed: bytes, said: str
+) -> None:
+    server.faults["a.bin"] = lambda handler, body: faults.send(handler, packed, Content_Encoding="gzip")
+    fetcher = open_fetcher(server.url, QUICK)
+    with pytest.raises(FetchError, match=said):
+        fetched(fetcher, server.url.replace("manifest.mpd", "a.bin"), Expected(len(BODY)))
+    assert fetcher.received_bytes < 1 << 20
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zlib.compress])
+def test_what_does_not_compress_may_be_packed_all_the_same(server: Any, faults: Any, pack: Any) -> None:
+    noise = random.Random(0).randbytes(100_000)
+    packed = pack(noise, 0)
+    assert len(packed) > len(noise)
+    server.faults["a.bin"] = lambda handler, body: faults.send(handler, packed, Content_Encoding="gzip")
+    assert get(server, max_bytes=len(noise))[0].data == noise
 
 
 @pytest.mark.parametrize(
