@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import io
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -13,6 +15,7 @@ from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
+from media.errors import UndecodableSegmentError
 from media.frames import Frame
 from media.segments import audio_of_segment
 from player.errors import SinkError
@@ -21,6 +24,8 @@ from player.geometry import OutputFormat
 # ITU-T H.273 code points: BT.709 primaries, transfer and matrix; and libavutil's AVCOL_RANGE_MPEG.
 _BT709 = 1
 _LIMITED_RANGE = 1
+_MAX_STEP = 2**31 - 1
+"""Ticks from one packet to the next that MP4 can count."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,12 @@ class VideoFile:
         self._container: OutputContainer | None = None
         self._video: VideoStream | None = None
         self._audio: AudioStream | None = None
+        self._audio_at: int | None = None
+        """Time stamp of the last packet, in ticks of the file."""
+        self._audio_problem: str | None = None
+        """Why audio is missing from the file."""
+        self._audio_missed = False
+        """Whether that was said."""
         self._frames = 0
         self._broken = False
 
@@ -81,7 +92,8 @@ class VideoFile:
             )
             self._video = self._video_stream(self._container, output)
             if audio_init is not None and self._kind.sound:
-                self._audio = _audio_stream(self._container, audio_init)
+                self._open_audio(self._container, audio_init)
+            self._container.start_encoding()
         except (av.FFmpegError, OSError) as error:
             raise self._failure(error) from error
 
@@ -102,16 +114,21 @@ class VideoFile:
 
     def sound(self, init: bytes, media: bytes) -> None:
         if self._audio is None:
+            self._miss_audio(self._audio_problem)
             return
         assert self._container is not None, "opened first"
         for packet in _audio_packets(init, media):
             if packet.pts is not None and packet.pts < 0 and not self._kind.negative_times:
+                continue
+            if not self._follows(packet, self._audio):
+                self._audio_problem = "audio that does not follow what came before it is left out"
                 continue
             packet.stream = self._audio
             try:
                 self._container.mux(packet)
             except (av.FFmpegError, OSError) as error:
                 raise self._failure(error) from error
+        self._miss_audio(self._audio_problem)
 
     def close(self) -> None:
         if self._container is None or self._video is None or self._frames == 0 or self._broken:
@@ -124,6 +141,37 @@ class VideoFile:
         except (av.FFmpegError, OSError) as error:
             self._discard()
             raise self._failure(error) from error
+
+    def _open_audio(self, container: OutputContainer, init: bytes) -> None:
+        """Of audio that the container cannot describe nothing is written; the file is of pictures then."""
+        try:
+            # What a muxer refuses it refuses in the middle of the file, as if the pictures were to blame.
+            with av.open(io.BytesIO(), "w", format=self._kind.container) as trial:
+                packet: av.Packet[Any] = av.Packet(bytes(8))
+                packet.pts = packet.dts = 0
+                packet.stream = _audio_stream(trial, init)
+                trial.mux(packet)
+            self._audio = _audio_stream(container, init)
+        except (UndecodableSegmentError, av.FFmpegError) as error:
+            self._audio_problem = str(error)
+
+    def _follows(self, packet: av.Packet[AudioStream], audio: AudioStream) -> bool:
+        """Whether its time lies after that of the audio so far, and as near as containers can say."""
+        if packet.dts is None or packet.time_base is None:
+            return False
+        ticks = Fraction(packet.time_base) / Fraction(audio.time_base or 1)
+        at = round(packet.dts * ticks)
+        step = 1 if self._audio_at is None else at - self._audio_at
+        if not 0 < step <= _MAX_STEP or (packet.duration or 0) * ticks > _MAX_STEP:
+            return False
+        self._audio_at = at
+        return True
+
+    def _miss_audio(self, problem: str | None) -> None:
+        """Raises UndecodableSegmentError, once: what is wrong with one segment may be so with all of them."""
+        if problem is not None and not self._audio_missed:
+            self._audio_missed = True
+            raise UndecodableSegmentError(problem)
 
     def _discard(self) -> None:
         # Closing writes the index: on a full disk that fails again, and the file goes anyway.

@@ -122,6 +122,62 @@ def test_a_broken_audio_segment_is_told_from_a_full_disk(tmp_path: Path, play_bu
     sink.close()
 
 
+def heard(path: Path) -> list[int]:
+    """Time stamps of the audio packets of a file."""
+    with av.open(str(path)) as container:
+        return [packet.dts for packet in container.demux(audio=0) if packet.dts is not None]
+
+
+def written(path: Path, init: bytes, segments: list[bytes]) -> list[str]:
+    """A file of a few frames and these segments of audio; what was said of them."""
+    sink, said = VideoFile(path), []
+    sink.open(OUTPUT, init)
+    for index in range(3):
+        sink.write(noise(index))
+    for segment in segments:
+        try:
+            sink.sound(init, segment)
+        except UndecodableSegmentError as error:  # noqa: PERF203 - each may be broken
+            said.append(str(error))
+    sink.close()
+    return said
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_audio_that_comes_again_is_left_out_and_said_once(
+    tmp_path: Path, play_bundle_master: Path, suffix: str
+) -> None:
+    folder = play_bundle_master / "audio/a1"
+    init, *segments = (path.read_bytes() for path in (folder / "init.mp4", *sorted(folder.glob("*.m4s"))))
+    whole, twice = tmp_path / f"whole{suffix}", tmp_path / f"twice{suffix}"
+    assert written(whole, init, segments) == []
+    [said] = written(twice, init, [segments[0], segments[0], *segments[:2], *segments[1:]])
+    assert "follow" in said
+    assert heard(twice) == heard(whole)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+@pytest.mark.parametrize("damage", ["noise", "unknown", "video", "another codec", "no rate"])
+def test_audio_that_no_file_can_hold_costs_the_audio_alone(
+    tmp_path: Path, play_bundle_master: Path, damage: str, suffix: str
+) -> None:
+    init = (play_bundle_master / "audio/a1/init.mp4").read_bytes()
+    media = (play_bundle_master / "audio/a1/00001.m4s").read_bytes()
+    rate_at = init.index(b"mp4a") + 28
+    broken = {
+        "noise": b"nonsense",
+        "unknown": init.replace(b"mp4a", b"zzzz").replace(b"esds", b"zzzz"),
+        "video": (play_bundle_master / "video/v90/init.mp4").read_bytes(),
+        "another codec": init.replace(b"mp4a", b"ulaw").replace(b"esds", b"zzzz"),
+        "no rate": (init[:rate_at] + bytes(4) + init[rate_at + 4 :]).replace(b"esds", b"zzzz"),
+    }[damage]
+    path = tmp_path / f"x{suffix}"
+    said = written(path, broken, [media, media])
+    assert len(said) == 1 or (damage, suffix) == ("another codec", ".mkv"), "once"
+    assert len(read_back(path)) == 3
+    assert [found.name for found in tmp_path.iterdir()] == [path.name]
+
+
 def test_pictures_are_numbered_and_lossless(tmp_path: Path) -> None:
     sink = PictureFolder(tmp_path / "pictures")
     sink.open(OUTPUT, None)
