@@ -55,13 +55,14 @@ class Engine(Protocol):
 
 
 def open_engine(name: str = "auto", backend: str | None = None) -> Engine:
-    """The engine called `name`; `auto` is keras where there is a GPU, else OpenVINO, else keras.
+    """The engine called `name`; `auto` is keras where it is installed and there is a GPU, else OpenVINO, else keras.
 
     `backend` is that of Keras: tensorflow, jax or torch. It counts only before Keras is first imported.
     Raises EngineUnavailableError.
     """
     if name == "auto":
-        name = "keras" if backend or gpu_device_present() or not _installed("openvino") else "openvino"
+        on_gpu = gpu_device_present() and not _missing_for_keras()
+        name = "keras" if backend or on_gpu or not _installed("openvino") else "openvino"
     if name == "openvino":
         return _open_openvino()
     if name == "keras":
@@ -71,8 +72,7 @@ def open_engine(name: str = "auto", backend: str | None = None) -> Engine:
 
 def require_keras() -> None:
     """Raises EngineUnavailableError where Keras or the backend that KERAS_BACKEND names is not installed."""
-    chosen = os.environ.get("KERAS_BACKEND", "tensorflow")
-    missing = [module for module in ("keras", chosen) if not _installed(module)]
+    missing = _missing_for_keras()
     if missing:
         raise EngineUnavailableError(
             f"Keras needs {' and '.join(missing)}: install the extra `train` (CPU) or `gpu`, "
@@ -122,6 +122,12 @@ def open_pretrained(path: Path, engine: Engine, width: int, height: int) -> Upsc
 
 def _installed(module: str) -> bool:
     return importlib.util.find_spec(module) is not None
+
+
+def _missing_for_keras() -> list[str]:
+    """What of Keras and its backend is not installed."""
+    chosen = os.environ.get("KERAS_BACKEND", "tensorflow")
+    return [module for module in ("keras", chosen) if not _installed(module)]
 
 
 def _open_openvino() -> Engine:

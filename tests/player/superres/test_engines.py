@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from manifests.weights import CodedLayer, CodedModel, ModelWeights, NetworkSpec, decode_model, encode_model
 from media.upscale import plain_upscale
+from player.superres import engines
 from player.superres.engines import (
     Engine,
     EngineUnavailableError,
@@ -219,3 +220,27 @@ assert not asked, asked
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("gpu", "installed", "backend", "taken"),
+    [
+        (True, {"keras", "tensorflow", "openvino"}, None, "keras"),
+        (True, {"keras", "openvino"}, None, "openvino"),
+        (True, {"tensorflow", "openvino"}, None, "openvino"),
+        (True, {"openvino"}, None, "openvino"),
+        (True, set(), None, "keras"),
+        (False, {"keras", "tensorflow", "openvino"}, None, "openvino"),
+        (False, {"keras", "tensorflow"}, None, "keras"),
+        (False, {"openvino"}, "jax", "keras"),
+    ],
+)
+def test_auto_takes_what_is_installed(
+    monkeypatch: pytest.MonkeyPatch, gpu: bool, installed: set[str], backend: str | None, taken: str
+) -> None:
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    monkeypatch.setattr(engines, "gpu_device_present", lambda: gpu)
+    monkeypatch.setattr(engines, "_installed", installed.__contains__)
+    monkeypatch.setattr(engines, "_open_openvino", lambda: "openvino")
+    monkeypatch.setattr(engines, "_open_keras", lambda backend: "keras")
+    assert open_engine("auto", backend) == taken
