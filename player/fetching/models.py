@@ -33,6 +33,7 @@ class ModelStore:
         self._loads: OrderedDict[_Key, asyncio.Task[ModelWeights]] = OrderedDict()
         """Under way or done, least recently used first."""
         self._first_asked_s: dict[_Key, float] = {}
+        """Of each load; trying again what failed for now does not begin anew."""
 
     def missing(self, wanted: WantedModel) -> tuple[ModelFile, ...]:
         """The members of its chain that would have to be asked for."""
@@ -99,7 +100,7 @@ class ModelStore:
     def _forget_oldest(self) -> None:
         done = [key for key, load in self._loads.items() if load.done()]
         for key in done[: max(0, len(self._loads) - MAX_HELD)]:
-            del self._loads[key]
+            del self._loads[key], self._first_asked_s[key]
 
 
 def expected_model(file: ModelFile) -> Expected:

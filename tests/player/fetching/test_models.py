@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import hashlib
+import time
 from collections.abc import Callable
 from fractions import Fraction
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
 from manifests.model import ModelFile, ModelTrack, Representation, Segment, VideoFormat
 from manifests.weights import ModelWeights, NetworkSpec
 from player.errors import FetchError, SinkError
+from player.fetching import models
 from player.fetching.fetch import Download
 from player.fetching.models import (
     MAX_HELD,
@@ -235,6 +237,23 @@ def test_models_held_stay_within_their_bound(chain: Chain, faults: ModuleType) -
         return sum(not store.missing(dataclasses.replace(chain.base, files=(model,))) for model in _models(faults))
 
     assert asyncio.run(held()) <= MAX_HELD
+
+
+def test_a_model_that_was_forgotten_is_waited_for_again(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models, "MAX_HELD", 1)
+
+    async def again() -> ModelWeights | str:
+        store = ModelStore(chain.library.download)
+        for wanted in (chain.update, chain.base):
+            store.request(wanted, lambda _: None)
+            await store.weights(wanted, None)
+        chain.library.delay_s = 0.1
+        monkeypatch.setattr(models, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 100))
+        store.request(chain.update, lambda _: None)
+        return await store.weights(chain.update, 50.0)
+
+    assert isinstance(asyncio.run(again()), ModelWeights)
+    assert chain.library.asked.count("models/2.ndm") == 2
 
 
 def _models(faults: ModuleType) -> list[ModelFile]:
