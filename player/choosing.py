@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from manifests.model import ModelTrack, Representation
-from manifests.quality import QualityTable
 from player.abr.state import Abandon, Decision, Policy, RungChoice, State, Transfer, Upcoming, full_wait_s
 from player.fetching.models import ModelStore
 from player.fetching.under_way import UnderWay
-from player.outlook import TOLD_AHEAD, outlook
+from player.outlook import TOLD_AHEAD, Known, outlook
 from player.stats import SegmentStats
 from player.viewing import Viewing
 from player.wanted import WantedModel, wanted_models
@@ -79,8 +78,8 @@ class Chooser:
         self._done: deque[_Done] = deque(maxlen=SPEED_REMEMBERED)
         self._last: tuple[str, float] | None = None
         self._memory: tuple[float, ...] = ()
-        self.table: QualityTable | None = None
-        """Set as soon as it is there."""
+        self.known: Known | None = None
+        """What was measured of the rungs; set as soon as it is there."""
 
     def best(self, position: int) -> Chosen:
         """Where the network is no matter: the rung of most bits."""
@@ -182,7 +181,7 @@ class Chooser:
     def _upcoming(self, position: int) -> tuple[Upcoming, ...]:
         positions = range(position, min(position + TOLD_AHEAD, self._segment_count))
         seconds_of = self._enhancing_s_per_s if self._enhance else None
-        return outlook(tuple(self._rungs.values()), self.table, positions, seconds_of)
+        return outlook(tuple(self._rungs.values()), self.known or {}, positions, seconds_of)
 
     def _choice(self, position: int, rung: Representation) -> RungChoice:
         """The segment on one rung, as policies see it."""

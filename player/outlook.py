@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from manifests.errors import UnknownNetworkError
 from manifests.model import ModelTrack, Representation
@@ -26,9 +27,31 @@ SecondsOf = Callable[[Representation, ModelTrack], float]
 """How long this machine takes to enhance a second of that rung by that track."""
 
 
+Known = Mapping[str, RungQuality]
+"""What was measured of rungs, by representation id, and may be believed; nothing of a rung that is not there."""
+
+
+def believed(rungs: Sequence[Representation], table: QualityTable) -> Known:
+    """What a table tells of `rungs`: nothing where it is of other segments, of models nothing where it is of others.
+
+    Looks at every segment: to be asked once, not for every decision.
+    """
+    found = {rung.id: (rung, table.rungs[rung.id]) for rung in rungs if rung.id in table.rungs}
+    return {
+        name: told if told.models == rung_models_digest(rung) else _of_plain(told)
+        for name, (rung, told) in found.items()
+        if len(told.segments) == len(rung.segments)
+    }
+
+
+def _of_plain(told: RungQuality) -> RungQuality:
+    plain = (replace(segment, enhanced_vmaf=None, enhanced_vmaf_neg=None) for segment in told.segments)
+    return replace(told, segments=tuple(plain))
+
+
 def outlook(
     rungs: Sequence[Representation],
-    table: QualityTable | None,
+    known: Known,
     positions: range,
     seconds_of: SecondsOf | None,
 ) -> tuple[Upcoming, ...]:
@@ -37,24 +60,17 @@ def outlook(
     Of models, those that this version can run and that this machine runs no slower than the video plays.
     """
     ordered = sorted(rungs, key=lambda rung: rung.bandwidth_bps)
-    known = [_measured(rung, table) for rung in ordered]
-    rates = [_bandwidth_bps(rung, measured) for rung, measured in zip(ordered, known, strict=True)]
+    rates = [_bandwidth_bps(rung, known.get(rung.id)) for rung in ordered]
     return tuple(
         Upcoming(
             duration_s=_duration_s(ordered[0], position),
             choices=tuple(
-                _choice(rung, measured, rate_bps, max(rates), position, seconds_of)
-                for rung, measured, rate_bps in zip(ordered, known, rates, strict=True)
+                _choice(rung, known.get(rung.id), rate_bps, max(rates), position, seconds_of)
+                for rung, rate_bps in zip(ordered, rates, strict=True)
             ),
         )
         for position in positions
     )
-
-
-def _measured(rung: Representation, table: QualityTable | None) -> RungQuality | None:
-    """What is known of a rung; nothing where the table is of other segments."""
-    found = None if table is None else table.rungs.get(rung.id)
-    return found if found is not None and len(found.segments) == len(rung.segments) else None
 
 
 def _duration_s(rung: Representation, position: int) -> float:
@@ -94,7 +110,7 @@ def _enhancements(
 ) -> tuple[Enhancement, ...]:
     duration_s = _duration_s(rung, position)
     best = wanted_model(rung, position)
-    gain = _measured_gain(rung, measured, plain, position)
+    gain = _measured_gain(measured, plain, position)
     found = []
     for track in rung.model_tracks:
         n = track.uses[position]
@@ -123,11 +139,9 @@ def _runs(track: ModelTrack) -> bool:
     return track.format == FORMAT
 
 
-def _measured_gain(rung: Representation, measured: RungQuality | None, plain: float, position: int) -> float | None:
-    """What the table says that the best model gains; None where it is silent, or speaks of other models."""
-    if measured is None or measured.models != rung_models_digest(rung):
-        return None
-    enhanced = measured.segments[position].enhanced
+def _measured_gain(measured: RungQuality | None, plain: float, position: int) -> float | None:
+    """What the best model is known to gain."""
+    enhanced = None if measured is None else measured.segments[position].enhanced
     return None if enhanced is None else enhanced - plain
 
 

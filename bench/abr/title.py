@@ -14,7 +14,7 @@ from manifests.bundle import Bundle, open_bundle
 from manifests.model import ModelTrack, Representation
 from manifests.quality import QualityTable, decode_quality
 from player.abr.state import Enhancement, ModelPart, RungChoice, Upcoming
-from player.outlook import outlook
+from player.outlook import believed, outlook
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def read_title(root: Path, macs_per_s: float) -> Title:
         pixels_per_s = rung.video.width * rung.video.height * float(rung.video.frame_rate)
         return track.macs_per_pixel * pixels_per_s / macs_per_s
 
-    segments = outlook(video, table, range(len(video[0].segments)), seconds_of)
+    segments = outlook(video, believed(video, table), range(len(video[0].segments)), seconds_of)
     return Title(bundle.presentation.title or root.resolve().name, segments, size_bytes)
 
 

@@ -19,6 +19,7 @@ from player.fetching.models import ModelStore
 from player.fetching.soundtrack import Soundtrack
 from player.fetching.under_way import unless_given_up
 from player.geometry import end_s
+from player.outlook import believed
 from player.stats import SegmentStats
 from player.wanted import WantedModel
 
@@ -128,8 +129,10 @@ class Downloads:
     async def _fetch_beside(self) -> None:
         """What no segment waits for."""
         try:
-            if self._described_by is not None and self._chooser.table is None:
-                self._chooser.table = await self._files.quality(self._described_by)
+            if self._described_by is not None and self._chooser.known is None:
+                table = await self._files.quality(self._described_by)
+                if table is not None:
+                    self._chooser.known = await asyncio.to_thread(believed, self._rungs, table)
             await self._files.keep_text()
         except Exception as error:
             await self._ready.put(error)

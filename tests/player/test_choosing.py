@@ -20,10 +20,11 @@ from player.abr import rules
 from player.abr.state import Decision, State
 from player.cli import main
 from player.fetching.fetch import open_fetcher
-from player.outlook import outlook, rung_models_digest
+from player.outlook import believed, outlook, rung_models_digest
 from player.session import Outputs, Session, Settings
 from player.sinks.screens import NoScreen
 from player.sinks.window import Window
+from player.wanted import WantedModel, wanted_model
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -95,13 +96,40 @@ def test_a_table_of_other_models_is_not_believed_about_models(play_bundle: Path)
     side_file = p.adaptation_sets[0].quality
     assert side_file is not None
     table = decode_quality((play_bundle / side_file.href).read_bytes())
-    told = outlook(p.video, table, range(1), lambda rung, track: 0.1)[0].choices[0]
+    told = outlook(p.video, believed(p.video, table), range(1), lambda rung, track: 0.1)[0].choices[0]
     assert told.quality == 60.0
     assert told.enhancements[0].quality == 62.0
 
 
+def test_a_table_of_other_segments_is_not_believed(play_bundle: Path) -> None:
+    low, high = open_bundle(play_bundle).presentation.video
+    one_more = RungQuality((SegmentQuality(1000),) * (len(low.segments) + 1), rung_models_digest(low))
+    whole = RungQuality((SegmentQuality(1000),) * len(high.segments))
+    told = believed((low, high), QualityTable({low.id: one_more, high.id: whole, "of another set": whole}))
+    assert dict(told) == {high.id: RungQuality(whole.segments, whole.models)}
+
+
+def test_a_decision_costs_no_look_at_the_whole_film(play_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Digests over all segments of all rungs, once a decision, would hold up everything else for half a second."""
+    with_table(play_bundle)
+    p = open_bundle(play_bundle).presentation
+    side_file = p.adaptation_sets[0].quality
+    assert side_file is not None
+    known = believed(p.video, decode_quality((play_bundle / side_file.href).read_bytes()))
+    looked_at: list[int] = []
+
+    def watched(rung: Representation, position: int) -> WantedModel:
+        looked_at.append(position)
+        return wanted_model(rung, position)
+
+    monkeypatch.setattr("player.outlook.wanted_model", watched)
+    told = outlook(p.video, known, range(1, 2), lambda rung, track: 0.1)[0].choices[0]
+    assert told.enhancements[0].quality == 70.0
+    assert set(looked_at) == {1}
+
+
 def test_without_a_table_more_bits_are_better_and_models_gain(play_bundle: Path) -> None:
-    low, high = outlook(open_bundle(play_bundle).presentation.video, None, range(1), lambda rung, track: 0.1)[0].choices
+    low, high = outlook(open_bundle(play_bundle).presentation.video, {}, range(1), lambda rung, track: 0.1)[0].choices
     assert low.quality < low.enhancements[0].quality
     assert low.quality < high.quality
     assert high.size_bytes == pytest.approx(high.bandwidth_bps * 0.5 / 8)
@@ -109,8 +137,8 @@ def test_without_a_table_more_bits_are_better_and_models_gain(play_bundle: Path)
 
 def test_a_machine_that_is_too_slow_is_offered_no_model(play_bundle: Path) -> None:
     video = open_bundle(play_bundle).presentation.video
-    assert outlook(video, None, range(1), lambda rung, track: 1.1)[0].choices[0].enhancements == ()
-    assert outlook(video, None, range(1), None)[0].choices[0].enhancements == ()
+    assert outlook(video, {}, range(1), lambda rung, track: 1.1)[0].choices[0].enhancements == ()
+    assert outlook(video, {}, range(1), None)[0].choices[0].enhancements == ()
 
 
 def test_a_policy_that_wants_no_model_gets_none(faulty_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
