@@ -31,6 +31,7 @@ def checked_base_url(text: str) -> str:
     """`text`, once it is known to be relative, or http(s) with a host. Raises MalformedManifestError."""
     try:
         parts = urlsplit(text)
+        parts.port  # noqa: B018 - looked at by nobody here, but it raises where it is none
     except ValueError as error:
         raise MalformedManifestError(f"BaseURL {text[:80]!r} does not parse: {error}") from error
     relative = not parts.scheme and not parts.netloc

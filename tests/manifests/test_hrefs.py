@@ -76,6 +76,8 @@ def test_relative_and_http_base_urls_are_allowed(text: str) -> None:
             "http://",
             "http://u:p@h/",
             "http://[::1/",
+            "http://h:65536/",
+            "http://h:x/",
         ],
         *("a\\b", "a b", "a\nb", "a?b", "a#b", "d\u00e4tei/", "data:,"),
     ],
