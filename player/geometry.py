@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from manifests.model import Representation, Segment, VideoFormat
+from media.programs import MAX_SOURCE_PIXELS
 from player.errors import UnplayableError
 
 MAX_SIDE = 16384
@@ -39,6 +40,8 @@ def output_format(rungs: Sequence[Representation], scale: int | None = None, pla
     video, (width, height) = _video(largest), sizes[largest.id]
     if width % 2 or height % 2 or max(width, height) > MAX_SIDE:
         raise UnplayableError(f"the video would be {width}x{height}; sides are even and at most {MAX_SIDE}")
+    if width * height > MAX_SOURCE_PIXELS:
+        raise UnplayableError(f"the video would be {width}x{height}, more than the {MAX_SOURCE_PIXELS} pixels of 8K")
     return OutputFormat(
         width=width,
         height=height,

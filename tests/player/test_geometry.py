@@ -82,3 +82,18 @@ def test_only_rungs_with_equal_boundaries_are_switched() -> None:
 def test_a_size_that_no_output_can_have_is_refused(height: int) -> None:
     with pytest.raises(UnplayableError, match="sides are even and at most"):
         output_format([rung(height)])
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [((16384, 16384), "pixels"), ((7682, 4320), "pixels"), ((16386, 2), "16384"), ((641, 360), "even")],
+)
+def test_an_output_that_takes_too_much_is_refused(size: tuple[int, int], said: str) -> None:
+    """A manifest of a kilobyte may ask for any size, and every frame of the queues would be of it."""
+    huge = dataclasses.replace(rung(360), video=VideoFormat(*size, Fraction(24)))
+    with pytest.raises(UnplayableError, match=said):
+        output_format([huge])
+
+
+def test_8k_is_not_too_much() -> None:
+    assert output_format([rung(2160, TRACK)]).width == 7680
