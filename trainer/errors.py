@@ -2,4 +2,6 @@
 
 
 class TrainingError(Exception):
-    """The bundle and the source given do not belong together, or nothing can be trained. `str()` says what to do."""
+    """The bundle and the source given do not belong together, nothing can be trained, or a process that trained was
+    killed. `str()` says what to do.
+    """

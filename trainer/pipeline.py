@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from trainer.judge import plain_psnr_y
 from trainer.networks import Exact, fits, largest_picture, times, trained_network
 from trainer.original import treatment_of
 from trainer.outcome import RungOutcome
+from trainer.processes import called
 from trainer.publish import publish_models
 from trainer.record import choice_record
 from trainer.rung import Rung
@@ -163,14 +163,12 @@ def _run_all(groups: Sequence[Group], reporter_of: ReporterOf, jobs: int) -> dic
         for group in groups:
             outcomes |= _run(group, reporter_of)
         return outcomes
-    # Spawned, not forked: TensorFlow's threads do not survive a fork.
-    with ProcessPoolExecutor(min(jobs, len(groups)), mp_context=get_context("spawn")) as pool:
-        running = {pool.submit(_run, group, _silent): group for group in groups}
-        for job, group in running.items():
-            reporter = reporter_of(", ".join(rung.id for rung in group.rungs))
-            reporter.begin("training in a process of its own", 1)
-            outcomes |= job.result()
-            reporter.at(1)
+    reporters = [reporter_of(", ".join(rung.id for rung in group.rungs)) for group in groups]
+    for reporter in reporters:
+        reporter.begin("training in a process of its own", 1)
+    calls = [partial(_run, group, _silent) for group in groups]
+    for trained in called(calls, jobs, lambda index: reporters[index].at(1)):
+        outcomes |= trained
     return outcomes
 
 
