@@ -108,9 +108,9 @@ def run(
 ) -> bytes:
     """Run a program to its end and return its stdout, after it stderr if `with_stderr` asks for it.
 
-    `deadline_s` counts from the start. With `on_progress` the program must be an ffmpeg told to `-progress pipe:1`;
-    its reports are taken off stdout, the result is empty, and the calls come from this thread. `input` is written to
-    the program's stdin, which is closed otherwise.
+    `deadline_s` counts from the start, with `on_progress` from the last report that tells of more than the one before.
+    With it the program must be an ffmpeg told to `-progress pipe:1`; its reports are taken off stdout, the result is
+    empty, and the calls come from this thread. `input` is written to the program's stdin, which is closed otherwise.
     Raises ProgramFailedError, and ProgramNotFoundError if `arguments[0]` cannot be started.
     """
     with started(arguments, stdin=input is not None, cwd=cwd) as running:
@@ -140,18 +140,28 @@ def _wait(
     on_progress: Callable[[RunProgress], None] | None,
 ) -> None:
     """Until the program has ended, its reports passed on in the thread that waits."""
-    deadline = monotonic() + deadline_s
+    deadline, reached = monotonic() + deadline_s, (0, 0.0)
     while (left_s := deadline - monotonic()) > 0:
         with suppress(subprocess.TimeoutExpired):
             running.process.wait(min(left_s, _REPORT_EVERY_S))
             return
-        _pass_on(reports, on_progress)
+        latest = _pass_on(reports, on_progress)
+        if latest is not None and (latest.frames, latest.media_s) != reached:
+            deadline, reached = monotonic() + deadline_s, (latest.frames, latest.media_s)
+    if on_progress is not None:
+        raise running.failure(f"came no further for {deadline_s:.0f} s")
     raise running.failure(f"was still running after {deadline_s:.0f} s")
 
 
-def _pass_on(reports: queue.SimpleQueue[RunProgress], on_progress: Callable[[RunProgress], None] | None) -> None:
+def _pass_on(
+    reports: queue.SimpleQueue[RunProgress], on_progress: Callable[[RunProgress], None] | None
+) -> RunProgress | None:
+    """Returns the last of what has been passed on."""
+    latest = None
     while on_progress is not None and not reports.empty():
-        on_progress(reports.get())
+        latest = reports.get()
+        on_progress(latest)
+    return latest
 
 
 def stream(arguments: Sequence[str], *, frame_bytes: int, deadline_s: float) -> Iterator[bytes]:

@@ -29,6 +29,12 @@ POSTER_AT = Fraction(1, 3)
 """Where in the video the poster is taken: not the black or the titles it begins with."""
 POSTER_DEADLINE_S = 120.0
 
+STALLED_S = 1800.0
+"""An encoder that has written no frame for so long is ended; one that goes on may take days. The slowest presets think
+for minutes before the first frame."""
+PASS_DEADLINE_S = 12 * 3600.0
+"""For the sound, or for one track of subtitles: as long as it takes to read 2 TB from a slow disk."""
+
 EXPECTED_PART = Fraction(49, 50)
 """Fewer frames than this part of what the header promises are worth a warning."""
 
@@ -115,13 +121,8 @@ def _run_encoder(plan: Plan, arguments: list[str], listener: Listener) -> int:
         listener.encoding(progress, plan.expected_frames)
 
     program = str(find_program("ffmpeg"))
-    run([program, *arguments], deadline_s=_encode_deadline_s(plan), on_progress=report)
+    run([program, *arguments], deadline_s=STALLED_S, on_progress=report)
     return frames
-
-
-def _encode_deadline_s(plan: Plan) -> float:
-    """Far more than any honest encode takes; a header that lies cannot hold the machine for ever."""
-    return 3600.0 + 20.0 * (plan.expected_frames or 0) * len(plan.rungs)
 
 
 def _track_name(rung: Rung) -> str:
@@ -156,7 +157,7 @@ def _segmented_audio(
 
     def make_track(path: Path) -> None:
         arguments = audio_arguments(plan.request.source, plan.treatment, audio.index, video_s, path)
-        run([str(find_program("ffmpeg")), *arguments], deadline_s=_encode_deadline_s(plan))
+        run([str(find_program("ffmpeg")), *arguments], deadline_s=PASS_DEADLINE_S)
 
     def make_segments(folder: Path) -> None:
         folder.mkdir()
@@ -179,7 +180,7 @@ def _texts(plan: Plan, work: WorkFolder, listener: Listener, warnings: list[str]
 
         def make(path: Path, subtitles: Subtitles = subtitles) -> None:
             arguments = [str(find_program("ffmpeg")), *webvtt_arguments(subtitles, end_s)]
-            path.write_bytes(run(arguments, deadline_s=_encode_deadline_s(plan)))
+            path.write_bytes(run(arguments, deadline_s=PASS_DEADLINE_S))
 
         listener.step("subtitles")
         try:

@@ -116,6 +116,15 @@ def test_progress_is_passed_on_in_the_calling_thread_to_the_last_report() -> Non
     assert {thread for _, thread in seen} == {threading.current_thread()}
 
 
+def test_with_progress_the_deadline_counts_from_the_last_of_it() -> None:
+    """However long an encode takes, it goes on while frames come."""
+    moving = "import time\nfor n in range(30): print(f'frame={n}\\nprogress=x', flush=True); time.sleep(0.2)"
+    run([PYTHON, "-c", moving], deadline_s=4, on_progress=lambda progress: None)
+    standing = "import time\nwhile True: print('frame=1\\nprogress=x', flush=True); time.sleep(0.2)"
+    with pytest.raises(ProgramFailedError, match="came no further for 2 s"):
+        run([PYTHON, "-c", standing], deadline_s=2, on_progress=lambda progress: None)
+
+
 def test_a_callback_that_raises_ends_the_program() -> None:
     def stop(progress: RunProgress) -> None:
         raise KeyboardInterrupt
