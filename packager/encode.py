@@ -38,6 +38,8 @@ AUDIO_RATE_HZ = 48_000
 AUDIO_BPS = 128_000
 AAC_FRAME = 1024
 """Samples in one AAC frame, and in the silence that ffmpeg's encoder puts first."""
+AUDIO_TRIAL_FRAMES = 250
+"""Seconds of any codec, wherever in the film they begin."""
 
 MIN_TIMESCALE = 10_000
 
@@ -158,6 +160,12 @@ def audio_arguments(
         **{"map_metadata": "-1", "map_chapters": "-1", "use_editlist": "0", "f": "mp4"},
     }
     return [*QUIET, "-y", *stream.output(f"file:{path}", **options).get_args()]
+
+
+def audio_trial_arguments(source: Path, treatment: SourceTreatment, stream_index: int) -> list[str]:
+    """The first seconds of the sound decoded and thrown away: fails where the sound itself is what is wrong."""
+    stream = open_source(source, treatment.seek_s)[str(stream_index)]
+    return [*QUIET, *stream.output("pipe:1", f="null", **{"frames:a": str(AUDIO_TRIAL_FRAMES)}).get_args()]
 
 
 AAC_FRAME_S = Fraction(AAC_FRAME, AUDIO_RATE_HZ)

@@ -13,6 +13,7 @@ from packager.encode import (
     AAC_FRAME_S,
     audio_arguments,
     audio_segment_s,
+    audio_trial_arguments,
     encode_arguments,
     poster_arguments,
 )
@@ -166,9 +167,20 @@ def _segmented_audio(
     try:
         track = work.made(f"{AUDIO_ID}.mp4", make_track)
     except ProgramFailedError as error:
+        if _audio_decodes(plan, audio.index):
+            raise  # a full disk, say: silence would be for ever, and the next run goes on from here
         warnings.append(f"the audio could not be kept ({audio.codec}: {error}); the bundle is silent")
         return None
     return measure_track(work.made(f"audio-{AUDIO_ID}", make_segments))
+
+
+def _audio_decodes(plan: Plan, stream_index: int) -> bool:
+    arguments = audio_trial_arguments(plan.request.source, plan.treatment, stream_index)
+    try:
+        run([str(find_program("ffmpeg")), *arguments], deadline_s=PASS_DEADLINE_S)
+    except ProgramFailedError:
+        return False
+    return True
 
 
 def _texts(plan: Plan, work: WorkFolder, listener: Listener, warnings: list[str]) -> list[tuple[Subtitles, Path]]:

@@ -18,6 +18,7 @@ from manifests.verify import verify_bundle
 from media.frames import Frame
 from media.probe import probe
 from media.source import SourceTreatment, reference_frames
+from packager.encode import audio_arguments
 
 if TYPE_CHECKING:
     from conftest import MakeVideo
@@ -160,6 +161,41 @@ def test_audio_that_ends_early_is_filled_with_silence(make_video: MakeVideo, tmp
     )
     [audio] = open_bundle(package(source, "--rungs", "64@crf30")).presentation.audio
     assert audio.duration_s >= 2
+
+
+@pytest.fixture
+def with_sound(make_video: MakeVideo, tmp_path: Path) -> Path:
+    """ffmpeg's test pattern, 64x64, 25 frames a second, 2 s, FFV1; a tone in FLAC."""
+    return make_video(
+        tmp_path / "with_sound.mkv",
+        *("-f", "lavfi", "-i", "testsrc2=size=64x64:rate=25:duration=2", "-f", "lavfi", "-i", "sine=duration=2"),
+        *("-c:v", "ffv1", "-c:a", "flac"),
+    )
+
+
+def test_sound_that_does_not_decode_is_left_out_and_said(
+    with_sound: Path, package: Package, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_sound.write_bytes(with_sound.read_bytes().replace(b"A_FLAC", b"A_DTS\0"))
+    assert open_bundle(package(with_sound, "--rungs", "64@crf30")).presentation.audio == ()
+    assert "the audio could not be kept (dca: " in capsys.readouterr().err
+
+
+def test_sound_that_cannot_be_written_ends_the_run_which_goes_on_later(
+    with_sound: Path, tmp_path: Path, package: Package, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk is no reason for a film to be silent for ever."""
+    real = audio_arguments
+
+    def nowhere(source: Path, treatment: SourceTreatment, index: int, video_s: Fraction, path: Path) -> list[str]:
+        return real(source, treatment, index, video_s, path.parent / "gone" / path.name)
+
+    monkeypatch.setattr("packager.pipeline.audio_arguments", nowhere)
+    with pytest.raises(AssertionError, match="neudash package: ffmpeg ended with status"):
+        package(with_sound, "--rungs", "64@crf30")
+    assert list((tmp_path / "bundle").glob(".work/*/v64.mp4"))
+    monkeypatch.undo()
+    assert open_bundle(package(with_sound, "--rungs", "64@crf30")).presentation.audio
 
 
 def test_provenance_tells_what_it_takes_to_do_it_again(packaged_bundle: Path, testsrc_video: Path) -> None:
