@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import sys
-from importlib.metadata import version
+
+from manifests.version import neudash_version
 
 COMMANDS = {
     "package": ("packager.cli", "cut a video into a DASH bundle: ladder, segments, manifest"),
@@ -33,7 +34,7 @@ def main(argv: list[str] | None = None) -> int:
         return 0 if arguments else 2
     command, *rest = arguments
     if command in ("-V", "--version"):
-        print(f"neudash {version('neudash')}")
+        print(f"neudash {neudash_version()}")
         return 0
     if command not in COMMANDS:
         print(f"neudash: there is no command {command!r}; `neudash --help` lists them", file=sys.stderr)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from manifests.bundle import (
 )
 from manifests.errors import BundleError
 from manifests.names import text_href
+from manifests.version import neudash_version
 from packager.encode import AUDIO_BPS
 from packager.errors import OutputFolderError
 from packager.ladder import Rung
@@ -143,7 +143,7 @@ def provenance(plan: Plan, pieces: Pieces) -> dict[str, Any]:
     name = printable(plan.info.name)
     tracks = {rung.id: track for rung, track in pieces.video} | ({AUDIO_ID: pieces.audio} if pieces.audio else {})
     return {
-        "neudash": version(),
+        "neudash": neudash_version(),
         "source": {"name": name, "sha256": plan.sha256, "probe": plan.info.to_json() | {"name": name}},
         "treatment": plan.treatment.to_json(),
         "packaging": {
@@ -153,14 +153,6 @@ def provenance(plan: Plan, pieces: Pieces) -> dict[str, Any]:
             "sha256": {name: track.sha256 for name, track in tracks.items()},
         },
     }
-
-
-def version() -> str:
-    """Of neudash."""
-    try:
-        return metadata.version("neudash")
-    except metadata.PackageNotFoundError:  # run from a checkout that was never installed
-        return "unknown"
 
 
 def printable(text: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from manifests.bundle import PROVENANCE, Bundle, open_bundle, read_json
 from manifests.networks import Size
+from manifests.version import neudash_version
 from media.probe import probe
 from media.source import SourceTreatment
 from player.superres.engines import open_engine
@@ -110,7 +111,7 @@ def _record(key: str, rung: Rung, outcome: RungOutcome) -> dict[str, object]:
     gains = outcome.tracks()[0].gains_db() if outcome.published else [0.0] * len(rung.representation.segments)
     return {
         "key": key,
-        "neudash": version("neudash"),
+        "neudash": neudash_version(),
         "keras": version("keras"),
         "segment_gains_db": [round(gain_db, 4) for gain_db in gains],
         "choice": choice_record(outcome, rung.media_bytes()),
