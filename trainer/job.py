@@ -30,7 +30,7 @@ from trainer.sampling import References, shots
 from trainer.settings import GENERIC, Reporter, TrainSettings
 from trainer.siblings import training_order
 
-CODE_VERSION = 10
+CODE_VERSION = 11
 """Part of every key: raised when the same inputs would give other models."""
 
 

@@ -63,17 +63,21 @@ class References:
 
 
 def kept_positions(frame_counts: Sequence[int], frame_bytes: int, budget_bytes: int) -> tuple[Position, ...]:
-    """In order, frames spread evenly over the title: as many as the budget holds, and three a segment in any case."""
+    """In order, frames spread evenly over the title: as many as the budget holds, and of each segment one in any case."""
     total = sum(frame_counts)
-    wanted = min(total, max(budget_bytes // frame_bytes, _JUDGED_OF * len(frame_counts)))
+    wanted = min(total, max(budget_bytes // frame_bytes, len(frame_counts)))
     starts = np.cumsum([0, *frame_counts])
     # The middle of each of `wanted` equal stretches of the title.
     kept = ((np.arange(wanted) + 0.5) * total / wanted).astype(int)
     segments = np.searchsorted(starts, kept, side="right") - 1
-    return tuple(
-        Position(int(segment), int(frame - starts[segment]), number % _JUDGED_OF == _JUDGED_OF // 2)
+    spread = [
+        Position(int(segment), int(frame - starts[segment]), wanted == 1 or number % _JUDGED_OF == _JUDGED_OF // 2)
         for number, (frame, segment) in enumerate(zip(kept, segments, strict=True))
-    )
+    ]
+    # A segment shorter than the stretches may have been stepped over; nobody would know what a model gains there.
+    skipped = set(range(len(frame_counts))) - {position.segment for position in spread}
+    spread += [Position(segment, frame_counts[segment] // 2, judged=False) for segment in skipped]
+    return tuple(sorted(spread, key=lambda position: (position.segment, position.index)))
 
 
 def read_references(

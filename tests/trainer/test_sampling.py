@@ -13,13 +13,21 @@ counts = st.lists(st.integers(1, 50), min_size=1, max_size=20)
 @given(counts, st.integers(1, 2000))
 def test_they_spread_over_the_title_and_no_frame_is_kept_twice(counts: list[int], budget: int) -> None:
     positions = kept_positions(counts, 1, budget)
-    assert len(positions) == min(sum(counts), max(budget, 3 * len(counts)))
+    spread = min(sum(counts), max(budget, len(counts)))
+    assert spread <= len(positions) < spread + len(counts)
     places = [(p.segment, p.index) for p in positions]
     assert places == sorted(set(places))
     for segment, count in enumerate(counts):
         indices = [p.index for p in positions if p.segment == segment]
         assert all(0 <= index < count for index in indices)
-        assert abs(len(indices) - count * len(positions) / sum(counts)) <= 1
+        assert abs(len(indices) - count * spread / sum(counts)) <= 1
+
+
+@given(counts, st.integers(1, 2000))
+def test_no_segment_is_without_a_frame(counts: list[int], budget: int) -> None:
+    """However short it is, and however many full ones there are before it: it would be played plainly."""
+    assert {p.segment for p in kept_positions(counts, 1, budget)} == set(range(len(counts)))
+    assert kept_positions([96] * 300 + [5], 1, 900)[-1].segment == 300
 
 
 @given(counts)
@@ -28,6 +36,18 @@ def test_every_segment_of_some_length_is_learnt_from_and_judged(counts: list[int
     for segment, count in enumerate(counts):
         if count >= 3:
             assert {p.judged for p in positions if p.segment == segment} == {True, False}
+
+
+def test_a_long_title_keeps_what_the_budget_holds_and_no_more() -> None:
+    """90 minutes at 24 frames a second in segments of 4 s, and then of half an hour."""
+    budget_frames = (512 << 20) // (1920 * 1080)
+    assert len(kept_positions([96] * 1350, 1920 * 1080, 512 << 20)) == 1350
+    assert len(kept_positions([96 * 450] * 3, 1920 * 1080, 512 << 20)) == budget_frames
+
+
+def test_the_only_frame_is_judged() -> None:
+    (position,) = kept_positions([1], 1, 100)
+    assert position.judged
 
 
 def test_a_third_is_judged() -> None:
