@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from media.quality import psnr_y, squared_error
 from media.upscale import plain_resize
 from player.superres.engines import Engine
 from trainer.sampling import Shot
+from trainer.scratch import Scratch
 
 Plane = NDArray[np.uint8]
 Errors = tuple[int | None, ...]
@@ -53,11 +55,14 @@ def _plain(shot: Shot) -> Plane:
 
 
 class RungJudge:
-    """The judged frames of one rung, enlarged plainly once, and any model against them."""
+    """The judged frames of one rung, enlarged plainly once (on the disk of `folder`), and any model against them."""
 
-    def __init__(self, shots: Sequence[Shot], segments: int, engine: Engine) -> None:
+    def __init__(self, shots: Sequence[Shot], segments: int, engine: Engine, folder: Path) -> None:
         self.shots = tuple(shots)
-        self.plain = tuple(map(_plain, self.shots))
+        enlarged = Scratch(folder, np.uint8)
+        for shot in self.shots:
+            enlarged.add(_plain(shot))
+        self.plain = enlarged.arrays()
         """Each frame enlarged without a model."""
         self._segments = segments
         self._engine = engine

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import isqrt
+from pathlib import Path
 from typing import TypeVar
 
 import cv2
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from manifests.networks import Size
 from media.upscale import plain_resize, plain_upscale
 from trainer.sampling import Shot
+from trainer.scratch import Scratch
 
 PATCH = 32
 """Side of a training patch in positions of the convolutions: pixels, or the squares that a fold makes of them."""
@@ -58,6 +60,17 @@ def make_pair(shot: Shot, input_size: Size, scale: int) -> Pair:
     plain = plain_upscale(luma, scale)
     difference = np.clip(target(shot.reference, plain).astype(np.int16) - plain, -127, 127)
     return Pair(shot.segment, luma, _space_to_depth(difference.astype(np.int8)[:, :, None], scale))
+
+
+def make_pairs(shots: Iterable[Shot], input_size: Size, scale: int, folder: Path) -> list[Pair]:
+    """The pairs of many frames, on the disk of `folder`. Raises OSError."""
+    segments, lumas, residuals = [], Scratch(folder, np.uint8), Scratch(folder, np.int8)
+    for shot in shots:
+        pair = make_pair(shot, input_size, scale)
+        segments.append(pair.segment)
+        lumas.add(pair.luma)
+        residuals.add(pair.residual)
+    return [Pair(*parts) for parts in zip(segments, lumas.arrays(), residuals.arrays(), strict=True)]
 
 
 def target(reference: NDArray[np.uint8], plain: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -19,7 +19,7 @@ from trainer.generic import generic_model
 from trainer.judge import Errors, RungJudge
 from trainer.networks import SizedNetwork, scene_could_pay, update_could_pay
 from trainer.outcome import NetworkOutcome, RungOutcome, TrainedModel
-from trainer.pairs import Pair, PatchSource, make_pair
+from trainer.pairs import Pair, PatchSource, make_pairs
 from trainer.rung import Rung
 from trainer.sampling import Shot
 from trainer.scenes import scenes_of
@@ -55,7 +55,7 @@ class RungTraining:
         # A title of a frame or two, or a segment of as few, is judged by what it was learnt from.
         judged = [shot for shot in shots if shot.judged or shot.segment not in judged_segments]
         self._learnt = [shot for shot in shots if not shot.judged] or list(shots)
-        self._judge = RungJudge(judged, len(self._media_bytes), engine)
+        self._judge = RungJudge(judged, len(self._media_bytes), engine, work)
         self._opinion = SecondOpinion(self._judge)
         self._pairs: tuple[object, list[Pair]] = (None, [])
 
@@ -175,8 +175,8 @@ class RungTraining:
         """Of all frames learnt from; made anew only where the picture that goes in changes."""
         key = (network.input_size, network.spec.scale)
         if self._pairs[0] != key:
-            self._pairs = (None, [])  # Given back first: there is memory for one set.
-            self._pairs = (key, [make_pair(shot, *key) for shot in self._learnt])
+            self._pairs = (None, [])  # Given back first: there is room for one set.
+            self._pairs = (key, make_pairs(self._learnt, *key, self._work))
         return self._pairs[1]
 
     def _judged(self, tried: NetworkOutcome, more: Sequence[TrainedModel]) -> NetworkOutcome:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from media.source import SourceTreatment, reference_frames
 from trainer.errors import TrainingError
 from trainer.rung import Rung
+from trainer.scratch import Scratch
 from trainer.settings import Reporter
 
 Plane = NDArray[np.uint8]
@@ -63,7 +64,7 @@ class References:
 
 
 def kept_positions(frame_counts: Sequence[int], frame_bytes: int, budget_bytes: int) -> tuple[Position, ...]:
-    """In order, frames spread evenly over the title: as many as the budget holds, and of each segment one in any case."""
+    """In order, frames spread evenly over the title: as many as the budget holds, and one of each segment at least."""
     total = sum(frame_counts)
     wanted = min(total, max(budget_bytes // frame_bytes, len(frame_counts)))
     starts = np.cumsum([0, *frame_counts])
@@ -126,9 +127,12 @@ def shots(rung: Rung, references: References, *, judged_alone: bool = False) -> 
         for p, plane in zip(references.positions, planes, strict=True)
         if p.judged or not judged_alone
     }
-    found = []
+    found, decoded = [], Scratch(references.path.parent, np.uint8)
     for segment, index, frame in rung.frames():
-        position, plane = wanted.get((segment, index), (None, None))
-        if position is not None and plane is not None:
-            found.append(Shot(segment, position.judged, frame.y, plane))
-    return found
+        if (segment, index) in wanted:
+            found.append(wanted[segment, index])
+            decoded.add(frame.y)
+    return [
+        Shot(position.segment, position.judged, luma, plane)
+        for (position, plane), luma in zip(found, decoded.arrays(), strict=True)
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -41,33 +42,36 @@ def tuned(shots: list[Shot]) -> ModelWeights:
     return Fitter(SPEC).fit(PatchSource(pairs), FitSettings(150, 0, 2e-2))
 
 
-def coded(tuned: ModelWeights, base: ModelWeights | None, shots: list[Shot], worth: float) -> bytes:
-    judge = RungJudge(shots, 2, open_engine("openvino"))
+@pytest.fixture
+def judge(shots: list[Shot], tmp_path: Path) -> RungJudge:
+    return RungJudge(shots, 2, open_engine("openvino"), tmp_path)
+
+
+def coded(tuned: ModelWeights, base: ModelWeights | None, judge: RungJudge, worth: float) -> bytes:
     return best_coding(tuned, base, judge, SIZE, frozenset([0, 1]), worth)
 
 
-def test_without_a_base_it_is_full(shots: list[Shot], tuned: ModelWeights) -> None:
-    assert parse_model(coded(tuned, None, shots, 1e6)).base_sha256 is None
+def test_without_a_base_it_is_full(judge: RungJudge, tuned: ModelWeights) -> None:
+    assert parse_model(coded(tuned, None, judge, 1e6)).base_sha256 is None
 
 
-def test_little_that_changed_goes_out_as_an_update_in_fewer_bytes(shots: list[Shot], tuned: ModelWeights) -> None:
+def test_little_that_changed_goes_out_as_an_update_in_fewer_bytes(judge: RungJudge, tuned: ModelWeights) -> None:
     kernels = list(tuned.kernels)
     kernels[-1] = kernels[-1] * np.float32(0.5)
     base = decode_model(encode_model(quantise(replace(tuned, kernels=tuple(kernels)))))
-    data = coded(tuned, base, shots, 300.0)
+    data = coded(tuned, base, judge, 300.0)
     assert parse_model(data).base_sha256 is not None
-    assert len(data) < len(coded(tuned, None, shots, 300.0))
-    judge = RungJudge(shots, 2, open_engine("openvino"))
+    assert len(data) < len(coded(tuned, None, judge, 300.0))
     before, after = (sum(e or 0 for e in judge.errors(w, SIZE)) for w in (base, decode_model(data, base)))
     assert after < before
 
 
-def test_where_a_decibel_is_worth_nothing_it_is_the_smallest_file(shots: list[Shot], tuned: ModelWeights) -> None:
+def test_where_a_decibel_is_worth_nothing_it_is_the_smallest_file(judge: RungJudge, tuned: ModelWeights) -> None:
     base = decode_model(encode_model(quantise(tuned)))
-    assert len(coded(tuned, base, shots, 0.0)) == 11 + 8 + 3 + 2 * (4 + 4 + 4)
+    assert len(coded(tuned, base, judge, 0.0)) == 11 + 8 + 3 + 2 * (4 + 4 + 4)
 
 
-def test_another_input_mean_cannot_be_updated(shots: list[Shot], tuned: ModelWeights) -> None:
+def test_another_input_mean_cannot_be_updated(judge: RungJudge, tuned: ModelWeights) -> None:
     base = decode_model(encode_model(quantise(tuned)))
     other = replace(tuned, input_mean=(tuned.input_mean + 1) % 256)
-    assert parse_model(coded(other, base, shots, 0.0)).base_sha256 is None
+    assert parse_model(coded(other, base, judge, 0.0)).base_sha256 is None

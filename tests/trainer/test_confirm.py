@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -30,7 +32,8 @@ BLUR = filtering(-0.6, 0.6 / 8)
 SHARPEN_A_LITTLE = filtering(0.2, -0.2 / 8)
 
 
-def judged() -> RungJudge:
+@pytest.fixture
+def judged(tmp_path: Path) -> RungJudge:
     """Two segments of ten frames: a moving texture, and what is left of it at half the size."""
     random = np.random.default_rng(1)
     noise = random.integers(0, 256, (HEIGHT, WIDTH)).astype(np.float32)
@@ -41,12 +44,12 @@ def judged() -> RungJudge:
         high = np.ascontiguousarray(np.roll(texture, index, axis=1))
         low = cv2.resize(high, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
         shots.append(Shot(index // 10, True, np.asarray(low, np.uint8), high))
-    return RungJudge(shots, 2, open_engine("openvino"))
+    return RungJudge(shots, 2, open_engine("openvino"), tmp_path)
 
 
 @pytest.mark.skipif(vmaf_program() is None, reason="no ffmpeg here has libvmaf")
-def test_segments_whose_neg_falls_are_spoilt_and_others_are_not() -> None:
-    opinion = SecondOpinion(judged())
+def test_segments_whose_neg_falls_are_spoilt_and_others_are_not(judged: RungJudge) -> None:
+    opinion = SecondOpinion(judged)
     seen: list[int] = []
     assert opinion.spoilt_segments([SHARPEN_A_LITTLE, BLUR], (WIDTH, HEIGHT), seen.append) == {1}
     assert seen == list(range(1, opinion.frames + 1))
