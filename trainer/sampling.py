@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,6 +95,7 @@ def read_references(
     starts = np.cumsum([0, *counts])
     rows = {int(starts[p.segment]) + p.index: row for row, p in enumerate(positions)}
     path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_partials(path.parent)
     shape = (len(positions), height, width)
     # Renamed at the end: another run on this bundle may have the file of this name mapped.
     partial = path.with_name(f"{path.name}.{os.getpid()}")
@@ -117,6 +119,27 @@ def read_references(
     del planes  # Windows renames no file that is open.
     partial.replace(path)
     return References(path, positions)
+
+
+def _remove_partials(folder: Path) -> None:
+    """What runs that were killed have left half read: gigabytes."""
+    for partial in folder.glob("*.npy.*"):
+        with suppress(OSError):  # Windows removes no file that is open: its run goes on
+            if not _is_of_another(partial.suffix.removeprefix(".")):
+                partial.unlink()
+
+
+def _is_of_another(process_id: str) -> bool:
+    """Whether another process of this id runs; Windows has no harmless way to ask."""
+    if os.name != "posix" or int(process_id) == os.getpid():
+        return False
+    try:
+        os.kill(int(process_id), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def shots(rung: Rung, references: References, *, judged_alone: bool = False) -> list[Shot]:

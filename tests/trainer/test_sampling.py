@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.sampling import kept_positions
+from manifests.bundle import open_bundle
+from trainer.original import treatment_of
+from trainer.rung import Rung
+from trainer.sampling import kept_positions, read_references
+from trainer.settings import Silent
 
 counts = st.lists(st.integers(1, 50), min_size=1, max_size=20)
 
@@ -54,3 +64,21 @@ def test_a_third_is_judged() -> None:
     positions = kept_positions([30, 30], 1, 60)
     assert [p.judged for p in positions[:4]] == [False, True, False, False]
     assert sum(p.judged for p in positions) == 20
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere files that are mapped refuse to go")
+def test_what_killed_runs_left_goes_and_what_others_are_writing_stays(
+    packaged_bundle: Path, testsrc_video: Path, tmp_path: Path
+) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    stale, busy = (tmp_path / f"source-640x360.npy.{pid}" for pid in (ended.pid, os.getppid()))
+    stale.touch()
+    busy.touch()
+    bundle = open_bundle(packaged_bundle)
+    rung = Rung(bundle, bundle.presentation.video[0], (320, 180))
+    path = tmp_path / "source-320x180.npy"
+    treatment = treatment_of(packaged_bundle, testsrc_video)
+    references = read_references(testsrc_video, treatment, rung, 1 << 20, path, Silent())
+    assert references.planes().shape == (18, 180, 320)
+    assert set(tmp_path.iterdir()) == {path, busy}
