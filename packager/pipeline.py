@@ -219,5 +219,9 @@ def _in_time(
 
 def _poster(plan: Plan, work: WorkFolder, video_s: Fraction) -> bytes:
     top = max(plan.rungs, key=lambda rung: rung.size.height)
-    arguments = poster_arguments(work.root / _track_name(top), video_s * POSTER_AT)
-    return run([str(find_program("ffmpeg")), *arguments], deadline_s=POSTER_DEADLINE_S)
+    last_frame_s = video_s - 1 / plan.treatment.frame_rate
+    arguments = poster_arguments(work.root / _track_name(top), min(video_s * POSTER_AT, last_frame_s))
+    poster = run([str(find_program("ffmpeg")), *arguments], deadline_s=POSTER_DEADLINE_S)
+    if not poster:  # for ffmpeg that is a success
+        raise ProgramFailedError(f"ffmpeg found no picture in {_track_name(top)} to make the poster of")
+    return poster

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from manifests.verify import verify_bundle
 from media.frames import Frame
 from media.probe import probe
 from media.source import SourceTreatment, reference_frames
-from packager.encode import audio_arguments
+from packager.encode import audio_arguments, poster_arguments
 
 if TYPE_CHECKING:
     from conftest import MakeVideo
@@ -103,6 +104,27 @@ def test_a_constant_rate_keeps_every_frame(
         [r] = open_bundle(bundle).presentation.video
         assert r.video is not None
         assert r.duration_s * r.video.frame_rate == frames
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3])
+def test_the_shortest_film_has_a_poster(make_video: MakeVideo, tmp_path: Path, package: Package, frames: int) -> None:
+    source = make_video(
+        tmp_path / "short.mp4",
+        *("-f", "lavfi", "-i", "testsrc2=size=64x64:rate=30000/1001", "-frames:v", str(frames)),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"),
+    )
+    assert (package(source, "--rungs", "64@crf40") / "poster.jpg").read_bytes()[:2] == b"\xff\xd8"
+
+
+def test_an_empty_poster_is_not_published(
+    silent_video: Path, tmp_path: Path, package: Package, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ffmpeg calls it a success where there is no picture at that time."""
+    beyond = partial(poster_arguments, at_s=Fraction(100))
+    monkeypatch.setattr("packager.pipeline.poster_arguments", lambda track, at_s: beyond(track))
+    with pytest.raises(AssertionError, match="poster"):
+        package(silent_video, "--rungs", "144@crf40")
+    assert not (tmp_path / "bundle" / "manifest.mpd").exists()
 
 
 def test_the_ladder_is_found_without_being_asked_for(silent_video: Path, package: Package) -> None:
