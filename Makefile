@@ -16,7 +16,7 @@ DEMO ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench picture lock clean
+.PHONY: help setup demo test check bench page picture lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):[^#]*## */  make \1|/' | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ check: $(READY) ## what CI checks: format, lint, types, imports, tests
 	@$(RUN) -m mypy
 	@$(BIN)/lint-imports
 	@$(RUN) -m pytest $(ARGS)
+
+page: $(READY) ## build the page of the server into server/page, unless nothing changed
+	@$(RUN) server/web/build.py
 
 bench: $(READY) ## the measurements of the README: table, and JSON in bench-out/
 	@$(RUN) -m bench.first

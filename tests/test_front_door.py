@@ -216,8 +216,25 @@ class TestMakefile:
 
     def test_alone_it_lists_its_targets(self) -> None:
         done = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True)
-        for target in ("setup", "demo", "test", "check", "bench", "lock", "clean"):
+        for target in ("setup", "demo", "test", "check", "bench", "page", "lock", "clean"):
             assert f"make {target} " in done.stdout
+
+    def test_every_target_that_is_spoken_of_is_there(self) -> None:
+        targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+        folders = [ROOT / name for name in ("docs", "bench", *PACKAGES)]
+        texts = [
+            *ROOT.glob("*.md"),
+            *ROOT.glob("*.py"),
+            *(p for f in folders for p in f.rglob("*") if "node_modules" not in p.parts),
+        ]
+        spoken = {
+            (target, path.name)
+            for path in texts
+            if path.suffix in (".md", ".py")
+            for target in re.findall(r"(?:^|`|<code>)make ([a-z]+)", path.read_text("utf-8"), re.MULTILINE)
+        }
+        assert {target for target, _ in spoken} >= {"setup", "demo", "test", "check", "bench", "page"}
+        assert not {(target, name) for target, name in spoken if target not in targets}
 
     def test_an_unfit_python_is_named_with_the_way_out(self, tmp_path: Path) -> None:
         for name in ("Makefile", "pyproject.toml", "requirements.lock"):
