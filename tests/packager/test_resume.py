@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -22,6 +23,9 @@ from packager.errors import OutputFolderError
 from packager.pipeline import Listener, package
 from packager.plan import Request
 from packager.rungs import Crf, WantedRung
+
+if TYPE_CHECKING:
+    from conftest import MakeVideo
 
 ROOT = Path(__file__).resolve().parents[2]
 LADDER = (WantedRung(90, Crf(35)), WantedRung(180, Crf(35)))
@@ -201,9 +205,11 @@ def is_alive(pid: int) -> bool:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
-def test_a_real_ctrl_c_says_so_and_ends_ffmpeg(testsrc_video: Path, tmp_path: Path) -> None:
+def test_a_real_ctrl_c_says_so_and_ends_ffmpeg(testsrc_video: Path, make_video: MakeVideo, tmp_path: Path) -> None:
+    # Ten minutes: no machine comes to their end before Ctrl-C does.
+    long = make_video(tmp_path / "long.mp4", "-stream_loop", "149", "-i", str(testsrc_video), "-c", "copy")
     bundle = tmp_path / "bundle"
-    process = start(testsrc_video, bundle)
+    process = start(long, bundle)
     wait_for(lambda: list(bundle.glob(".work/*/tmp-*-v180.mp4")))
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=30)
