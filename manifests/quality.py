@@ -78,6 +78,8 @@ def encode_quality(table: QualityTable) -> bytes:
         raise MalformedManifestError("a quality table holds 1 to 64 rungs of equally many segments")
     parts = [MAGIC, _COUNTS.pack(len(table.rungs), counts.pop())]
     for name, rung in table.rungs.items():
+        if ID.fullmatch(name) is None:
+            raise MalformedManifestError(f"the quality table names a rung {name[:40]!r}, which is no id")
         parts += [bytes([len(name)]), name.encode("ascii"), rung.models]
     parts += [_segment_bytes(segment) for rung in table.rungs.values() for segment in rung.segments]
     data = b"".join(parts)
@@ -87,8 +89,11 @@ def encode_quality(table: QualityTable) -> bytes:
 
 def _segment_bytes(segment: SegmentQuality) -> bytes:
     scores = (segment.vmaf, segment.vmaf_neg, segment.enhanced_vmaf, segment.enhanced_vmaf_neg)
-    coded = (_UNKNOWN if s is None else min(100 * _STEPS, max(0, round(s * _STEPS))) for s in scores)
-    return _SEGMENT.pack(segment.size_bytes, *coded)
+    try:
+        coded = [_UNKNOWN if s is None else min(100 * _STEPS, max(0, round(s * _STEPS))) for s in scores]
+        return _SEGMENT.pack(segment.size_bytes, *coded)
+    except (ValueError, OverflowError, struct.error) as error:  # no number, or a size beyond 32 bits
+        raise MalformedManifestError(f"the quality table has no room for {segment}") from error
 
 
 def decode_quality(data: bytes) -> QualityTable:

@@ -105,6 +105,21 @@ def test_rungs_of_different_lengths_are_not_written() -> None:
         encode_quality(QualityTable({"a": one, "b": two}))
 
 
+@pytest.mark.parametrize("name", ["", "a/b", "ä", "v" * 65, "v" * 300])
+def test_a_name_that_no_reader_takes_is_not_written(name: str) -> None:
+    with pytest.raises(MalformedManifestError, match="names a rung"):
+        encode_quality(QualityTable({name: RungQuality((SegmentQuality(1),))}))
+
+
+@pytest.mark.parametrize(
+    "segment",
+    [SegmentQuality(2**32), SegmentQuality(-1), SegmentQuality(1, float("nan")), SegmentQuality(1, None, 1e400)],
+)
+def test_numbers_that_it_has_no_room_for_are_not_written(segment: SegmentQuality) -> None:
+    with pytest.raises(MalformedManifestError, match="no room"):
+        encode_quality(QualityTable({"a": RungQuality((segment,))}))
+
+
 def test_the_digest_tells_which_segment_has_which_chain() -> None:
     a, b = (ModelFile(n, f"models/{n}.ndm", 1, str(n) * 64) for n in (1, 2))
     chains = [(a, b), (), (a,)]
