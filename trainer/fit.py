@@ -77,7 +77,7 @@ class FitSettings:
 
 
 def prepare_backend(seed: int) -> None:
-    """Make the same seed give the same weights again on this machine. Called once, before the first fit."""
+    """Make the same seed give the same weights again on this machine. Called before the first fit of every group."""
     keras.utils.set_random_seed(seed)
     if keras.backend.backend() == "tensorflow":
         import tensorflow
