@@ -38,6 +38,8 @@ class _Kind:
     """Whether the container can hold the encoder's padding before time 0 without moving everything else."""
     sound: bool = True
     """Whether it holds audio."""
+    timed: bool = True
+    """Whether it holds time stamps."""
 
 
 _KINDS = {
@@ -54,7 +56,7 @@ _KINDS = {
         negative_times=False,
     ),
     # Nothing is packed: the fastest to write and read, ten times the size of the other lossless one.
-    ".y4m": _Kind("yuv4mpegpipe", "rawvideo", {}, {}, negative_times=False, sound=False),
+    ".y4m": _Kind("yuv4mpegpipe", "rawvideo", {}, {}, negative_times=False, sound=False, timed=False),
 }
 SUFFIXES = tuple(_KINDS)
 
@@ -105,7 +107,7 @@ class VideoFile:
         )
         time_base = Fraction(self._video.codec_context.time_base or 1)
         picture.time_base = time_base
-        picture.pts = round(frame.pts_s / time_base)
+        picture.pts = round(frame.pts_s / time_base) if self._kind.timed else self._frames
         try:
             self._container.mux(self._video.encode(picture))
         except (av.FFmpegError, OSError) as error:
@@ -186,7 +188,8 @@ class VideoFile:
         assert isinstance(stream, VideoStream), "both codecs are of video"
         stream.width, stream.height, stream.pix_fmt = output.width, output.height, "yuv420p"
         context = stream.codec_context
-        context.time_base = stream.time_base = output.time_base_s
+        # Where there are no time stamps, this is what a header tells of the rate.
+        context.time_base = stream.time_base = output.time_base_s if self._kind.timed else 1 / output.frame_rate
         context.sample_aspect_ratio = output.sar
         context.color_range = _LIMITED_RANGE
         context.color_primaries = context.color_trc = context.colorspace = _BT709

@@ -67,6 +67,8 @@ def test_y4m_is_lossless_and_takes_no_sound(tmp_path: Path, play_bundle_master: 
     sink.close()
     back = read_back(tmp_path / "x.y4m")
     assert [frame.i420() for frame in back] == [frame.i420() for frame in frames]
+    rate = OUTPUT.frame_rate
+    assert f" F{rate.numerator}:{rate.denominator} ".encode() in (tmp_path / "x.y4m").read_bytes()[:80]
 
 
 def test_mp4_keeps_every_time_stamp_exactly_gaps_included(tmp_path: Path) -> None:
