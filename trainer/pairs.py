@@ -27,6 +27,8 @@ _ADDED_ERROR = 0.008
 """What the sharpening of the target may add to the squared error, as a share of that of the plain upscale."""
 _SHARPEST = 0.08
 """Most of its own detail that is added to a target: where pictures are enlarged, models raise VMAF-NEG without."""
+_STATISTICS_BYTES = 512 << 20
+"""Of residuals that mean and deviations are taken of; a title of more has them of some frames."""
 
 _Pixel = TypeVar("_Pixel", np.uint8, np.int8)
 
@@ -151,8 +153,9 @@ class PatchSource:
 
     def statistics(self) -> tuple[int, float, float]:
         """(mean of the luma rounded to 0-255, its standard deviation, the residual's standard deviation)."""
-        luma = np.stack([pair.luma[::4, ::4] for pair in self.pairs]).astype(np.float32)
-        residual = np.stack([pair.residual[::4, ::4] for pair in self.pairs]).astype(np.float32)
+        seen = self.pairs[:: -(-sum(pair.residual.nbytes for pair in self.pairs) // _STATISTICS_BYTES)]
+        luma = np.stack([pair.luma[::4, ::4] for pair in seen]).astype(np.float32)
+        residual = np.stack([pair.residual[::4, ::4] for pair in seen]).astype(np.float32)
         # Never zero: a black title must not divide by it.
         return round(float(luma.mean())), max(float(luma.std()), 1.0), max(float(residual.std()), 0.1)
 

@@ -114,6 +114,20 @@ def test_a_black_title_has_statistics_to_divide_by() -> None:
     assert residual_deviation > 0
 
 
+def test_of_a_long_title_statistics_are_of_some_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(3)
+    pairs = [
+        Pair(0, random.integers(0, 9 * n + 9, (32, 32), np.uint8), random.integers(-n - 2, n + 2, (32, 32, 4), np.int8))
+        for n in range(10)
+    ]
+    every, third = PatchSource(pairs).statistics(), PatchSource(pairs[::3]).statistics()
+    assert every != third
+    monkeypatch.setattr("trainer.pairs._STATISTICS_BYTES", 10 * 32 * 32 * 4)
+    assert PatchSource(pairs).statistics() == every
+    monkeypatch.setattr("trainer.pairs._STATISTICS_BYTES", 4 * 32 * 32 * 4)
+    assert PatchSource(pairs).statistics() == third
+
+
 def test_frames_smaller_than_a_patch_are_drawn_whole() -> None:
     small = Pair(0, np.zeros((20, 40), np.uint8), np.ones((20, 40, 4), np.int8))
     assert PatchSource([small]).draw(3, np.random.default_rng(0)).luma.shape == (3, 20, PATCH, 1)
