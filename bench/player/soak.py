@@ -100,6 +100,8 @@ async def soaked(bundle: Bundle, rung: str, seconds: float, seed: int) -> Soak:
             paced = soak.sessions % 3 == 2
             await _session(f"http://127.0.0.1:{proxy.port}{server.path}", played, frames, proxy, soak, paced=paced)
             print(f"bench.player.soak: {soak.sessions} sessions, {soak.frames} frames", file=sys.stderr)
+            if trouble.done():
+                trouble.result()  # a server that could not be started again: every session would end well without it
     finally:
         trouble.cancel()
         await asyncio.gather(trouble, return_exceptions=True)

@@ -26,13 +26,7 @@ from manifests.bundle import MANIFEST
 from media.frames import Frame
 from media.source import reference_frames
 
-PLAYING_CODE = (
-    *JUDGING_CODE,
-    *FETCHING_CODE,
-    *("bench/judging.py", "media/frames.py", "media/upscale.py", "manifests/weights.py"),
-    *("player/frames", "player/superres", "player/fetching/models.py", "player/geometry.py", "player/pipeline.py"),
-    *("player/wanted.py", "player/sinks/video_file.py"),
-)
+PLAYING_CODE = (*JUDGING_CODE, *FETCHING_CODE, "bench/judging.py", "manifests", "media", "player")
 """What an enhanced picture depends on beside bytes."""
 
 

@@ -23,7 +23,10 @@ from media.vmaf import vmaf_program
 
 JUDGING_CODE = ("bench/rd/judging.py", "media/quality.py", "media/vmaf.py", "media/source.py")
 """What a plain quality depends on beside its bytes. Not on the decoder: H.264, HEVC and AV1 decode exactly."""
-FETCHING_CODE = ("bench/rd/fetching.py", "server/delivery.py")
+FETCHING_CODE = (
+    *("bench/rd/fetching.py", "server/catalogue.py", "server/delivery.py", "server/files.py", "server/storage.py"),
+)
+"""What decides how many bytes are sent: of manifests, those of their packed form."""
 
 
 def plain_points(context: Context, rungs: Sequence[Rung], kind: str = "plain") -> list[Point]:
