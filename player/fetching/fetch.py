@@ -18,7 +18,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import httpx
 
-from manifests.bundle import MANIFEST
+from manifests.bundle import MANIFEST, bundles_inside
 from player.errors import FetchError, UnplayableError
 
 MAX_MANIFEST_BYTES = 2 << 20
@@ -111,7 +111,8 @@ def open_fetcher(address: str, patience: Patience | None = None) -> Fetcher:
     path = Path(address)
     manifest = path / MANIFEST if path.is_dir() else path
     if not manifest.is_file():
-        raise UnplayableError(f"{address}: no such manifest or bundle folder; an address starts with http://")
+        reason = bundles_inside(path) or "no such manifest or bundle folder; an address starts with http://"
+        raise UnplayableError(f"{address}: {reason}")
     return LocalFetcher(manifest)
 
 
@@ -175,7 +176,7 @@ class HttpFetcher:
         except (asyncio.TimeoutError, httpx.TimeoutException) as error:
             raise FetchError(f"silent or next to it for {deadline_s:g} s", temporary=True) from error
         except httpx.TransportError as error:
-            raise FetchError(f"the connection failed: {error or type(error).__name__}", temporary=True) from error
+            raise FetchError(f"the connection failed: {_connection_problem(error)}", temporary=True) from error
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, ValueError) as error:
             raise FetchError(f"the request cannot be made: {error}") from error
         expected.check(data)
@@ -205,6 +206,14 @@ class HttpFetcher:
             meter.size_bytes += len(chunk)
             body.add(chunk)
         return body.whole()
+
+
+def _connection_problem(error: httpx.TransportError) -> str:
+    if "WRONG_VERSION_NUMBER" in str(error):
+        return "the server does not speak HTTPS there; try http://"
+    if isinstance(error, httpx.ConnectError) and "certificate" not in str(error).lower():
+        return f"nobody answers there; is the server running? ({error})"
+    return str(error) or type(error).__name__
 
 
 @dataclass

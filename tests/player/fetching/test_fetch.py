@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import hashlib
 import random
+import socket
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -302,3 +303,16 @@ def test_pauses_grow_and_stay_bounded() -> None:
     pauses = [Patience().pause_s(failures, 0.0) for failures in range(1, 12)]
     assert pauses == sorted(pauses)
     assert pauses[-1] <= 4.0
+
+
+def test_what_does_not_answer_is_told_in_words(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{free.getsockname()[1]}/manifest.mpd"
+    fetcher = open_fetcher(address, Patience(attempts=1))
+    with pytest.raises(UnplayableError, match="nobody answers there; is the server running"):
+        asyncio.run(fetcher.manifest())
+    (tmp_path / "film").mkdir()
+    (tmp_path / "film" / "manifest.mpd").touch()
+    with pytest.raises(UnplayableError, match="it holds bundles; name one, such as .*film"):
+        open_fetcher(str(tmp_path))
