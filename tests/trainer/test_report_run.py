@@ -182,7 +182,7 @@ def test_a_segment_that_does_not_decode_is_named(
     assert main([str(own_bundle), "--source", str(testsrc_video), "--every", "0", "--quiet"]) == 1
     [said] = capsys.readouterr().err.splitlines()
     href = segment.relative_to(own_bundle).as_posix()
-    assert said.startswith(f"neudash report: {href}: the segment does not decode: ") and "Errno" not in said
+    assert said.startswith(f"neudash report: {href}: the video segment does not decode: ") and "Errno" not in said
 
 
 def test_a_report_says_the_same_measured_and_read_again(own_bundle: Path, testsrc_video: Path) -> None:
