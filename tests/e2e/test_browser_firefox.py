@@ -26,7 +26,6 @@ RECORD = f"""(() => {{
     const {{ y, width, height }} = await {PLAYER}.inner.readPlanes();
     seen.push(y[(height >> 1) * width + (width >> 1)]);
   }});
-  {PLAYER}.video.play();
 }})()"""
 ENOUGH_FRAMES = 60
 
@@ -59,14 +58,23 @@ def test_every_segment_is_enhanced_by_its_own_model(
     firefox.go(f"{server}/?effort=always&rung=v36&autoplay=0#film")
     until(firefox, f"{PLAYER}?.status.state === 'enhanced'", 60)
     firefox.evaluate(RECORD)
-    until(firefox, f"{PLAYER}.video.ended", 60)
-    levels = [level for level in firefox.evaluate("seen") if level >= 0]
+    levels: list[int] = []
+    nearest: list[int] = []
+    passes = 0
+    while passes < 6:  # a busy machine misses frames, and shows enough of them in the end
+        passes += 1
+        firefox.evaluate(f"{PLAYER}.video.currentTime = 0")
+        firefox.evaluate(f"void {PLAYER}.video.play()")
+        until(firefox, f"{PLAYER}.video.ended", 60)
+        levels = [level for level in firefox.evaluate("seen") if level >= 0]
+        nearest = [min(striped.levels, key=lambda right: abs(right - level)) for level in levels]
+        if len(levels) >= ENOUGH_FRAMES and set(nearest) == striped.levels:
+            break
     assert len(levels) >= ENOUGH_FRAMES
-    nearest = [min(striped.levels, key=lambda right: abs(right - level)) for level in levels]
     assert set(nearest) == striped.levels
     apart = [abs(level - right) for level, right in zip(levels, nearest, strict=True)]
     wrong = [levels_apart for levels_apart in apart if levels_apart > 1]
-    assert len(wrong) <= len(striped.levels) - 1
+    assert len(wrong) <= passes * (len(striped.levels) - 1)
     assert all(abs(levels_apart - BIAS_LEVELS) <= 1 for levels_apart in wrong)  # the neighbour's model, and no other
     fetched = [str(r["path"]).partition("/film/")[2] for r in served.requests() if r["kind"] == "model"]
     assert fetched == [*striped.model_hrefs]

@@ -15,6 +15,8 @@ class WrongModelError extends Error {}
 interface Held {
   weights: Weights | null;
   problem: string | null;
+  /** Whether nothing more is tried, until it is wanted again: a server that was away for long may be back. */
+  isGivenUp: boolean;
 }
 
 export class ModelStore {
@@ -32,8 +34,8 @@ export class ModelStore {
   /** Sees to it that every file of a chain will be here. */
   want(chain: readonly ModelFile[]): void {
     for (const [index, file] of chain.entries()) {
-      if (this.files.has(file.sha256)) continue;
-      this.files.set(file.sha256, { weights: null, problem: null });
+      if (this.files.get(file.sha256)?.isGivenUp === false) continue;
+      this.files.set(file.sha256, { weights: null, problem: null, isGivenUp: false });
       this.queue = this.queue.then(() => this.bring(file, chain[index - 1] ?? null));
     }
   }
@@ -60,7 +62,9 @@ export class ModelStore {
     } catch (error) {
       const isFinal = error instanceof WrongModelError || error instanceof MalformedModelError || error instanceof UnknownNetworkError;
       held.problem = (error as Error).message;
-      if (!isFinal && tries < PAUSES_MS.length) this.later(() => this.bring(file, base, tries + 1), PAUSES_MS[tries]);
+      if (isFinal) return this.changed();
+      if (tries < PAUSES_MS.length) this.later(() => this.bring(file, base, tries + 1), PAUSES_MS[tries]);
+      else held.isGivenUp = true;
     }
     this.changed();
   }
