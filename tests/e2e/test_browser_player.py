@@ -294,6 +294,19 @@ def test_segments_without_a_model_are_plain_and_seeking_finds_the_right_one(
     assert served_with_models.count("model") == 1
 
 
+def test_what_is_fetched_next_is_not_drawn_over_a_picture_that_needs_no_model(
+    watch: Callable[..., Any], served_with_models: Served
+) -> None:
+    """The first model of a bundle may come after its first picture; the renderer needs no warming then."""
+    page = watch(served_with_models, renderer="webgl2", effort="off")  # what is off fetches no model
+    page.evaluate("document.querySelector('neudash-player').inner.setEffort('always')")
+    shown_at(page, 1.5, f"{STATUS}.reason === 'this segment wants no model' && {STATUS}.output !== null")
+    before = canvas_pixels(page)
+    page.evaluate("document.querySelector('neudash-player').inner.segment({ rungId: 'v90', startS: 2, endS: 3 })")
+    page.wait_for_timeout(1000)
+    assert np.array_equal(canvas_pixels(page), before)
+
+
 def test_another_rung_has_other_models(watch: Callable[..., Any], served_with_models: Served) -> None:
     page = watch(served_with_models)
     shown_at(page, 0.5)

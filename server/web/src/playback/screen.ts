@@ -25,6 +25,8 @@ export class Screen {
 
   /** Whether there is a renderer, opened where needed. */
   async ready(): Promise<boolean> {
+    // From the first picture on nothing warms: it would be drawn over what is seen.
+    this.warming ??= Promise.resolve();
     await this.warming;
     if (this.renderer?.lost) {
       this.close();
