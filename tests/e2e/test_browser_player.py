@@ -66,14 +66,15 @@ def is_complaint(message: Any) -> bool:
 def watch(
     built_page: Path, browser_page: Callable[..., Any], gpu_page: Callable[..., Any], complaints: list[str]
 ) -> Iterator[Callable[..., Any]]:
-    """Opens the page of a server on its one bundle; keyword arguments are settings of the player.
+    """Opens the page of a server on its one bundle, after a script; keyword arguments are settings of the player.
 
     There is a graphics device, in software, only where `renderer` is given: without it everything is faster.
     """
     pages = []
 
-    def opened(served: Served, **settings: str) -> Any:
+    def opened(served: Served, first: str = "", **settings: str) -> Any:
         page = (gpu_page if "renderer" in settings else browser_page)("about:blank")
+        page.add_init_script(first)
         page.on("console", lambda m: complaints.append(m.text) if is_complaint(m) else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         given = {"effort": "always", "rung": "v90", "autoplay": "0", "details": "0", **settings}
@@ -368,6 +369,83 @@ def test_subtitles_stand_above_the_enhanced_picture(
     page.locator("neudash-player .play").press("c")
     until(page, f"{said} === ''", 20)
     assert complaints == []
+
+
+# --- a seek that the library loses ---
+
+
+ADAPTER = "document.querySelector('neudash-player').adapter"
+VIDEO = "document.querySelector('neudash-player').video"
+
+
+def test_where_the_library_begins_anew_all_is_as_the_viewer_left_it(
+    watch: Callable[..., Any], served_with_subtitles: Served
+) -> None:
+    page = watch(served_with_subtitles, rung="enhanced")
+    shown_at(page, 0.5)
+    page.locator("neudash-player .captions").select_option("English")
+    page.locator("neudash-player .rung").select_option("v180")
+    until(page, f"{STATUS}.rung.id === 'v180'", 20)
+    page.evaluate(f"{VIDEO}.loop = true; void {VIDEO}.play()")
+    page.evaluate(f"{ADAPTER}.reload()")
+    until(page, f"!{VIDEO}.paused && {VIDEO}.readyState >= 3 && {STATUS}.rung.id === 'v180'", 20)
+    said = "document.querySelector('neudash-player').shadowRoot.querySelector('.words').innerText.trim()"
+    until(page, f"{said} === 'Good day'", 20)
+    assert page.evaluate(f"{ADAPTER}.rungId") == "v180"
+
+
+def test_where_it_cannot_begin_anew_it_says_so(watch: Callable[..., Any], served_with_models: Served) -> None:
+    page = watch(served_with_models)
+    page.route("**/manifest.mpd", lambda route: route.fulfill(status=403))
+    page.evaluate(f"{ADAPTER}.reload()")
+    page.locator("neudash-player .message").get_by_text("the server cannot be reached, or refuses").wait_for()
+
+
+# What is fetched of a rung comes piece by piece, in as many seconds.
+TRICKLE = """(() => {
+  const whole = fetch;
+  window.fetch = async (...asked) => {
+    const answer = await whole(...asked);
+    if (!answer.url.includes("/v180-")) return answer;
+    const bytes = new Uint8Array(await answer.arrayBuffer());
+    let piece = 0;
+    const body = new ReadableStream({ pull: async (stream) => {
+      await new Promise((done) => setTimeout(done, 1000));
+      stream.enqueue(bytes.slice(piece * bytes.length / 6, ++piece * bytes.length / 6));
+      if (piece === 6) stream.close();
+    } });
+    return new Response(body, { status: answer.status, headers: answer.headers });
+  };
+})()"""
+
+
+def test_a_slow_network_is_no_lost_seek(watch: Callable[..., Any], served_with_models: Served) -> None:
+    """A segment of the larger rung takes longer to come than a lost seek is waited for."""
+    page = watch(served_with_models, TRICKLE)
+    page.locator("neudash-player .rung").select_option("v180")
+    until(page, f"{STATUS}.rung.id === 'v180'", 60)
+    page.evaluate(f"""() => {{
+      window.reloads = 0;
+      {ADAPTER}.reload = async () => {{ window.reloads++; }};
+      {VIDEO}.currentTime = 1.5;
+    }}""")
+    began_s = time.monotonic()
+    until(page, f"!{VIDEO}.seeking", 60)
+    assert time.monotonic() - began_s > 5
+    assert page.evaluate("window.reloads") == 0
+
+
+def test_a_seek_for_which_nothing_comes_is_begun_anew(watch: Callable[..., Any], served_with_models: Served) -> None:
+    page = watch(served_with_models)
+    held: list[Any] = []
+    page.route("**/v180-*/**", lambda route: held.append(route))
+    page.evaluate(f"""() => {{
+      window.reloads = 0;
+      {ADAPTER}.reload = async () => {{ window.reloads++; }};
+    }}""")
+    page.locator("neudash-player .rung").select_option("v180")
+    page.evaluate(f"{VIDEO}.currentTime = 3.5")
+    until(page, "window.reloads === 1", 10)
 
 
 EMBEDDING = """<!doctype html><title>Somebody's page</title><link rel="icon" href="data:,">

@@ -125,12 +125,14 @@ export class NeudashPlayer extends HTMLElement {
     enhancer.begin();
     this.enhancer = enhancer;
     this.slider.isOn = this.slider.isOn;
+    let isFirst = true;
     try {
       this.adapter = await openAdapter((this.getAttribute("engine") ?? "shaka") as AdapterName, video, {
         manifest: (text, url) => {
           try { enhancer.manifest(text, url); } catch (error) { enhancer.status.reason = (error as Error).message; }
-          // Before the library has chosen: what is not wanted is not fetched.
-          if (this.getAttribute("rung") === ENHANCED) this.selectRung(ENHANCED);
+          // Before the library has chosen: what is not wanted is not fetched. Later the viewer may have chosen.
+          if (isFirst && this.getAttribute("rung") === ENHANCED) this.selectRung(ENHANCED);
+          isFirst = false;
         },
         segment: (request) => enhancer.segment(request),
         bytes: (count) => enhancer.bytes(count),

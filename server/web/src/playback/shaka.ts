@@ -6,16 +6,25 @@ import type { Adapter, AdapterEvents, Ceiling } from "./adapter";
 /** Shaka's codes of this thousand are about requests. */
 const NETWORK = 1;
 const RETRY_S = 2;
-/** A seek that meets a change of rung under way can be lost in the library: after so long it is begun anew. */
+/**
+ * A seek that meets a change of rung under way can be lost in the library: where no bytes came for so long it is begun
+ * anew. Each time it waits twice as long as before, as a server may take that long to answer.
+ */
 const LOST_SEEK_MS = 4000;
+const LOOK_MS = 800;
+/** Shaka's code where a load was given up for another, or for good: nobody's problem. */
+const LOAD_INTERRUPTED = 7000;
 
 export class ShakaAdapter implements Adapter {
   readonly name = "shaka";
 
-  private seekingSince: number | null = null;
+  private quietSinceMs = 0;
+  private patienceMs = LOST_SEEK_MS;
+  private isReloading = false;
   private manifestUrl = "";
   private rungId: string | null = null;
   private ceiling: Ceiling | null = null;
+  private captionIndex: number | null = null;
   private readonly watch: number;
 
   private constructor(
@@ -23,13 +32,18 @@ export class ShakaAdapter implements Adapter {
     private readonly video: HTMLVideoElement,
     private readonly events: AdapterEvents,
   ) {
-    this.watch = window.setInterval(() => this.watchSeek(performance.now()), LOST_SEEK_MS / 5);
+    this.watch = window.setInterval(() => this.watchSeek(), LOOK_MS);
     const { RequestType, AdvancedRequestType } = shaka.net.NetworkingEngine;
     const network = player.getNetworkingEngine()!;
-    network.registerRequestFilter((type, _request, context) => {
+    network.registerRequestFilter((type, request, context) => {
       const isMedia = type === RequestType.SEGMENT && context?.type === AdvancedRequestType.MEDIA_SEGMENT;
       if (!isMedia || context.stream?.type !== "video" || !context.segment) return;
       const [startS, endS] = [context.segment.getStartTime(), context.segment.getEndTime()];
+      const { streamDataCallback: theirs } = request;
+      request.streamDataCallback = async (data) => {
+        this.quietSinceMs = performance.now();
+        await theirs?.(data);
+      };
       events.segment({ rungId: context.stream.originalId ?? "", startS, endS });
     });
     network.registerResponseFilter((type, response) => {
@@ -80,6 +94,7 @@ export class ShakaAdapter implements Adapter {
   }
 
   showCaptions(index: number | null): void {
+    this.captionIndex = index;
     this.player.selectTextTrack(index === null ? null : this.player.getTextTracks()[index]);
   }
 
@@ -92,19 +107,28 @@ export class ShakaAdapter implements Adapter {
     await this.player.destroy();
   }
 
-  private watchSeek(now: number): void {
-    this.seekingSince = this.video.seeking ? (this.seekingSince ?? now) : null;
-    if (this.seekingSince === null || now - this.seekingSince < LOST_SEEK_MS) return;
-    this.seekingSince = now;
+  private watchSeek(): void {
+    const nowMs = performance.now();
+    if (!this.video.seeking || this.isReloading) this.quietSinceMs = nowMs;
+    if (nowMs - this.quietSinceMs < this.patienceMs) return;
+    this.patienceMs *= 2;
     void this.reload();
   }
 
+  /** Begins anew where the video is, as it is: loading pauses it, and forgets what was chosen. */
   private async reload(): Promise<void> {
+    const { currentTime, paused } = this.video;
+    this.isReloading = true;
     try {
-      await this.player.load(this.manifestUrl, this.video.currentTime);
+      await this.player.load(this.manifestUrl, currentTime);
       this.selectRung(this.rungId, this.ceiling);
-    } catch {
-      // The next look finds it still seeking; what is wrong with the server is told by the library's error event.
+      if (this.captionIndex !== null) this.showCaptions(this.captionIndex);
+      if (!paused) void this.video.play().catch(() => undefined);
+    } catch (error) {
+      const { code } = error as { code?: number };
+      if (code !== LOAD_INTERRUPTED) this.fail(code ?? 0);
+    } finally {
+      this.isReloading = false;
     }
   }
 
