@@ -105,6 +105,16 @@ def test_the_table_of_models_is_read_from_the_manifest(lab: Any) -> None:
     assert track["uses"][0]["chain"][0]["sizeBytes"] == 3908
 
 
+def test_models_are_fetched_from_the_manifests_own_host_though_a_cdn_is_named_before_it(lab: Any) -> None:
+    manifest = (GOLDEN / "models.mpd").read_text()
+    named = "<BaseURL>https://mirror.example/title/</BaseURL>"
+    assert named in manifest
+    hosts = "<BaseURL>https://cdn.example/title/</BaseURL><BaseURL>./</BaseURL>"
+    table = table_of(lab, manifest.replace(named, hosts))
+    (track,) = next(rung["tracks"] for rung in table["rungs"] if rung["id"] == "v360")
+    assert track["uses"][0]["chain"][0]["url"] == "https://mirror.example/title/models/6350208d24224b31.ndm"
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [

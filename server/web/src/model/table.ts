@@ -52,7 +52,6 @@ export interface Rung {
 
 /** What of a manifest concerns the picture. */
 export interface Table {
-  readonly durationS: number;
   readonly rungs: readonly Rung[];
 }
 
@@ -64,14 +63,13 @@ export function parseTable(text: string, url: string): Table {
   if (/<!DOCTYPE|<!ENTITY/i.test(text)) throw new ManifestError("the manifest has a DOCTYPE");
   const root = new DOMParser().parseFromString(text, "application/xml").documentElement;
   if (root.namespaceURI !== MPD || root.localName !== "MPD") throw new ManifestError("the manifest is not an MPD");
-  const durationS = seconds(root.getAttribute("mediaPresentationDuration") ?? "");
   const rungs: Rung[] = [];
   for (const element of root.getElementsByTagNameNS(MPD, "Representation")) {
     const width = Number(inherited(element, "width"));
     const height = Number(inherited(element, "height"));
     if (width > 0 && height > 0) rungs.push(rungOf(element, width, height, url));
   }
-  return { durationS, rungs };
+  return { rungs };
 }
 
 /** The use at a time in seconds from the start, or null before and after all. */
@@ -189,13 +187,14 @@ function inherited(element: Element, name: string): string | null {
   return element.getAttribute(name) ?? element.parentElement?.getAttribute(name) ?? null;
 }
 
-/** The first BaseURL of each level applies, outermost first. */
+/** Of each level, outermost first, the first BaseURL on the manifest's own host applies: CDNs may stand before it. */
 function baseOf(element: Element, url: string): string {
   const path: Element[] = [];
   for (let at: Element | null = element; at; at = at.parentElement) path.unshift(at);
+  const { origin } = new URL(url);
   return path.reduce((base, level) => {
-    const given = childrenOf(level, MPD, "BaseURL")[0]?.textContent?.trim();
-    return given ? new URL(given, base).href : base;
+    const given = childrenOf(level, MPD, "BaseURL").map(({ textContent }) => new URL(textContent!.trim(), base));
+    return (given.find((one) => one.origin === origin) ?? given[0])?.href ?? base;
   }, url);
 }
 
@@ -204,11 +203,4 @@ function whole(element: Element, name: string): number {
   const value = Number(text);
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) throw new ManifestError(`${element.localName}@${name} is no whole number`);
   return value;
-}
-
-function seconds(duration: string): number {
-  const match = /^P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$/.exec(duration);
-  if (!match) return 0;
-  const [days, hours, minutes, rest] = match.slice(1).map((part) => Number(part ?? 0));
-  return ((days * 24 + hours) * 60 + minutes) * 60 + rest;
 }
