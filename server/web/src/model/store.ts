@@ -22,8 +22,6 @@ interface Held {
 export class ModelStore {
   /** Of model files, as fetched. */
   bytes = 0;
-  /** Addresses in the order in which they were asked for. */
-  readonly fetched: string[] = [];
   private readonly files = new Map<string, Held>();
   private queue: Promise<void> = Promise.resolve();
   private readonly stop = new AbortController();
@@ -84,7 +82,6 @@ export class ModelStore {
   private async bytesOf(file: ModelFile): Promise<Uint8Array> {
     if (!file.url) throw new WrongModelError("the model is one that players bring with them, and this one brings none");
     if (file.sizeBytes > MAX_MODEL_BYTES) throw new WrongModelError("the model is too large");
-    if (!this.fetched.includes(file.url)) this.fetched.push(file.url);
     const signal = AbortSignal.any([this.stop.signal, AbortSignal.timeout(PATIENCE_MS)]);
     const answer = await fetch(file.url, { signal });
     if (!answer.ok) throw new Error(`the model cannot be fetched: the server answered ${answer.status}`);
