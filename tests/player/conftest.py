@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 import gzip
@@ -17,6 +18,7 @@ from fractions import Fraction
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -155,6 +157,41 @@ def with_track(presentation: Presentation, change: Callable[[ModelTrack], ModelT
     return dataclasses.replace(
         presentation, adaptation_sets=(dataclasses.replace(first, representations=(low, high)), *rest)
     )
+
+
+class VirtualTime:
+    """A clock that stands while something is done and goes straight to whoever sleeps least; threads are not used."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now_s = 100.0
+        self._due_s: list[float] = []
+        self._pass_on = asyncio.sleep
+        monkeypatch.setattr(asyncio, "sleep", self._sleep)
+        monkeypatch.setattr(asyncio, "to_thread", self._at_once)
+
+    def __call__(self) -> float:
+        return self.now_s
+
+    async def _sleep(self, seconds: float) -> None:
+        # Less than floats can tell apart would be no time at all, for ever.
+        due_s = self.now_s + max(1e-9, seconds)
+        self._due_s.append(due_s)
+        try:
+            await self._pass_on(0)
+            while min(self._due_s) < due_s:
+                await self._pass_on(0)
+            self.now_s = max(self.now_s, due_s)
+        finally:
+            self._due_s.remove(due_s)
+
+    async def _at_once(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        return work(*arguments)
+
+
+@pytest.fixture
+def virtual_time(monkeypatch: pytest.MonkeyPatch) -> VirtualTime:
+    """Time that no busy machine disturbs, for a test's coroutines."""
+    return VirtualTime(monkeypatch)
 
 
 Answer = Callable[[BaseHTTPRequestHandler, bytes], None]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from player.abr import rules
 from player.abr.state import Decision, Progress, State
+from player.fetching import shaped
 from player.fetching.fetch import Expected, open_fetcher
 from player.fetching.network_trace import NetworkTrace
 from player.fetching.shaped import ShapedFetcher
@@ -63,27 +64,29 @@ def test_a_fetch_ends_by_itself_or_is_ended() -> None:
     asyncio.run(asyncio.wait_for(run(), 20))
 
 
-def test_a_file_given_up_leaves_the_link_to_the_next(play_bundle: Path) -> None:
+def test_a_file_given_up_leaves_the_link_to_the_next(
+    play_bundle: Path, virtual_time: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shaped, "time", SimpleNamespace(monotonic=virtual_time))
     first, second = (play_bundle / f"video/v180/{n:05d}.m4s" for n in (1, 2))
-    whole_s = 8 * first.stat().st_size / 40e3
-    assert whole_s > 2
+    assert 8 * first.stat().st_size / 40e3 > 2
 
     async def run() -> tuple[int, float, float]:
         fetcher = ShapedFetcher(open_fetcher(str(play_bundle)), NetworkTrace((40.0,)), 0.0)
-        started_s = time.monotonic()
+        started_s = virtual_time.now_s
         late = asyncio.create_task(fetcher.get(first.as_uri(), Expected(1 << 20)))
         await asyncio.sleep(1.0)
         received_bytes = fetcher.received_bytes
         late.cancel()
         await asyncio.gather(late, return_exceptions=True)
-        given_up_s = time.monotonic() - started_s
+        given_up_s = virtual_time.now_s - started_s
         await fetcher.get(second.as_uri(), Expected(1 << 20))
-        return received_bytes, given_up_s, time.monotonic() - started_s
+        return received_bytes, given_up_s, virtual_time.now_s - started_s
 
     received_bytes, given_up_s, ended_s = asyncio.run(run())
-    assert 0.5 * 40e3 / 8 <= received_bytes <= given_up_s * 40e3 / 8
-    alone_s = 8 * second.stat().st_size / 40e3
-    assert alone_s <= ended_s - given_up_s < alone_s + whole_s - 1.0
+    assert given_up_s == pytest.approx(1.0)
+    assert 0.8 * 40e3 / 8 <= received_bytes <= 40e3 / 8
+    assert ended_s - given_up_s == pytest.approx(8 * second.stat().st_size / 40e3)
 
 
 def test_a_session_shows_the_segment_that_it_got_instead(faulty_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
