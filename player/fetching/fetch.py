@@ -91,7 +91,7 @@ class Fetcher(Protocol):
         """The manifest's bytes. Raises UnplayableError."""
         ...
 
-    async def get(self, url: str, expected: Expected, patience: Patience | None = None) -> Download:
+    async def get(self, url: str, expected: Expected) -> Download:
         """The file at an absolute address. Raises FetchError."""
         ...
 
@@ -102,10 +102,10 @@ class Fetcher(Protocol):
     async def close(self) -> None: ...
 
 
-def open_fetcher(address: str, patience: Patience | None = None) -> Fetcher:
+def open_fetcher(address: str) -> Fetcher:
     """A fetcher for an http(s) address, a manifest file or a bundle folder. Raises UnplayableError."""
     if address.startswith(("http://", "https://")):
-        return HttpFetcher(address, patience or Patience())
+        return HttpFetcher(address)
     if "://" in address:
         raise UnplayableError(f"{address!r}: an address starts with http:// or https://")
     path = Path(address)
@@ -128,10 +128,10 @@ class HttpFetcher:
 
     local = False
 
-    def __init__(self, manifest_url: str, patience: Patience) -> None:
+    def __init__(self, manifest_url: str, patience: Patience | None = None) -> None:
         self.manifest_url = manifest_url
         self.received_bytes = 0
-        self._patience = patience
+        self._patience = patience = patience or Patience()
         self._allowed: set[tuple[str, str, int | None]] = set()
         """Origins beside the manifest's own."""
         self._client = httpx.AsyncClient(
@@ -148,8 +148,8 @@ class HttpFetcher:
             hint = "" if named else f"; the address of a manifest ends in /{MANIFEST}"
             raise UnplayableError(f"no manifest at {self.manifest_url}: {error}{hint}") from error
 
-    async def get(self, url: str, expected: Expected, patience: Patience | None = None) -> Download:
-        patience = patience or self._patience
+    async def get(self, url: str, expected: Expected) -> Download:
+        patience = self._patience
         started_s, meter = time.monotonic(), _Meter()
         failures = 0
         while True:
@@ -298,7 +298,7 @@ class LocalFetcher:
         except FetchError as error:
             raise UnplayableError(f"{self._manifest}: {error}") from error
 
-    async def get(self, url: str, expected: Expected, patience: Patience | None = None) -> Download:
+    async def get(self, url: str, expected: Expected) -> Download:
         started_s = time.monotonic()
         data = await asyncio.to_thread(self._read, url, expected.max_bytes)
         self.received_bytes += len(data)

@@ -6,7 +6,6 @@ cross the link from t to t + 1. After the last row it begins again.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -33,10 +32,6 @@ class NetworkTrace:
     def duration_s(self) -> int:
         """After which it begins again."""
         return len(self.kbps)
-
-    @property
-    def mean_kbps(self) -> float:
-        return math.fsum(self.kbps) / len(self.kbps)
 
     @cached_property
     def _bits(self) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import replace
 
-from player.fetching.fetch import Download, Expected, Fetcher, Patience
+from player.fetching.fetch import Download, Expected, Fetcher
 from player.fetching.network_trace import NetworkTrace
 
 LOOK_S = 0.1
@@ -41,9 +41,9 @@ class ShapedFetcher:
         await self._carry(asked_s, self._inner.received_bytes - before)
         return data
 
-    async def get(self, url: str, expected: Expected, patience: Patience | None = None) -> Download:
+    async def get(self, url: str, expected: Expected) -> Download:
         asked_s = self._now_s()
-        download = await self._inner.get(url, expected, patience)
+        download = await self._inner.get(url, expected)
         await self._carry(asked_s, download.size_bytes)
         return replace(download, duration_s=self._now_s() - asked_s)
 

@@ -31,12 +31,6 @@ class SoundQueue:
         with self._lock:
             self._stretches.clear()
 
-    @property
-    def held_s(self) -> float:
-        """How much is there."""
-        with self._lock:
-            return sum(len(samples) for _, samples in self._stretches) / RATE_HZ
-
     def take(self, count: int, at_s: float | None) -> Samples:
         """(count, CHANNELS) for the moment `at_s`; None, while the clock stands, is silence and takes nothing.
 

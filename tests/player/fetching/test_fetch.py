@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from player.errors import FetchError, UnplayableError
-from player.fetching.fetch import Download, Expected, Fetcher, LocalFetcher, Patience, open_fetcher, origin
+from player.fetching.fetch import Download, Expected, Fetcher, HttpFetcher, LocalFetcher, Patience, open_fetcher, origin
 
 QUICK = Patience(attempts=3, deadline_s=2.0, backoff_s=0.01)
 BODY = bytes(range(256)) * 40
@@ -36,10 +36,10 @@ def server(folder: Path, serve: Callable[[Path], Any]) -> Iterator[Any]:
         yield running
 
 
-def fetched(fetcher: Fetcher, url: str, expected: Expected, patience: Patience = QUICK) -> Download:
+def fetched(fetcher: Fetcher, url: str, expected: Expected) -> Download:
     async def get() -> Download:
         try:
-            return await fetcher.get(url, expected, patience)
+            return await fetcher.get(url, expected)
         finally:
             await fetcher.close()
 
@@ -47,7 +47,7 @@ def fetched(fetcher: Fetcher, url: str, expected: Expected, patience: Patience =
 
 
 def get(server: Any, name: str = "a.bin", max_bytes: int = 10**6, **known: Any) -> tuple[Download, Fetcher]:
-    fetcher = open_fetcher(server.url, QUICK)
+    fetcher = HttpFetcher(server.url, QUICK)
     return fetched(fetcher, server.url.replace("manifest.mpd", name), Expected(max_bytes, **known)), fetcher
 
 
@@ -84,7 +84,7 @@ def test_attempts_end(server: Any, faults: Any) -> None:
 
 def test_a_truncated_body_is_asked_again_and_its_bytes_count(server: Any, faults: Any) -> None:
     server.faults["a.bin"] = faults.truncated
-    fetcher = open_fetcher(server.url, QUICK)
+    fetcher = HttpFetcher(server.url, QUICK)
     with pytest.raises(FetchError, match="connection"):
         fetched(fetcher, server.url.replace("manifest.mpd", "a.bin"), Expected(10**6))
     assert server.count("a.bin") == QUICK.attempts
@@ -115,7 +115,7 @@ def test_a_slow_line_is_waited_for_as_long_as_it_brings_something(server: Any, f
 
     server.faults["a.bin"] = slow
     download = fetched(
-        open_fetcher(server.url), server.url.replace("manifest.mpd", "a.bin"), Expected(10**6), Patience(1, 0.3)
+        HttpFetcher(server.url, Patience(1, 0.6)), server.url.replace("manifest.mpd", "a.bin"), Expected(10**6)
     )
     assert download.data == BODY
     assert download.duration_s > 0.9
@@ -125,15 +125,13 @@ def test_a_slow_line_is_waited_for_as_long_as_it_brings_something(server: Any, f
 def test_a_slow_answer_ends_at_the_deadline(server: Any, faults: Any, trickle: bool) -> None:
     server.faults["a.bin"] = faults.trickling if trickle else faults.silent_for(1.0)
     with pytest.raises(FetchError, match=r"for 0\.2 s") as raised:
-        fetched(
-            open_fetcher(server.url), server.url.replace("manifest.mpd", "a.bin"), Expected(10**6), Patience(1, 0.2)
-        )
+        fetched(HttpFetcher(server.url, Patience(1, 0.2)), server.url.replace("manifest.mpd", "a.bin"), Expected(10**6))
     assert raised.value.temporary
 
 
 def test_a_body_beyond_its_cap_is_not_read_to_the_end(server: Any) -> None:
     (server.root / "big.bin").write_bytes(bytes(8 << 20))
-    fetcher = open_fetcher(server.url, QUICK)
+    fetcher = HttpFetcher(server.url, QUICK)
     with pytest.raises(FetchError, match="larger than the 1000 bytes"):
         fetched(fetcher, server.url.replace("manifest.mpd", "big.bin"), Expected(1000))
     assert fetcher.received_bytes < 1 << 20
@@ -168,7 +166,7 @@ def test_bytes_that_unpack_to_nothing_are_not_read_to_the_end(
     server: Any, faults: Any, packed: bytes, said: str
 ) -> None:
     server.faults["a.bin"] = lambda handler, body: faults.send(handler, packed, Content_Encoding="gzip")
-    fetcher = open_fetcher(server.url, QUICK)
+    fetcher = HttpFetcher(server.url, QUICK)
     with pytest.raises(FetchError, match=said):
         fetched(fetcher, server.url.replace("manifest.mpd", "a.bin"), Expected(len(BODY)))
     assert fetcher.received_bytes < 1 << 20
@@ -236,7 +234,7 @@ def test_after_a_redirect_the_manifest_has_its_new_address(server: Any, faults: 
     server.faults["old.mpd"] = redirecting(faults, "/new/manifest.mpd")
 
     async def manifest_url() -> str:
-        fetcher = open_fetcher(server.url.replace("manifest.mpd", "old.mpd"), QUICK)
+        fetcher = HttpFetcher(server.url.replace("manifest.mpd", "old.mpd"), QUICK)
         assert await fetcher.manifest() == b"<MPD/>"
         await fetcher.close()
         return fetcher.manifest_url
@@ -246,7 +244,7 @@ def test_after_a_redirect_the_manifest_has_its_new_address(server: Any, faults: 
 
 def test_a_missing_manifest_cannot_be_played(server: Any) -> None:
     async def fetch() -> None:
-        fetcher = open_fetcher(server.url.replace("manifest", "other"), QUICK)
+        fetcher = HttpFetcher(server.url.replace("manifest", "other"), QUICK)
         try:
             await fetcher.manifest()
         finally:

@@ -40,7 +40,6 @@ def test_outages_are_waited_out_and_the_trace_begins_again() -> None:
     assert trace.arrival_s(0.5, 1000) == 2.25
     assert trace.arrival_s(0.0, 4000) == 4.0 - 0.0
     assert trace.arrival_s(1.5, 0) == 1.5
-    assert trace.mean_kbps == 8.0
 
 
 def test_a_file_is_read() -> None:
