@@ -6,12 +6,10 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from manifests.errors import UnknownNetworkError
 from manifests.model import ModelTrack, Representation
 from manifests.quality import QualityTable, RungQuality, models_digest
-from manifests.weights import FORMAT, parse_network
 from player.abr.state import Enhancement, ModelPart, RungChoice, Upcoming
-from player.wanted import wanted_model
+from player.wanted import track_problem, wanted_model
 
 TOLD_AHEAD = 8
 """Segments that a policy is told of."""
@@ -114,7 +112,7 @@ def _enhancements(
     found = []
     for track in rung.model_tracks:
         n = track.uses[position]
-        if n is None or not _runs(track) or seconds_of(rung, track) > 1:
+        if n is None or track_problem(track) is not None or seconds_of(rung, track) > 1:
             continue
         told = _told_gain(track, n)
         if gain is None:
@@ -128,15 +126,6 @@ def _enhancements(
         cost_s = seconds_of(rung, track) * duration_s
         found.append(Enhancement(track.id, parts, min(100.0, plain + track_gain), cost_s))
     return tuple(found)
-
-
-def _runs(track: ModelTrack) -> bool:
-    """Whether this version knows the network and the format."""
-    try:
-        parse_network(track.network, track.scale)
-    except UnknownNetworkError:
-        return False
-    return track.format == FORMAT
 
 
 def _measured_gain(measured: RungQuality | None, plain: float, position: int) -> float | None:

@@ -44,7 +44,7 @@ def wanted_models(representation: Representation, position: int) -> tuple[Wanted
     known: list[ModelTrack] = []
     reason = representation.model_problem or NO_MODELS
     for track in sorted(representation.model_tracks, key=lambda t: t.rank):
-        problem = _problem(track)
+        problem = track_problem(track)
         if problem is None:
             known.append(track)
         else:
@@ -54,8 +54,8 @@ def wanted_models(representation: Representation, position: int) -> tuple[Wanted
     return found or (WantedModel(representation, None, (), PLAIN_IS_BEST if known else reason),)
 
 
-def _problem(track: ModelTrack) -> str | None:
-    """Why this version cannot run the track."""
+def track_problem(track: ModelTrack) -> str | None:
+    """Why this version cannot run the track; None where it can."""
     if track.format != FORMAT:
         return f"model format {track.format[:40]!r} is not known to this version"
     try:
