@@ -307,7 +307,7 @@ def test_what_does_not_answer_is_told_in_words(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{free.getsockname()[1]}/manifest.mpd"
-    fetcher = open_fetcher(address, Patience(attempts=1))
+    fetcher = HttpFetcher(address, Patience(attempts=1))
     with pytest.raises(UnplayableError, match="nobody answers there; is the server running"):
         asyncio.run(fetcher.manifest())
     (tmp_path / "film").mkdir()
