@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cv2
 
+from manifests.bundle import MANIFEST
 from media.frames import Frame
 from player.errors import SinkError
 from player.frames.colour import Picture, bgr_of_frame
@@ -16,7 +17,7 @@ _PNG_SETTINGS = (cv2.IMWRITE_PNG_COMPRESSION, 1)
 
 
 class PictureFolder:
-    """`frame-000001.png`, `frame-000002.png`, ... in a folder that holds no such files yet. Silent."""
+    """`frame-000001.png`, `frame-000002.png`, ... in a folder that holds no such files yet, and no bundle. Silent."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -25,7 +26,7 @@ class PictureFolder:
     def open(self, output: OutputFormat, audio_init: bytes | None) -> None:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            occupied = next(self._folder.glob("frame-*.png"), None)
+            occupied = next((path for name in ("frame-*.png", MANIFEST) for path in self._folder.glob(name)), None)
         except OSError as error:
             raise SinkError(f"{self._folder} cannot be used: {error.strerror}") from error
         if occupied is not None:

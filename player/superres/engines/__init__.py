@@ -74,9 +74,10 @@ def require_keras() -> None:
     """Raises EngineUnavailableError where Keras or the backend that KERAS_BACKEND names is not installed."""
     missing = _missing_for_keras()
     if missing:
+        extras = "install the extra `train` (CPU) or `gpu`"
+        remedy = extras if "tensorflow" in missing else f"pip install {' '.join(missing)}"
         raise EngineUnavailableError(
-            f"Keras needs {' and '.join(missing)}: install the extra `train` (CPU) or `gpu`, "
-            "or name an installed backend with --backend"
+            f"Keras needs {' and '.join(missing)}: {remedy}, or name an installed backend with --backend"
         )
 
 
