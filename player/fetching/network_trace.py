@@ -40,7 +40,10 @@ class NetworkTrace:
 
     def arrival_s(self, start_s: float, size_bytes: float) -> float:
         """When the last of so many bytes arrives that set off at `start_s` (from 0, the trace's beginning)."""
-        return self._time_s(self._bits_by(start_s) + 8 * size_bytes) if size_bytes > 0 else start_s
+        if size_bytes <= 0:
+            return start_s
+        # So little that it is lost among the bits before it would else arrive before an outage that it set off in.
+        return max(start_s, self._time_s(self._bits_by(start_s) + 8 * size_bytes))
 
     def bytes_between(self, start_s: float, end_s: float) -> float:
         """What crosses the link from one moment to another."""
