@@ -534,6 +534,26 @@ def test_a_model_that_is_broken_is_not_asked_for_again_however_it_came(
     assert page.evaluate("window.times") == 2
 
 
+LOSE = {
+    "webgl2": "screen.canvas.getContext('webgl2').getExtension('WEBGL_lose_context').loseContext()",
+    "webgpu": "screen.renderer.gpu.device.destroy()",
+}
+
+
+@pytest.mark.parametrize("renderer", sorted(LOSE))
+def test_a_graphics_device_that_is_lost_while_paused_leaves_no_blank_picture(
+    renderer: str, watch: Callable[..., Any], served_with_models: Served
+) -> None:
+    page = watch(served_with_models, renderer=renderer)
+    shown_at(page, 0.5)
+    before, frames = drawn(page), page.evaluate(f"{STATUS}.framesEnhanced")
+    page.evaluate(f"document.querySelector('neudash-player').inner.{LOSE[renderer]}")
+    until(page, f"{STATUS}.framesEnhanced > {frames}", 10)
+    assert page.locator("neudash-player canvas").count() == 1
+    assert page.locator("neudash-player canvas").is_visible()
+    assert all(map(np.array_equal, drawn(page), before))
+
+
 def test_it_survives_a_restart_of_the_server(
     watch: Callable[..., Any], bundle_with_models: Path, serve_root: Callable[..., Served]
 ) -> None:

@@ -58,7 +58,7 @@ export class Enhancer {
     this.screen = new Screen(stage, choice, ({ kind, device }) => {
       this.meter.forget();
       Object.assign(this.status, { renderer: kind, device });
-    });
+    }, () => this.refresh());
     if (!("requestVideoFrameCallback" in video)) this.screen.problem = "this browser tells nobody which frame it shows";
     else this.listen();
   }
@@ -233,6 +233,7 @@ export class Enhancer {
     const beganMs = performance.now();
     await renderer.draw(taken.picture, weights, this.split_);
     const tookMs = performance.now() - beganMs;
+    if (renderer.lost) return this.plain("the graphics device was lost");
     const cost = { ms: tookMs, passedBy: this.passedBy };
     if (tells) this.meter.took(track!, cost, 1000 / rung!.framesPerSecond, performance.now());
     this.status.msPerFrame = this.meter.msOf(track!);

@@ -16,11 +16,12 @@ export class Screen {
   private losses = 0;
   private stopped = false;
 
-  /** Canvases are put into `stage`. `opened` is called with each new renderer. */
+  /** Canvases are put into `stage`. `opened` is called with each new renderer, `lost` where one lost its picture. */
   constructor(
     private readonly stage: HTMLElement,
     private readonly choice: RendererChoice,
     private readonly opened: (renderer: Renderer) => void,
+    private readonly lost: () => void,
   ) {}
 
   /** Whether there is a renderer, opened where needed. */
@@ -80,6 +81,11 @@ export class Screen {
     try {
       const { renderer, canvas } = await openBest(this.choice, newCanvas);
       [this.renderer, this.canvas] = [renderer, canvas];
+      renderer.whenLost = () => {
+        if (this.renderer !== renderer) return;
+        this.hide();
+        this.lost();
+      };
       if (this.stopped) this.close();
       else this.opened(renderer);
     } catch (error) {

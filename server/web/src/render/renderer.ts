@@ -51,6 +51,8 @@ export interface Renderer {
   readonly device: string;
   /** It cannot draw any more (the device was lost); make another. */
   readonly lost: boolean;
+  /** To be called when what is on the canvas is lost with it. */
+  whenLost?: () => void;
   /** Compiles and allocates; does nothing, and says false, where `shape` is that of the last call. */
   prepare(shape: Shape): Promise<boolean>;
   /**

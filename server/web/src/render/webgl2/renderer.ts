@@ -33,6 +33,7 @@ const WIDEST_IN_16_BITS = 16;
 export class WebGl2Renderer implements Renderer {
   readonly kind = "webgl2";
   readonly device: string;
+  whenLost?: () => void;
   private readonly gl: Gl;
   private shape: Shape | null = null;
   private sizes: Sizes | null = null;
@@ -49,7 +50,10 @@ export class WebGl2Renderer implements Renderer {
     }
     this.device = deviceOf(gl);
     this.gl = new Gl(gl);
-    canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
+    canvas.addEventListener("webglcontextlost", (event) => {
+      event.preventDefault();
+      this.whenLost?.();
+    });
   }
 
   get lost(): boolean {

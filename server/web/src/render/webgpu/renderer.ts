@@ -26,6 +26,7 @@ export class WebGpuRenderer implements Renderer {
   readonly kind = "webgpu";
   readonly device: string;
   lost = false;
+  whenLost?: () => void;
   private readonly gpu: Gpu;
   private readonly context: GPUCanvasContext;
   private readonly show: GPURenderPipeline;
@@ -47,7 +48,10 @@ export class WebGpuRenderer implements Renderer {
       layout: "auto", vertex: { module }, fragment: { module, targets: [{ format }] }, primitive: { topology: "triangle-list" },
     });
     this.view = device.createBuffer({ size: 64, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
-    void device.lost.then(() => { this.lost = true; });
+    void device.lost.then(() => {
+      this.lost = true;
+      this.whenLost?.();
+    });
   }
 
   /** Rejects where there is no device. */
