@@ -66,15 +66,17 @@ def is_complaint(message: Any) -> bool:
 def watch(
     built_page: Path, browser_page: Callable[..., Any], gpu_page: Callable[..., Any], complaints: list[str]
 ) -> Iterator[Callable[..., Any]]:
-    """Opens the page of a server on its one bundle, after a script; keyword arguments are settings of the player.
+    """Opens the page of a server on its one bundle, after a script; other keyword arguments are settings of the player.
 
     There is a graphics device, in software, only where `renderer` is given: without it everything is faster.
     """
     pages = []
 
-    def opened(served: Served, first: str = "", **settings: str) -> Any:
+    def opened(served: Served, first: str = "", routes: dict[str, Any] = {}, **settings: str) -> Any:  # noqa: B006
         page = (gpu_page if "renderer" in settings else browser_page)("about:blank")
         page.add_init_script(first)
+        for pattern, answer in routes.items():
+            page.route(pattern, answer)
         page.on("console", lambda m: complaints.append(m.text) if is_complaint(m) else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         given = {"effort": "always", "rung": "v90", "autoplay": "0", "details": "0", **settings}
@@ -552,6 +554,43 @@ def test_a_graphics_device_that_is_lost_while_paused_leaves_no_blank_picture(
     assert page.locator("neudash-player canvas").count() == 1
     assert page.locator("neudash-player canvas").is_visible()
     assert all(map(np.array_equal, drawn(page), before))
+
+
+@pytest.mark.parametrize(("status", "comes_back"), [(503, True), (404, False)])
+def test_a_model_that_was_given_up_is_asked_for_again_unless_it_was_refused(
+    status: int, comes_back: bool, watch: Callable[..., Any], served_with_models: Served
+) -> None:
+    """The pauses between tries are left out, and the clock of the page goes ahead."""
+    page = watch(served_with_models)
+    page.route("**/none.ndm", lambda route: route.fulfill(status=status))
+    asked = page.evaluate("""async () => {
+      const { store } = document.querySelector("neudash-player").inner;
+      const chain = [{ url: "/none.ndm", sizeBytes: 10, sha256: "0".repeat(64), gainDb: null }];
+      let times = 0;
+      const bytesOf = store.bytesOf.bind(store);
+      store.bytesOf = (file) => { times++; return bytesOf(file); };
+      store.later = (action) => setTimeout(action, 0);
+      const rounds = [];
+      const now = performance.now.bind(performance);
+      for (const aheadMs of [0, 1000, 60_000]) {
+        performance.now = () => now() + aheadMs;
+        store.want(chain);
+        await new Promise((done) => setTimeout(done, 1500));
+        rounds.push(times);
+      }
+      return rounds;
+    }""")
+    assert asked == ([6, 6, 12] if comes_back else [6, 6, 6])
+
+
+def test_a_manifest_that_is_refused_says_why_for_good(watch: Callable[..., Any], served_with_models: Served) -> None:
+    def with_doctype(route: Any) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, body=answer.text().replace("<MPD", "<!DOCTYPE MPD><MPD", 1))
+
+    page = watch(served_with_models, routes={"**/manifest.mpd": with_doctype}, rung="")
+    until(page, f"{STATUS}.framesPlain > 0", 10)
+    assert page.evaluate(STATUS)["reason"] == "the manifest has a DOCTYPE"
 
 
 def test_it_survives_a_restart_of_the_server(

@@ -129,7 +129,7 @@ export class NeudashPlayer extends HTMLElement {
     try {
       this.adapter = await openAdapter((this.getAttribute("engine") ?? "shaka") as AdapterName, video, {
         manifest: (text, url) => {
-          try { enhancer.manifest(text, url); } catch (error) { enhancer.status.reason = (error as Error).message; }
+          enhancer.manifest(text, url);
           // Before the library has chosen: what is not wanted is not fetched. Later the viewer may have chosen.
           if (isFirst && this.getAttribute("rung") === ENHANCED) this.selectRung(ENHANCED);
           isFirst = false;

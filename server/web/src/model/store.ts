@@ -7,16 +7,24 @@ import type { ModelFile } from "./table";
 
 /** Waiting before another try, in ms, after each failure to get the bytes. */
 const PAUSES_MS = [1000, 2000, 4000, 8000, 16000];
+/** After the last of them a file rests so long, if it is still wanted then. */
+const REST_MS = 30_000;
 const PATIENCE_MS = 20_000;
 
 /** Bytes that are not what the manifest promised; asking for them again brings the same. */
 class WrongModelError extends Error {}
 
+/** The server has it not, or not for us. */
+class RefusedError extends Error {}
+/** Answers of this kind are about the file or the asker, but for these, which are about the moment. */
+const REFUSED = 4;
+const OF_THE_MOMENT = [408, 425, 429];
+
 interface Held {
   weights: Weights | null;
   problem: string | null;
-  /** Whether nothing more is tried, until it is wanted again: a server that was away for long may be back. */
-  isGivenUp: boolean;
+  /** When it may be asked for anew; never, as long as it is on its way, here, or refused for good. */
+  againFromMs: number;
 }
 
 export class ModelStore {
@@ -32,8 +40,10 @@ export class ModelStore {
   /** Sees to it that every file of a chain will be here. */
   want(chain: readonly ModelFile[]): void {
     for (const [index, file] of chain.entries()) {
-      if (this.files.get(file.sha256)?.isGivenUp === false) continue;
-      this.files.set(file.sha256, { weights: null, problem: null, isGivenUp: false });
+      const held = this.files.get(file.sha256) ?? { weights: null, problem: null, againFromMs: 0 };
+      if (performance.now() < held.againFromMs) continue;
+      held.againFromMs = Infinity;
+      this.files.set(file.sha256, held);
       this.queue = this.queue.then(() => this.bring(file, chain[index - 1] ?? null));
     }
   }
@@ -60,9 +70,8 @@ export class ModelStore {
     } catch (error) {
       const isFinal = error instanceof WrongModelError || error instanceof MalformedModelError || error instanceof UnknownNetworkError;
       held.problem = (error as Error).message;
-      if (isFinal) return this.changed();
-      if (tries < PAUSES_MS.length) this.later(() => this.bring(file, base, tries + 1), PAUSES_MS[tries]);
-      else held.isGivenUp = true;
+      if (!isFinal && tries < PAUSES_MS.length) this.later(() => this.bring(file, base, tries + 1), PAUSES_MS[tries]);
+      else if (!isFinal && !(error instanceof RefusedError)) held.againFromMs = performance.now() + REST_MS;
     }
     this.changed();
   }
@@ -84,13 +93,18 @@ export class ModelStore {
     if (file.sizeBytes > MAX_MODEL_BYTES) throw new WrongModelError("the model is too large");
     const signal = AbortSignal.any([this.stop.signal, AbortSignal.timeout(PATIENCE_MS)]);
     const answer = await fetch(file.url, { signal });
-    if (!answer.ok) throw new Error(`the model cannot be fetched: the server answered ${answer.status}`);
+    if (!answer.ok) throw failure(answer.status);
     const data = await atMost(answer, file.sizeBytes);
     this.bytes += data.length;
     if (data.length !== file.sizeBytes) throw new WrongModelError("the model has another size than the manifest says");
     if ((await sha256Hex(data)) !== file.sha256) throw new WrongModelError("the model is not the one of the manifest");
     return data;
   }
+}
+
+function failure(status: number): Error {
+  const isRefused = Math.floor(status / 100) === REFUSED && !OF_THE_MOMENT.includes(status);
+  return new (isRefused ? RefusedError : Error)(`the model cannot be fetched: the server answered ${status}`);
 }
 
 /** The body, of which no more than `limit` bytes and one are read. */

@@ -34,6 +34,7 @@ export class Enhancer {
   /** The viewer compares: a difference to be seen is worth more than every picture. */
   comparing = false;
   private table: Table | null = null;
+  private tableProblem = "the manifest is not here yet";
   private split_ = 0;
   private busy = false;
   private again = false;
@@ -76,7 +77,12 @@ export class Enhancer {
   }
 
   manifest(text: string, url: string): void {
-    this.table = parseTable(text, url);
+    try {
+      this.table = parseTable(text, url);
+    } catch (error) {
+      this.table = null;
+      this.status.reason = this.tableProblem = (error as Error).message;
+    }
   }
 
   private get stopped(): boolean {
@@ -186,7 +192,7 @@ export class Enhancer {
 
   private decide(taken: Taken): Decision {
     const nothing = { rung: null, track: null, use: null, weights: null };
-    if (!this.table) return { ...nothing, reason: "the manifest is not here yet" };
+    if (!this.table) return { ...nothing, reason: this.tableProblem };
     const { width, height } = taken.picture.planes;
     const rung = this.shown.rungAt(this.table, taken.timeS, width, height);
     if (!rung) return { ...nothing, reason: `no rung of the manifest has pictures of ${width}x${height}` };
