@@ -13,18 +13,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from manifests.bundle import open_bundle, publish_file, publish_manifest
+from manifests.bundle import model_href, open_bundle, publish_file, publish_manifest
 from manifests.model import TextTrack
 from manifests.names import text_href
 from manifests.template import initialization_href, segment_href
 from manifests.weights import decode_model
 from media.frames import Frame, decode_segment
+from packager.cli import main as package_main
 from player.superres.engines import open_engine
 from player.superres.enhancer import enhance_frame
+from tests.e2e.conftest import with_models
 from tests.e2e.striped import PIECE_S, Striped
 
 if TYPE_CHECKING:
-    from conftest import Served
+    from conftest import MakeVideo, Served
 
 pytestmark = pytest.mark.browser
 
@@ -657,3 +659,35 @@ def test_pictures_are_enhanced_from_their_colours_where_the_browser_gives_no_fra
         luma, u, v = drawn(page)
         assert np.abs(luma.astype(int) - level).max() <= 1
         assert np.abs(np.stack([u, v]).astype(int) - 128).max() <= 1
+
+
+@pytest.mark.parametrize("gives_frames", [True, False], ids=["frames", "colours"])
+def test_pictures_whose_pixels_are_not_square_are_enhanced_and_keep_their_shape(
+    gives_frames: bool,
+    watch: Callable[..., Any],
+    make_video: MakeVideo,
+    tmp_path: Path,
+    serve_root: Callable[[Path], Served],
+) -> None:
+    source = ("-f", "lavfi", "-i", "mandelbrot=size=250x134:rate=24:end_scale=0.05:maxiter=1000", "-t", "1")
+    video = make_video(tmp_path / "odd.mp4", *source, "-c:v", "libx264", "-crf", "12", "-pix_fmt", "yuv420p")
+    bundle = tmp_path / "served" / "film"
+    assert package_main([str(video), "-o", str(bundle), "--rungs", "67@crf12", "--preset", "ultrafast", "--quiet"]) == 0
+    model = GOLDEN_MODEL.read_bytes()
+    publish_file(bundle / model_href(model), model)
+    publish_manifest(bundle, with_models(open_bundle(bundle).presentation, model))
+    (rung,) = open_bundle(bundle).presentation.video
+    assert rung.video.sar != 1
+    page = watch(serve_root(bundle.parent), renderer="webgl2", rung="")
+    if not gives_frames:
+        page.evaluate("delete globalThis.VideoFrame")
+    status = shown_at(page, 0.5)
+    shown = page.evaluate(f"[{VIDEO}.videoWidth, {VIDEO}.videoHeight]")
+    assert shown != [rung.video.width, rung.video.height]
+    assert status["rung"]["width"] == rung.video.width
+    frame = source_frame(bundle, status["timeS"])
+    size = (frame.width, frame.height)
+    wanted = enhance_frame(frame, open_engine("openvino").upscaler(decode_model(model), *size), size)
+    assert np.abs(drawn(page)[0].astype(int) - wanted.y).mean() < 1
+    box = page.locator("neudash-player canvas").bounding_box()
+    assert box["width"] / box["height"] == pytest.approx(shown[0] / shown[1], rel=0.002)

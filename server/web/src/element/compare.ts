@@ -50,12 +50,9 @@ export class CompareSlider {
   /** The divider stands in the view; what is zoomed, or narrower than the view, has its own share. */
   private pictureShare(): number {
     const view = this.view.getBoundingClientRect();
-    const stage = this.view.querySelector(".stage canvas:not([hidden])") ?? this.view.querySelector(".stage")!;
-    const box = stage.getBoundingClientRect();
-    const canvas = stage instanceof HTMLCanvasElement ? stage : null;
-    const shown = canvas ? Math.min(box.width, (box.height * canvas.width) / canvas.height) : box.width;
-    const left = box.left + (box.width - shown) / 2;
-    return Math.min(1, Math.max(0, (view.left + this.value * view.width - left) / shown));
+    const picture = this.view.querySelector(".stage canvas:not([hidden])") ?? this.view.querySelector(".stage")!;
+    const { left, width } = picture.getBoundingClientRect();
+    return Math.min(1, Math.max(0, (view.left + this.value * view.width - left) / width));
   }
 
   private drag(event: PointerEvent): void {

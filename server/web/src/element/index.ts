@@ -224,7 +224,7 @@ export class NeudashPlayer extends HTMLElement {
 
   private showAspect(): void {
     const { videoWidth, videoHeight } = this.video;
-    if (videoWidth) this.piece(".view").style.setProperty("--nd-aspect", `${videoWidth} / ${videoHeight}`);
+    if (videoWidth) this.piece(".view").style.setProperty("--nd-shape", `${videoWidth} / ${videoHeight}`);
   }
 
   private showPlayback(): void {

@@ -43,6 +43,9 @@ export interface Rung {
   readonly id: string;
   readonly width: number;
   readonly height: number;
+  /** In square pixels, as a browser tells the size of a video: one side is that of the picture, the other is longer. */
+  readonly shownWidth: number;
+  readonly shownHeight: number;
   readonly bandwidthBps: number;
   readonly framesPerSecond: number;
   readonly tracks: readonly ModelTrack[];
@@ -80,6 +83,7 @@ export function useAt(track: ModelTrack, timeS: number): Use | null {
 function rungOf(element: Element, width: number, height: number, url: string): Rung {
   const base = baseOf(element, url);
   const [frames, per = "1"] = (inherited(element, "frameRate") ?? "25").split("/");
+  const [across, down] = (inherited(element, "sar") ?? "1:1").split(":").map(Number);
   const tracks: ModelTrack[] = [];
   const problems: string[] = [];
   for (const property of childrenOf(element, MPD, "SupplementalProperty")) {
@@ -101,6 +105,8 @@ function rungOf(element: Element, width: number, height: number, url: string): R
     id: element.getAttribute("id") ?? "",
     width,
     height,
+    shownWidth: across > down ? Math.round((width * across) / down) : width,
+    shownHeight: across < down ? Math.round((height * down) / across) : height,
     bandwidthBps: Number(element.getAttribute("bandwidth")),
     framesPerSecond: Number(frames) / Number(per),
     tracks: tracks.sort((a, b) => a.rank - b.rank),

@@ -1,7 +1,7 @@
 /** Which picture a video element shows, and of what time it is. */
 
 import type { Picture } from "../render/renderer";
-import { PlaneReader } from "./planes";
+import { PlaneReader, type Size } from "./planes";
 
 /** A picture with its place in the presentation, in seconds. */
 export interface Taken {
@@ -43,12 +43,17 @@ export class FrameClock {
     return (this.trusted ?? agrees) ? timestampS : mediaTimeS;
   }
 
-  /** The picture on show, valid until the next; to be called within the callback about it. Null where there is none. */
-  async take(video: HTMLVideoElement, mediaTimeS: number): Promise<Taken | null> {
+  /**
+   * The picture on show, valid until the next; to be called within the callback about it. Null where there is none.
+   * `sizeOf` says how large the coded picture of a time is which the video shows that large.
+   */
+  async take(
+    video: HTMLVideoElement, mediaTimeS: number, sizeOf: (timeS: number, shown: Size) => Size,
+  ): Promise<Taken | null> {
     const frame = frameOf(video);
     try {
       const timeS = this.timeOf(frame?.timestamp ?? null, mediaTimeS);
-      const picture = await this.reader.read(video, frame);
+      const picture = await this.reader.read(video, frame, (shown) => sizeOf(timeS, shown));
       return picture && { timeS, picture };
     } finally {
       frame?.close();

@@ -179,7 +179,9 @@ export class Enhancer {
   private async show(mediaTimeS: number): Promise<void> {
     this.firstPlainMs ??= performance.now();
     if (this.effort === "off") return this.plain("it is switched off");
-    const taken = await this.clock.take(this.video, mediaTimeS);
+    const taken = await this.clock.take(this.video, mediaTimeS, (timeS, shown) => {
+      return (this.table && this.shown.rungShownAt(this.table, timeS, shown.width, shown.height)) ?? shown;
+    });
     if (!taken) return;
     const passedByReading = this.passedBy;
     this.status.timeS = taken.timeS;

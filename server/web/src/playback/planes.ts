@@ -5,21 +5,29 @@ import { half, type Colour, type Picture, type Planes } from "../render/renderer
 /** Colours go back the way they came, so what is taken for their matrix shows in none of them. */
 const OF_COLOURS: Colour = { matrix: "bt709", fullRange: false };
 
+export interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
 /** What it reads is valid until the next picture. */
 export class PlaneReader {
   private copied: Uint8Array<ArrayBuffer> = new Uint8Array(0);
   private made: Planes = { width: 0, height: 0, y: this.copied, u: this.copied, v: this.copied };
   private context: CanvasRenderingContext2D | null = null;
 
-  /** Of `frame`, the picture on show, where the browser gives frames away, else of `video`. Null: there is none yet. */
-  async read(video: HTMLVideoElement, frame: VideoFrame | null): Promise<Picture | null> {
+  /**
+   * Of `frame`, the picture on show, where the browser gives frames away, else of `video`, whose pixels are square:
+   * `sizeOf` says how many the coded picture has. Null: there is none yet.
+   */
+  async read(video: HTMLVideoElement, frame: VideoFrame | null, sizeOf: (shown: Size) => Size): Promise<Picture | null> {
     try {
       if (frame?.visibleRect) return await this.ofFrame(frame, frame.visibleRect);
     } catch {
       // Not every frame lets itself be copied: the video can be painted.
     }
-    const { videoWidth: width, videoHeight: height } = video;
-    if (!width) return null;
+    if (!video.videoWidth) return null;
+    const { width, height } = sizeOf({ width: video.videoWidth, height: video.videoHeight });
     this.context ??= document.createElement("canvas").getContext("2d", { alpha: false, willReadFrequently: true })!;
     const { canvas } = this.context;
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });

@@ -14,8 +14,17 @@ export class ShownRungs {
 
   /** The rung last asked for at that time which has pictures of that size; null where none has. */
   rungAt(table: Table, timeS: number, width: number, height: number): Rung | null {
-    const fits = (rung: Rung) => rung.width === width && rung.height === height;
-    const candidates = table.rungs.filter(fits);
+    return this.oneOf(table.rungs.filter((rung) => rung.width === width && rung.height === height), timeS);
+  }
+
+  /** The same by the size in square pixels, which browsers round each in its own way. */
+  rungShownAt(table: Table, timeS: number, width: number, height: number): Rung | null {
+    const isNear = (one: number, other: number) => Math.abs(one - other) <= 1;
+    const fits = (rung: Rung) => isNear(rung.shownWidth, width) && isNear(rung.shownHeight, height);
+    return this.oneOf(table.rungs.filter(fits), timeS);
+  }
+
+  private oneOf(candidates: readonly Rung[], timeS: number): Rung | null {
     if (candidates.length < 2) return candidates[0] ?? null;
     for (const requests of this.requests.values()) {
       const { startS, endS } = requests[0];
