@@ -322,7 +322,7 @@ def test_scenes_get_models_of_their_own_only_where_they_pay(
         (["{bundle}", "--source", "missing.mp4"], "does not exist"),
         (["{bundle}", "--source", "{other}"], "packaged from another file"),
         (["{bundle}", "--source", "{video}", "--json", "{video}/summary.json"], ": Not a directory"),
-        (["{bundle}", "--source", "{video}", "--backend", "torch"], "Keras needs torch: install"),
+        (["{bundle}", "--source", "{video}", "--backend", "torch"], "Keras needs torch: pip install torch"),
     ],
 )
 def test_what_does_not_fit_together_is_one_clear_line(
