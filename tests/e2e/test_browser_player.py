@@ -452,6 +452,61 @@ def test_a_seek_for_which_nothing_comes_is_begun_anew(watch: Callable[..., Any],
     until(page, "window.reloads === 1", 10)
 
 
+# --- another film, or none ---
+
+
+@pytest.mark.parametrize("engine", ["shaka", "dashjs"])
+def test_another_film_does_not_wait_for_one_that_never_comes(
+    engine: str, watch: Callable[..., Any], served_with_models: Served
+) -> None:
+    page = watch(served_with_models, engine=engine)
+    page.route("**/never.mpd", lambda route: None)
+    player = "document.querySelector('neudash-player')"
+    page.evaluate(f"{player}.setAttribute('src', '/never.mpd')")
+    page.wait_for_timeout(500)
+    page.evaluate(f"""() => {{
+      const {{ adapter }} = {player}, destroy = adapter.destroy.bind(adapter);
+      adapter.destroy = () => destroy().then(() => Promise.reject(new Error("it did not end well")));
+    }}""")
+    page.evaluate(f"{player}.setAttribute('src', '{served_with_models.manifest_url}')")
+    until(page, f"{VIDEO}.readyState >= 2 && {ENHANCED}", 20)
+
+
+@pytest.mark.parametrize("engine", ["shaka", "dashjs"])
+def test_a_player_that_was_removed_plays_no_more(
+    engine: str, watch: Callable[..., Any], served_with_models: Served
+) -> None:
+    page = watch(served_with_models, engine=engine, effort="off")
+    page.route("**/late.mpd", lambda route: None)
+    page.evaluate("""url => {
+      window.removed = document.querySelector("neudash-player");
+      removed.toggleAttribute("autoplay", true);
+      removed.video.play = async () => { window.played = true; };
+      removed.setAttribute("src", "/late.mpd");
+    }""")
+    page.wait_for_timeout(500)
+    page.evaluate("removed.remove()")
+    page.evaluate("void removed.loading.then(() => { window.isOver = true; })")
+    until(page, "window.isOver", 5)
+    assert page.evaluate("[removed.adapter, removed.inner, window.played ?? null]") == [None, None, None]
+
+
+def test_the_button_says_whether_it_enhances_from_the_start_and_with_another_film(
+    watch: Callable[..., Any], served_with_models: Served
+) -> None:
+    page = watch(served_with_models, effort="off")
+    button = page.locator("neudash-player .enhance")
+    assert button.get_attribute("aria-pressed") == "false"
+    page.locator("neudash-player").press("e")
+    assert button.get_attribute("aria-pressed") == "true"
+    until(page, ENHANCED, 10)
+    button.click()
+    again = f"document.querySelector('neudash-player').setAttribute('src', '{served_with_models.manifest_url}')"
+    page.evaluate(again)
+    until(page, f"{STATUS}.reason === 'it is switched off' && {VIDEO}.readyState >= 2", 20)
+    assert button.get_attribute("aria-pressed") == "false"
+
+
 EMBEDDING = """<!doctype html><title>Somebody's page</title><link rel="icon" href="data:,">
 <script type="module" src="{server}/neudash-player.js"></script>
 <neudash-player src="{manifest}" rung="v90" effort="always" muted></neudash-player>"""
@@ -583,6 +638,35 @@ def test_a_model_that_was_given_up_is_asked_for_again_unless_it_was_refused(
       return rounds;
     }""")
     assert asked == ([6, 6, 12] if comes_back else [6, 6, 6])
+
+
+def test_dashjs_says_what_is_wrong_once_and_as_exactly_as_it_can(
+    watch: Callable[..., Any], served_with_models: Served
+) -> None:
+    page = watch(served_with_models, engine="dashjs")
+    page.route("**/none.mpd", lambda route: route.fulfill(status=404))
+    page.evaluate("""() => {
+      const player = document.querySelector("neudash-player");
+      window.told = [];
+      player.addEventListener("failed", ({ detail }) => told.push(detail));
+      player.setAttribute("src", "/none.mpd");
+    }""")
+    until(page, "told.length > 0", 30)
+    page.wait_for_timeout(500)
+    (reason,) = page.evaluate("told")
+    assert "none.mpd" in reason and "(dash.js " in reason
+
+
+def test_what_was_said_to_fail_goes_when_it_plays_on(watch: Callable[..., Any], served_with_models: Served) -> None:
+    page = watch(served_with_models, TRICKLE)
+    page.locator("neudash-player .rung").select_option("v180")
+    until(page, f"{STATUS}.rung.id === 'v180'", 60)
+    page.evaluate("document.querySelector('neudash-player').fail('a segment is missing')")
+    message = page.locator("neudash-player .message")
+    assert message.is_visible()
+    page.evaluate(f"void {VIDEO}.play()")
+    message.wait_for(state="hidden", timeout=20_000)
+    assert page.evaluate(f"{VIDEO}.currentTime") > 1
 
 
 def test_a_manifest_that_is_refused_says_why_for_good(watch: Callable[..., Any], served_with_models: Served) -> None:

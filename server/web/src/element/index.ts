@@ -36,7 +36,12 @@ export class NeudashPlayer extends HTMLElement {
   private rungs!: RungList;
   private captions!: Captions;
   private timer = 0;
-  private loading: Promise<void> = Promise.resolve();
+  /** What the next load waits for: the end of the one before, however it came to it. */
+  private loading: Promise<unknown> = Promise.resolve();
+  private loads = 0;
+  private giveUp: () => void = () => undefined;
+  /** Where that ends which was there when it failed. */
+  private failedEndS = 0;
 
   /** What is shown and how, as the panel tells it. */
   get status(): Status {
@@ -61,7 +66,7 @@ export class NeudashPlayer extends HTMLElement {
 
   disconnectedCallback(): void {
     window.clearInterval(this.timer);
-    this.loading = this.loading.then(() => this.unload());
+    this.stop();
   }
 
   attributeChangedCallback(): void {
@@ -85,6 +90,7 @@ export class NeudashPlayer extends HTMLElement {
       this.adapter?.showCaptions(index);
     });
     this.listen();
+    this.setEnhance(this.getAttribute("effort") !== "off");
     this.setCompare(this.hasAttribute("compare"));
     this.setDetails(this.hasAttribute("details"));
   }
@@ -93,7 +99,7 @@ export class NeudashPlayer extends HTMLElement {
     const click = (selector: string, action: () => void) => this.piece(selector).addEventListener("click", action);
     click(".play", () => this.togglePlay());
     click(".mute", () => { this.video.muted = !this.video.muted; });
-    click(".enhance", () => this.setEnhance(this.piece(".enhance").ariaPressed !== "true"));
+    click(".enhance", () => this.setEnhance(this.effort === "off"));
     click(".compare", () => this.setCompare(!this.slider.isOn));
     click(".zoom", () => this.zoom.next());
     click(".info", () => this.setDetails(this.piece(".panel").hidden !== false));
@@ -108,60 +114,75 @@ export class NeudashPlayer extends HTMLElement {
   }
 
   private restart(): void {
-    this.loading = this.loading.then(() => this.unload()).then(() => this.load());
+    this.stop();
+    const load = this.loads;
+    this.loading = this.loading.then(() => this.load(() => load === this.loads));
   }
 
-  private async load(): Promise<void> {
+  /** Ends what plays and what is on its way, at once. */
+  private stop(): void {
+    this.loads++;
+    this.giveUp();
+    this.enhancer?.destroy();
+    this.loading = Promise.allSettled([this.loading, this.adapter?.destroy()]);
+    this.enhancer = this.adapter = null;
+    this.captions.list([]);
+    this.piece(".message").hidden = true;
+  }
+
+  /** `isWanted` until another one, or none, is. */
+  private async load(isWanted: () => boolean): Promise<void> {
     const src = this.getAttribute("src");
-    if (!src || !this.isConnected) return;
+    if (!src || !isWanted()) return;
+    try {
+      await this.play(new URL(src, document.baseURI).href, isWanted);
+    } catch (error) {
+      if (isWanted()) this.fail((error as Error).message);
+    }
+  }
+
+  private async play(manifestUrl: string, isWanted: () => boolean): Promise<void> {
     const { video } = this;
     video.muted = this.hasAttribute("muted");
     const choice = (this.getAttribute("renderer") ?? "auto") as RendererChoice;
     const enhancer = new Enhancer(video, this.piece(".stage"), choice, (status) => {
       this.dispatchEvent(new CustomEvent("frame", { detail: status }));
     });
-    enhancer.effort = (this.getAttribute("effort") ?? "auto") as Effort;
+    enhancer.effort = this.effort;
     enhancer.comparing = this.slider.isOn;
     enhancer.begin();
     this.enhancer = enhancer;
     this.slider.isOn = this.slider.isOn;
     let isFirst = true;
-    try {
-      this.adapter = await openAdapter((this.getAttribute("engine") ?? "shaka") as AdapterName, video, {
-        manifest: (text, url) => {
-          enhancer.manifest(text, url);
-          // Before the library has chosen: what is not wanted is not fetched. Later the viewer may have chosen.
-          if (isFirst && this.getAttribute("rung") === ENHANCED) this.selectRung(ENHANCED);
-          isFirst = false;
-        },
-        segment: (request) => enhancer.segment(request),
-        bytes: (count) => enhancer.bytes(count),
-        failed: (reason) => this.fail(reason),
-      });
-      await this.adapter.load(new URL(src, document.baseURI).href);
-    } catch (error) {
-      this.fail((error as Error).message);
-      return;
-    }
+    const adapter = await openAdapter((this.getAttribute("engine") ?? "shaka") as AdapterName, video, {
+      manifest: (text, url) => {
+        enhancer.manifest(text, url);
+        // Before the library has chosen: what is not wanted is not fetched. Later the viewer may have chosen.
+        if (isFirst && this.getAttribute("rung") === ENHANCED) this.selectRung(ENHANCED);
+        isFirst = false;
+      },
+      segment: (request) => enhancer.segment(request),
+      bytes: (count) => enhancer.bytes(count),
+      failed: (reason) => { if (isWanted()) this.fail(reason); },
+    });
+    if (!isWanted()) return adapter.destroy();
+    this.adapter = adapter;
+    const givenUp = new Promise<void>((resolve) => { this.giveUp = resolve; });
+    await Promise.race([adapter.load(manifestUrl), givenUp]);
+    if (!isWanted()) return;
     this.rungs.show(enhancer.rungs);
-    this.captions.list(this.adapter.captions);
+    this.captions.list(adapter.captions);
     const wanted = this.getAttribute("rung");
     if (wanted && this.rungs.mark(wanted)) this.selectRung(wanted);
-    if (this.hasAttribute("autoplay")) await video.play().catch(() => undefined);
-  }
-
-  private async unload(): Promise<void> {
-    this.enhancer?.destroy();
-    await this.adapter?.destroy();
-    this.enhancer = this.adapter = null;
-    this.captions.list([]);
-    this.piece(".message").hidden = true;
+    if (this.hasAttribute("autoplay")) void video.play().catch(() => undefined);
   }
 
   private fail(reason: string): void {
     const message = this.piece(".message");
     message.textContent = `It cannot be played: ${reason}.`;
     message.hidden = false;
+    const { buffered } = this.video;
+    this.failedEndS = buffered.length ? buffered.end(buffered.length - 1) : 0;
     this.dispatchEvent(new CustomEvent("failed", { detail: reason }));
   }
 
@@ -174,7 +195,7 @@ export class NeudashPlayer extends HTMLElement {
     const actions: Record<string, () => void> = {
       " ": () => this.togglePlay(),
       k: () => this.togglePlay(),
-      e: () => this.setEnhance(this.piece(".enhance").ariaPressed !== "true"),
+      e: () => this.setEnhance(this.effort === "off"),
       s: () => this.setCompare(!this.slider.isOn),
       z: () => this.zoom.next(),
       i: () => this.setDetails(this.piece(".panel").hidden !== false),
@@ -200,10 +221,16 @@ export class NeudashPlayer extends HTMLElement {
     else void this.piece(".player").requestFullscreen().catch(() => undefined);
   }
 
+  /** The button has the last word; the attribute says how it begins, and how much is done where it is on. */
+  private get effort(): Effort {
+    if (this.piece(".enhance").ariaPressed !== "true") return "off";
+    const asked = (this.getAttribute("effort") ?? "auto") as Effort;
+    return asked === "off" ? "auto" : asked;
+  }
+
   private setEnhance(on: boolean): void {
-    const effort = (this.getAttribute("effort") ?? "auto") as Effort;
-    this.enhancer?.setEffort(on ? (effort === "off" ? "auto" : effort) : "off");
     this.piece(".enhance").ariaPressed = String(on);
+    this.enhancer?.setEffort(this.effort);
   }
 
   private setCompare(on: boolean): void {
@@ -230,6 +257,9 @@ export class NeudashPlayer extends HTMLElement {
   private showPlayback(): void {
     const { video } = this;
     const duration = Number.isFinite(video.duration) ? video.duration : 0;
+    // What plays beyond what was there plays on after all.
+    const hasMore = video.currentTime > this.failedEndS && video.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA;
+    if (hasMore) this.piece(".message").hidden = true;
     const seek = this.piece<HTMLInputElement>(".seek");
     seek.max = String(duration || 1);
     seek.value = String(video.currentTime);

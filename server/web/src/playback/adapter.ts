@@ -20,7 +20,7 @@ export interface AdapterEvents {
   segment(request: SegmentRequest): void;
   /** Bytes of video or sound, as they come. */
   bytes(count: number): void;
-  /** Playback cannot go on. */
+  /** Playback cannot go on; not told of what makes `load` reject. */
   failed(reason: string): void;
 }
 
@@ -36,6 +36,7 @@ export interface Adapter {
   showCaptions(index: number | null): void;
   /** Of the network, as the library measures it; 0 before it does. */
   readonly bandwidthBps: number;
+  /** A load that is under way may never settle then. */
   destroy(): Promise<void>;
 }
 

@@ -19,6 +19,8 @@ const MEDIA_SEGMENT = "MediaSegment";
 export class DashJsAdapter implements Adapter {
   readonly name = "dashjs";
   private readonly player: MediaPlayerClass;
+  /** While a load is under way: makes it reject. */
+  private refuse: ((error: Error) => void) | null = null;
 
   constructor(private readonly video: HTMLVideoElement, private readonly events: AdapterEvents) {
     const names = MediaPlayer.events;
@@ -33,8 +35,11 @@ export class DashJsAdapter implements Adapter {
       events.segment({ rungId: request.representation?.id ?? "", startS, endS: startS + duration });
     });
     on(names.ERROR, (event) => {
-      const { error } = event as { error: { message?: string; code?: number } };
-      events.failed(`${error.message ?? "playback failed"} (dash.js ${error.code ?? ""})`);
+      const { error } = event as { error: { message?: string; code?: number; data?: Partial<Loading> } };
+      if (error.data?.request?.mediaType === "text") return; // the film plays without its subtitles
+      const reason = `${error.message ?? "playback failed"} (dash.js ${error.code ?? ""})`;
+      if (this.refuse) this.refuse(new Error(reason));
+      else events.failed(reason);
     });
   }
 
@@ -47,11 +52,12 @@ export class DashJsAdapter implements Adapter {
       if (answer.data instanceof ArrayBuffer) this.events.bytes(answer.data.byteLength);
       return Promise.resolve(answer);
     });
-    return new Promise((loaded, failed) => {
-      this.video.addEventListener("loadedmetadata", () => loaded(), { once: true });
-      this.player.on(MediaPlayer.events.ERROR, () => failed(new Error("the manifest or its first segments cannot be played")));
+    const loaded = new Promise<void>((resolve, reject) => {
+      this.refuse = reject;
+      this.video.addEventListener("loadedmetadata", () => resolve(), { once: true });
       this.player.attachSource(manifestUrl);
     });
+    return loaded.finally(() => { this.refuse = null; });
   }
 
   selectRung(rungId: string | null, ceiling: Ceiling | null): void {
