@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import shutil
 import time
 from collections.abc import Callable
@@ -138,6 +139,34 @@ def test_the_player_fits_a_phone(catalogue_url: str, browser_page: Callable[...,
     for button in page.locator("neudash-player .bar button:visible").all():
         box = button.bounding_box()
         assert box and box["x"] >= 0 and box["x"] + box["width"] <= PHONE["viewport"]["width"]
+    page.context.close()
+
+
+def test_a_model_that_makes_a_segment_worse_is_shown_with_what_it_scores(
+    bundle_with_models: Path,
+    built_page: Path,
+    tmp_path: Path,
+    serve_root: Callable[[Path], Served],
+    browser_page: Callable[..., Any],
+) -> None:
+    bundle = shutil.copytree(bundle_with_models, tmp_path / "film")
+    scores = [(80.0, 90.0), (80.0, 76.0)]
+    segments = [
+        {
+            "number": index + 1,
+            "start_s": index,
+            "plain": {"psnr_y": 30.0, "vmaf": plain},
+            "enhanced": {"psnr_y": 31.0, "vmaf": enhanced},
+        }
+        for index, (plain, enhanced) in enumerate(scores)
+    ]
+    (bundle / "quality.json").write_text(json.dumps({"rungs": [{"id": "v90", "segments": segments}]}))
+    catalogue = serve_root(tmp_path).manifest_url.partition("/bundles/")[0]
+    page = settled(browser_page(f"{catalogue}/?autoplay=0&rung=v90#film"))
+    page.wait_for_selector("#quality .chart button")
+    told = [bar.get_attribute("aria-label") for bar in page.locator("#quality .chart button").all()]
+    assert told == ["Segment 1: VMAF 80.0 plain, 90.0 enhanced", "Segment 2: VMAF 80.0 plain, 76.0 enhanced"]
+    assert "83.0 enhanced" in page.inner_text("#quality figcaption")
     page.context.close()
 
 

@@ -1,7 +1,7 @@
 /** What a player shows and how. */
 export interface Status {
   state: "waiting" | "enhanced" | "plain";
-  /** Why a picture is not enhanced; where it is, empty, or that some pictures are skipped. */
+  /** Why a picture is not enhanced, or not every one; empty where all are. */
   reason: string;
   rung: { id: string; width: number; height: number; bandwidthBps: number } | null;
   model: { network: string; sha256: string; gainDb: number | null } | null;

@@ -41,8 +41,8 @@ function draw(figure: HTMLElement, rung: Rung, player: NeudashPlayer): void {
     const before = plain[key] ?? 0;
     return [before, enhanced?.[key] ?? before] as const;
   });
-  // From a little below the worst score: gains are small beside whole scores.
-  const low = Math.max(0, Math.floor(Math.min(...pairs.flat()) - 5));
+  // From a little below the worst plain score: gains are small beside whole scores.
+  const low = Math.max(0, Math.floor(Math.min(...pairs.map(([plain]) => plain)) - 5));
   const high = Math.max(...pairs.flat());
   const share = (value: number) => (100 * value) / (high - low);
   const bars = rung.segments.map((segment, index) => {
@@ -54,8 +54,7 @@ function draw(figure: HTMLElement, rung: Rung, player: NeudashPlayer): void {
     const [base, gain] = [document.createElement("i"), document.createElement("i")];
     gain.className = "gain";
     base.style.setProperty("--share", `${share(plain - low)}%`);
-    // Models are chosen by other measures; where this one falls, the label says so and the bar shows no gain.
-    gain.style.setProperty("--share", `${share(Math.max(0, enhanced - plain))}%`);
+    gain.style.setProperty("--share", `${share(Math.max(0, enhanced - plain))}%`); // a loss is told, not drawn
     gain.style.setProperty("--plain", `${share(plain - low)}%`);
     bar.append(base, gain);
     bar.addEventListener("click", () => { if (segment.start_s !== undefined) player.video.currentTime = segment.start_s; });
