@@ -32,6 +32,8 @@ pytestmark = pytest.mark.browser
 
 GOLDEN_MODEL = Path(__file__).parents[1] / "manifests" / "golden" / "c8d2-x2-full.ndm"
 STATUS = "document.querySelector('neudash-player').status"
+ADAPTER = "document.querySelector('neudash-player').adapter"
+VIDEO = "document.querySelector('neudash-player').video"
 ENHANCED = f"{STATUS}.state === 'enhanced'"
 # dash.js at times pauses by itself in the last second, as it does without us (docs/browser.md): it is asked to go on.
 AT_END = """(video => {
@@ -361,8 +363,8 @@ def test_subtitles_stand_above_the_enhanced_picture(
     assert choice.locator("option").all_inner_texts() == ["No subtitles", "German", "English"]
     assert words.inner_text() == ""
     choice.select_option("German")
-    if engine == "dashjs":  # it fetches subtitles only while it plays
-        page.evaluate("(v => { v.loop = true; void v.play(); })(document.querySelector('neudash-player').video)")
+    if engine == "dashjs":  # it fetches subtitles only while it plays, and at times pauses by itself (docs/browser.md)
+        page.evaluate(f"(v => {{ v.loop = true; v.onpause = () => void v.play(); void v.play(); }})({VIDEO})")
     said = "document.querySelector('neudash-player').shadowRoot.querySelector('.words').innerText.trim()"
     until(page, f"{said} === 'Guten Tag & mehr'", 20)
     assert words.locator("i").inner_text() == "Tag"
@@ -376,10 +378,6 @@ def test_subtitles_stand_above_the_enhanced_picture(
 
 
 # --- a seek that the library loses ---
-
-
-ADAPTER = "document.querySelector('neudash-player').adapter"
-VIDEO = "document.querySelector('neudash-player').video"
 
 
 def test_where_the_library_begins_anew_all_is_as_the_viewer_left_it(
