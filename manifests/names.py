@@ -14,17 +14,21 @@ REPORT = "report.html"
 
 def model_href(data: bytes) -> str:
     """Where a model file belongs: named by its content, hence immutable and shared."""
-    return f"models/{hashlib.sha256(data).hexdigest()[:16]}.ndm"
+    return f"models/{_named_by(data)}.ndm"
 
 
 def quality_href(data: bytes) -> str:
     """Where a quality table belongs: named by its content."""
-    return f"quality/{hashlib.sha256(data).hexdigest()[:16]}.ndq"
+    return f"quality/{_named_by(data)}.ndq"
 
 
 def text_href(data: bytes) -> str:
     """Where a WebVTT file belongs: named by its content."""
-    return f"text/{hashlib.sha256(data).hexdigest()[:16]}.vtt"
+    return f"text/{_named_by(data)}.vtt"
+
+
+def _named_by(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]
 
 
 def playlist_href(representation_id: str) -> str:

@@ -132,8 +132,10 @@ def _update_problems(bundle: Bundle, chain: tuple[ModelFile, ...], spec: Network
 def _playlist_problems(bundle: Bundle) -> Iterator[str]:
     p = bundle.presentation
     try:
-        sizes = {r.id: [len(bundle.read(segment_href(r, s))) for s in r.segments] for r in (*p.video, *p.audio)}
-    except BrokenBundleError:
+        sizes = {
+            r.id: [bundle.path(segment_href(r, s)).stat().st_size for s in r.segments] for r in (*p.video, *p.audio)
+        }
+    except (BrokenBundleError, OSError):
         return  # a missing segment has been reported
     listed = bundle.files()
     for name, expected in write_playlists(p, sizes).items():

@@ -15,7 +15,7 @@ from manifests.errors import BundleError, one_line
 from manifests.model import ModelTrack, Presentation, Representation
 from manifests.mpd import read_mpd
 from manifests.networks import Size
-from manifests.options import whole_number
+from manifests.options import file_ending_in, whole_number
 from manifests.outputs import check_distinct
 from manifests.weights import ModelWeights
 from media.upscale import plain_resize
@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("bundle", metavar="BUNDLE", help="bundle folder, manifest, or address of a manifest")
     parser.add_argument("input", type=Path, metavar="IN.png", help="picture to enlarge; any kind that OpenCV reads")
-    parser.add_argument("output", type=_png, metavar="OUT.png", help="the enlarged picture")
+    parser.add_argument("output", type=file_ending_in(".png"), metavar="OUT.png", help="the enlarged picture")
     parser.add_argument("--segment", type=whole_number(1), required=True, metavar="N", help="number of the segment")
     parser.add_argument(
         "--rung", metavar="HEIGHT", help="rung by height or id; by default the largest one that is enlarged"
@@ -82,12 +82,6 @@ def _parser() -> argparse.ArgumentParser:
         "--backend", choices=BACKENDS, help="of the engine keras (default: KERAS_BACKEND, else tensorflow)"
     )
     return parser
-
-
-def _png(text: str) -> Path:
-    if not text.lower().endswith(".png"):
-        raise argparse.ArgumentTypeError(f"{text} does not end in .png")
-    return Path(text)
 
 
 def read_picture(path: Path) -> Picture:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from fractions import Fraction
 
 from manifests.model import AdaptationSet, Representation
@@ -90,7 +90,7 @@ class Downloads:
         answers, SinkError where a file cannot be kept.
         """
         if not self._tasks:
-            self._tasks = [asyncio.create_task(self._fetch_beside()), asyncio.create_task(self._produce())]
+            self._tasks = [asyncio.create_task(self._told(work)) for work in (self._fetch_beside, self._produce)]
         self._asked.release()
         delivery = await self._ready.get()
         if isinstance(delivery, BaseException):
@@ -126,28 +126,29 @@ class Downloads:
         shortest_s = min(s.duration_ticks for s in self._rungs[0].segments) / self._rungs[0].timescale
         return max(1, math.ceil(capacity_s / max(0.1, shortest_s)))
 
-    async def _fetch_beside(self) -> None:
-        """What no segment waits for."""
+    async def _told(self, work: Callable[[], Awaitable[None]]) -> None:
+        """What goes wrong in it is the pipeline's to raise, where it waits."""
         try:
-            if self._described_by is not None and self._chooser.known is None:
-                table = await self._files.quality(self._described_by)
-                if table is not None:
-                    self._chooser.known = await asyncio.to_thread(believed, self._rungs, table)
-            await self._files.keep_text()
+            await work()
         except Exception as error:
             await self._ready.put(error)
 
+    async def _fetch_beside(self) -> None:
+        """What no segment waits for."""
+        if self._described_by is not None and self._chooser.known is None:
+            table = await self._files.quality(self._described_by)
+            if table is not None:
+                self._chooser.known = await asyncio.to_thread(believed, self._rungs, table)
+        await self._files.keep_text()
+
     async def _produce(self) -> None:
-        try:
-            for position in range(self.first, self.count):
-                if not self._paced:
-                    await self._asked.acquire()
-                chosen = self._chooser.best(position) if self._files.local else self._chooser.choose(position)
-                if self._paced:
-                    await asyncio.sleep(chosen.wait_s)
-                await self._ready.put(await self._delivery(position, chosen))
-        except Exception as error:  # the pipeline's to raise, where it waits
-            await self._ready.put(error)
+        for position in range(self.first, self.count):
+            if not self._paced:
+                await self._asked.acquire()
+            chosen = self._chooser.best(position) if self._files.local else self._chooser.choose(position)
+            if self._paced:
+                await asyncio.sleep(chosen.wait_s)
+            await self._ready.put(await self._delivery(position, chosen))
 
     async def _delivery(self, position: int, chosen: Chosen) -> Delivery:
         rung = chosen.representation

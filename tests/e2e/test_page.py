@@ -142,14 +142,15 @@ def test_the_player_fits_a_phone(catalogue_url: str, browser_page: Callable[...,
     page.context.close()
 
 
+@pytest.fixture
+def film(bundle_with_models: Path, built_page: Path, tmp_path: Path) -> Path:
+    """The bundle to be changed; the folder above it is a ROOT of its own."""
+    return shutil.copytree(bundle_with_models, tmp_path / "film")
+
+
 def test_a_model_that_makes_a_segment_worse_is_shown_with_what_it_scores(
-    bundle_with_models: Path,
-    built_page: Path,
-    tmp_path: Path,
-    serve_root: Callable[[Path], Served],
-    browser_page: Callable[..., Any],
+    film: Path, serve_root: Callable[[Path], Served], browser_page: Callable[..., Any]
 ) -> None:
-    bundle = shutil.copytree(bundle_with_models, tmp_path / "film")
     scores = [(80.0, 90.0), (80.0, 76.0)]
     segments = [
         {
@@ -160,8 +161,8 @@ def test_a_model_that_makes_a_segment_worse_is_shown_with_what_it_scores(
         }
         for index, (plain, enhanced) in enumerate(scores)
     ]
-    (bundle / "quality.json").write_text(json.dumps({"rungs": [{"id": "v90", "segments": segments}]}))
-    catalogue = serve_root(tmp_path).manifest_url.partition("/bundles/")[0]
+    (film / "quality.json").write_text(json.dumps({"rungs": [{"id": "v90", "segments": segments}]}))
+    catalogue = serve_root(film.parent).manifest_url.partition("/bundles/")[0]
     page = settled(browser_page(f"{catalogue}/?autoplay=0&rung=v90#film"))
     page.wait_for_selector("#quality .chart button")
     told = [bar.get_attribute("aria-label") for bar in page.locator("#quality .chart button").all()]
@@ -177,15 +178,10 @@ fetch("/api/bundles").then(() => says("reached"), () => says("shut out"));
 
 
 def test_it_opens_the_report_of_a_bundle_which_reaches_nothing(
-    bundle_with_models: Path,
-    built_page: Path,
-    tmp_path: Path,
-    serve_root: Callable[[Path], Served],
-    browser_page: Callable[..., Any],
+    film: Path, serve_root: Callable[[Path], Served], browser_page: Callable[..., Any]
 ) -> None:
-    bundle = shutil.copytree(bundle_with_models, tmp_path / "film")
-    (bundle / "report.html").write_text(HOSTILE_REPORT)
-    catalogue = serve_root(tmp_path).manifest_url.partition("/bundles/")[0]
+    (film / "report.html").write_text(HOSTILE_REPORT)
+    catalogue = serve_root(film.parent).manifest_url.partition("/bundles/")[0]
     page = settled(browser_page(f"{catalogue}/?autoplay=0#film"))
     with page.expect_popup() as opened:
         page.locator("#report").click()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from manifests.bundle import PROVENANCE, QUALITY, REPORT, bundle_folder, check_writable, publish_file, read_json
 from manifests.errors import BundleError, one_line
-from manifests.options import whole_number
+from manifests.options import file_ending_in, whole_number
 from manifests.outputs import check_distinct
 from media.errors import MediaError
 from player.errors import PlayerError
@@ -89,12 +89,6 @@ def _line(rung: RungResult, rungs: list[RungResult]) -> str:
     )
 
 
-def _html(text: str) -> Path:
-    if not text.lower().endswith((".html", ".htm")):
-        raise argparse.ArgumentTypeError(f"{text} does not end in .html")
-    return Path(text)
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="neudash report",
@@ -107,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "-o",
         "--output",
-        type=_html,
+        type=file_ending_in(".html", ".htm"),
         metavar="FILE.html",
         help="also write the report there: one file, opens offline",
     )
