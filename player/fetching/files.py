@@ -74,7 +74,6 @@ class PresentationFiles:
         """
         while self._kept is not None and self._text:
             track = self._text.pop(0)
-            # Text sets have no places of their own: a video set's are those of the presentation, or nearer.
             with suppress(FetchError):
                 download = await self._fetcher.get(
                     urljoin(self._fetcher.manifest_url, track.href), Expected(_TEXT_BYTES)
