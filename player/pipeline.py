@@ -239,15 +239,21 @@ class Pipeline:
             if isinstance(item, _Job):
                 await thread.do(partial(self._sound, item))
                 continue
-            for sink in self._sinks:
-                await thread.do(partial(sink.write, item.frame))
+            await thread.do(partial(self._write, item.frame))
             if self._window is not None:
                 await self._window.show(item.frame, partial(item.job.enlarger.plain, item.decoded), interval_s)
-            self._shown()
-            if self._window is not None and self._window.waiting:
-                await self._filled()
-                self._window.go_on()
+                self._shown()
+                if self._window.waiting:
+                    await self._filled()
+                    self._window.go_on()
         self._over = True
+
+    def _write(self, frame: Frame) -> None:
+        for sink in self._sinks:
+            sink.write(frame)
+        if self._window is None:
+            # In the same step: Ctrl-C in between would leave a frame in the files that is in no count.
+            self._shown()
 
     async def _filled(self) -> None:
         """Until playing can go on: a queue of frames is the time that the next hiccup may take."""
