@@ -10,6 +10,14 @@ from manifests.networks import Size
 
 ContentType = Literal["video", "audio"]
 
+Role = Literal[
+    "main", "alternate", "commentary", "dub", "description", "supplementary", "subtitle", "caption", "forced-subtitle"
+]
+"""The part that a track plays in its presentation, in the words of DASH (urn:mpeg:dash:role:2011)."""
+
+DynamicRange = Literal["sdr", "pq", "hlg"]
+"""The transfer of a picture: BT.709, SMPTE ST 2084 or ARIB STD-B67."""
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -104,6 +112,8 @@ class VideoFormat:
     frame_rate: Fraction
     sar: Fraction = Fraction(1)
     """Sample aspect ratio, width over height of one stored pixel."""
+    dynamic_range: DynamicRange = "sdr"
+    """`pq` and `hlg` are BT.2020; players that cannot show them take the SDR set."""
 
 
 @dataclass(frozen=True)
@@ -172,6 +182,9 @@ class TextTrack:
     bandwidth_bps: int
     language: str | None = None
     """BCP 47."""
+    label: str | None = None
+    """The name that a viewer reads in a menu."""
+    role: Role = "subtitle"
 
 
 @dataclass(frozen=True)
@@ -184,6 +197,10 @@ class AdaptationSet:
     representations: tuple[Representation, ...]
     language: str | None = None
     """BCP 47, for audio."""
+    label: str | None = None
+    """The name that a viewer reads in a menu."""
+    role: Role | None = None
+    """`main` for the sound that plays when nobody chooses."""
     base_urls: tuple[str, ...] = ()
     quality: SideFile | None = None
     """The quality table of its representations (`manifests.quality`)."""
