@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.progress import Progress, TaskID
 
 from manifests.errors import BundleError, one_line
+from manifests.outputs import output_folder
 from media.errors import MediaError
 from media.programs import RunProgress
 from media.progress import progress
@@ -69,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         help="any video file that ffmpeg reads; or a camera, recorded for --duration into BUNDLE.capture.mkv: "
         "/dev/video0, avfoundation:0, 'dshow:video=NAME'",
     )
-    add("-o", "--out", dest="bundle", type=Path, required=True, metavar="BUNDLE", help="folder to make")
+    add("-o", "--out", dest="bundle", type=output_folder, required=True, metavar="BUNDLE", help="folder to make")
     add(
         "--rungs",
         type=_rungs,
