@@ -89,7 +89,7 @@ def _only_the_last_is_shorter(s: MeasuredSegment, frame_ticks: Fraction) -> bool
     f = s.fragment
     # Where none is longer than a frame, only whole ones add up to this.
     whole_ticks = f.duration_ticks - f.last_sample_ticks
-    return f.longest_sample_ticks < frame_ticks + 1 and whole_ticks > (f.sample_count - 1) * (frame_ticks - 1)
+    return f.longest_sample_ticks < frame_ticks + 1 and whole_ticks >= (f.sample_count - 1) * (frame_ticks // 1)
 
 
 def _lasting(what: str, s: MeasuredSegment) -> str:
