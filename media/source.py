@@ -173,7 +173,7 @@ def raw_input(treatment: SourceTreatment, shape: Shape) -> ffmpeg.nodes.Filterab
         "pipe:0",
         f="rawvideo",
         pixel_format=shape.pixel_format,
-        video_size=f"{shape.width}x{shape.height}",
+        video_size=(shape.width, shape.height),
         framerate=str(treatment.frame_rate),
     )
 
