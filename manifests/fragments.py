@@ -58,6 +58,15 @@ class InitInfo:
 
 
 @dataclass(frozen=True)
+class ByteRange:
+    """A part of a file."""
+
+    start: int
+    """Offset of its first byte."""
+    size_bytes: int
+
+
+@dataclass(frozen=True)
 class FragmentInfo:
     """What a media segment says of itself, over all its fragments."""
 
@@ -67,6 +76,10 @@ class FragmentInfo:
     sample_count: int
     starts_with_sync: bool
     """Whether the first sample can be decoded without any before it."""
+    shortest_sample_ticks: int
+    longest_sample_ticks: int
+    first_sample: ByteRange
+    """The first `moof` and the bytes up to the end of the first sample: what it takes to show that picture alone."""
 
 
 def read_init(data: bytes) -> InitInfo:
@@ -97,21 +110,41 @@ def read_fragment(data: bytes, init: InitInfo) -> FragmentInfo:
 
     Raises MalformedFragmentError, also where fragments do not follow on or samples exceed the media data.
     """
-    fragments = [_read_moof(moof, init) for moof in _top_level(data, b"moof")]
+    moofs = _top_level(data, b"moof")
+    fragments = [_read_moof(moof, init) for moof in moofs]
     start = fragments[0].start_ticks
     end = start
     for fragment in fragments:
         if fragment.start_ticks != end:
             raise MalformedFragmentError(f"a fragment starts at {fragment.start_ticks}, the one before ends at {end}")
         end += fragment.duration_ticks
-    stored = sum(len(box.payload) for box in _top_level(data, b"mdat"))
+    mdats = _top_level(data, b"mdat")
+    stored = sum(len(box.payload) for box in mdats)
     claimed = sum(fragment.size_bytes for fragment in fragments)
     if claimed > stored:
         raise MalformedFragmentError(f"samples of {claimed} bytes in {stored} bytes of media data")
     samples = sum(fragment.sample_count for fragment in fragments)
     if samples > MAX_SAMPLES:
         raise MalformedFragmentError(f"{samples} samples in one segment, where at most {MAX_SAMPLES} are read")
-    return FragmentInfo(start, end - start, samples, fragments[0].starts_with_sync)
+    return FragmentInfo(
+        start_ticks=start,
+        duration_ticks=end - start,
+        sample_count=samples,
+        starts_with_sync=fragments[0].starts_with_sync,
+        shortest_sample_ticks=min(fragment.shortest_sample_ticks for fragment in fragments),
+        longest_sample_ticks=max(fragment.longest_sample_ticks for fragment in fragments),
+        first_sample=_first_sample(moofs[0], mdats[0], fragments[0], len(data)),
+    )
+
+
+def _first_sample(moof: Box, mdat: Box, fragment: _Fragment, segment_bytes: int) -> ByteRange:
+    """See FragmentInfo; up to the end of the segment if the tables do not place the sample in the media data."""
+    end = segment_bytes
+    if fragment.first_sample_end is not None:
+        claimed = moof.start + fragment.first_sample_end
+        if mdat.end - len(mdat.payload) <= claimed <= mdat.end:
+            end = claimed
+    return ByteRange(moof.start, end - moof.start)
 
 
 def _top_level(data: bytes, box_type: bytes) -> list[Box]:
@@ -133,13 +166,19 @@ class _Fragment:
     sample_count: int
     size_bytes: int
     starts_with_sync: bool
+    shortest_sample_ticks: int
+    longest_sample_ticks: int
+    first_sample_end: int | None
+    """Bytes from the start of the `moof` to the end of the first sample; None if they are counted from elsewhere."""
 
 
 def _read_moof(moof: Box, init: InitInfo) -> _Fragment:
     tracks = [box for box in moof.children() if box.type == b"traf"]
     if len(tracks) != 1:
         raise MalformedFragmentError(f"{len(tracks)} tracks in a fragment, where one belongs")
-    defaults = _fragment_defaults(tracks[0].child(b"tfhd"), init)
+    header = tracks[0].child(b"tfhd")
+    defaults = _fragment_defaults(header, init)
+    from_moof = not header.unpack("I")[0] & 0x1  # no base-data-offset
     time = tracks[0].child(b"tfdt")
     start = time.unpack("Q" if time.unpack("B")[0] == 1 else "I", 4)[0]
     runs = [_read_run(box, defaults) for box in tracks[0].children() if box.type == b"trun"]
@@ -152,6 +191,9 @@ def _read_moof(moof: Box, init: InitInfo) -> _Fragment:
         sample_count=sum(run.sample_count for run in runs),
         size_bytes=sum(run.size_bytes for run in runs),
         starts_with_sync=runs[0].starts_with_sync,
+        shortest_sample_ticks=min(run.shortest_sample_ticks for run in runs),
+        longest_sample_ticks=max(run.longest_sample_ticks for run in runs),
+        first_sample_end=runs[0].first_sample_end if from_moof else None,
     )
 
 
@@ -176,12 +218,16 @@ class _Run:
     sample_count: int
     size_bytes: int
     starts_with_sync: bool
+    shortest_sample_ticks: int
+    longest_sample_ticks: int
+    first_sample_end: int | None
 
 
 def _read_run(trun: Box, defaults: SampleDefaults) -> _Run:
     flags, count = trun.unpack("II")
     if count > MAX_SAMPLES:
         raise MalformedFragmentError(f"a run of {count} samples, where at most {MAX_SAMPLES} are read")
+    data_offset = trun.unpack("i", 8)[0] if flags & 0x1 else None
     at = 8 + (4 if flags & 0x1 else 0)
     first_flags = None
     if flags & 0x4:
@@ -192,11 +238,16 @@ def _read_run(trun: Box, defaults: SampleDefaults) -> _Run:
     sample_flags = first_flags
     if sample_flags is None:
         sample_flags = int(table[0x400][0]) if count and 0x400 in table else defaults.flags
+    durations, sizes = table.get(0x100), table.get(0x200)
+    first_size = int(sizes[0]) if count and sizes is not None else defaults.size_bytes
     return _Run(
-        duration_ticks=int(table[0x100].sum()) if 0x100 in table else count * defaults.duration_ticks,
+        duration_ticks=count * defaults.duration_ticks if durations is None else int(durations.sum()),
         sample_count=count,
-        size_bytes=int(table[0x200].sum()) if 0x200 in table else count * defaults.size_bytes,
+        size_bytes=count * defaults.size_bytes if sizes is None else int(sizes.sum()),
         starts_with_sync=not sample_flags & _NON_SYNC,
+        shortest_sample_ticks=defaults.duration_ticks if not count or durations is None else int(durations.min()),
+        longest_sample_ticks=defaults.duration_ticks if not count or durations is None else int(durations.max()),
+        first_sample_end=None if data_offset is None else data_offset + first_size,
     )
 
 
