@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from manifests.languages import bcp47
 from manifests.model import AdaptationSet, Representation, Role
 from player.errors import UnplayableError
 
@@ -17,8 +18,8 @@ _LATER: tuple[Role | None, ...] = ("commentary", "description", "supplementary")
 def chosen_sound(sets: Sequence[AdaptationSet], wish: str | None) -> Representation | None:
     """The stream that is heard: that of the track which meets `wish`, of the main one without a wish.
 
-    A wish is a number from 1 in the order of the manifest, a language (BCP 47 or ISO 639-2), a role, or a label or a
-    part of one; the first of these that a track meets counts. Among several tracks the main one is taken, and stereo
+    A wish is a number from 1 in the order of the manifest, a language (a tag, a code or a name), a role, or a label or
+    a part of one; the first of these that a track meets counts. Among several tracks the main one is taken, and stereo
     before surround. None if there is no sound and no wish. Raises UnplayableError for a wish that nothing meets.
     """
     tracks = [s for s in sets if s.content_type == "audio"]
@@ -53,13 +54,9 @@ def _speaks(language: str | None, wish: str) -> bool:
     return spoken[:shorter] == wanted[:shorter]
 
 
-_SHORTER = {"eng": "en", "fra": "fr", "fre": "fr", "deu": "de", "ger": "de", "spa": "es", "ita": "it", "jpn": "ja"}
-
-
 def _tag(language: str) -> str:
-    """In lower case, its shortest form."""
-    first, dash, rest = language.lower().partition("-")
-    return _SHORTER.get(first, first) + dash + rest
+    """In its shortest form and lower case."""
+    return (bcp47(language) or language).lower()
 
 
 def _preference(track: AdaptationSet) -> tuple[int, bool]:

@@ -148,20 +148,21 @@ def play_bundle_master(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-PITCHES_HZ = {"en-stereo": 500, "en-surround": 1000, "fr-stereo": 2000}
+PITCHES_HZ = {"fr-stereo": 2000, "en-surround": 1000, "en-stereo": 500}
 """What each sound track of `sounds_bundle_master` sounds, by the id of its stream."""
 
 
 @pytest.fixture(scope="session")
 def sounds_bundle_master(play_bundle_master: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same with English in stereo and 5.1 and French: a tone of its own in each. Not to be changed."""
+    """The same with French, English in 5.1 and English in stereo: a tone of its own in each. Not to be changed."""
     root = Path(shutil.copytree(play_bundle_master, tmp_path_factory.mktemp("sounds") / "bundle"))
     shutil.rmtree(root / "audio")
     presentation = open_bundle(play_bundle_master).presentation
     sets = [presentation.adaptation_sets[0]]
     for number, (name, pitch_hz) in enumerate(PITCHES_HZ.items(), start=2):
         stream = _sound(root, name, f"sine=frequency={pitch_hz}:sample_rate=48000", 6 if "surround" in name else 2)
-        sets.append(AdaptationSet(str(number), "audio", "audio/mp4", (stream,), name.partition("-")[0]))
+        language, label, role = ("fr", "Français", "dub") if name.startswith("fr") else ("en", "English", "main")
+        sets.append(AdaptationSet(str(number), "audio", "audio/mp4", (stream,), language, label, role))
     publish_manifest(root, dataclasses.replace(presentation, adaptation_sets=tuple(sets)))
     return root
 

@@ -61,6 +61,7 @@ FILM = (
         "Description": "described",
         "main": "en",
         "français": "fr",
+        "German": "old",
         "brasil": "pt",
         "Director's commentary": "comment",
         "1": "comment",
