@@ -562,6 +562,21 @@ def test_the_choice_outlasts_another_rung_another_engine_and_a_new_beginning(
     assert page.locator("neudash-player .sound").evaluate("menu => menu.selectedIndex") == 3
 
 
+def test_a_sound_that_is_asked_for_while_the_film_loads_is_the_one_that_is_heard(
+    watch: Callable[..., Any], served_with_sounds: Served
+) -> None:
+    page = watch(served_with_sounds)
+    page.evaluate("""() => {
+      const player = document.querySelector("neudash-player");
+      const began = (tracks) => setTimeout(() => player.setAttribute("audio", "fr")) && 2;
+      player.sounds.begin = (tracks) => { delete player.sounds.begin; return began(tracks); };
+      player.toggleAttribute("autoplay", true);
+      player.setAttribute("src", player.getAttribute("src"));
+    }""")
+    until(page, f"{ADAPTER}?.sound === 0 && {VIDEO}.readyState >= 3", 20)
+    assert page.locator("neudash-player .sound").evaluate("menu => menu.selectedIndex") == 0
+
+
 @pytest.mark.parametrize("engine", ["shaka", "dashjs"])
 def test_a_film_with_one_sound_offers_no_choice_of_it(
     engine: str, watch: Callable[..., Any], served_with_models: Served
