@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -11,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 from av.container import InputContainer
+from av.sidedata.sidedata import SideData
 from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream as AvVideoStream
@@ -29,8 +32,50 @@ TYPICAL_FRAMES = 1000
 """So many frames are looked at for the typical rate."""
 
 FULL_RANGE = 2  # AVCOL_RANGE_JPEG
-PQ, HLG = 16, 18  # AVCOL_TRC_SMPTE2084, AVCOL_TRC_ARIB_STD_B67; numbers of ITU-T H.273, as below
-_MATRICES = {1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020", 10: "bt2020"}
+_MATRICES = {  # the numbers are those of ITU-T H.273
+    0: "identity",
+    1: "bt709",
+    4: "fcc",
+    5: "bt601",
+    6: "bt601",
+    7: "smpte240m",
+    8: "ycgco",
+    9: "bt2020",
+    10: "bt2020c",
+    11: "smpte2085",
+    12: "chroma-derived-nc",
+    13: "chroma-derived-c",
+    14: "ictcp",
+    15: "ipt-c2",
+    16: "ycgco-re",
+    17: "ycgco-ro",
+}
+_PALETTES_WITH_ALPHA = frozenset({"apng", "png"})
+"""Decoders whose palettes have a true alpha; the fourth byte of other palettes means nothing."""
+_MASTERING = struct.Struct("=22i")
+"""AVMasteringDisplayMetadata of FFmpeg: ten fractions (R, G, B, white as x and y; least and most light), two flags."""
+
+
+Point = tuple[int, int]
+"""A chromaticity, x and y in units of 0.00002."""
+
+
+@dataclass(frozen=True)
+class MasteringDisplay:
+    """The display on which an HDR source was graded (SMPTE ST 2086), in the units of HEVC's SEI message."""
+
+    red: Point
+    green: Point
+    blue: Point
+    white: Point
+    max_luminance: int
+    """In units of 0.0001 nits."""
+    min_luminance: int
+    """In units of 0.0001 nits."""
+
+    @property
+    def max_nits(self) -> Fraction:
+        return Fraction(self.max_luminance, 10_000)
 
 
 @dataclass(frozen=True)
@@ -65,9 +110,19 @@ class VideoInfo:
     interlaced: bool
     full_range: bool
     matrix: str | None
-    """YUV matrix in the words of ffmpeg's scale filter; None where the file does not say or holds RGB."""
+    """YUV matrix as in `media.colour.Colour`; `gbr` for RGB, None if the file does not say."""
     transfer: int
     """Transfer characteristics, a number of ITU-T H.273; 2 is unknown."""
+    primaries: int = 2
+    """Colour primaries, a number of ITU-T H.273; 2 is unknown."""
+    alpha: bool = False
+    """Whether the frames have, or can be decoded with, an alpha plane."""
+    opaque: bool = True
+    """Whether the first frame hides all that is behind it."""
+    mastering: MasteringDisplay | None = None
+    """None if the file does not say, or says it in part."""
+    content_light: tuple[int, int] | None = None
+    """Brightest sample and brightest mean of a frame in nits (MaxCLL, MaxFALL); None if the file does not say."""
 
     @property
     def display_size(self) -> tuple[Fraction, Fraction]:
@@ -213,9 +268,57 @@ def _video(stream: AvVideoStream, frame: VideoFrame, start_s: Fraction, containe
         first_frame_s=first_frame_s,
         interlaced=bool(frame.interlaced_frame),
         full_range=frame.color_range == FULL_RANGE or frame.format.name.startswith("yuvj"),
-        matrix=None if frame.format.is_rgb else _MATRICES.get(int(frame.colorspace)),
+        matrix=_matrix(frame),
         transfer=int(frame.color_trc),
+        primaries=int(frame.color_primaries),
+        alpha=_has_alpha(stream, frame),
+        opaque=_is_opaque(frame),
+        mastering=_mastering(frame),
+        content_light=_content_light(frame),
     )
+
+
+def _matrix(frame: VideoFrame) -> str | None:
+    return "gbr" if frame.format.is_rgb or frame.format.has_palette else _MATRICES.get(int(frame.colorspace))
+
+
+def _has_alpha(stream: AvVideoStream, frame: VideoFrame) -> bool:
+    if frame.format.has_palette:
+        return stream.codec_context.name in _PALETTES_WITH_ALPHA
+    # WebM keeps the alpha plane of VP8 and VP9 as a second stream, which only some decoders read.
+    return any(c.is_alpha for c in frame.format.components) or stream.metadata.get("alpha_mode") == "1"
+
+
+def _is_opaque(frame: VideoFrame) -> bool:
+    if not any(c.is_alpha for c in frame.format.components) and not frame.format.has_palette:
+        return True
+    alpha = np.frombuffer(memoryview(frame.reformat(format="rgba").planes[0]), np.uint8)[3::4]
+    return bool(alpha.reshape(frame.height, -1)[:, : frame.width].min() == 255)
+
+
+def _mastering(frame: VideoFrame) -> MasteringDisplay | None:
+    data = _side_data(frame, "MASTERING_DISPLAY_METADATA")
+    if len(data) < _MASTERING.size:
+        return None
+    *numbers, has_primaries, has_luminance = _MASTERING.unpack_from(data)
+    if not (has_primaries and has_luminance) or 0 in numbers[1::2]:
+        return None
+    values = [Fraction(*numbers[at : at + 2]) for at in range(0, len(numbers), 2)]
+    red, green, blue, white = ((round(values[at] * 50_000), round(values[at + 1] * 50_000)) for at in (0, 2, 4, 6))
+    return MasteringDisplay(red, green, blue, white, round(values[9] * 10_000), round(values[8] * 10_000))
+
+
+def _content_light(frame: VideoFrame) -> tuple[int, int] | None:
+    data = _side_data(frame, "CONTENT_LIGHT_LEVEL")
+    if len(data) < 8:
+        return None
+    brightest, mean = struct.unpack_from("=2I", data)
+    return brightest, mean
+
+
+def _side_data(frame: VideoFrame, kind: str) -> bytes:
+    data = frame.side_data.get(kind)
+    return bytes(data) if isinstance(data, SideData) else b""
 
 
 def _typical_rate(container: InputContainer, stream: Stream) -> Fraction | None:
@@ -279,4 +382,6 @@ def _language(stream: Stream) -> str | None:
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
     return str(value) if isinstance(value, Fraction) else value

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import ffmpeg
 
+from media.colour import Colour, Filter, sdr_filters, sdr_size_filters
 from media.errors import UnreadableSourceError
 from media.frames import Frame, frame_from_i420
 from media.programs import find_program, source_options, source_url, stream
@@ -21,11 +22,8 @@ from media.programs import find_program, source_options, source_url, stream
 FRAME_DEADLINE_S = 300.0
 """Longest wait for one frame; the first one of a piece far into a film takes the longest."""
 
-Filter = tuple[str, dict[str, str]]
-"""Name and options, as ffmpeg-python's `filter` takes them."""
-
-Transfer = Literal["sdr", "pq", "hlg"]
-_TRANSFERS = {"pq": "smpte2084", "hlg": "arib-std-b67"}
+_OLD_COLOUR = ("matrix", "full_range", "transfer")
+"""Fields that were a treatment's own before there was a `Colour`."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +41,8 @@ class SourceTreatment:
     duration_s: Fraction | None
     """How long we go on; None for the end of the source."""
     deinterlace: bool
-    matrix: str
-    """YUV matrix of the source, in the words of ffmpeg's scale filter; of no effect for RGB."""
-    full_range: bool
-    """Whether the source's luma spans 0-255 rather than 16-235."""
-    transfer: Transfer
-    """`pq` and `hlg` are tone-mapped; `sdr` is kept."""
+    colour: Colour
+    """Of the source; what comes out is BT.709."""
 
     @property
     def seek_s(self) -> Fraction:
@@ -72,20 +66,30 @@ class SourceTreatment:
     def to_json(self) -> dict[str, Any]:
         """For provenance.json: fractions as `n/d`."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: str(v) if isinstance(v, Fraction) else v for name, v in values.items()}
+        plain = {name: str(v) if isinstance(v, Fraction) else v for name, v in values.items()}
+        return plain | {"colour": self.colour.to_json()}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> SourceTreatment:
-        """The inverse of `to_json`. Raises ValueError for anything else."""
+        """The inverse of `to_json`; also reads what versions before `Colour` wrote. Raises ValueError."""
+        if "colour" not in value and all(name in value for name in _OLD_COLOUR):
+            value = {**value, "colour": _old_colour(value)}
         try:
             values = {field.name: value[field.name] for field in fields(cls)}
             for name in ("frame_rate", "first_frame_s", "start_s"):
                 values[name] = Fraction(values[name])
+            values["colour"] = Colour(**values["colour"])
             duration_s = values["duration_s"]
             values["duration_s"] = None if duration_s is None else Fraction(duration_s)
             return cls(**values)
         except (KeyError, TypeError, ZeroDivisionError) as error:
             raise ValueError(f"not a source treatment: {error!r}") from error
+
+
+def _old_colour(value: dict[str, Any]) -> dict[str, Any]:
+    if value["transfer"] != "sdr":
+        raise ValueError("not a source treatment of today: HDR has another tone curve since; package it again")
+    return {"matrix": value["matrix"], "full_range": value["full_range"]}
 
 
 def file_sha256(path: Path) -> str:
@@ -110,13 +114,15 @@ def video_filters(treatment: SourceTreatment, width: int, height: int) -> list[F
 
 def shared_filters(treatment: SourceTreatment) -> list[Filter]:
     """The head of `video_filters`, which is the same for every size: the packager runs it once."""
+    return timing_filters(treatment) + sdr_filters(treatment.colour)
+
+
+def timing_filters(treatment: SourceTreatment) -> list[Filter]:
+    """The head of `shared_filters`, which is the same for SDR and HDR: whole frames at a constant rate."""
     chain: list[Filter] = []
     if treatment.deinterlace:
         chain.append(("bwdif", {"mode": "send_frame", "deint": "all"}))
-    chain += _constant_rate(treatment)
-    if treatment.transfer != "sdr":
-        chain += _tone_map(treatment)
-    return chain
+    return chain + _constant_rate(treatment)
 
 
 def _constant_rate(treatment: SourceTreatment) -> list[Filter]:
@@ -130,54 +136,9 @@ def _constant_rate(treatment: SourceTreatment) -> list[Filter]:
     return chain
 
 
-def _tone_map(treatment: SourceTreatment) -> list[Filter]:
-    """HDR to BT.709 in linear light (the chain of ffmpeg's own documentation of `tonemap`)."""
-    return [
-        (
-            "zscale",
-            {
-                "transferin": _TRANSFERS[treatment.transfer],
-                "primariesin": "bt2020",
-                "matrixin": "bt2020nc",
-                "rangein": _range(treatment),
-                "transfer": "linear",
-                "npl": "100",  # nits of SDR's white; the curve below brings HDR's 203 under it
-            },
-        ),
-        ("format", {"pix_fmts": "gbrpf32le"}),
-        ("zscale", {"primaries": "bt709"}),
-        ("tonemap", {"tonemap": "hable", "desat": "0"}),
-        ("zscale", {"transfer": "bt709", "matrix": "bt709", "range": "limited"}),
-        ("format", {"pix_fmts": "yuv420p10le"}),
-    ]
-
-
 def size_filters(treatment: SourceTreatment, width: int, height: int) -> list[Filter]:
     """The tail of `video_filters`: size and colour in one step, so that nothing is rounded twice."""
-    tone_mapped = treatment.transfer != "sdr"
-    return [
-        (
-            "scale",
-            {
-                "width": str(width),
-                "height": str(height),
-                "flags": "lanczos+accurate_rnd+full_chroma_int",
-                "in_color_matrix": "bt709" if tone_mapped else treatment.matrix,
-                "in_range": "limited" if tone_mapped else _range(treatment),
-                "out_color_matrix": "bt709",
-                "out_range": "limited",
-            },
-        ),
-        ("format", {"pix_fmts": "yuv420p"}),
-        (
-            "setparams",
-            {"range": "tv", "color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709"},
-        ),
-    ]
-
-
-def _range(treatment: SourceTreatment) -> str:
-    return "full" if treatment.full_range else "limited"
+    return sdr_size_filters(treatment.colour, width, height)
 
 
 def apply_filters(node: ffmpeg.nodes.FilterableStream, chain: list[Filter]) -> ffmpeg.nodes.FilterableStream:

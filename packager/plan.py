@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from media.colour import colour_warnings
 from media.errors import UnreadableSourceError
 from media.probe import SourceInfo, probe
 from media.source import SourceTreatment, file_sha256
@@ -16,7 +17,7 @@ from packager.ladder import Rung, auto_ladder, wanted_ladder
 from packager.rungs import Crf, WantedRung
 from packager.subtitles import Subtitles, read_file, tracks_of
 from packager.tools import can_tone_map, require_encoder
-from packager.treatment import is_constant_rate, plan_treatment, transfer_of
+from packager.treatment import is_constant_rate, plan_treatment
 
 
 @dataclass(frozen=True)
@@ -123,8 +124,7 @@ def plan_warnings(plan: Plan) -> list[str]:
     video, rate = plan.info.video, plan.treatment.frame_rate
     if not is_constant_rate(video) and video.average_rate != rate:
         warnings.append(f"the source's frame rate varies; it becomes {float(rate):.4g} frames a second")
-    if transfer_of(video) != plan.treatment.transfer:
-        warnings.append("this ffmpeg has no zscale filter, so HDR is not tone-mapped and will look flat")
+    warnings += colour_warnings(video, plan.treatment.colour)
     if plan.info.others:
         warnings.append(
             "a bundle holds one video track, one sound track and subtitles that are text; "

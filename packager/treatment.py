@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from media.probe import HLG, PQ, SourceInfo, VideoInfo
-from media.source import SourceTreatment, Transfer
+from media.colour import BLACK, colour_of, without_zscale
+from media.probe import SourceInfo, VideoInfo
+from media.source import SourceTreatment
 
 _RATES = "10 12 25/2 15 20 24000/1001 24 25 30000/1001 30 48 50 60000/1001 60"
 STANDARD_RATES = tuple(map(Fraction, _RATES.split()))
@@ -17,19 +18,22 @@ SMOOTH = Fraction(30)
 MAX_DRIFT_FRAMES = Fraction(2, 5)
 """Two rates are one and the same when they agree within this over the whole source: rounding hides it."""
 
-HD_ROWS = 720
-"""Untagged video of so many rows or more is taken for BT.709, below for BT.601, as encoders before tags did."""
-
 
 def plan_treatment(
-    info: SourceInfo, *, start_s: Fraction = Fraction(0), duration_s: Fraction | None = None, tone_map: bool
+    info: SourceInfo,
+    *,
+    start_s: Fraction = Fraction(0),
+    duration_s: Fraction | None = None,
+    background: str = BLACK,
+    tone_map: bool,
 ) -> SourceTreatment:
     """The treatment of a source from `start_s` (snapped to a frame) for `duration_s` (None: to its end).
 
-    `tone_map` says whether the ffmpeg at hand can tone-map; without it HDR comes out flat.
+    `background` is `#rrggbb` behind transparent parts. `tone_map` says whether the ffmpeg at hand has zscale; without
+    it HDR and wide gamuts come out flat. Raises UnreadableSourceError if the colours cannot be converted.
     """
     frame_rate = constant_rate(info.video)
-    transfer = transfer_of(info.video)
+    colour = colour_of(info.video, background)
     return SourceTreatment(
         stream_index=info.video.index,
         frame_rate=frame_rate,
@@ -37,17 +41,8 @@ def plan_treatment(
         start_s=round(start_s * frame_rate) / frame_rate,
         duration_s=duration_s,
         deinterlace=info.video.interlaced,
-        matrix=info.video.matrix or ("bt709" if min(info.video.display_size) >= HD_ROWS else "bt601"),
-        full_range=info.video.full_range,
-        transfer=transfer if tone_map else "sdr",
+        colour=colour if tone_map or not colour.needs_zscale else without_zscale(colour),
     )
-
-
-def transfer_of(video: VideoInfo) -> Transfer:
-    """`pq` or `hlg` for HDR, else `sdr`."""
-    if video.transfer == PQ:
-        return "pq"
-    return "hlg" if video.transfer == HLG else "sdr"
 
 
 def is_constant_rate(video: VideoInfo) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from media.colour import Colour
 from media.errors import MediaError
 from media.programs import find_program, run, source_options, source_url
 from media.source import SourceTreatment, reference_frames
@@ -107,9 +108,7 @@ def test_ffmpeg_itself_refuses_it_with_our_options(hostile: Path, web: tuple[str
         Fraction(0),
         None,
         deinterlace=False,
-        matrix="bt709",
-        full_range=False,
-        transfer="sdr",
+        colour=Colour(),
     )
     with pytest.raises(MediaError):
         list(reference_frames(hostile, treatment, 64, 64))
