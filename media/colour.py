@@ -1,4 +1,4 @@
-"""The colours of a source: what its numbers mean, and the filters that make BT.709 SDR or an HDR ladder of them.
+"""The colours of a source, and the filters that make BT.709 SDR or an HDR ladder of them.
 
 ffmpeg's own tags are never relied on: each filter is told matrix, range, primaries and transfer of what goes in.
 """
@@ -6,20 +6,12 @@ ffmpeg's own tags are never relied on: each filter is told matrix, range, primar
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
-from typing import Any
-
-import av
+from dataclasses import dataclass
 
 from manifests.model import DynamicRange
-from media.errors import UnreadableSourceError
-from media.probe import VideoInfo
 
 Filter = tuple[str, dict[str, str]]
 """Name and options, as ffmpeg-python's `filter` takes them."""
-
-HD_ROWS = 720
-"""Untagged video of this many rows or more is taken for BT.709, below for BT.601, as encoders before tags did."""
 
 WHITE_NITS = 203
 """Luminance of HDR's diffuse white (ITU-R BT.2408); SDR's white is shown as bright as this."""
@@ -30,34 +22,17 @@ USUAL_PEAK_NITS = 1000
 MAX_PEAK_NITS = 10_000
 """Where PQ ends."""
 
-_DYNAMIC_RANGES: dict[str, DynamicRange] = {"smpte2084": "pq", "arib-std-b67": "hlg"}
+DYNAMIC_RANGES: dict[str, DynamicRange] = {"smpte2084": "pq", "arib-std-b67": "hlg"}
 
-# The numbers are those of ITU-T H.273, the words those of ffmpeg's zscale filter.
-_PRIMARIES = {4: "bt470m", 8: "film", 9: "bt2020", 11: "smpte432", 12: "smpte432"}
-"""The primaries that are converted. Those of SD (5, 6, 7, 22) are taken for BT.709's: files that claim them as often
-hold BT.709's, and the difference is small. P3 with the white of cinemas (11) is taken for P3 with that of displays."""
-_OTHER_WHITE = ("bt470m", "film")
-"""Primaries whose white is not D65: some builds of zscale leave greys tinted, so another filter converts them."""
-_TRANSFERS = {
-    4: "bt470m",
-    5: "bt470bg",
-    8: "linear",
-    9: "log100",
-    10: "log316",
-    16: "smpte2084",
-    18: "arib-std-b67",
-}
-"""The transfers that are converted. The others are BT.709's, or are shown as if they were (sRGB)."""
-_CINEMA = 17
-_OLD_PRIMARIES = (4, 5, 6, 7, 22)
-_UNKNOWN = (0, 2, 3)
-_WIDE_MATRICES = ("bt2020", "bt2020c", "ictcp")
-_WIDE_TRANSFERS = (14, 15, 16, 18)
-
-_SCALE_MATRICES = frozenset({"bt601", "bt709", "fcc", "smpte240m", "bt2020", "gbr"})
+SCALE_MATRICES = frozenset({"bt601", "bt709", "fcc", "smpte240m", "bt2020", "gbr"})
 """The matrices that ffmpeg's scale filter converts; `gbr` is RGB, which has none."""
 _ZSCALE_NAMES = {"bt601": "bt470bg", "bt2020": "bt2020nc", "identity": "gbr"}
-_ZSCALE_MATRICES = _SCALE_MATRICES | {"identity", "ycgco", "bt2020c", "chroma-derived-nc", "chroma-derived-c", "ictcp"}
+ZSCALE_MATRICES = SCALE_MATRICES | {"identity", "ycgco", "bt2020c", "chroma-derived-nc", "chroma-derived-c", "ictcp"}
+
+OTHER_WHITE = ("bt470m", "film")
+"""Primaries whose white is not D65: some builds of zscale leave greys tinted, so another filter converts them."""
+_PRIMARIES = ("bt709", "bt2020", "smpte432", *OTHER_WHITE)
+_TRANSFERS = ("bt709", "bt470m", "bt470bg", "linear", "log100", "log316", *DYNAMIC_RANGES)
 
 BACKGROUNDS = {
     "black": "#000000",
@@ -80,6 +55,7 @@ BACKGROUNDS = {
 }
 """The colours that have a name: those of HTML 4."""
 BLACK = BACKGROUNDS["black"]
+_RRGGBB = re.compile("#[0-9a-f]{6}")
 
 
 @dataclass(frozen=True)
@@ -101,119 +77,36 @@ class Colour:
     background: str = BLACK
     """`#rrggbb` behind transparent parts; of no effect without alpha."""
 
+    def __post_init__(self) -> None:
+        known = (
+            self.matrix in ZSCALE_MATRICES and self.primaries in _PRIMARIES and self.transfer in _TRANSFERS,
+            WHITE_NITS <= self.peak_nits <= MAX_PEAK_NITS and _RRGGBB.fullmatch(self.background),
+        )
+        if not all(known):
+            raise ValueError(f"not a colour: {self}")
+
     @property
     def dynamic_range(self) -> DynamicRange:
         """`pq` or `hlg` for HDR, else `sdr`."""
-        return _DYNAMIC_RANGES.get(self.transfer, "sdr")
+        return DYNAMIC_RANGES.get(self.transfer, "sdr")
 
     @property
     def needs_zscale(self) -> bool:
         """Whether ffmpeg's scale filter alone would make wrong colours."""
-        return (self.primaries, self.transfer) != ("bt709", "bt709") or self.matrix not in _SCALE_MATRICES
+        return (self.primaries, self.transfer) != ("bt709", "bt709") or self.matrix not in SCALE_MATRICES
 
     @property
     def becomes_rgb(self) -> bool:
         """Whether `sdr_filters` converts to RGB; else the frames stay as they are until they are scaled."""
         return self.needs_zscale or self.alpha
 
-    def to_json(self) -> dict[str, Any]:
-        """For provenance.json."""
-        return asdict(self)
-
 
 def parse_background(text: str) -> str:
     """`#rrggbb` of a colour's name or of `#rrggbb`. Raises ValueError."""
     colour = BACKGROUNDS.get(text.lower(), text.lower())
-    if re.fullmatch("#[0-9a-f]{6}", colour) is None:
+    if _RRGGBB.fullmatch(colour) is None:
         raise ValueError(f"{text!r} is neither #rrggbb nor one of {', '.join(BACKGROUNDS)}")
     return colour
-
-
-def colour_of(video: VideoInfo, background: str = BLACK) -> Colour:
-    """The colour of a probed stream. Raises UnreadableSourceError if its matrix cannot be converted."""
-    matrix = _matrix(video)
-    transfer = _transfer(video)
-    if matrix not in _ZSCALE_MATRICES or (matrix == "ictcp" and transfer not in _DYNAMIC_RANGES):
-        raise UnreadableSourceError(
-            f"the colours of this source are coded as {matrix.upper()}, which cannot be converted; "
-            "export it as BT.709 or HDR10 first"
-        )
-    return Colour(
-        matrix=matrix,
-        full_range=video.full_range,
-        primaries=_primaries(video, matrix),
-        transfer=transfer,
-        peak_nits=_peak_nits(video),
-        alpha=video.alpha,
-        background=background,
-    )
-
-
-def without_zscale(colour: Colour) -> Colour:
-    """The colour to take instead if ffmpeg has no zscale filter: primaries and transfer are left as they are.
-
-    Raises UnreadableSourceError if ffmpeg's scale filter does not know the matrix.
-    """
-    if colour.matrix not in _SCALE_MATRICES:
-        raise UnreadableSourceError(
-            f"the colours of this source are coded as {colour.matrix.upper()}, for which ffmpeg needs its zscale "
-            "filter; set NEUDASH_FFMPEG to one that has it"
-        )
-    return Colour(colour.matrix, colour.full_range, alpha=colour.alpha, background=colour.background)
-
-
-def colour_warnings(video: VideoInfo, colour: Colour) -> list[str]:
-    """What a person should know of how `colour` treats a probed stream."""
-    warnings = []
-    if colour_of(video).needs_zscale and not colour.needs_zscale:
-        warnings.append("this ffmpeg has no zscale filter, so HDR and wide gamuts are not converted and will look flat")
-    if video.transfer == _CINEMA and not video.pixel_format.startswith("xyz"):
-        warnings.append(
-            "the source has the transfer of cinemas (SMPTE ST 428-1), which is shown as if it were BT.709's"
-        )
-    if video.alpha and not (video.codec == "gif" and video.opaque):
-        warnings.append(
-            f"the source has an alpha channel; its transparent parts are laid over {colour.background} "
-            "(--background chooses another colour)"
-        )
-    return warnings
-
-
-def _matrix(video: VideoInfo) -> str:
-    if video.matrix == "identity" and not _is_444(video.pixel_format):
-        return "bt709"  # three planes of different sizes cannot be RGB: the tag is wrong
-    return video.matrix or ("bt709" if min(video.display_size) >= HD_ROWS else "bt601")
-
-
-def _is_444(pixel_format: str) -> bool:
-    components = av.VideoFormat(pixel_format).components
-    return len(components) >= 3 and (components[1].width, components[1].height) == (
-        components[0].width,
-        components[0].height,
-    )
-
-
-def _transfer(video: VideoInfo) -> str:
-    if video.primaries in _OLD_PRIMARIES and video.transfer in (4, 5):
-        return "bt709"  # DVDs claim 4 and 5, and are not gamma 2.2 or 2.8
-    return _TRANSFERS.get(video.transfer, "bt709")
-
-
-def _primaries(video: VideoInfo, matrix: str) -> str:
-    if video.pixel_format.startswith("xyz"):
-        return "bt709"  # ffmpeg's scale filter makes BT.709 of it
-    if video.primaries in _UNKNOWN and (matrix in _WIDE_MATRICES or video.transfer in _WIDE_TRANSFERS):
-        return "bt2020"
-    found = _PRIMARIES.get(video.primaries, "bt709")
-    return "bt709" if found in _OTHER_WHITE and matrix not in _SCALE_MATRICES else found
-
-
-def _peak_nits(video: VideoInfo) -> int:
-    """The brightest light that the source claims to contain, never below diffuse white."""
-    claimed = video.content_light[0] if video.content_light else 0
-    if not claimed and video.mastering:
-        claimed = round(video.mastering.max_nits)
-    return min(max(claimed or USUAL_PEAK_NITS, WHITE_NITS), MAX_PEAK_NITS)
 
 
 def sdr_filters(colour: Colour) -> list[Filter]:
@@ -268,11 +161,11 @@ def hdr_size_filters(colour: Colour, width: int, height: int) -> list[Filter]:
 
 
 def _is_plain_hdr(colour: Colour) -> bool:
-    return colour.primaries == "bt2020" and colour.matrix in _SCALE_MATRICES
+    return colour.primaries == "bt2020" and colour.matrix in SCALE_MATRICES
 
 
 def _to_bt709(colour: Colour) -> list[Filter]:
-    if colour.primaries in _OTHER_WHITE:
+    if colour.primaries in OTHER_WHITE:
         return _from_other_white(colour)
     if colour.dynamic_range == "sdr":
         return [*_planes(colour), _zscale(colour, transfer="bt709", primaries="bt709"), _format(_rgb(colour, "16le"))]

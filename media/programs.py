@@ -21,6 +21,7 @@ from time import monotonic
 from typing import IO
 
 from media.errors import ProgramNotFoundError
+from media.formats import accepted
 from media.running import Running, end_process, started
 
 _LOG = logging.getLogger(__name__)
@@ -33,12 +34,6 @@ _HOW_TO_GET = {
 }
 
 
-SOURCE_FORMATS = (
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,mpegvideo,avi,flv,gif,ogg,asf,mxf,nut,"
-    "h264,hevc,obu,ivf,m4v,yuv4mpegpipe"
-)
-"""Containers that hold their own media. Playlists, ffconcat, SDP and image patterns name other files."""
-
 MAX_SOURCE_PIXELS = 7680 * 4320
 """8K UHD. A kilobyte can claim a picture that takes gigabytes to decode."""
 
@@ -47,7 +42,7 @@ def source_options() -> dict[str, str]:
     """Options to put before `-i` for a file that we did not write ourselves (names without the dash)."""
     return {
         "protocol_whitelist": "file",
-        "format_whitelist": SOURCE_FORMATS,
+        "format_whitelist": accepted(),
         "max_pixels": str(MAX_SOURCE_PIXELS),
     }
 
@@ -164,21 +159,25 @@ def _pass_on(
     return latest
 
 
-def stream(arguments: Sequence[str], *, frame_bytes: int, deadline_s: float) -> Iterator[bytes]:
-    """Yield a program's stdout in pieces of exactly `frame_bytes`; closing the iterator ends it.
+def piped(arguments: Sequence[str], pieces: Iterator[bytes], *, frame_bytes: int, deadline_s: float) -> Iterator[bytes]:
+    """Write `pieces` to a program's stdin, and yield its stdout in pieces of exactly `frame_bytes`.
 
-    `deadline_s` is the longest wait for one piece, so a slow reader costs nothing.
-    Raises ProgramFailedError, also if the output is no whole number of pieces.
+    Closing the iterator ends the program. `deadline_s` is the longest wait for one piece, so a slow reader costs
+    nothing. Raises what `pieces` raises, and ProgramFailedError, also if the output is not a whole number of pieces.
     """
-    with started(arguments, stdin=False, cwd=None) as running:
-        pieces: queue.Queue[bytes] = queue.Queue(maxsize=4)
+    with started(arguments, stdin=True, cwd=None) as running:
+        output: queue.Queue[bytes] = queue.Queue(maxsize=4)
         abandoned = threading.Event()
-        running.thread(_read_pieces, running.process.stdout, frame_bytes, pieces, abandoned)
+        failures: list[Exception] = []
+        running.thread(_read_pieces, running.process.stdout, frame_bytes, output, abandoned)
+        running.thread(_write_pieces, running.process.stdin, pieces, abandoned, failures)
         try:
-            while piece := _next_piece(pieces, running, deadline_s):
+            while piece := _next_piece(output, running, deadline_s):
                 if len(piece) != frame_bytes:
-                    raise running.failure("ended in the middle of a frame")
+                    raise failures[0] if failures else running.failure("ended in the middle of a frame")
                 yield piece
+            if failures:
+                raise failures[0]
             running.check_status()
         finally:
             abandoned.set()
@@ -250,6 +249,23 @@ def _write_input(pipe: IO[bytes], data: bytes) -> None:
         pipe.close()
     except OSError:  # the program ended before it had read everything; its status says whether that is an error
         _LOG.debug("input was not read to its end")
+
+
+def _write_pieces(
+    pipe: IO[bytes], pieces: Iterator[bytes], abandoned: threading.Event, failures: list[Exception]
+) -> None:
+    try:
+        for piece in pieces:
+            if abandoned.is_set():
+                return
+            pipe.write(piece)
+    except BrokenPipeError:  # the program ended early; its status says whether that is an error
+        _LOG.debug("input was not read to its end")
+    except Exception as error:  # raised again by whoever reads the output
+        failures.append(error)
+    finally:
+        with suppress(OSError):
+            pipe.close()
 
 
 def _read_pieces(pipe: IO[bytes], size: int, pieces: queue.Queue[bytes], abandoned: threading.Event) -> None:

@@ -170,7 +170,7 @@ def _listener(bar: Progress) -> Listener:
     def task() -> TaskID:
         return bar.task_ids[0] if bar.task_ids else bar.add_task("package", total=None, note="")
 
-    def encoding(report: RunProgress, total: int | None) -> None:
+    def encoding(report: RunProgress, total: int) -> None:
         bar.update(task(), completed=report.frames, total=total, note=report.speed)
 
     def step(what: str) -> None:

@@ -11,11 +11,13 @@ from typing import Literal
 
 import ffmpeg
 
+from media.programs import source_options, source_url
+from media.shape import Shape
 from media.source import (
     QUIET,
     SourceTreatment,
     apply_filters,
-    open_source,
+    raw_input,
     seconds,
     shared_filters,
     size_filters,
@@ -64,21 +66,20 @@ def timescale(frame_rate: Fraction) -> int:
 
 
 def encode_arguments(
-    source: Path,
     treatment: SourceTreatment,
+    shape: Shape,
     settings: VideoSettings,
     outputs: Sequence[tuple[Rung, Path]],
 ) -> list[str]:
-    """All rungs in one go: the source is decoded, and brought to a constant rate, once for all of them."""
-    stream = open_source(source, treatment.seek_s)[str(treatment.stream_index)]
-    stream = apply_filters(stream, shared_filters(treatment))
+    """All rungs in one go, from the raw frames of `media.reading.source_frames` on stdin."""
+    stream = apply_filters(raw_input(treatment, shape), shared_filters(treatment))
     copies = [stream]
     if len(outputs) > 1:
         split = stream.filter_multi_output("split", len(outputs))
         copies = [split[index] for index in range(len(outputs))]
     nodes = [_output(copy, treatment, settings, rung, path) for copy, (rung, path) in zip(copies, outputs, strict=True)]
     graph = ffmpeg.merge_outputs(*nodes) if len(nodes) > 1 else nodes[0]
-    return [*QUIET, "-y", "-progress", "pipe:1", "-nostats", *graph.get_args()]
+    return [*QUIET, "-y", *graph.get_args()]
 
 
 def _output(
@@ -137,7 +138,7 @@ def _rate_options(rung: Rung, codec: Codec) -> dict[str, str]:
 
 
 def audio_arguments(
-    source: Path, treatment: SourceTreatment, stream_index: int, video_duration_s: Fraction, path: Path
+    source: Path, origin_s: Fraction, stream_index: int, video_duration_s: Fraction, path: Path
 ) -> list[str]:
     """AAC in step with the video from its first frame on, padded or cut to its duration.
 
@@ -147,14 +148,14 @@ def audio_arguments(
     """
     frames = max(2, ceil(video_duration_s * AUDIO_RATE_HZ / AAC_FRAME))
     chain = [
-        ("asetpts", {"expr": f"PTS-({seconds(treatment.shift_s)})/TB"}),
+        ("asetpts", {"expr": f"PTS-({seconds(origin_s)})/TB"}),
         ("aresample", {"sample_rate": str(AUDIO_RATE_HZ), "async": "1", "first_pts": "0"}),
         ("aformat", {"channel_layouts": "stereo|mono"}),
         ("apad", {}),
         ("atrim", {"start_sample": str(AAC_FRAME), "end_sample": str(frames * AAC_FRAME)}),
         ("asetpts", {"expr": "PTS-STARTPTS"}),
     ]
-    stream = apply_filters(open_source(source, treatment.seek_s)[str(stream_index)], chain)
+    stream = apply_filters(_open(source)[str(stream_index)], chain)
     options = {
         **{"c:a": "aac", "b:a": str(AUDIO_BPS)},
         **{"map_metadata": "-1", "map_chapters": "-1", "use_editlist": "0", "f": "mp4"},
@@ -162,10 +163,14 @@ def audio_arguments(
     return [*QUIET, "-y", *stream.output(f"file:{path}", **options).get_args()]
 
 
-def audio_trial_arguments(source: Path, treatment: SourceTreatment, stream_index: int) -> list[str]:
+def audio_trial_arguments(source: Path, stream_index: int) -> list[str]:
     """The first seconds of the sound decoded and thrown away: fails where the sound itself is what is wrong."""
-    stream = open_source(source, treatment.seek_s)[str(stream_index)]
+    stream = _open(source)[str(stream_index)]
     return [*QUIET, *stream.output("pipe:1", f="null", **{"frames:a": str(AUDIO_TRIAL_FRAMES)}).get_args()]
+
+
+def _open(source: Path) -> ffmpeg.nodes.FilterableStream:
+    return ffmpeg.input(source_url(source), copyts=None, **source_options())
 
 
 AAC_FRAME_S = Fraction(AAC_FRAME, AUDIO_RATE_HZ)

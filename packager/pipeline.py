@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from time import monotonic
 
 from media.errors import ProgramFailedError
-from media.programs import RunProgress, find_program, run
+from media.programs import RunProgress, fed, find_program, run
+from media.reading import Damage, ReadingNotes, source_frames
 from packager.encode import (
     AAC_FRAME_S,
     audio_arguments,
@@ -19,7 +21,7 @@ from packager.encode import (
 )
 from packager.errors import SubtitlesError
 from packager.ladder import Rung
-from packager.plan import Plan, Request, make_plan, no_frames, plan_warnings
+from packager.plan import Plan, Request, make_plan, plan_warnings
 from packager.presentation import MeasuredTrack, measure_track
 from packager.publish import AUDIO_ID, Pieces, check_output, is_done, publish
 from packager.segmenter import Segmenter, open_segmenter
@@ -31,8 +33,11 @@ POSTER_AT = Fraction(1, 3)
 POSTER_DEADLINE_S = 120.0
 
 STALLED_S = 1800.0
-"""An encoder that has written no frame for so long is ended; one that goes on may take days. The slowest presets think
-for minutes before the first frame."""
+"""An encoder that takes no frame for this long is ended; one that goes on may take days. The slowest presets think for
+minutes before the first frame."""
+REPORT_EVERY_S = 0.2
+MAX_PLACES = 5
+"""Damaged places that are listed one by one."""
 PASS_DEADLINE_S = 12 * 3600.0
 """For the sound, or for one track of subtitles: as long as it takes to read 2 TB from a slow disk."""
 
@@ -54,8 +59,8 @@ class Listener:
 
     step: Callable[[str], None]
     """A few words for each step that begins."""
-    encoding: Callable[[RunProgress, int | None], None]
-    """How far the encoder is, and how many frames there will be if that is known."""
+    encoding: Callable[[RunProgress, int], None]
+    """How far the encoder is, and how many frames there will be."""
 
 
 def package(request: Request, listener: Listener) -> Result:
@@ -71,6 +76,7 @@ def package(request: Request, listener: Listener) -> Result:
     )
     check_output(request.bundle)
     segmenter = open_segmenter(request.segmenter)
+    listener.step("look through the source")
     plan = make_plan(request)
     if is_done(request.bundle, plan.settings, force=request.force):
         return Result(already_done=True)
@@ -83,7 +89,7 @@ def _make(plan: Plan, work: WorkFolder, segmenter: Segmenter, listener: Listener
     """All steps; returns the warnings."""
     warnings = plan_warnings(plan)
     texts = _texts(plan, work, listener, warnings)
-    _encode(plan, work, listener)
+    warnings += _encode(plan, work, listener)
     listener.step(f"segments ({segmenter.name})")
     video = [(rung, _segmented_video(plan, work, rung, segmenter)) for rung in plan.rungs]
     warnings += _missing_frames(plan, video[0][1].frames)
@@ -97,33 +103,56 @@ def _make(plan: Plan, work: WorkFolder, segmenter: Segmenter, listener: Listener
     return warnings
 
 
-def _encode(plan: Plan, work: WorkFolder, listener: Listener) -> None:
-    """Make the tracks that are not there yet, all at once."""
+def _encode(plan: Plan, work: WorkFolder, listener: Listener) -> list[str]:
+    """Make the tracks that are not there yet, all at once; returns what is to be said of damage."""
     rungs = [rung for rung in plan.rungs if not work.has(_track_name(rung))]
     if not rungs:
-        return
+        return []
     missing = [(rung, work.unfinished(_track_name(rung))) for rung in rungs]
     listener.step(f"encode {' '.join(rung.id for rung in rungs)}")
-    arguments = encode_arguments(plan.request.source, plan.treatment, plan.video, missing)
-    frames = _run_encoder(plan, arguments, listener)
-    if frames == 0:
-        raise no_frames(plan)
+    shape = plan.treatment.shape_of(plan.found)
+    arguments = encode_arguments(plan.treatment, shape, plan.video, missing)
+    notes = ReadingNotes()
+    _run_encoder(plan, arguments, notes, listener)
     for rung, path in missing:
         work.finish(_track_name(rung), path)
+    return damage_warnings(notes.damage(plan.treatment.frame_rate))
 
 
-def _run_encoder(plan: Plan, arguments: list[str], listener: Listener) -> int:
-    """Run ffmpeg; returns how many frames it has encoded."""
-    frames = 0
-
-    def report(progress: RunProgress) -> None:
-        nonlocal frames
-        frames = progress.frames
-        listener.encoding(progress, plan.expected_frames)
-
+def _run_encoder(plan: Plan, arguments: list[str], notes: ReadingNotes, listener: Listener) -> None:
+    """Run ffmpeg on all frames of the source."""
     program = str(find_program("ffmpeg"))
-    run([program, *arguments], deadline_s=STALLED_S, on_progress=report)
-    return frames
+    begun_s, reported_s = monotonic(), 0.0
+    with fed([program, *arguments], deadline_s=STALLED_S) as write:
+        frames = source_frames(plan.request.source, plan.found, plan.treatment, notes)
+        for number, data in enumerate(frames, start=1):
+            write(data)
+            if monotonic() - reported_s >= REPORT_EVERY_S or number == plan.expected_frames:
+                reported_s = monotonic()
+                media_s = float(number / plan.treatment.frame_rate)
+                speed = f"{media_s / max(reported_s - begun_s, 0.001):.2f}x"
+                listener.encoding(RunProgress(number, media_s, speed), plan.expected_frames)
+
+
+def damage_warnings(damage: Sequence[Damage]) -> list[str]:
+    """A sentence for each damaged place, the longest first if there are many."""
+    listed = sorted(damage, key=lambda place: -place.frames)[:MAX_PLACES]
+    sentences = [
+        f"{place.frames} frame{'s' * (place.frames > 1)} at {clock(place.at_s)} could not be decoded"
+        + (", shown frozen" if place.shown_frozen else " in full, shown as far as they were")
+        for place in sorted(listed, key=lambda place: place.at_s)
+    ]
+    left = damage[MAX_PLACES:]
+    if left:
+        sentences.append(f"the source is damaged in {len(left)} more places")
+    return sentences
+
+
+def clock(at_s: Fraction) -> str:
+    """A time as people write it: `0:37`, `1:02:05`."""
+    minutes, seconds = divmod(int(at_s), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
 def _track_name(rung: Rung) -> str:
@@ -140,11 +169,11 @@ def _segmented_video(plan: Plan, work: WorkFolder, rung: Rung, segmenter: Segmen
 
 
 def _missing_frames(plan: Plan, frames: int) -> list[str]:
-    expected = plan.expected_frames
-    if expected is None or not plan.info.video.duration_known or frames >= EXPECTED_PART * expected - 1:
+    promised = plan.promised_frames
+    if promised is None or frames >= EXPECTED_PART * promised - 1:
         return []
     return [
-        f"the source promises {expected} frames, {frames} could be decoded; it is damaged or cut off, "
+        f"the source promises {promised} frames, {frames} could be decoded; it is damaged or cut off, "
         "and what there is has been packaged"
     ]
 
@@ -157,7 +186,7 @@ def _segmented_audio(
         return None
 
     def make_track(path: Path) -> None:
-        arguments = audio_arguments(plan.request.source, plan.treatment, audio.index, video_s, path)
+        arguments = audio_arguments(plan.request.source, plan.zero_s, audio.index, video_s, path)
         run([str(find_program("ffmpeg")), *arguments], deadline_s=PASS_DEADLINE_S)
 
     def make_segments(folder: Path) -> None:
@@ -175,7 +204,7 @@ def _segmented_audio(
 
 
 def _audio_decodes(plan: Plan, stream_index: int) -> bool:
-    arguments = audio_trial_arguments(plan.request.source, plan.treatment, stream_index)
+    arguments = audio_trial_arguments(plan.request.source, stream_index)
     try:
         run([str(find_program("ffmpeg")), *arguments], deadline_s=PASS_DEADLINE_S)
     except ProgramFailedError:
@@ -185,8 +214,8 @@ def _audio_decodes(plan: Plan, stream_index: int) -> bool:
 
 def _texts(plan: Plan, work: WorkFolder, listener: Listener, warnings: list[str]) -> list[tuple[Subtitles, Path]]:
     """Every track of subtitles as WebVTT, in the times of its file; before the hours that the encoder may take."""
-    treatment = plan.treatment
-    end_s = treatment.first_frame_s + treatment.start_s + treatment.duration_s if treatment.duration_s else None
+    duration_s = plan.treatment.duration_s
+    end_s = plan.zero_s + duration_s if duration_s else None
     made = []
     for number, subtitles in enumerate(plan.subtitles):
 
@@ -208,7 +237,7 @@ def _in_time(
     plan: Plan, texts: list[tuple[Subtitles, Path]], duration_s: Fraction, warnings: list[str]
 ) -> Iterator[tuple[str | None, bytes]]:
     """The language and the WebVTT of every track that says something in this part of the film."""
-    shift_s = plan.treatment.first_frame_s + plan.treatment.start_s
+    shift_s = plan.zero_s
     for subtitles, path in texts:
         webvtt = in_period(path.read_text("utf-8", "replace"), shift_s, duration_s)
         if webvtt is None:

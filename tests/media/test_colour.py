@@ -14,13 +14,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from media.colour import Colour, colour_of, parse_background, sdr_filters, sdr_size_filters, without_zscale
+from media.colour import BLACK, Colour, parse_background, sdr_filters, sdr_size_filters
+from media.colour_tags import colour_of, without_zscale
 from media.errors import UnreadableSourceError
 from media.frames import Frame, frame_from_i420
-from media.probe import MasteringDisplay, probe
+from media.mastering import MasteringDisplay
+from media.probe import probe
 from media.programs import find_program
-from media.source import apply_filters, reference_frames
-from packager.treatment import plan_treatment
+from media.reference import reference_frames
+from media.source import apply_filters
+from packager.plan import Request, make_plan
 
 if TYPE_CHECKING:
     from conftest import MakeVideo
@@ -118,10 +121,11 @@ def patches(make_video: MakeVideo, tmp_path: Path) -> Patches:
 _OPTIONS = {"range": "color_range"}
 
 
-def first_frame(path: Path, **choices: str) -> Frame:
-    info = probe(path)
-    width, height = int(info.video.width), int(info.video.height)
-    return next(reference_frames(path, plan_treatment(info, tone_map=True, **choices), width, height))
+def first_frame(path: Path, size: tuple[int, int] | None = None, background: str = BLACK) -> Frame:
+    """The first frame that the packager encodes of a source, at its own size or another one."""
+    plan = make_plan(Request(path, path.with_suffix(".bundle"), background=background))
+    width, height = size or (plan.info.video.width, plan.info.video.height)
+    return next(reference_frames(path, plan.treatment, width, height))
 
 
 def middles(frame: Frame) -> Array:
@@ -180,10 +184,8 @@ def test_highlights_keep_their_hue(patches: Patches, kind: str) -> None:
 def test_no_code_beyond_the_range_comes_from_the_widest_gamut_and_brightest_light(patches: Patches) -> None:
     extremes = np.array([(r, g, b) for r in (0, 1.0) for g in (0, 1.0) for b in (0, 1.0)])
     path = patches(coded(extremes, "bt2020nc"), **PQ)
-    info = probe(path)
-    for width, height in ((128, 16), (50, 6)):
-        frame = next(reference_frames(path, plan_treatment(info, tone_map=True), width, height))
-        assert in_range(frame)
+    for size in ((128, 16), (50, 6)):
+        assert in_range(first_frame(path, size))
 
 
 @pytest.mark.parametrize("primaries", ["bt2020", "smpte432"])
@@ -266,8 +268,8 @@ def test_odd_sizes_and_grey_are_converted(make_video: MakeVideo, tmp_path: Path)
             *("-f", "lavfi", "-i", f"color=gray:size=33x17:duration=0.2,format={pixels}", "-c:v", "ffv1"),
             *("-vf", "setparams=color_primaries=bt2020:color_trc=smpte2084"),
         )
-        assert plan_treatment(probe(path), tone_map=True).colour.dynamic_range == "pq"
-        frame = next(reference_frames(path, plan_treatment(probe(path), tone_map=True), 32, 16))
+        assert colour_of(probe(path).video).dynamic_range == "pq"
+        frame = first_frame(path, (32, 16))
         assert 150 <= frame.y.mean() <= 215  # PQ's middle code is 92 nits
 
 

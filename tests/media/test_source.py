@@ -14,7 +14,8 @@ from media.colour import Colour
 from media.errors import UnreadableSourceError
 from media.frames import Frame
 from media.probe import probe
-from media.source import SourceTreatment, reference_frames
+from media.reference import reference_frames
+from media.source import SourceTreatment
 from packager.treatment import plan_treatment
 
 if TYPE_CHECKING:

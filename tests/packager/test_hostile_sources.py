@@ -14,7 +14,8 @@ import pytest
 from media.colour import Colour
 from media.errors import MediaError
 from media.programs import find_program, run, source_options, source_url
-from media.source import SourceTreatment, reference_frames
+from media.reference import reference_frames
+from media.source import SourceTreatment
 from packager.cli import main
 
 

@@ -18,7 +18,8 @@ from manifests.bundle import PROVENANCE, open_bundle, read_json
 from manifests.verify import verify_bundle
 from media.frames import Frame
 from media.probe import probe
-from media.source import SourceTreatment, reference_frames
+from media.reference import reference_frames
+from media.source import SourceTreatment
 from packager.encode import audio_arguments, poster_arguments
 
 if TYPE_CHECKING:
