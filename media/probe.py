@@ -11,14 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 from av.container import InputContainer
 from av.sidedata.sidedata import Type as SideDataType
 from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream as AvVideoStream
 
+from media.dolby_vision import DolbyVision, dolby_vision
 from media.errors import ProgramFailedError, UnreadableSourceError
 from media.formats import why_not_opened
+from media.mastering import MasteringDisplay, content_light, mastering_display, side_data
 from media.orientation import Turn, turn_of
 from media.programs import MAX_SOURCE_PIXELS, find_program, run, source_options, source_url
 from media.scan import MAX_PACKETS_TO_FIRST_FRAME, decoded, open_container, undecodable, video_decoder
@@ -30,8 +33,26 @@ TEXT_SUBTITLES = frozenset({"ass", "mov_text", "srt", "ssa", "subrip", "text", "
 """Decoders of ffmpeg whose subtitles it can write as WebVTT; the others' are pictures, or rare."""
 
 FULL_RANGE = 2  # AVCOL_RANGE_JPEG
-PQ, HLG = 16, 18  # AVCOL_TRC_SMPTE2084, AVCOL_TRC_ARIB_STD_B67; numbers of ITU-T H.273, as below
-_MATRICES = {1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020", 10: "bt2020"}
+_MATRICES = {  # the numbers are those of ITU-T H.273
+    0: "identity",
+    1: "bt709",
+    4: "fcc",
+    5: "bt601",
+    6: "bt601",
+    7: "smpte240m",
+    8: "ycgco",
+    9: "bt2020",
+    10: "bt2020c",
+    11: "smpte2085",
+    12: "chroma-derived-nc",
+    13: "chroma-derived-c",
+    14: "ictcp",
+    15: "ipt-c2",
+    16: "ycgco-re",
+    17: "ycgco-ro",
+}
+_PALETTES_WITH_ALPHA = frozenset({"apng", "png"})
+"""Decoders whose palettes have a true alpha; the fourth byte of other palettes means nothing."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +84,21 @@ class VideoInfo:
     """Whether the duration is this stream's own; even then it may be a lie."""
     full_range: bool
     matrix: str | None
-    """YUV matrix in the words of ffmpeg's scale filter; None where the file does not say or holds RGB."""
+    """YUV matrix as in `media.colour.Colour`; `gbr` for RGB, None if the file does not say."""
     transfer: int
     """Transfer characteristics, a number of ITU-T H.273; 2 is unknown."""
+    primaries: int = 2
+    """Colour primaries, a number of ITU-T H.273; 2 is unknown."""
+    alpha: bool = False
+    """Whether the frames have an alpha plane."""
+    opaque: bool = True
+    """Whether the first frame hides all that is behind it."""
+    mastering: MasteringDisplay | None = None
+    """None if the file does not say, or says it in part."""
+    content_light: tuple[int, int] | None = None
+    """Brightest sample and brightest mean of a frame in nits (MaxCLL, MaxFALL); None if the file does not say."""
+    dolby_vision: DolbyVision | None = None
+    """None for a stream without Dolby Vision."""
 
     @property
     def display_size(self) -> tuple[Fraction, Fraction]:
@@ -128,7 +161,9 @@ def probe(path: Path) -> SourceInfo:
         )
         used = {info.video.index, *(s.index for s in info.subtitles), *([info.audio.index] if info.audio else [])}
         info = replace(info, others=tuple(_described(s) for s in container.streams if _is_missed(s, used)))
-    return replace(info, video=replace(info.video, crop=_crop(path, info.video.index)))
+    description = _description(path, info.video.index)
+    video = replace(info.video, crop=_crop(description), dolby_vision=dolby_vision(description))
+    return replace(info, video=video)
 
 
 @contextmanager
@@ -180,7 +215,7 @@ def _video(stream: AvVideoStream, frame: VideoFrame, container: InputContainer) 
         duration_s = stream.duration * Fraction(stream.time_base)
     elif container.duration:
         duration_s = Fraction(container.duration, av.time_base)
-    matrix = _side_data(frame, SideDataType.DISPLAYMATRIX)
+    matrix = side_data(frame, SideDataType.DISPLAYMATRIX)
     turn, turn_is_exact = turn_of(matrix) if matrix else ("none", True)
     return VideoInfo(
         index=stream.index,
@@ -197,14 +232,32 @@ def _video(stream: AvVideoStream, frame: VideoFrame, container: InputContainer) 
         duration_s=duration_s,
         duration_known=bool(stream.duration) or len(container.streams) == 1,
         full_range=frame.color_range == FULL_RANGE or frame.format.name.startswith("yuvj"),
-        matrix=None if frame.format.is_rgb else _MATRICES.get(int(frame.colorspace)),
+        matrix=_matrix(frame),
         transfer=int(frame.color_trc),
+        primaries=int(frame.color_primaries),
+        alpha=_has_alpha(stream, frame),
+        opaque=_is_opaque(frame),
+        mastering=mastering_display(frame),
+        content_light=content_light(frame),
     )
 
 
-def _side_data(frame: VideoFrame, kind: SideDataType) -> bytes:
-    data: Any = frame.side_data.get(kind)  # type: ignore[call-overload]
-    return b"" if data is None else bytes(data)
+def _matrix(frame: VideoFrame) -> str | None:
+    return "gbr" if frame.format.is_rgb or frame.format.has_palette else _MATRICES.get(int(frame.colorspace))
+
+
+def _has_alpha(stream: AvVideoStream, frame: VideoFrame) -> bool:
+    if frame.format.has_palette:
+        return stream.codec_context.name in _PALETTES_WITH_ALPHA
+    return any(component.is_alpha for component in frame.format.components)
+
+
+def _is_opaque(frame: VideoFrame) -> bool:
+    if not frame.format.has_palette and not any(component.is_alpha for component in frame.format.components):
+        return True
+    plane = frame.reformat(format="rgba").planes[0]
+    rows = np.frombuffer(memoryview(plane), np.uint8).reshape(frame.height, plane.line_size)
+    return bool(rows[:, 3 : 4 * frame.width : 4].min() == 255)
 
 
 def _named_rates(stream: AvVideoStream) -> tuple[Fraction, ...]:
@@ -214,8 +267,14 @@ def _named_rates(stream: AvVideoStream) -> tuple[Fraction, ...]:
     return tuple(dict.fromkeys(Fraction(rate) for rate in rates if rate))
 
 
-def _crop(path: Path, stream_index: int) -> Crop | None:
+def _crop(description: str) -> Crop | None:
     """What the container crops. Only ffmpeg's description of a file tells it, from version 7.1 on."""
+    found = re.search(r"Frame cropping: (\d+)/(\d+)/(\d+)/(\d+)", description)
+    return Crop(*map(int, found.groups())) if found else None
+
+
+def _description(path: Path, stream_index: int) -> str:
+    """ffmpeg's lines about that stream of a file."""
     arguments = [str(find_program("ffmpeg")), "-hide_banner", "-nostdin"]
     for name, value in source_options().items():
         arguments += [f"-{name}", value]
@@ -223,10 +282,8 @@ def _crop(path: Path, stream_index: int) -> Crop | None:
         run([*arguments, "-i", source_url(path)], deadline_s=DESCRIPTION_DEADLINE_S, with_stderr=True)
     except ProgramFailedError as error:  # it always "fails": no output was named
         sections = error.stderr_tail.split("  Stream #")
-        own = next((section for section in sections if section.startswith(f"0:{stream_index}")), "")
-        found = re.search(r"Frame cropping: (\d+)/(\d+)/(\d+)/(\d+)", own)
-        return Crop(*map(int, found.groups())) if found else None
-    return None
+        return next((section for section in sections if re.match(rf"0:{stream_index}\b", section)), "")
+    return ""
 
 
 def _audio(container: InputContainer) -> AudioInfo | None:

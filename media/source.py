@@ -13,18 +13,15 @@ from typing import Any, Literal
 
 import ffmpeg
 
+from media.colour import Colour, Filter, sdr_filters, sdr_size_filters
 from media.grid import Grid
 from media.orientation import SIDEWAYS, Turn, turn_filters
 from media.scan import Scan
 from media.shape import Shape, common_shape
 from media.timeline import Timeline
 
-Filter = tuple[str, dict[str, str]]
-"""Name and options, as ffmpeg-python's `filter` takes them."""
-
-Transfer = Literal["sdr", "pq", "hlg"]
-_TRANSFERS = {"pq": "smpte2084", "hlg": "arib-std-b67"}
-
+_OLD_COLOUR = ("matrix", "full_range", "transfer")
+"""Fields that were a treatment's own before there was a `Colour`."""
 
 Fields = Literal["progressive", "interlaced", "telecine"]
 
@@ -59,12 +56,8 @@ class SourceTreatment:
     fields: Fields
     """`interlaced` is deinterlaced, one frame for each field if `frame_rate` is twice `source_rate`; `telecine` gives
     the film back that a 2:3 pulldown was made of."""
-    matrix: str
-    """YUV matrix of the source, in the words of ffmpeg's scale filter; of no effect for RGB."""
-    full_range: bool
-    """Whether the source's luma spans 0-255 rather than 16-235."""
-    transfer: Transfer
-    """`pq` and `hlg` are tone-mapped; `sdr` is kept."""
+    colour: Colour
+    """Of the source; what comes out is BT.709."""
 
     sound_indices: tuple[int, ...] = ()
     """The sound streams that share the picture's clock."""
@@ -120,6 +113,8 @@ class SourceTreatment:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> SourceTreatment:
         """The inverse of `to_json`; also reads what older versions wrote. Raises ValueError for anything else."""
+        if "colour" not in value and all(name in value for name in _OLD_COLOUR):
+            value = {**value, "colour": _old_colour(value)}
         try:
             values = {field.name: value[field.name] for field in fields(cls) if field.name in value}
             if "deinterlace" in value:
@@ -127,6 +122,7 @@ class SourceTreatment:
             for name in ("frame_rate", "start_s", "duration_s", "source_rate", "origin_s"):
                 if values.get(name) is not None:
                     values[name] = Fraction(values[name])
+            values["colour"] = Colour(**values["colour"])
             values["sound_indices"] = tuple(int(index) for index in values.get("sound_indices", ()))
             if values.get("shape") is not None:
                 values["shape"] = Shape.from_json(values["shape"])
@@ -143,7 +139,13 @@ def _json(value: Any) -> Any:
         return str(value)
     if isinstance(value, Shape):
         return value.to_json()
-    return asdict(value) if isinstance(value, Crop) else value
+    return asdict(value) if isinstance(value, Crop | Colour) else value
+
+
+def _old_colour(value: dict[str, Any]) -> dict[str, Any]:
+    if value["transfer"] != "sdr":
+        raise ValueError("not a source treatment of today: HDR has another tone curve since; package it again")
+    return {"matrix": value["matrix"], "full_range": value["full_range"]}
 
 
 def display_size(width: int, height: int, sar: Fraction, crop: Crop | None, turn: Turn) -> tuple[Fraction, Fraction]:
@@ -185,63 +187,17 @@ def video_filters(treatment: SourceTreatment, width: int, height: int) -> list[F
 
 def shared_filters(treatment: SourceTreatment) -> list[Filter]:
     """The head of `video_filters`, which is the same for every size: the packager runs it once."""
-    chain: list[Filter] = []
-    if treatment.crop is not None:
-        chain.append(treatment.crop.filter())
-    chain += turn_filters(treatment.turn)
-    if treatment.transfer != "sdr":
-        chain += _tone_map(treatment)
-    return chain
+    return shape_filters(treatment) + sdr_filters(treatment.colour)
 
 
-def _tone_map(treatment: SourceTreatment) -> list[Filter]:
-    """HDR to BT.709 in linear light (the chain of ffmpeg's own documentation of `tonemap`)."""
-    return [
-        (
-            "zscale",
-            {
-                "transferin": _TRANSFERS[treatment.transfer],
-                "primariesin": "bt2020",
-                "matrixin": "bt2020nc",
-                "rangein": _range(treatment),
-                "transfer": "linear",
-                "npl": "100",  # nits of SDR's white; the curve below brings HDR's 203 under it
-            },
-        ),
-        ("format", {"pix_fmts": "gbrpf32le"}),
-        ("zscale", {"primaries": "bt709"}),
-        ("tonemap", {"tonemap": "hable", "desat": "0"}),
-        ("zscale", {"transfer": "bt709", "matrix": "bt709", "range": "limited"}),
-        ("format", {"pix_fmts": "yuv420p10le"}),
-    ]
+def shape_filters(treatment: SourceTreatment) -> list[Filter]:
+    """The head of `shared_filters`, which is the same for SDR and HDR: cropped and upright."""
+    return ([treatment.crop.filter()] if treatment.crop is not None else []) + turn_filters(treatment.turn)
 
 
 def size_filters(treatment: SourceTreatment, width: int, height: int) -> list[Filter]:
     """The tail of `video_filters`: size and colour in one step, so that nothing is rounded twice."""
-    tone_mapped = treatment.transfer != "sdr"
-    return [
-        (
-            "scale",
-            {
-                "width": str(width),
-                "height": str(height),
-                "flags": "lanczos+accurate_rnd+full_chroma_int",
-                "in_color_matrix": "bt709" if tone_mapped else treatment.matrix,
-                "in_range": "limited" if tone_mapped else _range(treatment),
-                "out_color_matrix": "bt709",
-                "out_range": "limited",
-            },
-        ),
-        ("format", {"pix_fmts": "yuv420p"}),
-        (
-            "setparams",
-            {"range": "tv", "color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709"},
-        ),
-    ]
-
-
-def _range(treatment: SourceTreatment) -> str:
-    return "full" if treatment.full_range else "limited"
+    return sdr_size_filters(treatment.colour, width, height)
 
 
 def apply_filters(node: ffmpeg.nodes.FilterableStream, chain: list[Filter]) -> ffmpeg.nodes.FilterableStream:

@@ -7,6 +7,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from media.colour import BLACK
+from media.colour_tags import colour_of, colour_warnings, without_zscale
 from media.errors import UnreadableSourceError
 from media.grid import Grid, choose_grid
 from media.interlacing import judge_fields
@@ -20,8 +22,8 @@ from packager.errors import LadderError
 from packager.ladder import Rung, auto_ladder, wanted_ladder
 from packager.rungs import Crf, WantedRung
 from packager.subtitles import Subtitles, read_file, tracks_of
-from packager.tools import can_tone_map, require_encoder
-from packager.treatment import plan_treatment, transfer_of
+from packager.tools import can_convert_colours, require_encoder
+from packager.treatment import plan_treatment
 
 PICTURE_FORMATS = frozenset({"jpeg_pipe", "mjpeg", "apng", "gif"})
 """Formats that hold single pictures as well as videos."""
@@ -43,6 +45,8 @@ class Request:
     duration_s: Fraction | None = None
     subtitles: tuple[Path, ...] = ()
     """Files beside the source."""
+    background: str = BLACK
+    """`#rrggbb` behind transparent parts."""
     force: bool = False
 
 
@@ -106,6 +110,9 @@ def make_plan(request: Request) -> Plan:
     """Probe the source and decide. Raises MediaError, PackagingError."""
     require_encoder(request.codec)
     info = probe(request.source)
+    colour = colour_of(info.video, request.background)
+    if not can_convert_colours():
+        colour = without_zscale(colour)
     sounds = (info.audio.index,) if info.audio else ()
     found = scan(request.source, info.video.index, sounds)
     grid = choose_grid([time_s for time_s, _ in found.shown()], named_rates(info, found))
@@ -119,7 +126,7 @@ def make_plan(request: Request) -> Plan:
         start_s=request.start_s,
         duration_s=request.duration_s,
         sound_indices=sounds,
-        tone_map=can_tone_map(),
+        colour=colour,
     )
     frames = max(1, round(request.segment_s * treatment.frame_rate))
     plan = Plan(
@@ -177,8 +184,7 @@ def plan_warnings(plan: Plan) -> list[str]:
     if not plan.grid.constant:
         warnings.append(f"the source's frame rate varies; it becomes {float(treatment.frame_rate):.4g} frames a second")
     warnings += picture_warnings(plan)
-    if transfer_of(video) != plan.treatment.transfer:
-        warnings.append("this ffmpeg has no zscale filter, so HDR is not tone-mapped and will look flat")
+    warnings += colour_warnings(video, treatment.colour)
     if plan.info.others:
         warnings.append(
             "a bundle holds one video track, one sound track and subtitles that are text; "

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from media.colour import Colour
 from media.grid import Grid
-from media.probe import HLG, PQ, SourceInfo, VideoInfo
+from media.probe import SourceInfo
 from media.reading import TELECINE_CYCLE
 from media.shape import Shape
-from media.source import Fields, SourceTreatment, Transfer
+from media.source import Fields, SourceTreatment
 
 MAX_DOUBLED_RATE = Fraction(30)
 """Interlaced sources of at most this many frames a second give a frame for each field."""
-
-HD_ROWS = 720
-"""Untagged video of so many rows or more is taken for BT.709, below for BT.601, as encoders before tags did."""
 
 
 def plan_treatment(
@@ -26,23 +24,17 @@ def plan_treatment(
     start_s: Fraction = Fraction(0),
     duration_s: Fraction | None = None,
     sound_indices: tuple[int, ...] = (),
-    tone_map: bool,
+    colour: Colour,
 ) -> SourceTreatment:
-    """The treatment of a source from `start_s` (snapped to a frame) for `duration_s` (None: to its end).
-
-    `tone_map` says whether the ffmpeg at hand can tone-map; without it HDR comes out flat.
-    """
+    """The treatment of a source from `start_s` (snapped to a frame) for `duration_s` (None: to its end)."""
     frame_rate = output_rate(grid.rate, fields)
-    transfer = transfer_of(info.video)
     return SourceTreatment(
         stream_index=info.video.index,
         frame_rate=frame_rate,
         start_s=round(start_s * frame_rate) / frame_rate,
         duration_s=duration_s,
         fields=fields,
-        matrix=info.video.matrix or ("bt709" if min(info.video.display_size) >= HD_ROWS else "bt601"),
-        full_range=info.video.full_range,
-        transfer=transfer if tone_map else "sdr",
+        colour=colour,
         sound_indices=sound_indices,
         source_rate=grid.rate,
         origin_s=grid.origin_s,
@@ -59,10 +51,3 @@ def output_rate(source_rate: Fraction, fields: Fields) -> Fraction:
     if fields == "telecine":
         return source_rate * (TELECINE_CYCLE - 1) / TELECINE_CYCLE
     return source_rate
-
-
-def transfer_of(video: VideoInfo) -> Transfer:
-    """`pq` or `hlg` for HDR, else `sdr`."""
-    if video.transfer == PQ:
-        return "pq"
-    return "hlg" if video.transfer == HLG else "sdr"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from media.colour import Colour
 from media.errors import UnreadableSourceError
 from media.frames import Frame
 from media.probe import probe
@@ -41,13 +42,36 @@ def test_a_treatment_survives_json() -> None:
         start_s=Fraction(1001, 500),
         duration_s=None,
         deinterlace=True,
-        matrix="bt601",
-        full_range=True,
-        transfer="pq",
+        colour=Colour("bt601", full_range=True, transfer="smpte2084", alpha=True, background="#336699"),
     )
     assert SourceTreatment.from_json(treatment.to_json()) == treatment
     limited = replace(treatment, duration_s=Fraction(5, 2))
     assert SourceTreatment.from_json(limited.to_json()) == limited
+
+
+OLD_JSON = {
+    "stream_index": 0,
+    "frame_rate": "25",
+    "first_frame_s": "0",
+    "start_s": "0",
+    "duration_s": None,
+    "deinterlace": False,
+    "matrix": "bt601",
+    "full_range": True,
+    "transfer": "sdr",
+}
+"""As versions before `Colour` wrote it."""
+
+
+def test_a_treatment_of_an_older_bundle_is_read() -> None:
+    treatment = SourceTreatment.from_json(OLD_JSON)
+    assert treatment.colour == Colour("bt601", full_range=True)
+    assert SourceTreatment.from_json(treatment.to_json()) == treatment
+
+
+def test_hdr_of_an_older_bundle_has_other_frames_and_is_refused() -> None:
+    with pytest.raises(ValueError, match="package it again"):
+        SourceTreatment.from_json(OLD_JSON | {"transfer": "pq"})
 
 
 @pytest.mark.parametrize("value", [{}, {"frame_rate": "1/0"}, {"frame_rate": 3}])
@@ -127,7 +151,7 @@ def test_hdr_is_tone_mapped_to_the_usual_range(make_video: MakeVideo, tmp_path: 
         *("-c:v", "ffv1"),
     )
     info = probe(white)
-    assert plan_treatment(info, tone_map=True).transfer == "pq"
+    assert plan_treatment(info, tone_map=True).colour.dynamic_range == "pq"
     luma, u, v = middle(treated(white, 64, 64)[0])
     assert luma > 165
     assert abs(u - 128) <= 1

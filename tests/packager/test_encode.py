@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from media.colour import Colour
 from media.source import SourceTreatment
 from packager.encode import (
     ENCODERS,
@@ -27,9 +28,7 @@ TREATMENT = SourceTreatment(
     start_s=Fraction(5),
     duration_s=Fraction(10),
     deinterlace=True,
-    matrix="bt601",
-    full_range=True,
-    transfer="sdr",
+    colour=Colour("bt601", full_range=True),
 )
 RUNGS = [
     (Rung("v180", Size(320, 180, Fraction(1)), Crf(27)), Path("/w/v180.mp4")),

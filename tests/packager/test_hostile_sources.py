@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from media.colour import Colour
 from media.errors import MediaError
 from media.programs import find_program, run, source_options, source_url
 from media.reference import reference_frames
@@ -108,9 +109,7 @@ def test_ffmpeg_itself_refuses_it_with_our_options(hostile: Path, web: tuple[str
         Fraction(0),
         None,
         deinterlace=False,
-        matrix="bt709",
-        full_range=False,
-        transfer="sdr",
+        colour=Colour(),
     )
     with pytest.raises(MediaError):
         list(reference_frames(hostile, treatment, 64, 64))

@@ -7,8 +7,11 @@ from fractions import Fraction
 
 import pytest
 
-from media.probe import HLG, PQ, SourceInfo, VideoInfo
+from media.probe import SourceInfo, VideoInfo
 from packager.treatment import constant_rate, is_constant_rate, plan_treatment
+
+PQ, HLG = 16, 18
+"""Transfer characteristics of ITU-T H.273."""
 
 HD = VideoInfo(
     index=0,
@@ -70,17 +73,17 @@ def test_a_varying_rate_is_known_as_such() -> None:
 
 
 def test_untagged_video_is_bt709_from_720_rows_on() -> None:
-    assert plan_treatment(info(HD), tone_map=True).matrix == "bt709"
-    assert plan_treatment(info(replace(HD, width=720, height=1280)), tone_map=True).matrix == "bt709"
-    assert plan_treatment(info(replace(HD, width=720, height=576)), tone_map=True).matrix == "bt601"
-    assert plan_treatment(info(replace(HD, matrix="bt2020")), tone_map=True).matrix == "bt2020"
+    assert plan_treatment(info(HD), tone_map=True).colour.matrix == "bt709"
+    assert plan_treatment(info(replace(HD, width=720, height=1280)), tone_map=True).colour.matrix == "bt709"
+    assert plan_treatment(info(replace(HD, width=720, height=576)), tone_map=True).colour.matrix == "bt601"
+    assert plan_treatment(info(replace(HD, matrix="bt2020")), tone_map=True).colour.matrix == "bt2020"
 
 
 @pytest.mark.parametrize(("transfer", "expected"), [(PQ, "pq"), (HLG, "hlg"), (1, "sdr"), (2, "sdr")])
 def test_hdr_is_tone_mapped_where_ffmpeg_can(transfer: int, expected: str) -> None:
     hdr = info(replace(HD, transfer=transfer))
-    assert plan_treatment(hdr, tone_map=True).transfer == expected
-    assert plan_treatment(hdr, tone_map=False).transfer == "sdr"
+    assert plan_treatment(hdr, tone_map=True).colour.dynamic_range == expected
+    assert plan_treatment(hdr, tone_map=False).colour.dynamic_range == "sdr"
 
 
 def test_a_start_is_snapped_to_a_frame() -> None:
