@@ -42,10 +42,9 @@ def mix_matrix(channels: tuple[str, ...], outputs: tuple[tuple[str, ...], ...]) 
 
 def _matrix(channels: tuple[str, ...], output: tuple[str, ...]) -> NDArray[np.float64]:
     if output == MONO:
-        return np.full((1, len(channels)), 1 / len(channels))
+        return _columns(({"FC": 1 / len(channels)} for _ in channels), output)
     if len(channels) == 1:  # one microphone: as loud from both sides as it was
-        column = [1.0 if name in (("FC",) if output == SURROUND else STEREO) else 0.0 for name in output]
-        return np.array([column]).T
+        return _columns([dict.fromkeys(MONO if output == SURROUND else STEREO, 1.0)], output)
     if not is_named(channels):
         return _columns(_unnamed(len(channels)), output)
     if output == STEREO:
@@ -60,7 +59,8 @@ def _unnamed(count: int) -> Iterable[dict[str, float]]:
 
 
 def _columns(shares: Iterable[dict[str, float]], output: tuple[str, ...]) -> NDArray[np.float64]:
-    return np.array([[share.get(name, 0.0) for name in output] for share in shares]).T
+    columns: NDArray[np.float64] = np.array([[share.get(name, 0.0) for name in output] for share in shares]).T
+    return columns
 
 
 def _stereo_shares(name: str) -> tuple[float, float]:
@@ -90,5 +90,6 @@ def _surround_shares(name: str, *, both_pairs: bool) -> dict[str, float]:
 
 
 def _normalised(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    loudest = np.abs(matrix).sum(axis=1).max()
-    return matrix / max(loudest, 1.0)
+    loudest = float(np.abs(matrix).sum(axis=1).max())
+    normalised: NDArray[np.float64] = matrix / max(loudest, 1.0)
+    return normalised

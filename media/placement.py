@@ -1,4 +1,4 @@
-"""Where decoded sound belongs: pure arithmetic on samples at 48 kHz, and the stretching of a block that it may ask for."""
+"""Where decoded sound belongs, in samples at 48 kHz, and the stretching of a block that this may ask for."""
 
 from __future__ import annotations
 

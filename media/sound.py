@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import av
 import numpy as np
@@ -68,6 +68,8 @@ class SoundLog:
     """Pieces of sound that came out of the decoder."""
     failed: int = 0
     """Packets that did not decode."""
+    samples: int = 0
+    """Samples of it that were wanted, at 48 kHz."""
     holes: int = 0
     """Places where sound is missing between sound."""
     missing: int = 0
@@ -118,7 +120,7 @@ def _opened(path: Path) -> InputContainer:
         raise UnreadableSourceError(f"{path.name!r} could be opened before and now cannot: {error}") from error
 
 
-def _packets(container: InputContainer, streams: Sequence[AudioStream]) -> Iterator[Packet[AudioStream]]:
+def _packets(container: InputContainer, streams: Sequence[AudioStream]) -> Iterator[Packet[Any]]:
     try:
         yield from container.demux(streams)
     except av.FFmpegError:  # a file that is cut off
@@ -146,7 +148,7 @@ class _Line:
         """Whether nothing that is wanted is to be expected."""
         return self._past_end >= PACKETS_PAST_END
 
-    def read(self, packet: Packet[AudioStream], clock: Clock) -> Iterator[Samples]:
+    def read(self, packet: Packet[Any], clock: Clock) -> Iterator[Samples]:
         """The samples that this packet completes."""
         if packet.size:  # the last one, without content, asks the decoder for what it holds back
             shift_s = clock.shift_s(packet.stream.index, self._packets)
@@ -163,6 +165,7 @@ class _Line:
             self._log.failed += 1
             return
         for frame in frames:
+            assert isinstance(frame, AudioFrame), "a stream of sound decodes to sound"
             yield from self._placed(frame)
 
     def _placed(self, frame: AudioFrame) -> Iterator[Samples]:
@@ -194,17 +197,14 @@ class _Line:
         if not len(block):
             return
         if start > self._written:
-            if self._log.frames > 1 and self._has_sound:
+            if self._log.samples:
                 self._log.holes += 1
                 self._log.missing += start - self._written
                 self._log.first_hole = self._written if self._log.first_hole is None else self._log.first_hole
             yield from self._silence(start)
-        self._has_sound = True
+        self._log.samples += len(block)
         self._written += len(block)
         yield block
-
-    _has_sound = False
-    """Whether anything but silence has been written."""
 
     def _silence(self, until: int) -> Iterator[Samples]:
         while self._written < until:
@@ -287,7 +287,7 @@ class _Converter:
 
     def _take(self, frames: Sequence[AudioFrame]) -> None:
         for frame in frames:
-            self._line.append(frame.to_ndarray().reshape(-1, len(self._names)))
+            self._line.append(frame.to_ndarray().reshape(-1, len(self._names)).astype(np.float32, copy=False))
             self._ready += frame.samples
 
     def _complete(self, count: int) -> list[tuple[Fraction | None, Samples]]:
@@ -295,7 +295,8 @@ class _Converter:
         if not count or self._ready < self._due[0][1]:
             return []
         line = self._line[0] if len(self._line) == 1 else np.concatenate(self._line)
-        blocks, at = [], 0
+        blocks: list[tuple[Fraction | None, Samples]] = []
+        at = 0
         while len(blocks) < count and self._ready - at >= self._due[0][1]:
             time_s, length = self._due.popleft()
             blocks.append((time_s, self._mixed(line[at : at + length])))
@@ -304,5 +305,5 @@ class _Converter:
         return blocks
 
     def _mixed(self, samples: Samples) -> Samples:
-        mixed = samples @ mix_matrix(self._names, self._outputs).T
+        mixed: Samples = samples @ mix_matrix(self._names, self._outputs).T
         return np.clip(np.nan_to_num(mixed, copy=False, nan=0.0), -LOUDEST, LOUDEST)

@@ -14,6 +14,7 @@ from packager.encode import AUTO_CRF, MAX_CRF, Codec, VideoSettings
 from packager.errors import LadderError
 from packager.ladder import Rung, auto_ladder, wanted_ladder
 from packager.rungs import Crf, WantedRung
+from packager.sound import AudioWish, SoundPlan, plan_sound
 from packager.subtitles import Subtitles, read_file, tracks_of
 from packager.tools import can_tone_map, require_encoder
 from packager.treatment import is_constant_rate, plan_treatment, transfer_of
@@ -35,6 +36,9 @@ class Request:
     duration_s: Fraction | None = None
     subtitles: tuple[Path, ...] = ()
     """Files beside the source."""
+    audio: AudioWish = "all"
+    programme: int | None = None
+    """Number of one of several programmes in a transport stream; None: that of the picture."""
     force: bool = False
 
 
@@ -49,6 +53,7 @@ class Plan:
     treatment: SourceTreatment
     rungs: tuple[Rung, ...]
     video: VideoSettings
+    sound: SoundPlan
     subtitles: tuple[Subtitles, ...] = ()
 
     @property
@@ -56,6 +61,7 @@ class Plan:
         """What decides the content of the bundle, as JSON. (Both segmenters make the same segments.)"""
         return {
             "subtitles": [{"sha256": s.sha256, "language": s.language} for s in self.subtitles if s.sha256],
+            "sound": [track.to_json() for track in self.sound.tracks],
             "source_sha256": self.sha256,
             "treatment": self.treatment.to_json(),
             "rungs": [
@@ -82,7 +88,7 @@ class Plan:
 def make_plan(request: Request) -> Plan:
     """Probe the source and decide. Raises MediaError, PackagingError."""
     require_encoder(request.codec)
-    info = probe(request.source)
+    info = probe(request.source, request.programme)
     treatment = plan_treatment(info, start_s=request.start_s, duration_s=request.duration_s, tone_map=can_tone_map())
     frames = max(1, round(request.segment_s * treatment.frame_rate))
     plan = Plan(
@@ -92,6 +98,7 @@ def make_plan(request: Request) -> Plan:
         treatment=treatment,
         rungs=_rungs(request, info),
         video=VideoSettings(request.codec, request.preset, frames),
+        sound=plan_sound(info, request.audio),
         subtitles=(*tracks_of(request.source, info), *map(read_file, request.subtitles)),
     )
     if plan.expected_frames == 0:
@@ -127,7 +134,13 @@ def plan_warnings(plan: Plan) -> list[str]:
         warnings.append("this ffmpeg has no zscale filter, so HDR is not tone-mapped and will look flat")
     if plan.info.others:
         warnings.append(
-            "a bundle holds one video track, one sound track and subtitles that are text; "
+            "a bundle holds one video track, the sound beside it and subtitles that are text; "
             f"left out: {', '.join(plan.info.others)}"
         )
-    return warnings
+    if plan.info.programme is not None and plan.request.programme is None:
+        others = ", ".join(map(str, plan.info.other_programmes))
+        warnings.append(
+            f"the source holds several programmes; this is the picture and the sound of {plan.info.programme}, "
+            f"--program chooses another: {others}"
+        )
+    return [*warnings, *plan.sound.warnings]
