@@ -21,6 +21,7 @@ from packager.encode import AUTO_CRF, MAX_CRF, Codec, VideoSettings
 from packager.errors import LadderError
 from packager.ladder import Rung, auto_ladder, wanted_ladder
 from packager.rungs import Crf, WantedRung
+from packager.sound import AudioWish, SoundPlan, plan_sound
 from packager.subtitles import Subtitles, read_file, tracks_of
 from packager.tools import can_convert_colours, require_encoder
 from packager.treatment import plan_treatment
@@ -47,6 +48,9 @@ class Request:
     """Files beside the source."""
     background: str = BLACK
     """`#rrggbb` behind transparent parts."""
+    audio: AudioWish = "all"
+    programme: int | None = None
+    """Number of one of several programmes in a transport stream; None: that of the picture."""
     force: bool = False
 
 
@@ -67,6 +71,7 @@ class Plan:
     """Where the source's own frames lie."""
     source_frames: int
     """Frames on that grid."""
+    sound: SoundPlan
     subtitles: tuple[Subtitles, ...] = ()
 
     @property
@@ -74,6 +79,7 @@ class Plan:
         """What decides the content of the bundle, as JSON. (Both segmenters make the same segments.)"""
         return {
             "subtitles": [{"sha256": s.sha256, "language": s.language} for s in self.subtitles if s.sha256],
+            "sound": [track.to_json() for track in self.sound.tracks],
             "source_sha256": self.sha256,
             "treatment": self.treatment.to_json(),
             "rungs": [
@@ -114,11 +120,11 @@ class Plan:
 def make_plan(request: Request) -> Plan:
     """Probe the source and decide. Raises MediaError, PackagingError."""
     require_encoder(request.codec)
-    info = probe(request.source)
+    info = probe(request.source, request.programme)
     colour = colour_of(info.video, request.background)
     if not can_convert_colours():
         colour = without_zscale(colour)
-    sounds = (info.audio.index,) if info.audio else ()
+    sounds = tuple(audio.index for audio in info.audio)
     found = scan(request.source, info.video.index, sounds)
     grid = choose_grid([time_s for time_s, _ in found.shown()], named_rates(info, found))
     schedule = Schedule.of(found, grid)
@@ -144,6 +150,7 @@ def make_plan(request: Request) -> Plan:
         found=found,
         grid=grid,
         source_frames=schedule.count,
+        sound=plan_sound(info, request.audio),
         subtitles=(*tracks_of(request.source, info), *map(read_file, request.subtitles)),
     )
     if plan.expected_frames == 0:
@@ -192,10 +199,16 @@ def plan_warnings(plan: Plan) -> list[str]:
     warnings += colour_warnings(video, treatment.colour)
     if plan.info.others:
         warnings.append(
-            "a bundle holds one video track, one sound track and subtitles that are text; "
+            "a bundle holds one video track, the sound beside it and subtitles that are text; "
             f"left out: {', '.join(plan.info.others)}"
         )
-    return warnings
+    if plan.info.programme is not None and plan.request.programme is None:
+        others = ", ".join(map(str, plan.info.other_programmes))
+        warnings.append(
+            f"the source holds several programmes; this is the picture and the sound of {plan.info.programme}, "
+            f"--program chooses another: {others}"
+        )
+    return [*warnings, *plan.sound.warnings]
 
 
 def picture_warnings(plan: Plan) -> list[str]:

@@ -23,15 +23,12 @@ from manifests.bundle import (
 from manifests.errors import BundleError
 from manifests.names import text_href
 from manifests.version import neudash_version
-from packager.encode import AUDIO_BPS
 from packager.errors import OutputFolderError
 from packager.ladder import Rung
 from packager.plan import Plan
-from packager.presentation import MeasuredTrack, build_presentation, content_tag
+from packager.presentation import MeasuredSound, MeasuredTrack, Text, build_presentation, content_tag
 from packager.tools import tool_versions
 from packager.workfolder import FOLDER
-
-AUDIO_ID = f"a{AUDIO_BPS // 1000}"
 
 _SETTINGS_IN_WORDS = {
     "source_sha256": "another source",
@@ -41,6 +38,7 @@ _SETTINGS_IN_WORDS = {
     "codec": "--codec",
     "preset": "--preset",
     "subtitles": "--subtitles",
+    "sound": "--audio",
 }
 """What differs, as the command line has it."""
 
@@ -53,9 +51,8 @@ class Pieces:
     """What is to be published; the segments lie in the work folder as `video-<id>` and `audio-<id>`."""
 
     video: tuple[tuple[Rung, MeasuredTrack], ...]
-    audio: MeasuredTrack | None
-    text: tuple[tuple[str | None, bytes], ...]
-    """Language and WebVTT of each track of subtitles."""
+    sound: tuple[MeasuredSound, ...]
+    text: tuple[Text, ...]
     poster: bytes
     """JPEG."""
     segmenter: str
@@ -82,7 +79,7 @@ def is_done(bundle: Path, settings: dict[str, Any], *, force: bool) -> bool:
         held = read_json(bundle, PROVENANCE).get("packaging", {}).get("settings", {})
     except BundleError:
         held = {}
-    held = {"subtitles": [], **held}  # of a bundle from before there were any
+    held = {"subtitles": [], "sound": settings["sound"], **held}  # of a bundle from before there was a choice
     differing = sorted(name for name in settings if held.get(name) != settings[name])
     if not differing:
         shutil.rmtree(bundle / FOLDER, ignore_errors=True)  # of a run that was killed after it had published
@@ -99,28 +96,26 @@ def publish(plan: Plan, work: Path, pieces: Pieces) -> None:
     Raises BundleError where the pieces do not make one.
     """
     bundle = plan.request.bundle
-    tag = content_tag([track for _, track in pieces.video] + ([pieces.audio] if pieces.audio else []))
+    tag = content_tag([*(track for _, track in pieces.video), *(sound.track for sound in pieces.sound)])
     _clear(bundle)
     for rung, _ in pieces.video:
         _move(work / f"video-{rung.id}", bundle / "video" / f"{rung.id}-{tag}")
-    if pieces.audio is not None:
-        _move(work / f"audio-{AUDIO_ID}", bundle / "audio" / f"{AUDIO_ID}-{tag}")
+    for sound in pieces.sound:
+        _move(work / f"audio-{sound.id}", bundle / "audio" / f"{sound.id}-{tag}")
     text = _distinct(pieces.text)
-    for _, webvtt in text:
-        publish_file(bundle / text_href(webvtt), webvtt)
+    for one in text:
+        publish_file(bundle / text_href(one.webvtt), one.webvtt)
     publish_file(bundle / POSTER, pieces.poster)
     publish_json(bundle, PROVENANCE, provenance(plan, pieces))
-    language = plan.info.audio.language if plan.info.audio else None
-    audio = None if pieces.audio is None else (AUDIO_ID, language, pieces.audio)
     title = printable(plan.request.source.stem)
-    presentation = build_presentation(pieces.video, plan.treatment.frame_rate, audio, text, title, tag)
+    presentation = build_presentation(pieces.video, plan.treatment.frame_rate, pieces.sound, text, title, tag)
     publish_manifest(bundle, presentation)
 
 
-def _distinct(text: Iterable[tuple[str | None, bytes]]) -> list[tuple[str | None, bytes]]:
+def _distinct(text: Iterable[Text]) -> list[Text]:
     """Without tracks that say the same: they would be one file."""
-    first = {webvtt: language for language, webvtt in reversed(list(text))}
-    return [(language, webvtt) for webvtt, language in reversed(first.items())]
+    first = {one.webvtt: one for one in reversed(list(text))}
+    return list(reversed(first.values()))
 
 
 def _clear(bundle: Path) -> None:
@@ -141,7 +136,7 @@ def _move(folder: Path, target: Path) -> None:
 def provenance(plan: Plan, pieces: Pieces) -> dict[str, Any]:
     """What it takes to make the bundle again, and the reference frames of its rungs."""
     name = printable(plan.info.name)
-    tracks = {rung.id: track for rung, track in pieces.video} | ({AUDIO_ID: pieces.audio} if pieces.audio else {})
+    tracks = {rung.id: track for rung, track in pieces.video} | {sound.id: sound.track for sound in pieces.sound}
     return {
         "neudash": neudash_version(),
         "source": {"name": name, "sha256": plan.sha256, "probe": plan.info.to_json() | {"name": name}},
