@@ -11,6 +11,7 @@ from typing import Protocol
 
 import av
 import numpy as np
+from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
@@ -24,6 +25,8 @@ RUN_UP_S = Fraction(1)
 """Sound is decoded from this long before the first sample that is wanted: decoders remember what came before."""
 PACKETS_PAST_END = 50
 """A stream is over once so many packets in a row lie behind the end; one alone may have a wrong time stamp."""
+FORGET_S = Fraction(1, 10)
+"""After a hole of this length a decoder forgets what came before: an echo of it would sound after the hole."""
 RECENT_PACKETS = 8
 """A decoder may give the sound of a packet only with the next one."""
 MAX_SILENCE = SOUND_RATE_HZ
@@ -123,6 +126,8 @@ class _Line:
         self._last: Samples = np.zeros((1, self._converter.channels), np.float32)
         self._packets = 0
         self._past_end = 0
+        self._due_s: Fraction | None = None
+        """When the next packet is due."""
         self._shifts: deque[tuple[int | None, Fraction | None]] = deque(maxlen=RECENT_PACKETS)
         self._skip_before_s = Fraction(begin, SOUND_RATE_HZ) - RUN_UP_S
         self._skip_after_s = Fraction(end, SOUND_RATE_HZ) + RUN_UP_S
@@ -140,14 +145,16 @@ class _Line:
         if shift_s is not None and packet.pts is not None:
             at_s = packet.pts * Fraction(packet.time_base) + shift_s
             self._past_end = self._past_end + 1 if at_s > self._skip_after_s else 0
+            if self._due_s is not None and abs(at_s - self._due_s) > FORGET_S:
+                _codec(packet.stream).flush_buffers()
+            self._due_s = at_s + (packet.duration or 0) * Fraction(packet.time_base)
             if not self._skip_before_s <= at_s <= self._skip_after_s:
                 return
         yield from self._decoded(packet.stream, packet)
 
     def _decoded(self, stream: Stream, packet: AnyPacket | None) -> Iterator[Samples]:
-        assert isinstance(stream, AudioStream), "the probe chose sound"
         try:
-            frames = stream.codec_context.decode(packet)
+            frames = _codec(stream).decode(packet)
         except av.FFmpegError:
             self._log.failed += 1
             return
@@ -204,6 +211,11 @@ class _Line:
         for time_s, block in self._converter.flush():
             yield from self._at_its_place(time_s, block)
         yield from self._silence(self._end)
+
+
+def _codec(stream: Stream) -> AudioCodecContext:
+    assert isinstance(stream, AudioStream), "the probe chose sound"
+    return stream.codec_context
 
 
 class _Converter:
