@@ -26,6 +26,8 @@ RUN_UP_S = Fraction(1)
 """Sound is decoded from this long before the first sample that is wanted: decoders remember what came before."""
 PACKETS_PAST_END = 50
 """A stream is over once so many packets in a row lie behind the end; one alone may have a wrong time stamp."""
+COUNTED_STAMPS = ("mpegts", "mpeg")
+"""Containers with one time stamp for several packets of sound."""
 RECENT_PACKETS = 8
 """A decoder may give the sound of a packet only with the next one."""
 MAX_SILENCE = SOUND_RATE_HZ
@@ -95,8 +97,9 @@ class SoundReader:
         opened.
         """
         with _opened(self._path) as container:
+            stamps_are_counted = container.format.name in COUNTED_STAMPS
             lines = {
-                wanted.index: _Line(number, wanted, self._begin, self._end, self.logs[number])
+                wanted.index: _Line(number, wanted, self._begin, self._end, self.logs[number], stamps_are_counted)
                 for number, wanted in enumerate(self._streams)
             }
             over: set[int] = set()
@@ -130,7 +133,9 @@ def _packets(container: InputContainer, streams: Sequence[AudioStream]) -> Itera
 class _Line:
     """One stream on its way from packets to consecutive samples."""
 
-    def __init__(self, number: int, wanted: SoundStream, begin: int, end: int, log: SoundLog) -> None:
+    def __init__(
+        self, number: int, wanted: SoundStream, begin: int, end: int, log: SoundLog, stamps_are_counted: bool
+    ) -> None:
         self.number = number
         self._log = log
         self._converter = _Converter(wanted.outputs)
@@ -139,6 +144,7 @@ class _Line:
         self._last: Samples = np.zeros((1, self._converter.channels), np.float32)
         self._packets = 0
         self._past_end = 0
+        self._count = _StampCount() if stamps_are_counted else None
         self._shifts: deque[tuple[int | None, Fraction | None]] = deque(maxlen=RECENT_PACKETS)
         self._skip_before_s = Fraction(begin, SOUND_RATE_HZ) - RUN_UP_S
         self._skip_after_s = Fraction(end, SOUND_RATE_HZ) + RUN_UP_S
@@ -153,6 +159,8 @@ class _Line:
         if packet.size:  # the last one, without content, asks the decoder for what it holds back
             shift_s = clock.shift_s(packet.stream.index, self._packets)
             self._packets += 1
+            if self._count is not None and shift_s is not None:
+                shift_s += self._count.error_s(packet)
             self._shifts.append((packet.pts, shift_s))
             if shift_s is not None and packet.pts is not None:
                 at_s = packet.pts * Fraction(packet.time_base) + shift_s
@@ -166,6 +174,8 @@ class _Line:
             return
         for frame in frames:
             assert isinstance(frame, AudioFrame), "a stream of sound decodes to sound"
+            if self._count is not None:
+                self._count.decoded(frame)
             yield from self._placed(frame)
 
     def _placed(self, frame: AudioFrame) -> Iterator[Samples]:
@@ -217,6 +227,38 @@ class _Line:
         for time_s, block in self._converter.flush():
             yield from self._at_its_place(time_s, block)
         yield from self._silence(self._end)
+
+
+class _StampCount:
+    """Puts right what a container counts wrongly.
+
+    One time stamp is written for many packets; those between are counted on from it by the rate that the stream began
+    with, so that they run ahead or behind once the rate has changed.
+    """
+
+    def __init__(self) -> None:
+        self._follows: int | None = None
+        """The stamp of the next packet if it is counted."""
+        self._claimed_s = Fraction(0)
+        self._decoded_s = Fraction(0)
+        """How long the last packet is, as the container says and as decoded."""
+        self._error_s = Fraction(0)
+
+    def error_s(self, packet: Packet[Any]) -> Fraction:
+        """What to add to the time of the next packet of the stream."""
+        is_counted = packet.pts is not None and self._follows is not None and abs(packet.pts - self._follows) <= 2
+        if not is_counted:
+            self._error_s = Fraction(0)
+        elif self._decoded_s:
+            self._error_s += self._decoded_s - self._claimed_s
+        duration = packet.duration or 0
+        self._claimed_s, self._decoded_s = duration * Fraction(packet.time_base), Fraction(0)
+        self._follows = packet.pts + duration if packet.pts is not None and duration else None
+        return self._error_s
+
+    def decoded(self, frame: AudioFrame) -> None:
+        """Told of each frame of that packet."""
+        self._decoded_s += Fraction(frame.samples, frame.sample_rate or 1)
 
 
 class _Converter:
