@@ -51,6 +51,8 @@ class Placer:
         self._next: int | None = None
         """Where a block that simply follows would begin."""
         self._errors: deque[int] = deque(maxlen=LASTING)
+        self._in_overlap = False
+        """Whether all of the last block was left out: the first that is kept is put right to the sample."""
 
     def place(self, time_s: Fraction | None, samples: int) -> Placement:
         """The place of the next block, which is due at `time_s`; None lets it follow what came before it."""
@@ -62,11 +64,12 @@ class Placer:
             # Perhaps a wrong time stamp: it is left out without holding up the sound that comes after it.
             return Placement(at, samples, 0)
         error = at - following
-        if abs(error) >= STEP:
+        if abs(error) >= STEP or self._in_overlap:
             self._errors.clear()
             start = max(at, following)
             skip = min(start - at, samples)
             placement = Placement(start, skip, samples - skip)
+            self._in_overlap = skip == samples
         else:
             placement = Placement(following, 0, samples + self._correction(error, samples))
         if placement.length or self._next is None:

@@ -27,6 +27,8 @@ PACKETS_PAST_END = 50
 """A stream is over once so many packets in a row lie behind the end; one alone may have a wrong time stamp."""
 FORGET_S = Fraction(1, 10)
 """After a hole of this length a decoder forgets what came before: an echo of it would sound after the hole."""
+COUNTED_STAMPS = ("mpegts", "mpeg")
+"""Containers with one time stamp for several packets of sound."""
 RECENT_PACKETS = 8
 """A decoder may give the sound of a packet only with the next one."""
 MAX_SILENCE = SOUND_RATE_HZ
@@ -96,8 +98,9 @@ class SoundReader:
         opened.
         """
         with open_container(self._path) as container:
+            stamps_are_counted = container.format.name in COUNTED_STAMPS
             lines = {
-                wanted.index: _Line(number, wanted, self._begin, self._end, self.logs[number])
+                wanted.index: _Line(number, wanted, self._begin, self._end, self.logs[number], stamps_are_counted)
                 for number, wanted in enumerate(self._streams)
             }
             over: set[int] = set()
@@ -117,7 +120,9 @@ class SoundReader:
 class _Line:
     """One stream on its way from packets to consecutive samples."""
 
-    def __init__(self, number: int, wanted: SoundStream, begin: int, end: int, log: SoundLog) -> None:
+    def __init__(
+        self, number: int, wanted: SoundStream, begin: int, end: int, log: SoundLog, stamps_are_counted: bool
+    ) -> None:
         self.number = number
         self._log = log
         self._converter = _Converter(wanted.outputs)
@@ -128,6 +133,7 @@ class _Line:
         self._past_end = 0
         self._due_s: Fraction | None = None
         """When the next packet is due."""
+        self._count = _StampCount() if stamps_are_counted else None
         self._shifts: deque[tuple[int | None, Fraction | None]] = deque(maxlen=RECENT_PACKETS)
         self._skip_before_s = Fraction(begin, SOUND_RATE_HZ) - RUN_UP_S
         self._skip_after_s = Fraction(end, SOUND_RATE_HZ) + RUN_UP_S
@@ -141,6 +147,8 @@ class _Line:
         """The samples that this packet completes."""
         shift_s = clock.shift_s(packet.stream.index, self._packets)
         self._packets += 1
+        if self._count is not None and shift_s is not None:
+            shift_s += self._count.error_s(packet)
         self._shifts.append((packet.pts, shift_s))
         if shift_s is not None and packet.pts is not None:
             at_s = packet.pts * Fraction(packet.time_base) + shift_s
@@ -159,6 +167,8 @@ class _Line:
             self._log.failed += 1
             return
         for frame in frames:
+            if self._count is not None:
+                self._count.decoded(frame)
             yield from self._placed(frame)
 
     def _placed(self, frame: AudioFrame) -> Iterator[Samples]:
@@ -216,6 +226,38 @@ class _Line:
 def _codec(stream: Stream) -> AudioCodecContext:
     assert isinstance(stream, AudioStream), "the probe chose sound"
     return stream.codec_context
+
+
+class _StampCount:
+    """Puts right what a container counts wrongly.
+
+    One time stamp is written for many packets; those between are counted on from it by the rate that the stream began
+    with, so that they run ahead or behind once the rate has changed.
+    """
+
+    def __init__(self) -> None:
+        self._follows: int | None = None
+        """The stamp of the next packet if it is counted."""
+        self._claimed_s = Fraction(0)
+        self._decoded_s = Fraction(0)
+        """How long the last packet is, as the container says and as decoded."""
+        self._error_s = Fraction(0)
+
+    def error_s(self, packet: AnyPacket) -> Fraction:
+        """What to add to the time of the next packet of the stream."""
+        is_counted = packet.pts is not None and self._follows is not None and abs(packet.pts - self._follows) <= 2
+        if not is_counted:
+            self._error_s = Fraction(0)
+        elif self._decoded_s:
+            self._error_s += self._decoded_s - self._claimed_s
+        duration = packet.duration or 0
+        self._claimed_s, self._decoded_s = duration * Fraction(packet.time_base), Fraction(0)
+        self._follows = packet.pts + duration if packet.pts is not None and duration else None
+        return self._error_s
+
+    def decoded(self, frame: AudioFrame) -> None:
+        """Told of each frame of that packet."""
+        self._decoded_s += Fraction(frame.samples, frame.sample_rate or 1)
 
 
 class _Converter:
