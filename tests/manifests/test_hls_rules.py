@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from manifests.boxes import boxes
@@ -24,6 +24,9 @@ from manifests.hls import write_playlists
 from manifests.hls_rates import measured_rates
 from manifests.model import AdaptationSet, AudioFormat, Presentation, Representation, Segment
 from manifests.names import MASTER_PLAYLIST
+
+# The machine may be busy: an example that takes long is no failure.
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 _ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^",]+)(?:,|$)')
 
@@ -380,6 +383,7 @@ def test_bit_rates_of_one_track_are_groups_and_unnamed_sets_are_tracks() -> None
     ]
 
 
+@UNHURRIED
 @given(
     st.lists(st.tuples(st.integers(0, 10**6), st.integers(1, 10_000)), min_size=1, max_size=12),
     st.integers(1, 12),
