@@ -18,7 +18,8 @@ from media.scan import Scan, scan
 from media.shape import common_shape
 from media.source import SourceTreatment, file_sha256
 from packager.encode import AUTO_CRF, MAX_CRF, Codec, VideoSettings
-from packager.errors import LadderError
+from packager.errors import HdrError, LadderError
+from packager.hdr import HdrCodec, HdrSettings, hdr_rungs
 from packager.ladder import Rung, auto_ladder, wanted_ladder
 from packager.rungs import Crf, WantedRung
 from packager.subtitles import Subtitles, read_file, tracks_of
@@ -45,6 +46,8 @@ class Request:
     duration_s: Fraction | None = None
     subtitles: tuple[Path, ...] = ()
     """Files beside the source."""
+    hdr: bool = False
+    """Whether to make an HDR ladder beside the SDR one."""
     background: str = BLACK
     """`#rrggbb` behind transparent parts."""
     force: bool = False
@@ -68,6 +71,9 @@ class Plan:
     source_frames: int
     """Frames on that grid."""
     subtitles: tuple[Subtitles, ...] = ()
+    hdr: HdrSettings | None = None
+    hdr_rungs: tuple[Rung, ...] = ()
+    """Of the same sizes as the others; none without `hdr`."""
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -76,10 +82,9 @@ class Plan:
             "subtitles": [{"sha256": s.sha256, "language": s.language} for s in self.subtitles if s.sha256],
             "source_sha256": self.sha256,
             "treatment": self.treatment.to_json(),
-            "rungs": [
-                {"id": r.id, "width": r.size.width, "height": r.size.height, "rate": str(r.rate)} for r in self.rungs
-            ],
+            "rungs": _described(self.rungs),
             **asdict(self.video),
+            **({"hdr": {"codec": self.hdr.codec, "rungs": _described(self.hdr_rungs)}} if self.hdr else {}),
         }
 
     @property
@@ -128,18 +133,22 @@ def make_plan(request: Request) -> Plan:
         sound_indices=sounds,
         colour=colour,
     )
+    hdr = hdr_settings(info, treatment, request.codec) if request.hdr else None
+    rungs = _rungs(request, treatment)
     frames = max(1, round(request.segment_s * treatment.frame_rate))
     plan = Plan(
         request=request,
         info=info,
         sha256=file_sha256(request.source),
         treatment=treatment,
-        rungs=_rungs(request, treatment),
+        rungs=rungs,
         video=VideoSettings(request.codec, request.preset, frames),
         found=found,
         grid=grid,
         source_frames=schedule.count,
         subtitles=(*tracks_of(request.source, info), *map(read_file, request.subtitles)),
+        hdr=hdr,
+        hdr_rungs=_hdr_rungs(request, rungs, hdr) if hdr else (),
     )
     if plan.expected_frames == 0:
         raise no_frames(plan)
@@ -175,6 +184,28 @@ def _rungs(request: Request, treatment: SourceTreatment) -> tuple[Rung, ...]:
                 f"rung {rung} is beyond the scale of {request.codec}, which ends at {MAX_CRF[request.codec]}"
             )
     return wanted_ladder(area, request.wanted)
+
+
+def hdr_settings(info: SourceInfo, treatment: SourceTreatment, codec: Codec) -> HdrSettings:
+    """The settings of an HDR ladder beside an SDR one of that codec. Raises HdrError, PackagingError."""
+    colour = treatment.colour
+    if colour_of(info.video).dynamic_range == "sdr":
+        raise HdrError(f"{info.name!r} is not HDR (PQ or HLG), so it has no HDR ladder; leave --hdr out")
+    if colour.dynamic_range == "sdr":
+        raise HdrError("--hdr needs an ffmpeg with the zscale filter; set NEUDASH_FFMPEG to one that has it")
+    if colour.alpha:
+        raise HdrError(f"{info.name!r} has an alpha channel, which --hdr does not take; leave --hdr out")
+    hdr_codec: HdrCodec = "av1" if codec == "av1" else "hevc"
+    require_encoder(hdr_codec)
+    return HdrSettings(hdr_codec, colour.transfer, info.video.mastering, info.video.content_light)
+
+
+def _hdr_rungs(request: Request, rungs: tuple[Rung, ...], hdr: HdrSettings) -> tuple[Rung, ...]:
+    return hdr_rungs(rungs, AUTO_CRF[hdr.codec] - AUTO_CRF[request.codec], MAX_CRF[hdr.codec])
+
+
+def _described(rungs: tuple[Rung, ...]) -> list[dict[str, Any]]:
+    return [{"id": r.id, "width": r.size.width, "height": r.size.height, "rate": str(r.rate)} for r in rungs]
 
 
 def plan_warnings(plan: Plan) -> list[str]:

@@ -10,7 +10,16 @@ from math import ceil
 from pathlib import Path
 
 from manifests.fragments import InitInfo, read_fragment, read_init
-from manifests.model import AdaptationSet, AudioFormat, Presentation, Representation, Segment, TextTrack, VideoFormat
+from manifests.model import (
+    AdaptationSet,
+    AudioFormat,
+    DynamicRange,
+    Presentation,
+    Representation,
+    Segment,
+    TextTrack,
+    VideoFormat,
+)
 from manifests.names import text_href
 from packager.ladder import Rung
 
@@ -68,6 +77,14 @@ def bandwidth_bps(track: MeasuredTrack) -> int:
     return max(1, -(-max(rates) // 1))
 
 
+@dataclass(frozen=True)
+class HdrLadder:
+    """The rungs that are HDR, and how."""
+
+    dynamic_range: DynamicRange
+    rungs: tuple[tuple[Rung, MeasuredTrack], ...]
+
+
 def build_presentation(
     video: Sequence[tuple[Rung, MeasuredTrack]],
     frame_rate: Fraction,
@@ -75,6 +92,7 @@ def build_presentation(
     text: Sequence[tuple[str | None, bytes]],
     title: str,
     tag: str,
+    hdr: HdrLadder | None = None,
 ) -> Presentation:
     """The presentation of measured tracks; `audio` is an id, a language and a track, `tag` their `content_tag`, `text`
     the language and the WebVTT of each track of subtitles.
@@ -86,6 +104,9 @@ def build_presentation(
     if audio is not None:
         name, language, track = audio
         sets.append(AdaptationSet("2", "audio", "audio/mp4", (_audio_representation(name, track, tag),), language))
+    if hdr is not None:
+        wide = tuple(_video_representation(*pair, frame_rate, tag, hdr.dynamic_range) for pair in hdr.rungs)
+        sets.append(AdaptationSet(str(len(sets) + 1), "video", "video/mp4", wide))
     longest = max(Fraction(s.duration_ticks, r.timescale) for r in rungs for s in r.segments)
     duration_s = video[0][1].duration_s
     return Presentation(
@@ -100,7 +121,9 @@ def build_presentation(
     )
 
 
-def _video_representation(rung: Rung, track: MeasuredTrack, frame_rate: Fraction, tag: str) -> Representation:
+def _video_representation(
+    rung: Rung, track: MeasuredTrack, frame_rate: Fraction, tag: str, dynamic_range: DynamicRange = "sdr"
+) -> Representation:
     return Representation(
         id=rung.id,
         codecs=track.init.codecs,
@@ -109,7 +132,7 @@ def _video_representation(rung: Rung, track: MeasuredTrack, frame_rate: Fraction
         initialization=f"video/$RepresentationID$-{tag}/init.mp4",
         media=f"video/$RepresentationID$-{tag}/$Number%05d$.m4s",
         segments=track.segments,
-        video=VideoFormat(track.init.width, track.init.height, frame_rate, rung.size.sar),
+        video=VideoFormat(track.init.width, track.init.height, frame_rate, rung.size.sar, dynamic_range),
     )
 
 

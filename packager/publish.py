@@ -27,7 +27,7 @@ from packager.encode import AUDIO_BPS
 from packager.errors import OutputFolderError
 from packager.ladder import Rung
 from packager.plan import Plan
-from packager.presentation import MeasuredTrack, build_presentation, content_tag
+from packager.presentation import HdrLadder, MeasuredTrack, build_presentation, content_tag
 from packager.tools import tool_versions
 from packager.workfolder import FOLDER
 
@@ -35,12 +35,13 @@ AUDIO_ID = f"a{AUDIO_BPS // 1000}"
 
 _SETTINGS_IN_WORDS = {
     "source_sha256": "another source",
-    "treatment": "--start, --duration or treatment",
+    "treatment": "--start, --duration, --background or treatment",
     "rungs": "--rungs",
     "segment_frames": "--segment-seconds",
     "codec": "--codec",
     "preset": "--preset",
     "subtitles": "--subtitles",
+    "hdr": "--hdr",
 }
 """What differs, as the command line has it."""
 
@@ -59,6 +60,8 @@ class Pieces:
     poster: bytes
     """JPEG."""
     segmenter: str
+    hdr: tuple[tuple[Rung, MeasuredTrack], ...] = ()
+    """The HDR rungs."""
 
 
 def check_output(bundle: Path) -> None:
@@ -83,7 +86,7 @@ def is_done(bundle: Path, settings: dict[str, Any], *, force: bool) -> bool:
     except BundleError:
         held = {}
     held = {"subtitles": [], **held}  # of a bundle from before there were any
-    differing = sorted(name for name in settings if held.get(name) != settings[name])
+    differing = sorted(name for name in {*settings, *(held.keys() & {"hdr"})} if held.get(name) != settings.get(name))
     if not differing:
         shutil.rmtree(bundle / FOLDER, ignore_errors=True)  # of a run that was killed after it had published
         return True
@@ -99,9 +102,10 @@ def publish(plan: Plan, work: Path, pieces: Pieces) -> None:
     Raises BundleError where the pieces do not make one.
     """
     bundle = plan.request.bundle
-    tag = content_tag([track for _, track in pieces.video] + ([pieces.audio] if pieces.audio else []))
+    pictures = (*pieces.video, *pieces.hdr)
+    tag = content_tag([track for _, track in pictures] + ([pieces.audio] if pieces.audio else []))
     _clear(bundle)
-    for rung, _ in pieces.video:
+    for rung, _ in pictures:
         _move(work / f"video-{rung.id}", bundle / "video" / f"{rung.id}-{tag}")
     if pieces.audio is not None:
         _move(work / f"audio-{AUDIO_ID}", bundle / "audio" / f"{AUDIO_ID}-{tag}")
@@ -113,8 +117,14 @@ def publish(plan: Plan, work: Path, pieces: Pieces) -> None:
     language = plan.info.audio.language if plan.info.audio else None
     audio = None if pieces.audio is None else (AUDIO_ID, language, pieces.audio)
     title = printable(plan.request.source.stem)
-    presentation = build_presentation(pieces.video, plan.treatment.frame_rate, audio, text, title, tag)
+    presentation = build_presentation(
+        pieces.video, plan.treatment.frame_rate, audio, text, title, tag, _hdr_ladder(plan, pieces)
+    )
     publish_manifest(bundle, presentation)
+
+
+def _hdr_ladder(plan: Plan, pieces: Pieces) -> HdrLadder | None:
+    return HdrLadder(plan.treatment.colour.dynamic_range, pieces.hdr) if plan.hdr else None
 
 
 def _distinct(text: Iterable[tuple[str | None, bytes]]) -> list[tuple[str | None, bytes]]:
@@ -141,7 +151,8 @@ def _move(folder: Path, target: Path) -> None:
 def provenance(plan: Plan, pieces: Pieces) -> dict[str, Any]:
     """What it takes to make the bundle again, and the reference frames of its rungs."""
     name = printable(plan.info.name)
-    tracks = {rung.id: track for rung, track in pieces.video} | ({AUDIO_ID: pieces.audio} if pieces.audio else {})
+    pictures = (*pieces.video, *pieces.hdr)
+    tracks = {rung.id: track for rung, track in pictures} | ({AUDIO_ID: pieces.audio} if pieces.audio else {})
     return {
         "neudash": neudash_version(),
         "source": {"name": name, "sha256": plan.sha256, "probe": plan.info.to_json() | {"name": name}},
