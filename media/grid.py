@@ -61,8 +61,10 @@ def choose_grid(times_s: Sequence[Fraction], named: Sequence[Fraction]) -> Grid:
     for rate in _candidates(named, average, typical, duration_s):
         grid = _fitted(times_s, rate)
         if grid is not None:
-            meant = _standard_of(_measured_rate(times_s, grid), grid.rate)
-            return _fitted(times_s, meant) or grid
+            measured = _measured_rate(times_s, grid)
+            if abs(measured - grid.rate) * duration_s < MAX_DRIFT_FRAMES:
+                return grid
+            return _fitted(times_s, min(STANDARD_RATES, key=lambda standard: abs(standard - measured))) or grid
     return Grid(_lively_rate(times_s, average), times_s[0], constant=False)
 
 
@@ -86,19 +88,14 @@ def _candidates(
     return list(dict.fromkeys(found))
 
 
-def _measured_rate(times_s: Sequence[Fraction], grid: Grid) -> float:
+def _measured_rate(times_s: Sequence[Fraction], grid: Grid) -> Fraction:
     """The slope of ticks over times, by least squares: jitter hardly moves it."""
     pairs = [
         (float(t - times_s[0]), k) for t, k in zip(times_s, assign_ticks(times_s, grid), strict=True) if k is not None
     ]
     mean_time, mean_tick = (sum(values) / len(pairs) for values in zip(*pairs, strict=True))
     spread = sum((time - mean_time) ** 2 for time, _ in pairs)
-    return sum((time - mean_time) * (tick - mean_tick) for time, tick in pairs) / spread if spread else float(grid.rate)
-
-
-def _standard_of(measured: float, rate: Fraction) -> Fraction:
-    """The standard rate that is nearer to what was measured than `rate` is, or `rate`."""
-    return min((rate, *STANDARD_RATES), key=lambda candidate: abs(float(candidate) - measured))
+    return Fraction(sum((time - mean_time) * (tick - mean_tick) for time, tick in pairs) / spread)
 
 
 def _fitted(times_s: Sequence[Fraction], rate: Fraction) -> Grid | None:

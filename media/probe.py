@@ -133,6 +133,8 @@ class SourceInfo:
     name: str
     format: str
     """ffmpeg's name of the container."""
+    start_s: Fraction
+    """The raw time that players, and ffmpeg, count as the start of the file."""
     video: VideoInfo
     audio: AudioInfo | None
     subtitles: tuple[SubtitleInfo, ...] = ()
@@ -155,6 +157,7 @@ def probe(path: Path) -> SourceInfo:
         info = SourceInfo(
             name=path.name,
             format=container.format.name,
+            start_s=Fraction(container.start_time or 0, av.time_base),
             video=_video(stream, _first_frame(path, container, stream), container),
             audio=_audio(container),
             subtitles=tuple(_subtitles(container)),

@@ -17,7 +17,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from time import monotonic
 from typing import IO
 
 from media.errors import ProgramNotFoundError
@@ -25,8 +24,6 @@ from media.formats import accepted
 from media.running import Running, end_process, started
 
 _LOG = logging.getLogger(__name__)
-
-_REPORT_EVERY_S = 0.2
 
 _HOW_TO_GET = {
     "ffmpeg": "install ffmpeg or `pip install imageio-ffmpeg`, or set NEUDASH_FFMPEG to its path",
@@ -96,67 +93,31 @@ def run(
     arguments: Sequence[str],
     *,
     deadline_s: float,
-    on_progress: Callable[[RunProgress], None] | None = None,
     input: bytes | None = None,
     cwd: Path | None = None,
     with_stderr: bool = False,
 ) -> bytes:
     """Run a program to its end and return its stdout, after it stderr if `with_stderr` asks for it.
 
-    `deadline_s` counts from the start, with `on_progress` from the last report that tells of more than the one before.
-    With it the program must be an ffmpeg told to `-progress pipe:1`; its reports are taken off stdout, the result is
-    empty, and the calls come from this thread. `input` is written to the program's stdin, which is closed otherwise.
-    Raises ProgramFailedError, and ProgramNotFoundError if `arguments[0]` cannot be started.
+    `input` is written to the program's stdin, which is closed otherwise.
+    Raises ProgramFailedError, also at `deadline_s`, and ProgramNotFoundError if `arguments[0]` cannot be started.
     """
     with started(arguments, stdin=input is not None, cwd=cwd) as running:
         output: list[bytes] = []
-        reports: queue.SimpleQueue[RunProgress] = queue.SimpleQueue()
         pipes = running.process
-        if on_progress is None:
-            readers = [running.thread(_read_output, pipes.stdout, output)]
-        else:
-            readers = [running.thread(_read_reports, pipes.stdout, reports)]
+        readers = [running.thread(_read_output, pipes.stdout, output)]
         if input is not None:
             readers.append(running.thread(_write_input, pipes.stdin, input))
-        _wait(running, deadline_s, reports, on_progress)
+        try:
+            running.process.wait(deadline_s)
+        except subprocess.TimeoutExpired:
+            raise running.failure(f"was still running after {deadline_s:.0f} s") from None
         for reader in readers:
             reader.join()
-        _pass_on(reports, on_progress)
         running.check_status()
         if with_stderr:
             output.append(running.tail().encode())
     return b"".join(output)
-
-
-def _wait(
-    running: Running,
-    deadline_s: float,
-    reports: queue.SimpleQueue[RunProgress],
-    on_progress: Callable[[RunProgress], None] | None,
-) -> None:
-    """Until the program has ended, its reports passed on in the thread that waits."""
-    deadline, reached = monotonic() + deadline_s, (0, 0.0)
-    while (left_s := deadline - monotonic()) > 0:
-        with suppress(subprocess.TimeoutExpired):
-            running.process.wait(min(left_s, _REPORT_EVERY_S))
-            return
-        latest = _pass_on(reports, on_progress)
-        if latest is not None and (latest.frames, latest.media_s) != reached:
-            deadline, reached = monotonic() + deadline_s, (latest.frames, latest.media_s)
-    if on_progress is not None:
-        raise running.failure(f"came no further for {deadline_s:.0f} s")
-    raise running.failure(f"was still running after {deadline_s:.0f} s")
-
-
-def _pass_on(
-    reports: queue.SimpleQueue[RunProgress], on_progress: Callable[[RunProgress], None] | None
-) -> RunProgress | None:
-    """Returns the last of what has been passed on."""
-    latest = None
-    while on_progress is not None and not reports.empty():
-        latest = reports.get()
-        on_progress(latest)
-    return latest
 
 
 def piped(arguments: Sequence[str], pieces: Iterator[bytes], *, frame_bytes: int, deadline_s: float) -> Iterator[bytes]:
@@ -222,25 +183,6 @@ def fed(arguments: Sequence[str], *, deadline_s: float, cwd: Path | None = None)
 
 def _read_output(pipe: IO[bytes], output: list[bytes]) -> None:
     output.append(pipe.read())
-
-
-def _read_reports(pipe: IO[bytes], reports: queue.SimpleQueue[RunProgress]) -> None:
-    report: dict[str, str] = {}
-    for line in pipe:
-        key, _, value = line.decode("utf-8", "replace").strip().partition("=")
-        report[key] = value.strip()
-        if key == "progress":
-            reports.put(parse_progress(report))
-
-
-def parse_progress(report: dict[str, str]) -> RunProgress:
-    """One block of `-progress` output as numbers; what ffmpeg does not know yet (`N/A`) is 0."""
-    frames, microseconds = report.get("frame", "0"), report.get("out_time_us", "0")
-    return RunProgress(
-        frames=int(frames) if frames.isdecimal() else 0,
-        media_s=int(microseconds) / 1e6 if microseconds.isdecimal() else 0.0,
-        speed=report.get("speed", "N/A"),
-    )
 
 
 def _write_input(pipe: IO[bytes], data: bytes) -> None:

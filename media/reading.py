@@ -27,6 +27,9 @@ from media.timeline import has_presentation_times
 DECODED_AHEAD = 2
 """Frames before the first one wanted that the deinterlacer is shown."""
 
+CYCLES_AHEAD = 2
+"""Cycles of a pulldown before the first frame wanted that the filters are shown."""
+
 TELECINE_CYCLE = 5
 """Frames of a 2:3 pulldown that come from four of film."""
 
@@ -180,7 +183,8 @@ def _at_output_rate(
     """Frames at ticks of the output's rate: deinterlaced, or the film in a telecined source."""
     doubled = treatment.frame_rate == 2 * treatment.source_rate
     if treatment.fields == "telecine":
-        begin = first // (TELECINE_CYCLE - 1) * TELECINE_CYCLE
+        # The filters are in step again after a cycle or two, whichever frame they begin with.
+        begin = max(0, first // (TELECINE_CYCLE - 1) - CYCLES_AHEAD) * TELECINE_CYCLE
     else:
         begin = max(0, first // (2 if doubled else 1) - DECODED_AHEAD)
     frames = timed_frames(path, found, schedule, begin, shape=shape)
@@ -247,8 +251,15 @@ def _film(
         ("decimate", f"cycle={TELECINE_CYCLE}"),
     )
     first = begin // TELECINE_CYCLE * (TELECINE_CYCLE - 1)
-    for number, frame in enumerate(filtered(graph, _without_gaps(frames, begin))):
-        yield first + number, frame
+    # The filters judge a frame by the one before it, so the first one gets a cycle of its own likes to follow.
+    whole = _without_gaps(frames, begin)
+    opening = next(whole, None)
+    if opening is None:
+        return
+    lead = [(begin + step - TELECINE_CYCLE, opening[1]) for step in range(TELECINE_CYCLE)]
+    for number, frame in enumerate(filtered(graph, chain(lead, [opening], whole))):
+        if number >= TELECINE_CYCLE - 1:
+            yield first + number - (TELECINE_CYCLE - 1), frame
 
 
 def _without_gaps(frames: Iterator[tuple[int, VideoFrame]], begin: int) -> Iterator[tuple[int, VideoFrame]]:

@@ -17,17 +17,14 @@ from statistics import median_low
 MAX_STEP_S = 10
 """A stamp that is further than this from where its stream was going is a fault, or begins another clock."""
 
-MAX_REORDER_S = 5
-"""A packet that returns to within this much of the expected time shows that the stamp before it was a fault."""
+MAX_REORDER_PACKETS = 32
+"""Stamps in the order of the file may go back and forth by this many packets last."""
 
 BACKWARD_S = Fraction(1, 10)
 """A decoding time that goes back by more than this begins another clock."""
 
 MAX_OVERLAP_S = Fraction(1, 10)
 """Sound that the end of one recording and the start of the next share may be cut up to this length."""
-
-_LOOK_AHEAD = 4
-"""The packets that are asked whether a stamp is a fault."""
 
 _NEIGHBOURS = 8
 """The packets on either side among which a missing stamp is looked for."""
@@ -117,12 +114,12 @@ class _Track:
     def of(cls, table: PacketTable, ticks_per_s: int) -> _Track:
         ticks = table.time_base.numerator * (ticks_per_s // table.time_base.denominator)
         step = _usual_step(table)
-        limit = Fraction(MAX_STEP_S) / table.time_base
+        second = 1 / table.time_base
         presented = _presented(table, step)
-        times = _without_faults(presented, table.dts, step, limit)
+        times = _without_faults(presented, step, second)
         decoded = sum(time is not None for time in table.dts)
         has_decoding_times = 2 * decoded >= len(table)
-        steady = _without_faults(table.dts, presented, step, limit) if has_decoding_times else times
+        steady = _without_faults(table.dts, step, second) if has_decoding_times else times
         return cls(
             [None if time is None else time * ticks for time in times],
             [None if time is None else time * ticks for time in steady],
@@ -160,20 +157,19 @@ def _presented(table: PacketTable, step: int) -> list[int | None]:
     return list[int | None](times)
 
 
-def _without_faults(
-    stamps: Sequence[int | None], others: Sequence[int | None], step: int, limit: Fraction
-) -> list[int | None]:
-    """The stamps, with None for those that are far from where the stream was going if the stream then returns there.
+def _without_faults(stamps: Sequence[int | None], step: int, second: Fraction) -> list[int | None]:
+    """The stamps, with None for those that are far from where their stream was going if the stream goes on there.
 
-    `others` are the other stamps of the same packets: one that is alone far from its partner is the faulty one.
+    A few packets may return although the stamp is right: those that are shown before it. `second` is in ticks.
     """
-    near = limit * MAX_REORDER_S / MAX_STEP_S
+    near = max(second, Fraction(MAX_REORDER_PACKETS * step))
     sound: list[int | None] = []
     expected = None
-    for number, (stamp, other) in enumerate(zip(stamps, others, strict=True)):
-        if stamp is not None and expected is not None and abs(stamp - expected) > limit:
-            followers = [*stamps[number + 1 : number + 1 + _LOOK_AHEAD], other]
-            if any(time is not None and abs(time - expected) <= near for time in followers):
+    for number, stamp in enumerate(stamps):
+        if stamp is not None and expected is not None and abs(stamp - expected) > 2 * near:
+            following = [t for t in stamps[number + 1 : number + 1 + MAX_REORDER_PACKETS] if t is not None]
+            returning = sum(abs(time - expected) <= near + MAX_REORDER_PACKETS * step for time in following)
+            if 2 * returning > len(following):
                 sound.append(None)
                 expected += step
                 continue

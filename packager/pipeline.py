@@ -218,7 +218,7 @@ def _audio_decodes(plan: Plan, stream_index: int) -> bool:
 def _texts(plan: Plan, work: WorkFolder, listener: Listener, warnings: list[str]) -> list[tuple[Subtitles, Path]]:
     """Every track of subtitles as WebVTT, in the times of its file; before the hours that the encoder may take."""
     duration_s = plan.treatment.duration_s
-    end_s = plan.zero_s + duration_s if duration_s else None
+    end_s = plan.zero_in_file_s + duration_s if duration_s else None
     made = []
     for number, subtitles in enumerate(plan.subtitles):
 
@@ -240,7 +240,7 @@ def _in_time(
     plan: Plan, texts: list[tuple[Subtitles, Path]], duration_s: Fraction, warnings: list[str]
 ) -> Iterator[tuple[str | None, bytes]]:
     """The language and the WebVTT of every track that says something in this part of the film."""
-    shift_s = plan.zero_s
+    shift_s = plan.zero_in_file_s
     for subtitles, path in texts:
         webvtt = in_period(path.read_text("utf-8", "replace"), shift_s, duration_s)
         if webvtt is None:

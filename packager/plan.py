@@ -103,6 +103,11 @@ class Plan:
         return self.treatment.timeline_of(self.found).origin_s
 
     @property
+    def zero_in_file_s(self) -> Fraction:
+        """The same, counted from what players take for the start of the file."""
+        return self.zero_s - self.info.start_s
+
+    @property
     def promised_frames(self) -> int | None:
         """What the source's header says there should be; None if it does not say."""
         video = self.info.video
