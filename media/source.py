@@ -139,6 +139,8 @@ def _json(value: Any) -> Any:
         return str(value)
     if isinstance(value, Shape):
         return value.to_json()
+    if isinstance(value, tuple):
+        return list(value)
     return asdict(value) if isinstance(value, Crop | Colour) else value
 
 

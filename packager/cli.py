@@ -13,6 +13,7 @@ from rich.progress import Progress, TaskID
 
 from manifests.errors import BundleError, one_line
 from manifests.options import whole_number
+from media.colour import BLACK, parse_background
 from media.errors import MediaError
 from media.programs import RunProgress
 from media.progress import progress
@@ -119,6 +120,19 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="of a broadcast with several programmes the one to take (default: that of the largest picture)",
     )
+    add(
+        "--hdr",
+        action="store_true",
+        help="beside the SDR rungs make 10-bit ones in the source's own HDR (PQ or HLG), by HEVC, or by AV1 with "
+        "--codec av1",
+    )
+    add(
+        "--background",
+        type=_background,
+        default=BLACK,
+        metavar="COLOUR",
+        help="what shows through transparent parts: a name such as white, or #rrggbb (default: black)",
+    )
     add("--force", action="store_true", help="replace a bundle that was made otherwise, models included")
     add("-q", "--quiet", action="store_true", help="no progress bar")
     add("-v", "--verbose", action="store_true", help="show the commands that are run")
@@ -159,6 +173,13 @@ def _audio(text: str) -> AudioWish:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def _background(text: str) -> str:
+    try:
+        return parse_background(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def _recorded(device: Device, arguments: argparse.Namespace, listener: Listener) -> Path:
     """The file with what the device has recorded, now or in an earlier run."""
     bundle: Path = arguments.bundle.resolve()
@@ -185,6 +206,8 @@ def _request(arguments: argparse.Namespace, source: Path) -> Request:
         subtitles=tuple(arguments.subtitles),
         audio=arguments.audio,
         programme=arguments.programme,
+        hdr=arguments.hdr,
+        background=arguments.background,
         force=arguments.force,
     )
 

@@ -11,6 +11,10 @@ class LadderError(PackagingError):
     """Rungs that cannot be read, or that this source cannot fill."""
 
 
+class HdrError(PackagingError):
+    """An HDR ladder that this source cannot fill."""
+
+
 class SubtitlesError(PackagingError):
     """A file of subtitles that is none."""
 

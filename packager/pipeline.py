@@ -97,13 +97,14 @@ def _make(plan: Plan, work: WorkFolder, segmenter: Segmenter, listener: Listener
     listener.step(f"segments ({segmenter.name})")
     video = [(rung, _segmented_video(plan, work, rung, segmenter)) for rung in plan.rungs]
     warnings += _missing_frames(plan, video[0][1].frames)
+    hdr = [(rung, _segmented_video(plan, work, rung, segmenter)) for rung in plan.hdr_rungs]
     if plan.sound.tracks:
         listener.step("sound")
     sound = _segmented_sound(plan, work, segmenter, video[0][1].duration_s, warnings)
     listener.step("manifest")
     duration_s = video[0][1].duration_s
     text = tuple(_in_time(plan, texts, duration_s, warnings))
-    pieces = Pieces(tuple(video), sound, text, _poster(plan, work, duration_s), segmenter.name)
+    pieces = Pieces(tuple(video), sound, text, _poster(plan, work, duration_s), segmenter.name, tuple(hdr))
     publish(plan, work.root, pieces)
     work.close()
     return warnings
@@ -111,16 +112,18 @@ def _make(plan: Plan, work: WorkFolder, segmenter: Segmenter, listener: Listener
 
 def _encode(plan: Plan, work: WorkFolder, listener: Listener) -> list[str]:
     """Make the tracks that are not there yet, all at once; returns what is to be said of damage."""
-    rungs = [rung for rung in plan.rungs if not work.has(_track_name(rung))]
-    if not rungs:
+    missing, hdr_missing = (
+        [(rung, work.unfinished(_track_name(rung))) for rung in rungs if not work.has(_track_name(rung))]
+        for rungs in (plan.rungs, plan.hdr_rungs)
+    )
+    if not missing and not hdr_missing:
         return []
-    missing = [(rung, work.unfinished(_track_name(rung))) for rung in rungs]
-    listener.step(f"encode {' '.join(rung.id for rung in rungs)}")
+    listener.step(f"encode {' '.join(rung.id for rung, _ in (*missing, *hdr_missing))}")
     shape = plan.treatment.shape_of(plan.found)
-    arguments = encode_arguments(plan.treatment, shape, plan.video, missing)
+    arguments = encode_arguments(plan.treatment, shape, plan.video, missing, plan.hdr, hdr_missing)
     notes = ReadingNotes()
     _run_encoder(plan, arguments, notes, listener)
-    for rung, path in missing:
+    for rung, path in (*missing, *hdr_missing):
         work.finish(_track_name(rung), path)
     return damage_warnings(notes.damage(plan.treatment.frame_rate))
 

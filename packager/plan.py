@@ -18,7 +18,8 @@ from media.scan import Scan, scan
 from media.shape import common_shape
 from media.source import SourceTreatment, file_sha256
 from packager.encode import AUTO_CRF, MAX_CRF, Codec, VideoSettings
-from packager.errors import LadderError
+from packager.errors import HdrError, LadderError
+from packager.hdr import HdrCodec, HdrSettings, hdr_rungs
 from packager.ladder import Rung, auto_ladder, wanted_ladder
 from packager.rungs import Crf, WantedRung
 from packager.sound import AudioWish, SoundPlan, plan_sound
@@ -46,6 +47,8 @@ class Request:
     duration_s: Fraction | None = None
     subtitles: tuple[Path, ...] = ()
     """Files beside the source."""
+    hdr: bool = False
+    """Whether to make an HDR ladder beside the SDR one."""
     background: str = BLACK
     """`#rrggbb` behind transparent parts."""
     audio: AudioWish = "all"
@@ -73,6 +76,9 @@ class Plan:
     """Frames on that grid."""
     sound: SoundPlan
     subtitles: tuple[Subtitles, ...] = ()
+    hdr: HdrSettings | None = None
+    hdr_rungs: tuple[Rung, ...] = ()
+    """Of the same sizes as the others; none without `hdr`."""
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -82,10 +88,9 @@ class Plan:
             "sound": [track.to_json() for track in self.sound.tracks],
             "source_sha256": self.sha256,
             "treatment": self.treatment.to_json(),
-            "rungs": [
-                {"id": r.id, "width": r.size.width, "height": r.size.height, "rate": str(r.rate)} for r in self.rungs
-            ],
+            "rungs": _described(self.rungs),
             **asdict(self.video),
+            **({"hdr": {"codec": self.hdr.codec, "rungs": _described(self.hdr_rungs)}} if self.hdr else {}),
         }
 
     @property
@@ -139,19 +144,23 @@ def make_plan(request: Request) -> Plan:
         sound_indices=sounds,
         colour=colour,
     )
+    hdr = hdr_settings(info, treatment, request.codec) if request.hdr else None
+    rungs = _rungs(request, treatment)
     frames = max(1, round(request.segment_s * treatment.frame_rate))
     plan = Plan(
         request=request,
         info=info,
         sha256=file_sha256(request.source),
         treatment=treatment,
-        rungs=_rungs(request, treatment),
+        rungs=rungs,
         video=VideoSettings(request.codec, request.preset, frames),
         found=found,
         grid=grid,
         source_frames=schedule.count,
         sound=plan_sound(info, request.audio),
         subtitles=(*tracks_of(request.source, info), *map(read_file, request.subtitles)),
+        hdr=hdr,
+        hdr_rungs=_hdr_rungs(request, rungs, hdr) if hdr else (),
     )
     if plan.expected_frames == 0:
         raise no_frames(plan)
@@ -187,6 +196,28 @@ def _rungs(request: Request, treatment: SourceTreatment) -> tuple[Rung, ...]:
                 f"rung {rung} is beyond the scale of {request.codec}, which ends at {MAX_CRF[request.codec]}"
             )
     return wanted_ladder(area, request.wanted)
+
+
+def hdr_settings(info: SourceInfo, treatment: SourceTreatment, codec: Codec) -> HdrSettings:
+    """The settings of an HDR ladder beside an SDR one of that codec. Raises HdrError, PackagingError."""
+    colour = treatment.colour
+    if colour_of(info.video).dynamic_range == "sdr":
+        raise HdrError(f"{info.name!r} is not HDR (PQ or HLG), so it has no HDR ladder; leave --hdr out")
+    if colour.dynamic_range == "sdr":
+        raise HdrError("--hdr needs an ffmpeg with the zscale filter; set NEUDASH_FFMPEG to one that has it")
+    if colour.alpha:
+        raise HdrError(f"{info.name!r} has an alpha channel, which --hdr does not take; leave --hdr out")
+    hdr_codec: HdrCodec = "av1" if codec == "av1" else "hevc"
+    require_encoder(hdr_codec)
+    return HdrSettings(hdr_codec, colour.transfer, info.video.mastering, info.video.content_light)
+
+
+def _hdr_rungs(request: Request, rungs: tuple[Rung, ...], hdr: HdrSettings) -> tuple[Rung, ...]:
+    return hdr_rungs(rungs, AUTO_CRF[hdr.codec] - AUTO_CRF[request.codec], MAX_CRF[hdr.codec])
+
+
+def _described(rungs: tuple[Rung, ...]) -> list[dict[str, Any]]:
+    return [{"id": r.id, "width": r.size.width, "height": r.size.height, "rate": str(r.rate)} for r in rungs]
 
 
 def plan_warnings(plan: Plan) -> list[str]:

@@ -13,6 +13,7 @@ from manifests.fragments import InitInfo, read_fragment, read_init
 from manifests.model import (
     AdaptationSet,
     AudioFormat,
+    DynamicRange,
     Presentation,
     Representation,
     Role,
@@ -98,6 +99,14 @@ def bandwidth_bps(track: MeasuredTrack) -> int:
     return max(1, -(-max(rates) // 1))
 
 
+@dataclass(frozen=True)
+class HdrLadder:
+    """The rungs that are HDR, and how."""
+
+    dynamic_range: DynamicRange
+    rungs: tuple[tuple[Rung, MeasuredTrack], ...]
+
+
 def build_presentation(
     video: Sequence[tuple[Rung, MeasuredTrack]],
     frame_rate: Fraction,
@@ -105,6 +114,7 @@ def build_presentation(
     text: Sequence[Text],
     title: str,
     tag: str,
+    hdr: HdrLadder | None = None,
 ) -> Presentation:
     """The presentation of measured tracks, `tag` being their `content_tag`; each sound is an AdaptationSet of its own.
 
@@ -117,6 +127,9 @@ def build_presentation(
         sets.append(
             AdaptationSet(str(number), "audio", "audio/mp4", representations, one.language, one.label, one.role)
         )
+    if hdr is not None:
+        wide = tuple(_video_representation(*pair, frame_rate, tag, hdr.dynamic_range) for pair in hdr.rungs)
+        sets.append(AdaptationSet(str(len(sets) + 1), "video", "video/mp4", wide))
     longest = max(Fraction(s.duration_ticks, r.timescale) for r in rungs for s in r.segments)
     duration_s = video[0][1].duration_s
     return Presentation(
@@ -138,7 +151,9 @@ def build_presentation(
     )
 
 
-def _video_representation(rung: Rung, track: MeasuredTrack, frame_rate: Fraction, tag: str) -> Representation:
+def _video_representation(
+    rung: Rung, track: MeasuredTrack, frame_rate: Fraction, tag: str, dynamic_range: DynamicRange = "sdr"
+) -> Representation:
     return Representation(
         id=rung.id,
         codecs=track.init.codecs,
@@ -147,7 +162,7 @@ def _video_representation(rung: Rung, track: MeasuredTrack, frame_rate: Fraction
         initialization=f"video/$RepresentationID$-{tag}/init.mp4",
         media=f"video/$RepresentationID$-{tag}/$Number%05d$.m4s",
         segments=track.segments,
-        video=VideoFormat(track.init.width, track.init.height, frame_rate, rung.size.sar),
+        video=VideoFormat(track.init.width, track.init.height, frame_rate, rung.size.sar, dynamic_range),
     )
 
 

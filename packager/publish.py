@@ -26,19 +26,20 @@ from manifests.version import neudash_version
 from packager.errors import OutputFolderError
 from packager.ladder import Rung
 from packager.plan import Plan
-from packager.presentation import MeasuredSound, MeasuredTrack, Text, build_presentation, content_tag
+from packager.presentation import HdrLadder, MeasuredSound, MeasuredTrack, Text, build_presentation, content_tag
 from packager.tools import tool_versions
 from packager.workfolder import FOLDER
 
 _SETTINGS_IN_WORDS = {
     "source_sha256": "another source",
-    "treatment": "--start, --duration or treatment",
+    "treatment": "--start, --duration, --background or treatment",
     "rungs": "--rungs",
     "segment_frames": "--segment-seconds",
     "codec": "--codec",
     "preset": "--preset",
     "subtitles": "--subtitles",
     "sound": "--audio",
+    "hdr": "--hdr",
 }
 """What differs, as the command line has it."""
 
@@ -56,6 +57,8 @@ class Pieces:
     poster: bytes
     """JPEG."""
     segmenter: str
+    hdr: tuple[tuple[Rung, MeasuredTrack], ...] = ()
+    """The HDR rungs."""
 
 
 def check_output(bundle: Path) -> None:
@@ -80,7 +83,7 @@ def is_done(bundle: Path, settings: dict[str, Any], *, force: bool) -> bool:
     except BundleError:
         held = {}
     held = {"subtitles": [], "sound": settings["sound"], **held}  # of a bundle from before there was a choice
-    differing = sorted(name for name in settings if held.get(name) != settings[name])
+    differing = sorted(name for name in {*settings, *(held.keys() & {"hdr"})} if held.get(name) != settings.get(name))
     if not differing:
         shutil.rmtree(bundle / FOLDER, ignore_errors=True)  # of a run that was killed after it had published
         return True
@@ -96,9 +99,10 @@ def publish(plan: Plan, work: Path, pieces: Pieces) -> None:
     Raises BundleError where the pieces do not make one.
     """
     bundle = plan.request.bundle
-    tag = content_tag([*(track for _, track in pieces.video), *(sound.track for sound in pieces.sound)])
+    pictures = (*pieces.video, *pieces.hdr)
+    tag = content_tag([*(track for _, track in pictures), *(sound.track for sound in pieces.sound)])
     _clear(bundle)
-    for rung, _ in pieces.video:
+    for rung, _ in pictures:
         _move(work / f"video-{rung.id}", bundle / "video" / f"{rung.id}-{tag}")
     for sound in pieces.sound:
         _move(work / f"audio-{sound.id}", bundle / "audio" / f"{sound.id}-{tag}")
@@ -108,8 +112,14 @@ def publish(plan: Plan, work: Path, pieces: Pieces) -> None:
     publish_file(bundle / POSTER, pieces.poster)
     publish_json(bundle, PROVENANCE, provenance(plan, pieces))
     title = printable(plan.request.source.stem)
-    presentation = build_presentation(pieces.video, plan.treatment.frame_rate, pieces.sound, text, title, tag)
+    presentation = build_presentation(
+        pieces.video, plan.treatment.frame_rate, pieces.sound, text, title, tag, _hdr_ladder(plan, pieces)
+    )
     publish_manifest(bundle, presentation)
+
+
+def _hdr_ladder(plan: Plan, pieces: Pieces) -> HdrLadder | None:
+    return HdrLadder(plan.treatment.colour.dynamic_range, pieces.hdr) if plan.hdr else None
 
 
 def _distinct(text: Iterable[Text]) -> list[Text]:
@@ -136,7 +146,8 @@ def _move(folder: Path, target: Path) -> None:
 def provenance(plan: Plan, pieces: Pieces) -> dict[str, Any]:
     """What it takes to make the bundle again, and the reference frames of its rungs."""
     name = printable(plan.info.name)
-    tracks = {rung.id: track for rung, track in pieces.video} | {sound.id: sound.track for sound in pieces.sound}
+    pictures = (*pieces.video, *pieces.hdr)
+    tracks = {rung.id: track for rung, track in pictures} | {sound.id: sound.track for sound in pieces.sound}
     return {
         "neudash": neudash_version(),
         "source": {"name": name, "sha256": plan.sha256, "probe": plan.info.to_json() | {"name": name}},
