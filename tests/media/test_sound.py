@@ -168,14 +168,15 @@ def parts(make_video: MakeVideo, tmp_path: Path, *options: list[str]) -> Path:
 
 
 def test_rate_and_channels_may_change_in_mid_stream(make_video: MakeVideo, tmp_path: Path) -> None:
-    aac = ["-c:a", "aac"]
-    path = parts(make_video, tmp_path, [*aac, "-ar", "44100", "-ac", "1"], [*aac, "-ar", "48000", "-ac", "2"])
+    mono = ["-c:a", "aac", "-ar", "44100"]
+    stereo = ["-c:a", "aac", "-ar", "48000", "-af", "pan=stereo|FL=c0|FR=c0"]
+    path = parts(make_video, tmp_path, mono, stereo)
     samples, _ = heard(path, Shifted(Fraction(7, 5)))
     # The first part has 1024 samples of its encoder before it, and its end covers the beginning of the other.
     [first, second, _, last] = clicks_s(samples)
     assert np.allclose([first, second, last], [1024 / 44_100, 1 + 1024 / 44_100, 3], atol=0.001)
     peaks = np.abs(samples[:, 0]).reshape(4, RATE).max(axis=1)
-    assert np.allclose(peaks, 0.7, atol=0.1), "a microphone alone is as loud as it was"
+    assert np.allclose(peaks, 0.7, atol=0.2), "a microphone alone is as loud as it was"
 
 
 def test_5_1_may_become_stereo_in_mid_stream(make_video: MakeVideo, tmp_path: Path) -> None:
