@@ -154,8 +154,6 @@ class SourceInfo:
     name: str
     format: str
     """ffmpeg's name of the container."""
-    start_s: Fraction
-    """The raw time that players, and ffmpeg, count as the start of the file."""
     video: VideoInfo
     audio: tuple[AudioInfo, ...] = ()
     """All sound of the programme that the picture belongs to, in the order of the file."""
@@ -165,6 +163,9 @@ class SourceInfo:
     other_programmes: tuple[int, ...] = ()
     others: tuple[str, ...] = ()
     """The streams that a viewer would miss besides these, in a few words each: `audio 2 (aac, fra)`."""
+
+    start_s: Fraction = Fraction(0)
+    """The raw time that players, and ffmpeg, count as the start of the file."""
 
     def to_json(self) -> dict[str, Any]:
         """For provenance.json: fractions as `n/d`."""
