@@ -21,7 +21,7 @@ from typing import IO
 
 from media.errors import ProgramNotFoundError
 from media.formats import accepted
-from media.running import Running, end_process, started
+from media.running import GRACE_S, Running, end_process, started
 
 _LOG = logging.getLogger(__name__)
 
@@ -163,6 +163,10 @@ def fed(arguments: Sequence[str], *, deadline_s: float, cwd: Path | None = None)
                 pipe.write(data)
                 pipe.flush()
             except OSError:
+                # Its status says more than the broken pipe does, if it is about to end by itself.
+                with suppress(subprocess.TimeoutExpired):
+                    if (status := running.process.wait(GRACE_S)) > 0:
+                        raise running.failure(f"ended with status {status}") from None
                 end_process(running.process)
                 raise running.failure("stopped reading its input") from None
             finally:

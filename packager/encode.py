@@ -12,7 +12,7 @@ from typing import Literal
 import ffmpeg
 
 from media.colour import hdr_filters, hdr_size_filters, sdr_filters, sdr_size_filters
-from media.programs import source_options, source_url
+from media.placement import SOUND_RATE_HZ
 from media.shape import Shape
 from media.source import (
     QUIET,
@@ -37,12 +37,8 @@ PRESETS = (
 )  # fmt: skip
 _AV1_PRESETS = dict(zip(PRESETS, (12, 11, 10, 9, 8, 7, 5, 4, 3), strict=True))
 
-AUDIO_RATE_HZ = 48_000
-AUDIO_BPS = 128_000
 AAC_FRAME = 1024
 """Samples in one AAC frame, and in the silence that ffmpeg's encoder puts first."""
-AUDIO_TRIAL_FRAMES = 250
-"""Seconds of any codec, wherever in the film they begin."""
 
 _SDR_COLOUR = {"color_range": "tv", "color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709"}
 
@@ -156,43 +152,22 @@ def _rate_options(rung: Rung, codec: Codec) -> dict[str, str]:
     return {"b:v": str(bps), "maxrate": str(bps), "bufsize": str(2 * bps)}
 
 
-def audio_arguments(
-    source: Path, origin_s: Fraction, stream_index: int, video_duration_s: Fraction, path: Path
-) -> list[str]:
-    """AAC in step with the video from its first frame on, padded or cut to its duration.
+def audio_arguments(channels: int, bps: int, path: Path) -> list[str]:
+    """AAC of the samples on stdin, 32-bit floats at 48 kHz, which begin 1024 samples after the first picture.
 
     An encoder puts 1024 samples before the sound and an edit list to skip them, which some players heed and
     some do not, and which makes a title one frame, perhaps one segment, longer. Here these samples take the
     place of the first 21 ms of sound: no edit list, and the rest is where it belongs.
     """
-    frames = max(2, ceil(video_duration_s * AUDIO_RATE_HZ / AAC_FRAME))
-    chain = [
-        ("asetpts", {"expr": f"PTS-({seconds(origin_s)})/TB"}),
-        ("aresample", {"sample_rate": str(AUDIO_RATE_HZ), "async": "1", "first_pts": "0"}),
-        ("aformat", {"channel_layouts": "stereo|mono"}),
-        ("apad", {}),
-        ("atrim", {"start_sample": str(AAC_FRAME), "end_sample": str(frames * AAC_FRAME)}),
-        ("asetpts", {"expr": "PTS-STARTPTS"}),
-    ]
-    stream = apply_filters(_open(source)[str(stream_index)], chain)
+    samples = ffmpeg.input("pipe:0", f="f32le", ar=str(SOUND_RATE_HZ), ac=str(channels))
     options = {
-        **{"c:a": "aac", "b:a": str(AUDIO_BPS)},
+        **{"c:a": "aac", "b:a": str(bps)},
         **{"map_metadata": "-1", "map_chapters": "-1", "use_editlist": "0", "f": "mp4"},
     }
-    return [*QUIET, "-y", *stream.output(f"file:{path}", **options).get_args()]
+    return [*QUIET, "-y", *samples.output(f"file:{path}", **options).get_args()]
 
 
-def audio_trial_arguments(source: Path, stream_index: int) -> list[str]:
-    """The first seconds of the sound decoded and thrown away: fails where the sound itself is what is wrong."""
-    stream = _open(source)[str(stream_index)]
-    return [*QUIET, *stream.output("pipe:1", f="null", **{"frames:a": str(AUDIO_TRIAL_FRAMES)}).get_args()]
-
-
-def _open(source: Path) -> ffmpeg.nodes.FilterableStream:
-    return ffmpeg.input(source_url(source), copyts=None, **source_options())
-
-
-AAC_FRAME_S = Fraction(AAC_FRAME, AUDIO_RATE_HZ)
+AAC_FRAME_S = Fraction(AAC_FRAME, SOUND_RATE_HZ)
 
 
 def audio_segment_s(segment_s: Fraction) -> Fraction:

@@ -25,3 +25,7 @@ class OutputFolderError(PackagingError):
 
 class CaptureError(PackagingError):
     """A capture device that is not there, or gives nothing."""
+
+
+class SoundError(PackagingError):
+    """A sound track that is asked for and not there."""

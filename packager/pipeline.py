@@ -8,23 +8,24 @@ from fractions import Fraction
 from pathlib import Path
 from time import monotonic
 
+from manifests.languages import bcp47
 from media.errors import ProgramFailedError
 from media.programs import RunProgress, fed, find_program, run
 from media.reading import Damage, ReadingNotes, source_frames
 from packager.encode import (
     AAC_FRAME_S,
-    audio_arguments,
     audio_segment_s,
-    audio_trial_arguments,
     encode_arguments,
     poster_arguments,
 )
 from packager.errors import SubtitlesError
+from packager.labels import label_of, unique_labels
 from packager.ladder import Rung
 from packager.plan import Plan, Request, make_plan, plan_warnings
-from packager.presentation import MeasuredTrack, measure_track
-from packager.publish import AUDIO_ID, Pieces, check_output, is_done, publish
+from packager.presentation import MeasuredSound, MeasuredTrack, Text, measure_track
+from packager.publish import Pieces, check_output, is_done, publish
 from packager.segmenter import Segmenter, open_segmenter
+from packager.soundtracks import make_soundtracks
 from packager.subtitles import Subtitles, in_period, webvtt_arguments
 from packager.workfolder import WorkFolder, settings_key
 
@@ -39,7 +40,7 @@ REPORT_EVERY_S = 0.2
 MAX_PLACES = 5
 """Damaged places that are listed one by one."""
 PASS_DEADLINE_S = 12 * 3600.0
-"""For the sound, or for one track of subtitles: as long as it takes to read 2 TB from a slow disk."""
+"""For one track of subtitles: as long as it takes to read 2 TB from a slow disk."""
 
 EXPECTED_PART = Fraction(49, 50)
 """Fewer frames than this part of what the header promises are worth a warning."""
@@ -51,6 +52,8 @@ class Result:
 
     already_done: bool
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What was done with the source that a person may want to know, and nothing is wrong with."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,8 @@ def package(request: Request, listener: Listener) -> Result:
         return Result(already_done=True)
     work = WorkFolder(request.bundle, settings_key(plan.settings))
     work.open()
-    return Result(already_done=False, warnings=tuple(_make(plan, work, segmenter, listener)))
+    warnings = tuple(_make(plan, work, segmenter, listener))
+    return Result(already_done=False, warnings=warnings, notes=plan.sound.notes)
 
 
 def _make(plan: Plan, work: WorkFolder, segmenter: Segmenter, listener: Listener) -> list[str]:
@@ -94,11 +98,13 @@ def _make(plan: Plan, work: WorkFolder, segmenter: Segmenter, listener: Listener
     video = [(rung, _segmented_video(plan, work, rung, segmenter)) for rung in plan.rungs]
     warnings += _missing_frames(plan, video[0][1].frames)
     hdr = [(rung, _segmented_video(plan, work, rung, segmenter)) for rung in plan.hdr_rungs]
-    audio = _segmented_audio(plan, work, segmenter, video[0][1].duration_s, warnings)
+    if plan.sound.tracks:
+        listener.step("sound")
+    sound = _segmented_sound(plan, work, segmenter, video[0][1].duration_s, warnings)
     listener.step("manifest")
     duration_s = video[0][1].duration_s
     text = tuple(_in_time(plan, texts, duration_s, warnings))
-    pieces = Pieces(tuple(video), audio, text, _poster(plan, work, duration_s), segmenter.name, tuple(hdr))
+    pieces = Pieces(tuple(video), sound, text, _poster(plan, work, duration_s), segmenter.name, tuple(hdr))
     publish(plan, work.root, pieces)
     work.close()
     return warnings
@@ -181,38 +187,30 @@ def _missing_frames(plan: Plan, frames: int) -> list[str]:
     ]
 
 
-def _segmented_audio(
+def _segmented_sound(
     plan: Plan, work: WorkFolder, segmenter: Segmenter, video_s: Fraction, warnings: list[str]
-) -> MeasuredTrack | None:
-    audio = plan.info.audio
-    if audio is None:
-        return None
+) -> tuple[MeasuredSound, ...]:
+    source, tracks = plan.request.source, plan.sound.tracks
+    clock = plan.treatment.timeline_of(plan.found)
+    made = make_soundtracks(source, tracks, plan.info.audio, clock, video_s, work)
+    warnings += made.warnings
 
-    def make_track(path: Path) -> None:
-        arguments = audio_arguments(plan.request.source, plan.zero_s, audio.index, video_s, path)
-        run([str(find_program("ffmpeg")), *arguments], deadline_s=PASS_DEADLINE_S)
+    def segments(name: str) -> MeasuredTrack:
+        def make(folder: Path) -> None:
+            folder.mkdir()
+            track = work.root / f"{name}.mp4"
+            segmenter.segment_audio(track, folder, audio_segment_s(plan.segment_s), AAC_FRAME_S)
 
-    def make_segments(folder: Path) -> None:
-        folder.mkdir()
-        segmenter.segment_audio(track, folder, audio_segment_s(plan.segment_s), AAC_FRAME_S)
+        return measure_track(work.made(f"audio-{name}", make))
 
-    try:
-        track = work.made(f"{AUDIO_ID}.mp4", make_track)
-    except ProgramFailedError as error:
-        if _audio_decodes(plan, audio.index):
-            raise  # a full disk, say: silence would be for ever, and the next run goes on from here
-        warnings.append(f"the audio could not be kept ({audio.codec}: {error}); the bundle is silent")
-        return None
-    return measure_track(work.made(f"audio-{AUDIO_ID}", make_segments))
-
-
-def _audio_decodes(plan: Plan, stream_index: int) -> bool:
-    arguments = audio_trial_arguments(plan.request.source, stream_index)
-    try:
-        run([str(find_program("ffmpeg")), *arguments], deadline_s=PASS_DEADLINE_S)
-    except ProgramFailedError:
-        return False
-    return True
+    # The first that is left is what plays when nobody chooses, even if the source's own default does not decode.
+    kept = [track for track in tracks if track.id in made.ids]
+    kept = [replace(track, role="main") if number == 0 else track for number, track in enumerate(kept)]
+    return tuple(
+        MeasuredSound(name, track.language, track.label, track.role, segments(name))
+        for track in kept
+        for name in track.ids
+    )
 
 
 def _texts(plan: Plan, work: WorkFolder, listener: Listener, warnings: list[str]) -> list[tuple[Subtitles, Path]]:
@@ -238,15 +236,19 @@ def _texts(plan: Plan, work: WorkFolder, listener: Listener, warnings: list[str]
 
 def _in_time(
     plan: Plan, texts: list[tuple[Subtitles, Path]], duration_s: Fraction, warnings: list[str]
-) -> Iterator[tuple[str | None, bytes]]:
-    """The language and the WebVTT of every track that says something in this part of the film."""
+) -> Iterator[Text]:
+    """Every track that says something in this part of the film."""
     shift_s = plan.zero_in_file_s
+    spoken = []
     for subtitles, path in texts:
         webvtt = in_period(path.read_text("utf-8", "replace"), shift_s, duration_s)
         if webvtt is None:
             warnings.append(f"{subtitles.name} has nothing to say in this part; left out")
         else:
-            yield subtitles.language, webvtt
+            spoken.append((subtitles, webvtt))
+    labels = unique_labels([(label_of(s.title, bcp47(s.language)), s.role) for s, _ in spoken], "Subtitles")
+    for (subtitles, webvtt), label in zip(spoken, labels, strict=True):
+        yield Text(webvtt, bcp47(subtitles.language), label, subtitles.role)
 
 
 def _poster(plan: Plan, work: WorkFolder, video_s: Fraction) -> bytes:

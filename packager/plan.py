@@ -22,6 +22,7 @@ from packager.errors import HdrError, LadderError
 from packager.hdr import HdrCodec, HdrSettings, hdr_rungs
 from packager.ladder import Rung, auto_ladder, wanted_ladder
 from packager.rungs import Crf, WantedRung
+from packager.sound import AudioWish, SoundPlan, plan_sound
 from packager.subtitles import Subtitles, read_file, tracks_of
 from packager.tools import can_convert_colours, require_encoder
 from packager.treatment import plan_treatment
@@ -50,6 +51,9 @@ class Request:
     """Whether to make an HDR ladder beside the SDR one."""
     background: str = BLACK
     """`#rrggbb` behind transparent parts."""
+    audio: AudioWish = "all"
+    programme: int | None = None
+    """Number of one of several programmes in a transport stream; None: that of the picture."""
     force: bool = False
 
 
@@ -70,6 +74,7 @@ class Plan:
     """Where the source's own frames lie."""
     source_frames: int
     """Frames on that grid."""
+    sound: SoundPlan
     subtitles: tuple[Subtitles, ...] = ()
     hdr: HdrSettings | None = None
     hdr_rungs: tuple[Rung, ...] = ()
@@ -80,6 +85,7 @@ class Plan:
         """What decides the content of the bundle, as JSON. (Both segmenters make the same segments.)"""
         return {
             "subtitles": [{"sha256": s.sha256, "language": s.language} for s in self.subtitles if s.sha256],
+            "sound": [track.to_json() for track in self.sound.tracks],
             "source_sha256": self.sha256,
             "treatment": self.treatment.to_json(),
             "rungs": _described(self.rungs),
@@ -119,11 +125,11 @@ class Plan:
 def make_plan(request: Request) -> Plan:
     """Probe the source and decide. Raises MediaError, PackagingError."""
     require_encoder(request.codec)
-    info = probe(request.source)
+    info = probe(request.source, request.programme)
     colour = colour_of(info.video, request.background)
     if not can_convert_colours():
         colour = without_zscale(colour)
-    sounds = (info.audio.index,) if info.audio else ()
+    sounds = tuple(audio.index for audio in info.audio)
     found = scan(request.source, info.video.index, sounds)
     grid = choose_grid([time_s for time_s, _ in found.shown()], named_rates(info, found))
     schedule = Schedule.of(found, grid)
@@ -151,6 +157,7 @@ def make_plan(request: Request) -> Plan:
         found=found,
         grid=grid,
         source_frames=schedule.count,
+        sound=plan_sound(info, request.audio),
         subtitles=(*tracks_of(request.source, info), *map(read_file, request.subtitles)),
         hdr=hdr,
         hdr_rungs=_hdr_rungs(request, rungs, hdr) if hdr else (),
@@ -223,10 +230,16 @@ def plan_warnings(plan: Plan) -> list[str]:
     warnings += colour_warnings(video, treatment.colour)
     if plan.info.others:
         warnings.append(
-            "a bundle holds one video track, one sound track and subtitles that are text; "
+            "a bundle holds one video track, the sound beside it and subtitles that are text; "
             f"left out: {', '.join(plan.info.others)}"
         )
-    return warnings
+    if plan.info.programme is not None and plan.request.programme is None:
+        others = ", ".join(map(str, plan.info.other_programmes))
+        warnings.append(
+            f"the source holds several programmes; this is the picture and the sound of {plan.info.programme}, "
+            f"--program chooses another: {others}"
+        )
+    return [*warnings, *plan.sound.warnings]
 
 
 def picture_warnings(plan: Plan) -> list[str]:

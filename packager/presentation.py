@@ -16,6 +16,7 @@ from manifests.model import (
     DynamicRange,
     Presentation,
     Representation,
+    Role,
     Segment,
     TextTrack,
     VideoFormat,
@@ -40,6 +41,27 @@ class MeasuredTrack:
     def duration_s(self) -> Fraction:
         last = self.segments[-1]
         return Fraction(last.start_ticks + last.duration_ticks, self.init.timescale)
+
+
+@dataclass(frozen=True)
+class MeasuredSound:
+    """A representation of sound and what a viewer chooses it by."""
+
+    id: str
+    language: str | None
+    label: str | None
+    role: Role
+    track: MeasuredTrack
+
+
+@dataclass(frozen=True)
+class Text:
+    """A track of subtitles and what a viewer chooses it by."""
+
+    webvtt: bytes
+    language: str | None
+    label: str | None
+    role: Role
 
 
 def measure_track(folder: Path) -> MeasuredTrack:
@@ -88,22 +110,23 @@ class HdrLadder:
 def build_presentation(
     video: Sequence[tuple[Rung, MeasuredTrack]],
     frame_rate: Fraction,
-    audio: tuple[str, str | None, MeasuredTrack] | None,
-    text: Sequence[tuple[str | None, bytes]],
+    sound: Sequence[MeasuredSound],
+    text: Sequence[Text],
     title: str,
     tag: str,
     hdr: HdrLadder | None = None,
 ) -> Presentation:
-    """The presentation of measured tracks; `audio` is an id, a language and a track, `tag` their `content_tag`, `text`
-    the language and the WebVTT of each track of subtitles.
+    """The presentation of measured tracks, `tag` being their `content_tag`; each sound is an AdaptationSet of its own.
 
     It lasts as long as the video: audio may end up to one AAC frame later.
     """
     rungs = tuple(_video_representation(rung, track, frame_rate, tag) for rung, track in video)
     sets = [AdaptationSet("1", "video", "video/mp4", rungs)]
-    if audio is not None:
-        name, language, track = audio
-        sets.append(AdaptationSet("2", "audio", "audio/mp4", (_audio_representation(name, track, tag),), language))
+    for number, one in enumerate(sound, start=2):
+        representations = (_audio_representation(one.id, one.track, tag),)
+        sets.append(
+            AdaptationSet(str(number), "audio", "audio/mp4", representations, one.language, one.label, one.role)
+        )
     if hdr is not None:
         wide = tuple(_video_representation(*pair, frame_rate, tag, hdr.dynamic_range) for pair in hdr.rungs)
         sets.append(AdaptationSet(str(len(sets) + 1), "video", "video/mp4", wide))
@@ -115,8 +138,15 @@ def build_presentation(
         min_buffer_s=longest,
         title=title,
         text=tuple(
-            TextTrack(f"t{number}", text_href(data), ceil(8 * len(data) / duration_s), language)
-            for number, (language, data) in enumerate(text, start=1)
+            TextTrack(
+                f"t{number}",
+                text_href(one.webvtt),
+                ceil(8 * len(one.webvtt) / duration_s),
+                one.language,
+                one.label,
+                one.role,
+            )
+            for number, one in enumerate(text, start=1)
         ),
     )
 

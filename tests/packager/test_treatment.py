@@ -36,7 +36,7 @@ HD = VideoInfo(
 
 
 def info(video: VideoInfo) -> SourceInfo:
-    return SourceInfo(name="a.mp4", format="mp4", video=video, audio=None)
+    return SourceInfo(name="a.mp4", format="mp4", video=video)
 
 
 @pytest.mark.parametrize(
