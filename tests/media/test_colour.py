@@ -360,6 +360,21 @@ def test_primaries_and_transfers_are_read_from_the_tags(
     assert (colour.primaries, colour.transfer) == (primaries, transfer)
 
 
+def test_untagged_video_is_bt709_from_720_rows_on(testsrc_video: Path) -> None:
+    video = replace(probe(testsrc_video).video, matrix=None)
+    assert colour_of(replace(video, width=1280, height=720)).matrix == "bt709"
+    assert colour_of(replace(video, width=720, height=1280)).matrix == "bt709"
+    assert colour_of(replace(video, width=720, height=576)).matrix == "bt601"
+    assert colour_of(replace(video, width=720, height=576, matrix="bt2020")).matrix == "bt2020"
+
+
+@pytest.mark.parametrize(("transfer", "expected"), [(16, "pq"), (18, "hlg"), (1, "sdr"), (2, "sdr")])
+def test_hdr_is_tone_mapped_where_ffmpeg_can(testsrc_video: Path, transfer: int, expected: str) -> None:
+    colour = colour_of(replace(probe(testsrc_video).video, transfer=transfer))
+    assert colour.dynamic_range == expected
+    assert without_zscale(colour).dynamic_range == "sdr"
+
+
 def test_ordinary_video_is_not_converted_twice() -> None:
     assert sdr_filters(Colour("bt601", full_range=True)) == []
 
