@@ -32,7 +32,7 @@ from packager.workfolder import FOLDER
 
 _SETTINGS_IN_WORDS = {
     "source_sha256": "another source",
-    "treatment": "--start, --duration, --background or treatment",
+    "treatment": "--start, --duration or treatment",
     "rungs": "--rungs",
     "segment_frames": "--segment-seconds",
     "codec": "--codec",

@@ -16,7 +16,7 @@ from media.frames import Frame
 from media.probe import probe
 from media.reference import reference_frames
 from media.source import SourceTreatment
-from packager.treatment import plan_treatment
+from packager.plan import Request, make_plan
 
 if TYPE_CHECKING:
     from conftest import MakeVideo
@@ -26,7 +26,11 @@ RED_BT709_LIMITED = (63, 102, 240)
 
 
 def treated(path: Path, width: int, height: int) -> list[Frame]:
-    return list(reference_frames(path, plan_treatment(probe(path), tone_map=True), width, height))
+    return list(reference_frames(path, treatment_of(path), width, height))
+
+
+def treatment_of(path: Path, start_s: Fraction = Fraction(0), duration_s: Fraction | None = None) -> SourceTreatment:
+    return make_plan(Request(path, path.with_suffix(".bundle"), start_s=start_s, duration_s=duration_s)).treatment
 
 
 def middle(frame: Frame) -> tuple[int, int, int]:
@@ -38,11 +42,11 @@ def test_a_treatment_survives_json() -> None:
     treatment = SourceTreatment(
         stream_index=1,
         frame_rate=Fraction(30000, 1001),
-        first_frame_s=Fraction(1, 12),
         start_s=Fraction(1001, 500),
         duration_s=None,
-        deinterlace=True,
+        fields="interlaced",
         colour=Colour("bt601", full_range=True, transfer="smpte2084", alpha=True, background="#336699"),
+        sound_indices=(2,),
     )
     assert SourceTreatment.from_json(treatment.to_json()) == treatment
     limited = replace(treatment, duration_s=Fraction(5, 2))
@@ -90,7 +94,7 @@ def test_frames_have_the_size_asked_for_and_count_from_nought(testsrc_video: Pat
 
 def test_a_start_and_a_duration_pick_whole_frames(testsrc_video: Path) -> None:
     everything = treated(testsrc_video, 160, 90)
-    plan = plan_treatment(probe(testsrc_video), start_s=Fraction("1.02"), duration_s=Fraction("0.5"), tone_map=True)
+    plan = treatment_of(testsrc_video, Fraction("1.02"), Fraction("0.5"))
     assert plan.start_s == 1
     part = list(reference_frames(testsrc_video, plan, 160, 90))
     assert len(part) == 12
@@ -99,9 +103,8 @@ def test_a_start_and_a_duration_pick_whole_frames(testsrc_video: Path) -> None:
 
 
 def test_nothing_after_the_end_is_an_error(silent_video: Path) -> None:
-    plan = plan_treatment(probe(silent_video), start_s=Fraction(60), tone_map=True)
     with pytest.raises(UnreadableSourceError, match="no frames"):
-        list(reference_frames(silent_video, plan, 64, 64))
+        treatment_of(silent_video, Fraction(60))
 
 
 COLOURS = {
@@ -150,15 +153,16 @@ def test_hdr_is_tone_mapped_to_the_usual_range(make_video: MakeVideo, tmp_path: 
         *("-vf", "setparams=color_trc=smpte2084:colorspace=bt2020nc:color_primaries=bt2020:range=tv"),
         *("-c:v", "ffv1"),
     )
-    info = probe(white)
-    assert plan_treatment(info, tone_map=True).colour.dynamic_range == "pq"
+    assert treatment_of(white).colour.dynamic_range == "pq"
     luma, u, v = middle(treated(white, 64, 64)[0])
     assert luma > 165
     assert abs(u - 128) <= 1
     assert abs(v - 128) <= 1
 
 
-def test_interlaced_video_keeps_its_frame_count_and_loses_its_combs(make_video: MakeVideo, tmp_path: Path) -> None:
+def test_interlaced_video_gives_a_frame_for_each_field_and_loses_its_combs(
+    make_video: MakeVideo, tmp_path: Path
+) -> None:
     # A white bar that moves 8 columns a field: interleaved fields differ from line to line, whole frames do not.
     bars = "nullsrc=size=128x64:rate=50:duration=1,geq=lum='if(between(X-8*N,0,24),235,16)':cb=128:cr=128"
     combed = make_video(
@@ -166,12 +170,12 @@ def test_interlaced_video_keeps_its_frame_count_and_loses_its_combs(make_video: 
         *("-f", "lavfi", "-i", f"{bars},tinterlace=interleave_top,format=yuv420p", "-c:v", "mpeg2video"),
         *("-flags", "+ilme+ildct", "-qscale:v", "2"),
     )
-    assert probe(combed).video.interlaced
+    plan = treatment_of(combed)
+    assert (plan.fields, plan.frame_rate) == ("interlaced", 50)
     frames = treated(combed, 128, 64)
-    assert len(frames) == 25
-    plan = replace(plan_treatment(probe(combed), tone_map=True), deinterlace=False)
-    left_alone = list(reference_frames(combed, plan, 128, 64))
-    assert combing(frames[5]) < combing(left_alone[5]) / 3
+    assert len(frames) == 50
+    left_alone = list(reference_frames(combed, replace(plan, fields="progressive", frame_rate=Fraction(25)), 128, 64))
+    assert combing(frames[10]) < combing(left_alone[5]) / 3
 
 
 def combing(frame: Frame) -> float:
@@ -188,8 +192,7 @@ def test_a_variable_rate_becomes_constant_and_keeps_time(make_video: MakeVideo, 
         *("-filter_complex", "[0][1]concat,select='lt(n,12)+not(mod(n,4))'", "-fps_mode", "passthrough"),
         *("-c:v", "ffv1"),
     )
-    info = probe(uneven)
-    plan = plan_treatment(info, tone_map=True)
+    plan = treatment_of(uneven)
     frames = treated(uneven, 64, 64)
     first_white_s = next(frame.pts_s for frame in frames if frame.y.mean() > 128)
     assert abs(first_white_s - 1) <= 1 / plan.frame_rate

@@ -72,20 +72,6 @@ def test_a_varying_rate_is_known_as_such() -> None:
     assert not is_constant_rate(replace(HD, base_rate=None))
 
 
-def test_untagged_video_is_bt709_from_720_rows_on() -> None:
-    assert plan_treatment(info(HD), tone_map=True).colour.matrix == "bt709"
-    assert plan_treatment(info(replace(HD, width=720, height=1280)), tone_map=True).colour.matrix == "bt709"
-    assert plan_treatment(info(replace(HD, width=720, height=576)), tone_map=True).colour.matrix == "bt601"
-    assert plan_treatment(info(replace(HD, matrix="bt2020")), tone_map=True).colour.matrix == "bt2020"
-
-
-@pytest.mark.parametrize(("transfer", "expected"), [(PQ, "pq"), (HLG, "hlg"), (1, "sdr"), (2, "sdr")])
-def test_hdr_is_tone_mapped_where_ffmpeg_can(transfer: int, expected: str) -> None:
-    hdr = info(replace(HD, transfer=transfer))
-    assert plan_treatment(hdr, tone_map=True).colour.dynamic_range == expected
-    assert plan_treatment(hdr, tone_map=False).colour.dynamic_range == "sdr"
-
-
 def test_a_start_is_snapped_to_a_frame() -> None:
     treatment = plan_treatment(info(HD), start_s=Fraction("3.05"), duration_s=Fraction("1.5"), tone_map=True)
     assert treatment.start_s == Fraction(76, 25)
