@@ -50,7 +50,7 @@ def choose_grid(times_s: Sequence[Fraction], named: Sequence[Fraction]) -> Grid:
     """The grid for frames at these ascending times; `named` are the rates that the file's header states, best first.
 
     A source of constant rate keeps it, jitter and missing frames notwithstanding. One of variable rate gets the first
-    standard rate that holds its liveliest second, up to 60.
+    standard rate that shows the frames of its liveliest second, up to 60.
     """
     steps = sorted(later - earlier for earlier, later in pairwise(times_s) if later > earlier)
     if not steps:
@@ -119,7 +119,7 @@ def _fitted(times_s: Sequence[Fraction], rate: Fraction) -> Grid | None:
 
 
 def _lively_rate(times_s: Sequence[Fraction], average: Fraction) -> Fraction:
-    """The standard rate of the liveliest second: that of its typical step, or else one that holds all its frames."""
+    """The standard rate that shows the frames of the liveliest second: that of its typical step, or else the first."""
     last = len(times_s) - 1
     if times_s[-1] - times_s[0] <= 1:
         first, end = 0, last
@@ -127,13 +127,17 @@ def _lively_rate(times_s: Sequence[Fraction], average: Fraction) -> Fraction:
         ends = [bisect_left(times_s, time_s + 1) for time_s in times_s]
         first = max(range(len(ends)), key=lambda number: ends[number] - number)
         end = min(last, ends[first])
-    steps = sorted(later - earlier for earlier, later in pairwise(times_s[first : end + 1]) if later > earlier)
-    typical = _typical_rate(steps)
+    second = times_s[first : end + 1]
+
+    def shows_all(rate: Fraction) -> bool:
+        left_out = assign_ticks(second, Grid(rate, second[0], constant=False)).count(None)
+        return left_out <= 1 and rate >= average * Fraction(99, 100)
+
+    typical = _typical_rate(sorted(later - earlier for earlier, later in pairwise(second) if later > earlier))
     meant = min(STANDARD_RATES, key=lambda standard: abs(standard - typical))
-    busiest = max(average, Fraction(end - first) - Fraction(1, 2)) * Fraction(99, 100)
-    if abs(meant / typical - 1) < Fraction(1, 50) and meant >= busiest:
+    if abs(meant / typical - 1) < Fraction(1, 50) and shows_all(meant):
         return meant
-    return next((rate for rate in STANDARD_RATES if rate >= busiest), MAX_VARIABLE_RATE)
+    return next(filter(shows_all, STANDARD_RATES), MAX_VARIABLE_RATE)
 
 
 def assign_ticks(times_s: Sequence[Fraction], grid: Grid) -> list[int | None]:

@@ -35,6 +35,7 @@ AnyPacket: TypeAlias = "Packet[Any]"
 
 _FORMAT_JOINS = 0x200  # AVFMT_TS_DISCONT
 _VP8_SHOWN = 0x10
+_VP9_SUPERFRAME = 0b110
 
 
 @dataclass(frozen=True)
@@ -130,11 +131,13 @@ def _scan(path: Path, picture_index: int, sound_indices: tuple[int, ...], *, dec
         assert isinstance(picture, VideoStream), "the probe chose a picture"
         tables = {s.index: PacketTable(Fraction(s.time_base or 1)) for s in streams}
         looker = _Looker(path, picture, decode_all=decode_all)
+        is_cut_off = False
         for order, packet in enumerate(packets(container, streams)):
             table = tables[packet.stream_index]
             is_picture = packet.stream_index == picture_index
             shown = not is_picture or _gives_picture(packet, looker.stream)
             if is_picture:
+                is_cut_off = packet.is_corrupt
                 looker.see(packet, len(table), shown=shown)
             table.pts.append(packet.pts)
             table.dts.append(packet.dts)
@@ -146,6 +149,8 @@ def _scan(path: Path, picture_index: int, sound_indices: tuple[int, ...], *, dec
         joins = bool(container.format.flags & _FORMAT_JOINS)
     if decode_all:
         tables[picture_index].shown = [number in looker.decoded for number in range(len(tables[picture_index]))]
+    if is_cut_off and sum(tables[picture_index].shown) > 1:
+        tables[picture_index].shown[-1] = False
     timeline = build_timeline(tables, picture_index, joins=joins)
     return Scan(tables, timeline, looks[0].packet, looks)
 
@@ -164,8 +169,17 @@ def _gives_picture(packet: AnyPacket, stream: VideoStream) -> bool:
     if packet.size == 0 or packet.is_discard:
         return False
     if stream.codec_context.name == "vp8":
-        return bool(bytes(packet)[0] & _VP8_SHOWN)
-    return True
+        return bool(memoryview(packet)[0] & _VP8_SHOWN)
+    return stream.codec_context.name != "vp9" or _shows_vp9(memoryview(packet))
+
+
+def _shows_vp9(data: memoryview) -> bool:
+    """Whether a packet of VP9 shows a picture. Older WebM keeps invisible frames in packets of their own."""
+    if data[-1] >> 5 == _VP9_SUPERFRAME:  # frames of which the last one is shown
+        return True
+    profile = data[0] >> 5 & 1 | data[0] >> 3 & 2
+    shows_older, _, shows_itself = (data[0] >> place & 1 for place in ((2, 1, 0) if profile == 3 else (3, 2, 1)))
+    return bool(shows_older or shows_itself)
 
 
 class _Looker:
