@@ -79,8 +79,7 @@ def package(request: Request, listener: Listener) -> Result:
     )
     check_output(request.bundle)
     segmenter = open_segmenter(request.segmenter)
-    listener.step("look through the source")
-    plan = make_plan(request)
+    plan = make_plan(request, listener.step)
     if is_done(request.bundle, plan.settings, force=request.force):
         return Result(already_done=True)
     work = WorkFolder(request.bundle, settings_key(plan.settings))

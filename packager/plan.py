@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -122,14 +123,18 @@ class Plan:
         return self.treatment.output_range(round(video.duration_s * self.treatment.source_rate))[1]
 
 
-def make_plan(request: Request) -> Plan:
-    """Probe the source and decide. Raises MediaError, PackagingError."""
+def make_plan(request: Request, step: Callable[[str], None] = lambda what: None) -> Plan:
+    """Probe the source, look through it and decide. `step` is told what takes long.
+
+    Raises MediaError, PackagingError.
+    """
     require_encoder(request.codec)
     info = probe(request.source, request.programme)
     colour = colour_of(info.video, request.background)
     if not can_convert_colours():
         colour = without_zscale(colour)
     sounds = tuple(audio.index for audio in info.audio)
+    step("look through the source")
     found = scan(request.source, info.video.index, sounds)
     grid = choose_grid([time_s for time_s, _ in found.shown()], named_rates(info, found))
     schedule = Schedule.of(found, grid)
