@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import asdict, dataclass, fields, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import ffmpeg
 
@@ -129,8 +129,12 @@ class SourceTreatment:
             if values.get("crop") is not None:
                 values["crop"] = Crop(**{side: int(pixels) for side, pixels in values["crop"].items()})
             turn_filters(values.get("turn", "none"))
+            if values["fields"] not in get_args(Fields):
+                raise ValueError(f"unknown fields {values['fields']!r}")
+            if values["frame_rate"] <= 0 or values.get("source_rate", 1) < 0:
+                raise ValueError("a rate is not above 0")
             return cls(**values)
-        except (KeyError, TypeError, ZeroDivisionError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
             raise ValueError(f"not a source treatment: {error!r}") from error
 
 
