@@ -87,7 +87,9 @@ class _Candidate:
 
     @property
     def text(self) -> str:
-        return " and ".join(map(described, self.streams))
+        first, *others = (str(stream.index) for stream in self.streams)
+        numbers = f"{', '.join([first, *others[:-1]])} and {others[-1]}" if others else first
+        return described(self.first).replace(first, numbers, 1)
 
 
 def parse_audio(text: str) -> AudioWish:

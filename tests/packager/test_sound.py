@@ -100,7 +100,7 @@ def test_two_microphones_of_a_camera_are_left_and_right() -> None:
     result = plan(stream(1, None, "default", channels=NONE), stream(2, channels=NONE), container="mxf")
     [track] = result.tracks
     assert (track.id, track.streams, track.joined) == ("a128", (1, 2), STEREO)
-    assert result.notes == ("audio 1 (aac) and audio 2 (aac) are mono: taken for left and right of one recording",)
+    assert result.notes == ("audio 1 and 2 (aac) are mono: taken for left and right of one recording",)
     assert result.warnings == ()
 
 
