@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from manifests.boxes import Box
 from manifests.errors import MalformedFragmentError
+from manifests.model import DynamicRange
 
 VISUAL_FIELDS = 78
 """Bytes of a VisualSampleEntry before its boxes (ISO/IEC 14496-12, 12.1.3)."""
@@ -65,8 +66,9 @@ def _av1(entry: Box) -> str:
     return f"{name}.{layout}.{colour.primaries:02d}.{colour.transfer:02d}.{colour.matrix:02d}.{colour.full_range:d}"
 
 
-HDR_TRANSFERS = (16, 18)
-"""SMPTE ST 2084 (PQ) and ARIB STD-B67 (HLG), as ISO/IEC 23091-2 numbers them."""
+HDR_TRANSFERS: dict[int, DynamicRange] = {16: "pq", 18: "hlg"}
+"""As ISO/IEC 23091-2 numbers them."""
+_UNSPECIFIED = 2
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,14 @@ def colour_codes(entry: Box) -> ColourCodes | None:
         return None
     primaries, transfer, matrix, flags = box.unpack("HHHB", 4)
     return ColourCodes(primaries, transfer, matrix, bool(flags & 0x80))
+
+
+def dynamic_range(entry: Box) -> DynamicRange | None:
+    """That of the pictures of a visual sample entry; None if it does not say."""
+    colour = colour_codes(entry)
+    if colour is None or colour.transfer == _UNSPECIFIED:
+        return None
+    return HDR_TRANSFERS.get(colour.transfer, "sdr")
 
 
 def _mp4a(entry: Box) -> str:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from manifests.boxes import Box, boxes
-from manifests.codecs import audio_format, codec_name
+from manifests.codecs import audio_format, codec_name, dynamic_range
 from manifests.errors import MalformedFragmentError
+from manifests.model import DynamicRange
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,6 +56,8 @@ class InitInfo:
     channels: int
     track_id: int
     defaults: SampleDefaults
+    dynamic_range: DynamicRange | None = None
+    """None for sound, and for pictures whose sample entry states no transfer."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,7 @@ class FragmentInfo:
     """Whether the first sample can be decoded without any before it."""
     shortest_sample_ticks: int
     longest_sample_ticks: int
+    last_sample_ticks: int
     first_sample: ByteRange
     """The first `moof` and the bytes up to the end of the first sample: what it takes to show that picture alone."""
 
@@ -102,7 +106,18 @@ def read_init(data: bytes) -> InitInfo:
     width, height = entry.unpack("HH", 24) if handler == b"vide" else (0, 0)
     rate, channels = audio_format(entry) if handler == b"soun" else (0, 0)
     track_id, defaults = _defaults(moov)
-    return InitInfo(timescale, handler.decode(), codec_name(entry), width, height, rate, channels, track_id, defaults)
+    return InitInfo(
+        timescale=timescale,
+        handler=handler.decode(),
+        codecs=codec_name(entry),
+        width=width,
+        height=height,
+        sample_rate_hz=rate,
+        channels=channels,
+        track_id=track_id,
+        defaults=defaults,
+        dynamic_range=dynamic_range(entry) if handler == b"vide" else None,
+    )
 
 
 def read_fragment(data: bytes, init: InitInfo) -> FragmentInfo:
@@ -133,6 +148,7 @@ def read_fragment(data: bytes, init: InitInfo) -> FragmentInfo:
         starts_with_sync=fragments[0].starts_with_sync,
         shortest_sample_ticks=min(fragment.shortest_sample_ticks for fragment in fragments),
         longest_sample_ticks=max(fragment.longest_sample_ticks for fragment in fragments),
+        last_sample_ticks=fragments[-1].last_sample_ticks,
         first_sample=_first_sample(moofs[0], mdats[0], fragments[0], len(data)),
     )
 
@@ -168,6 +184,7 @@ class _Fragment:
     starts_with_sync: bool
     shortest_sample_ticks: int
     longest_sample_ticks: int
+    last_sample_ticks: int
     first_sample_end: int | None
     """Bytes from the start of the `moof` to the end of the first sample; None if they are counted from elsewhere."""
 
@@ -193,6 +210,7 @@ def _read_moof(moof: Box, init: InitInfo) -> _Fragment:
         starts_with_sync=runs[0].starts_with_sync,
         shortest_sample_ticks=min(run.shortest_sample_ticks for run in runs),
         longest_sample_ticks=max(run.longest_sample_ticks for run in runs),
+        last_sample_ticks=runs[-1].last_sample_ticks,
         first_sample_end=runs[0].first_sample_end if from_moof else None,
     )
 
@@ -220,6 +238,7 @@ class _Run:
     starts_with_sync: bool
     shortest_sample_ticks: int
     longest_sample_ticks: int
+    last_sample_ticks: int
     first_sample_end: int | None
 
 
@@ -240,13 +259,19 @@ def _read_run(trun: Box, defaults: SampleDefaults) -> _Run:
         sample_flags = int(table[0x400][0]) if count and 0x400 in table else defaults.flags
     durations, sizes = table.get(0x100), table.get(0x200)
     first_size = int(sizes[0]) if count and sizes is not None else defaults.size_bytes
+    each_ticks = defaults.duration_ticks
+    if not count or durations is None:
+        total, shortest, longest, last = count * each_ticks, each_ticks, each_ticks, each_ticks
+    else:
+        total, shortest, longest, last = map(int, (durations.sum(), durations.min(), durations.max(), durations[-1]))
     return _Run(
-        duration_ticks=count * defaults.duration_ticks if durations is None else int(durations.sum()),
+        duration_ticks=total,
         sample_count=count,
         size_bytes=count * defaults.size_bytes if sizes is None else int(sizes.sum()),
         starts_with_sync=not sample_flags & _NON_SYNC,
-        shortest_sample_ticks=defaults.duration_ticks if not count or durations is None else int(durations.min()),
-        longest_sample_ticks=defaults.duration_ticks if not count or durations is None else int(durations.max()),
+        shortest_sample_ticks=shortest,
+        longest_sample_ticks=longest,
+        last_sample_ticks=last,
         first_sample_end=None if data_offset is None else data_offset + first_size,
     )
 

@@ -8,13 +8,16 @@ from pathlib import Path
 
 import imageio_ffmpeg
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from manifests.boxes import Box, boxes
 from manifests.codecs import ColourCodes, audio_format, codec_name, colour_codes
 from manifests.errors import MalformedFragmentError
 from manifests.fragments import InitInfo, read_init
+
+# The machine may be busy: an example that takes long is no failure.
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 HDR_TAGS = "-color_primaries bt2020 -colorspace bt2020nc -color_range tv"
 SET_TAGS = "setparams=color_primaries=bt2020:colorspace=bt2020nc:range=tv"
@@ -113,6 +116,7 @@ def test_broken_dolby_boxes_end_in_one_clear_error(entry: Box, message: str) -> 
         audio_format(entry)
 
 
+@UNHURRIED
 @given(st.sampled_from([(b"ac-3", b"dac3"), (b"ec-3", b"dec3"), (b"mp4a", b"esds")]), st.binary(max_size=80))
 def test_any_configuration_of_sound_ends_in_an_error_or_in_sane_numbers(kind: tuple[bytes, bytes], data: bytes) -> None:
     try:
@@ -128,6 +132,7 @@ def esds(config: bytes) -> bytes:
     return bytes(4) + b"\x03" + bytes([3 + len(decoder)]) + bytes(3) + decoder
 
 
+@UNHURRIED
 @given(st.binary(max_size=80))
 def test_any_configuration_of_aac_ends_in_an_error_or_in_sane_numbers(config: bytes) -> None:
     try:

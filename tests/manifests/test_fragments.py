@@ -56,8 +56,8 @@ def test_segments_tell_their_start_duration_and_frames(tiny_media: Path) -> None
     init = read_init((tiny_media / "0" / "init.mp4").read_bytes())
     found = [read_fragment((tiny_media / "0" / f"0000{n}.m4s").read_bytes(), init) for n in (1, 2)]
     assert found == [
-        FragmentInfo(0, 15360, 30, True, 512, 512, found[0].first_sample),
-        FragmentInfo(15360, 15360, 30, True, 512, 512, found[1].first_sample),
+        FragmentInfo(0, 15360, 30, True, 512, 512, 512, found[0].first_sample),
+        FragmentInfo(15360, 15360, 30, True, 512, 512, 512, found[1].first_sample),
     ]
 
 
@@ -65,7 +65,7 @@ def test_a_segment_may_be_of_several_chunks() -> None:
     first, second = (moof(box(b"trun", words(0, 5)), start=start) for start in (0, 200))
     mdat = box(b"mdat")
     assert read_fragment(first + mdat + second + mdat, INIT) == FragmentInfo(
-        0, 400, 10, False, 40, 40, ByteRange(0, 2 * len(first + mdat))
+        0, 400, 10, False, 40, 40, 40, ByteRange(0, 2 * len(first + mdat))
     )
     with pytest.raises(MalformedFragmentError, match="starts at 200, the one before ends at 400"):
         read_fragment(first + mdat + second + mdat + second + mdat, INIT)
@@ -74,13 +74,14 @@ def test_a_segment_may_be_of_several_chunks() -> None:
 def test_a_fragment_overrides_the_defaults_of_the_track() -> None:
     tfhd = box(b"tfhd", words(0x1 | 0x2 | 0x8 | 0x10 | 0x20, 1), bytes(8), words(1, 50, 3, 0))
     data = moof(box(b"trun", words(0, 4)), tfhd, start=7) + box(b"mdat", bytes(12))
-    assert read_fragment(data, INIT) == FragmentInfo(7, 200, 4, True, 50, 50, ByteRange(0, len(data)))
+    assert read_fragment(data, INIT) == FragmentInfo(7, 200, 4, True, 50, 50, 50, ByteRange(0, len(data)))
 
 
-def test_the_shortest_and_the_longest_sample_are_told() -> None:
+def test_the_shortest_the_longest_and_the_last_sample_are_told() -> None:
     runs = box(b"trun", words(0x100, 3, 40, 1, 40)) + box(b"trun", words(0x100, 2, 41, 417)) + box(b"trun", words(0, 1))
     found = read_fragment(moof(runs) + box(b"mdat"), INIT)
     assert (found.shortest_sample_ticks, found.longest_sample_ticks) == (1, 417)
+    assert found.last_sample_ticks == 40
     assert (found.duration_ticks, found.sample_count) == (579, 6)
 
 

@@ -36,7 +36,7 @@ from manifests.verify import schema_problems
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 GOLDEN = Path(__file__).parent / "golden"
-MPDS = ["measured.mpd", "models.mpd", "plain.mpd", "sound.mpd"]
+MPDS = ["measured.mpd", "models.mpd", "plain.mpd", "sound.mpd", "tracks.mpd"]
 
 ids = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,8}[A-Za-z0-9]", fullmatch=True)
 CHANNELS = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 24]
