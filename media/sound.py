@@ -66,8 +66,6 @@ class SoundStream:
 class SoundLog:
     """What became of a stream; complete once the last block has been read."""
 
-    frames: int = 0
-    """Pieces of sound that came out of the decoder."""
     failed: int = 0
     """Packets that did not decode."""
     samples: int = 0
@@ -170,7 +168,7 @@ class _Line:
         try:
             frames = packet.decode()
         except av.FFmpegError:
-            self._log.failed += 1
+            self._log.failed += bool(packet.size)
             return
         for frame in frames:
             assert isinstance(frame, AudioFrame), "a stream of sound decodes to sound"
@@ -184,7 +182,6 @@ class _Line:
         except (av.FFmpegError, ValueError):  # a layout or a rate that nobody can make sense of
             self._log.failed += 1
             return
-        self._log.frames += 1
         for time_s, block in blocks:
             yield from self._at_its_place(time_s, block)
 

@@ -120,7 +120,7 @@ def _parser() -> argparse.ArgumentParser:
         help="of a broadcast with several programmes the one to take (default: that of the largest picture)",
     )
     add("--force", action="store_true", help="replace a bundle that was made otherwise, models included")
-    add("-q", "--quiet", action="store_true", help="no progress bar")
+    add("-q", "--quiet", action="store_true", help="no progress bar, no notes on what was done with the sound")
     add("-v", "--verbose", action="store_true", help="show the commands that are run")
     return parser
 
