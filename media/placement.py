@@ -14,14 +14,14 @@ SOUND_RATE_HZ = 48_000
 
 STEP = SOUND_RATE_HZ // 50
 """20 ms: sound that is this far off has a hole or an overlap before it, and is put right at once."""
-MOST = SOUND_RATE_HZ // 100
-"""10 ms: sound that drifts is never left further off than this, however hard it must be stretched."""
+MOST = SOUND_RATE_HZ * 3 // 200
+"""15 ms: sound that drifts is never left further off than this, however hard it must be stretched."""
 JITTER = SOUND_RATE_HZ * 3 // 1000
 """3 ms: coarse time stamps are off by this much, Matroska's by half a millisecond."""
 LASTING = 4
 """Blocks that must be off in the same direction before it is called a drift."""
-GENTLE = 20
-"""A drift below MOST is corrected by at most a 20th of a block: 5 % are hardly heard."""
+GENTLE = 8
+"""A drift below MOST is corrected by at most an eighth of a block. Clocks that differ need a thousandth of that."""
 
 Samples = NDArray[np.float32]
 """(samples, channels), full scale is 1."""
@@ -79,14 +79,12 @@ class Placer:
     def _correction(self, error: int, samples: int) -> int:
         """Samples by which to lengthen (or shorten) a block that comes `error` samples too early (or too late)."""
         self._errors.append(error)
+        # The smallest of the last errors: one packet that is off by itself is left alone.
         lasting = min(self._errors, key=abs)
         is_drift = len(self._errors) == LASTING and all((e > 0) == (error > 0) for e in self._errors)
         gentle = min(max(abs(lasting) - JITTER, 0), samples // GENTLE) if is_drift else 0
         size = min(max(gentle, abs(error) - MOST), samples // 2)
-        correction = size if error > 0 else -size
-        for index in range(len(self._errors)):
-            self._errors[index] -= correction
-        return correction
+        return size if error > 0 else -size
 
 
 def stretched(block: Samples, length: int, before: Samples) -> Samples:

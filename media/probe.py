@@ -364,9 +364,10 @@ def _subtitles(streams: Iterable[SubtitleStream]) -> Iterator[SubtitleInfo]:
 
 
 def _title(stream: Stream) -> str | None:
-    """What a person called the stream; MP4 has its name in the handler, where programs leave theirs."""
+    """What a person called the stream. MP4 has it in `name`, or in the handler, where most programs leave their own."""
     handler = stream.metadata.get("handler_name", "")
-    return stream.metadata.get("title") or (None if _PROGRAMS_NAME.search(handler) else handler) or None
+    named = stream.metadata.get("title") or stream.metadata.get("name")
+    return named or (None if _PROGRAMS_NAME.search(handler) else handler) or None
 
 
 def _dispositions(stream: Stream) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
@@ -67,8 +67,8 @@ class SoundStream:
 class SoundLog:
     """What became of a stream; complete once the last block has been read."""
 
-    frames: int = 0
-    """Pieces of sound that came out of the decoder."""
+    layouts: list[str] = field(default_factory=list)
+    """What the stream was at first, and then each time it changed: `5.1 at 48000 Hz`."""
     failed: int = 0
     """Packets that did not decode."""
     samples: int = 0
@@ -164,9 +164,12 @@ class _Line:
         try:
             frames = _codec(stream).decode(packet)
         except av.FFmpegError:
-            self._log.failed += 1
+            self._log.failed += packet is not None and packet.size > 0
             return
         for frame in frames:
+            layout = f"{frame.layout.name} at {frame.sample_rate} Hz"
+            if not self._log.layouts or self._log.layouts[-1] != layout:
+                self._log.layouts.append(layout)
             if self._count is not None:
                 self._count.decoded(frame)
             yield from self._placed(frame)
@@ -177,7 +180,6 @@ class _Line:
         except (av.FFmpegError, ValueError):  # a layout or a rate that nobody can make sense of
             self._log.failed += 1
             return
-        self._log.frames += 1
         for time_s, block in blocks:
             yield from self._at_its_place(time_s, block)
 

@@ -134,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
         help="what shows through transparent parts: a name such as white, or #rrggbb (default: black)",
     )
     add("--force", action="store_true", help="replace a bundle that was made otherwise, models included")
-    add("-q", "--quiet", action="store_true", help="no progress bar")
+    add("-q", "--quiet", action="store_true", help="no progress bar, no notes on what was done with the sound")
     add("-v", "--verbose", action="store_true", help="show the commands that are run")
     return parser
 

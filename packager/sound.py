@@ -87,7 +87,14 @@ class _Candidate:
 
     @property
     def text(self) -> str:
-        return " and ".join(map(described, self.streams))
+        return _described(self.streams)
+
+
+def _described(streams: Sequence[AudioInfo]) -> str:
+    """Streams of one kind: `audio 1, 2 and 3 (aac, fr)`."""
+    first, *others = (str(stream.index) for stream in streams)
+    numbers = f"{', '.join([first, *others[:-1]])} and {others[-1]}" if others else first
+    return described(streams[0]).replace(first, numbers, 1)
 
 
 def parse_audio(text: str) -> AudioWish:
@@ -120,11 +127,12 @@ def plan_sound(info: SourceInfo, wish: AudioWish) -> SoundPlan:
     candidates.sort(key=_rank)
     if wish == "default":
         candidates, left_out = candidates[:1], []
-    warnings = [
-        f"{described(stream)} is left out: it is one of several mono tracks of one recording, of which the first two "
-        f"are left and right; --audio {stream.index} takes it alone"
-        for stream in left_out
-    ]
+    warnings = []
+    if left_out:
+        warnings.append(
+            f"left out: {_described(left_out)}, more mono tracks of the recording whose first two are left and right; "
+            f"--audio {','.join(str(stream.index) for stream in left_out)} takes them instead"
+        )
     if len(candidates) > MAX_TRACKS:
         beyond = ", ".join(c.text for c in candidates[MAX_TRACKS:])
         warnings.append(f"a bundle holds {MAX_TRACKS} sound tracks; left out: {beyond}; choose others with --audio")

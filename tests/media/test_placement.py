@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media.placement import JITTER, MOST, STEP, Placement, Placer, stretched
@@ -55,6 +55,7 @@ def test_blocks_never_overlap_whatever_the_stamps_say(times: list[Fraction | Non
 
 
 @given(st.integers(STEP, 48_000), st.booleans())
+@settings(deadline=None)
 def test_a_hole_or_an_overlap_is_put_right_at_once(size: int, is_hole: bool) -> None:
     shift = Fraction(size if is_hole else -size, 48_000)
     times = [Fraction(BLOCK * n, 48_000) + (shift if n >= 50 else 0) for n in range(150)]
@@ -69,6 +70,7 @@ def test_a_hole_or_an_overlap_is_put_right_at_once(size: int, is_hole: bool) -> 
 
 
 @given(st.fractions(Fraction(85, 100), Fraction(115, 100), max_denominator=10_000))
+@settings(deadline=None)
 def test_a_drift_never_gets_beyond_its_bound(pace: Fraction) -> None:
     times = [Fraction(BLOCK * n, 48_000) * pace for n in range(400)]
     placements = placed(list(times), end=100 * END)

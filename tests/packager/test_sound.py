@@ -100,15 +100,15 @@ def test_two_microphones_of_a_camera_are_left_and_right() -> None:
     result = plan(stream(1, None, "default", channels=NONE), stream(2, channels=NONE), container="mxf")
     [track] = result.tracks
     assert (track.id, track.streams, track.joined) == ("a128", (1, 2), STEREO)
-    assert result.notes == ("audio 1 (aac) and audio 2 (aac) are mono: taken for left and right of one recording",)
+    assert result.notes == ("audio 1 and 2 (aac) are mono: taken for left and right of one recording",)
     assert result.warnings == ()
 
 
 def test_of_more_the_first_two_are_taken_and_the_others_named() -> None:
-    result = plan(*(stream(n, channels=MONO) for n in (1, 2, 3)), container="mov,mp4,m4a,3gp,3g2,mj2")
+    result = plan(*(stream(n, channels=MONO) for n in (1, 2, 3, 4)), container="mov,mp4,m4a,3gp,3g2,mj2")
     assert [track.streams for track in result.tracks] == [(1, 2)]
     [warning] = result.warnings
-    assert warning.startswith("audio 3 (aac) is left out") and "--audio 3" in warning
+    assert warning.startswith("left out: audio 3 and 4 (aac), more mono tracks") and "--audio 3,4 takes" in warning
 
 
 def test_a_master_with_a_track_for_each_loudspeaker_is_5_1() -> None:
