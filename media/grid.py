@@ -46,6 +46,11 @@ class Grid:
     """Whether the frames lie on this grid by themselves, so that each comes out once."""
 
 
+MIN_STILL_PLACES = 3
+MAX_EMPTY = Fraction(1, 10)
+"""If more than this part of the ticks has no frame, in at least `MIN_STILL_PLACES`, the rate varies."""
+
+
 def choose_grid(times_s: Sequence[Fraction], named: Sequence[Fraction]) -> Grid:
     """The grid for frames at these ascending times; `named` are the rates that the file's header states, best first.
 
@@ -60,9 +65,11 @@ def choose_grid(times_s: Sequence[Fraction], named: Sequence[Fraction]) -> Grid:
     average = (len(times_s) - 1) / duration_s
     for rate in _candidates(named, average, typical, duration_s):
         grid = _fitted(times_s, rate)
-        if grid is not None:
+        if grid is not None and not _stands_still(times_s, grid):
             measured = _measured_rate(times_s, grid)
-            if abs(measured - grid.rate) * duration_s < MAX_DRIFT_FRAMES:
+            # A rate that is written down is believed as long as the frames do not contradict it.
+            tolerance = MAX_DRIFT_FRAMES if rate in named else MAX_DRIFT_FRAMES / 100
+            if abs(measured - grid.rate) * duration_s < tolerance:
                 return grid
             return _fitted(times_s, min(STANDARD_RATES, key=lambda standard: abs(standard - measured))) or grid
     return Grid(_lively_rate(times_s, average), times_s[0], constant=False)
@@ -86,6 +93,13 @@ def _candidates(
             found.append(nearest)
         found.append(rate.limit_denominator(MAX_RATE_DENOMINATOR))
     return list(dict.fromkeys(found))
+
+
+def _stands_still(times_s: Sequence[Fraction], grid: Grid) -> bool:
+    """Whether many ticks in several places have no frame: a recording of a screen, not one that lost frames."""
+    ticks = [tick for tick in assign_ticks(times_s, grid) if tick is not None]
+    gaps = [later - earlier - 1 for earlier, later in pairwise(ticks) if later - earlier > 1]
+    return len(gaps) >= MIN_STILL_PLACES and sum(gaps) > MAX_EMPTY * ticks[-1]
 
 
 def _measured_rate(times_s: Sequence[Fraction], grid: Grid) -> Fraction:

@@ -375,7 +375,10 @@ def _dispositions(stream: Stream) -> tuple[str, ...]:
 
 
 def _is_missed(stream: Stream, used: set[int]) -> bool:
-    is_for_viewers = stream.type in ("video", "audio", "subtitle")
+    # A single picture beside a video is its cover, marked as one or not.
+    is_for_viewers = stream.type in ("video", "audio", "subtitle") and not (
+        stream.type == "video" and stream.frames == 1
+    )
     return is_for_viewers and stream.index not in used and not stream.disposition & Disposition.attached_pic
 
 

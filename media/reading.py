@@ -10,8 +10,9 @@ import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import chain, groupby
+from itertools import chain, groupby, pairwise
 from pathlib import Path
+from typing import Literal
 
 import av
 from av.video.frame import VideoFrame
@@ -34,15 +35,19 @@ TELECINE_CYCLE = 5
 """Frames of a 2:3 pulldown that come from four of film."""
 
 
+DamageKind = Literal["absent", "undecodable", "concealed", "cut off"]
+"""`absent` frames are not in the source and `undecodable` ones do not decode: the frame before is shown instead.
+Of `concealed` ones the decoder had to make up parts. After `cut off` ones none decodes: they are left out."""
+
+
 @dataclass(frozen=True)
 class Damage:
-    """Consecutive frames that could not be decoded, or only in part."""
+    """Consecutive frames that are not shown as they should be."""
 
     at_s: Fraction
     """When the first of them is shown, from the start of the bundle."""
     frames: int
-    shown_frozen: bool
-    """True if the frame before is shown instead; False if what could be decoded of them is shown."""
+    kind: DamageKind
 
 
 @dataclass
@@ -53,12 +58,19 @@ class ReadingNotes:
     """Output frames that repeat the one before because nothing could be decoded for them."""
     concealed: list[int] = field(default_factory=list)
     """Output frames of which the decoder had to make up parts."""
+    cut_off: list[int] = field(default_factory=list)
+    """Output frames at the end after which none decodes; they are left out."""
 
     def damage(self, frame_rate: Fraction) -> list[Damage]:
         """Runs of damaged frames in the order of time."""
         found: list[Damage] = []
-        for frames, shown_frozen in ((self.missing, True), (self.concealed, False)):
-            found += [Damage(run[0] / frame_rate, len(run), shown_frozen) for run in _runs(sorted(set(frames)))]
+        kinds: tuple[tuple[DamageKind, list[int]], ...] = (
+            ("undecodable", self.missing),
+            ("concealed", self.concealed),
+            ("cut off", self.cut_off),
+        )
+        for kind, frames in kinds:
+            found += [Damage(run[0] / frame_rate, len(run), kind) for run in _runs(sorted(set(frames)))]
         return sorted(found, key=lambda damage: damage.at_s)
 
 
@@ -87,6 +99,18 @@ class Schedule:
         last_time, last_packet = shown[-1]
         duration_s = found.picture.durations[last_packet] * found.picture.time_base or 1 / grid.rate
         return cls(grid, ticks, frame_count(max(ticks.values(), default=0), last_time + duration_s, grid))
+
+    def absent(self, treatment: SourceTreatment) -> list[Damage]:
+        """Ticks for which the source has no frame, as frames of the output."""
+        first, count = treatment.output_range(self.count)
+        factor = treatment.frame_rate / treatment.source_rate
+        found: list[Damage] = []
+        for earlier, later in pairwise(sorted(self.ticks.values())):
+            start, end = (round(tick * factor) - first for tick in (earlier + 1, later))
+            start, end = max(start, 0), min(end, count)
+            if start < end:
+                found.append(Damage(start / treatment.frame_rate, end - start, "absent"))
+        return found
 
 
 def timed_frames(
@@ -166,7 +190,7 @@ def source_frames(
         done += 1
     if data is None:
         raise UnreadableSourceError(f"{path.name!r} has no frames in the part asked for")
-    while done < count:
+    while done < count and not notes.cut_off:
         yield data
         done += 1
 
@@ -223,7 +247,7 @@ def _noted(
             notes.concealed += output(tick)
         yield tick, frame
     for tick in promised[position:]:
-        notes.missing += output(tick)
+        notes.cut_off += output(tick)
 
 
 def _deinterlaced(

@@ -63,6 +63,8 @@ class Scan:
     """The number of the packet that gives the first picture that can be decoded and is shown."""
     looks: tuple[Look, ...]
     """The first picture, then key frames over the whole length."""
+    joins: bool
+    """Whether the container's clock may begin again, so that nothing in its header tells how long it is."""
 
     @property
     def picture(self) -> PacketTable:
@@ -152,7 +154,7 @@ def _scan(path: Path, picture_index: int, sound_indices: tuple[int, ...], *, dec
     if is_cut_off and sum(tables[picture_index].shown) > 1:
         tables[picture_index].shown[-1] = False
     timeline = build_timeline(tables, picture_index, joins=joins)
-    return Scan(tables, timeline, looks[0].packet, looks)
+    return Scan(tables, timeline, looks[0].packet, looks, joins)
 
 
 def packets(container: InputContainer, streams: Sequence[Stream]) -> Iterator[AnyPacket]:

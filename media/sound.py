@@ -31,6 +31,8 @@ COUNTED_STAMPS = ("mpegts", "mpeg")
 """Containers with one time stamp for several packets of sound."""
 RECENT_PACKETS = 8
 """A decoder may give the sound of a packet only with the next one."""
+MAX_LAYOUTS = 4
+"""Layouts and rates of one stream that are named."""
 MAX_SILENCE = SOUND_RATE_HZ
 """Samples of silence in one block: memory stays small however long a hole is."""
 SHORT_BLOCK = 1024
@@ -68,7 +70,7 @@ class SoundLog:
     """What became of a stream; complete once the last block has been read."""
 
     layouts: list[str] = field(default_factory=list)
-    """What the stream was at first, and then each time it changed: `5.1 at 48000 Hz`."""
+    """The layouts and rates that the stream goes through, each once: `5.1 at 48000 Hz`."""
     failed: int = 0
     """Packets that did not decode."""
     samples: int = 0
@@ -168,7 +170,7 @@ class _Line:
             return
         for frame in frames:
             layout = f"{frame.layout.name} at {frame.sample_rate} Hz"
-            if not self._log.layouts or self._log.layouts[-1] != layout:
+            if layout not in self._log.layouts and len(self._log.layouts) < MAX_LAYOUTS:
                 self._log.layouts.append(layout)
             if self._count is not None:
                 self._count.decoded(frame)

@@ -11,7 +11,7 @@ from time import monotonic
 from manifests.languages import bcp47
 from media.errors import ProgramFailedError
 from media.programs import RunProgress, fed, find_program, run
-from media.reading import Damage, ReadingNotes, source_frames
+from media.reading import Damage, DamageKind, ReadingNotes, source_frames
 from packager.encode import (
     AAC_FRAME_S,
     audio_segment_s,
@@ -124,7 +124,7 @@ def _encode(plan: Plan, work: WorkFolder, listener: Listener) -> list[str]:
     _run_encoder(plan, arguments, notes, listener)
     for rung, path in (*missing, *hdr_missing):
         work.finish(_track_name(rung), path)
-    return damage_warnings(notes.damage(plan.treatment.frame_rate))
+    return damage_warnings([*plan.absent, *notes.damage(plan.treatment.frame_rate)])
 
 
 def _run_encoder(plan: Plan, arguments: list[str], notes: ReadingNotes, listener: Listener) -> None:
@@ -142,17 +142,24 @@ def _run_encoder(plan: Plan, arguments: list[str], notes: ReadingNotes, listener
                 listener.encoding(RunProgress(number, media_s, speed), plan.expected_frames)
 
 
+_DAMAGE_IN_WORDS: dict[DamageKind, str] = {
+    "absent": "missing in the source, shown frozen",
+    "undecodable": "damaged and could not be decoded, shown frozen",
+    "concealed": "damaged, shown as far as they could be decoded",
+    "cut off": "damaged and could not be decoded; the bundle ends there",
+}
+
+
 def damage_warnings(damage: Sequence[Damage]) -> list[str]:
-    """A sentence for each damaged place, the longest first if there are many."""
+    """A sentence for each damaged place; of many places the longest ones."""
     listed = sorted(damage, key=lambda place: -place.frames)[:MAX_PLACES]
-    sentences = [
-        f"{place.frames} frame{'s' * (place.frames > 1)} at {clock(place.at_s)} could not be decoded"
-        + (", shown frozen" if place.shown_frozen else " in full, shown as far as they were")
-        for place in sorted(listed, key=lambda place: place.at_s)
-    ]
-    left = damage[MAX_PLACES:]
-    if left:
-        sentences.append(f"the source is damaged in {len(left)} more places")
+    sentences = []
+    for place in sorted(listed, key=lambda place: place.at_s):
+        frames = "1 frame" if place.frames == 1 else f"{place.frames} frames"
+        verb = "is" if place.frames == 1 else "are"
+        sentences.append(f"{frames} at {clock(place.at_s)} {verb} {_DAMAGE_IN_WORDS[place.kind]}")
+    if len(damage) > MAX_PLACES:
+        sentences.append(f"the source is damaged in {len(damage) - MAX_PLACES} more places")
     return sentences
 
 

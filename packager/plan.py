@@ -14,7 +14,7 @@ from media.errors import UnreadableSourceError
 from media.grid import Grid, choose_grid
 from media.interlacing import judge_fields
 from media.probe import SourceInfo, probe
-from media.reading import Schedule
+from media.reading import Damage, Schedule
 from media.scan import Scan, scan
 from media.shape import common_shape
 from media.source import SourceTreatment, file_sha256
@@ -75,6 +75,8 @@ class Plan:
     """Where the source's own frames lie."""
     source_frames: int
     """Frames on that grid."""
+    absent: tuple[Damage, ...]
+    """Where a source of constant rate has no frames."""
     sound: SoundPlan
     subtitles: tuple[Subtitles, ...] = ()
     hdr: HdrSettings | None = None
@@ -118,7 +120,7 @@ class Plan:
     def promised_frames(self) -> int | None:
         """What the source's header says there should be; None if it does not say."""
         video = self.info.video
-        if video.duration_s is None or not video.duration_known:
+        if video.duration_s is None or not video.duration_known or self.found.joins:
             return None
         return self.treatment.output_range(round(video.duration_s * self.treatment.source_rate))[1]
 
@@ -162,6 +164,7 @@ def make_plan(request: Request, step: Callable[[str], None] = lambda what: None)
         found=found,
         grid=grid,
         source_frames=schedule.count,
+        absent=tuple(schedule.absent(treatment)) if grid.constant else (),
         sound=plan_sound(info, request.audio),
         subtitles=(*tracks_of(request.source, info), *map(read_file, request.subtitles)),
         hdr=hdr,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -123,9 +123,15 @@ def _hdr_ladder(plan: Plan, pieces: Pieces) -> HdrLadder | None:
 
 
 def _distinct(text: Iterable[Text]) -> list[Text]:
-    """Without tracks that say the same: they would be one file."""
-    first = {one.webvtt: one for one in reversed(list(text))}
-    return list(reversed(first.values()))
+    """Each file once. Tracks that say the same in two languages differ by their headers."""
+    found: dict[bytes, Text] = {}
+    for one in text:
+        same = found.get(one.webvtt)
+        if same is not None and same.language != one.language and one.language is not None:
+            # What follows the first word in its line is a comment (WebVTT, 4.1).
+            one = replace(one, webvtt=one.webvtt.replace(b"WEBVTT", b"WEBVTT - " + one.language.encode(), 1))
+        found.setdefault(one.webvtt, one)
+    return list(found.values())
 
 
 def _clear(bundle: Path) -> None:

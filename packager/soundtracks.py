@@ -93,7 +93,11 @@ def _encode(
         for name in track.ids:
             work.finish(f"{name}.mp4", paths[name])
     is_silent = not kept
-    warnings = [line for index, log in logs.items() for line in _warnings(by_index[index], log, is_silent=is_silent)]
+    warnings = [
+        line
+        for index, log in logs.items()
+        for line in (*_warnings(by_index[index], log, is_silent=is_silent), *_changes(by_index[index], log))
+    ]
     return Soundtracks(tuple(name for track in kept for name in track.ids), tuple(warnings))
 
 
@@ -116,6 +120,15 @@ def _warnings(stream: AudioInfo, log: SoundLog, *, is_silent: bool) -> Iterator[
         yield (
             f"{described(stream)}: {log.missing / SOUND_RATE_HZ:.2f} s of sound are missing or do not decode, in "
             f"{places}, first at {log.first_hole / SOUND_RATE_HZ:.2f} s; silence stands there"
+        )
+
+
+def _changes(stream: AudioInfo, log: SoundLog) -> Iterator[str]:
+    if len(log.layouts) > 1:
+        first, *others = log.layouts
+        yield (
+            f"{described(stream)}: the sound changes its channels or rate on the way, from {first} to "
+            f"{', '.join(others)}; all of it has one layout in the bundle"
         )
 
 
