@@ -26,8 +26,8 @@ setup: $(READY) ## make .venv with everything, from the lock file; again only af
 
 # TensorFlow publishes no wheels for a Python newer than the one this refuses.
 $(READY): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(not (3, 10) <= v <= (3, 13))' || { \
-	  echo "setup: $$($(PYTHON) --version 2>&1) cannot run neudash, which needs Python 3.10 to 3.13;" \
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(not (3, 11) <= v <= (3, 13))' || { \
+	  echo "setup: $$($(PYTHON) --version 2>&1) cannot run neudash, which needs Python 3.11 to 3.13;" \
 	    "name one that you have: make setup PYTHON=python3.12" >&2; exit 1; }
 	@echo "setup: $$($(PYTHON) --version), into $(VENV)/ (about 2.6 GB)"
 	@$(PYTHON) -m venv $(VENV)
@@ -59,7 +59,7 @@ picture: $(READY) ## draw docs/images/enhanced.png again
 	@$(RUN) -m neudash demo --once
 	@$(RUN) -m bench.picture
 
-PIN := uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header --no-annotate
+PIN := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 PIN_IMAGE := $(PIN) -c requirements.lock
 lock: ## choose versions again for requirements.lock and requirements/ (needs uv)
 	$(PIN) pyproject.toml --extra play --extra train --extra export --extra dev -o requirements.lock

@@ -17,7 +17,8 @@ from manifests.model import Representation
 from manifests.template import initialization_href, segment_href
 from media.frames import Frame, decode_segment, fit, frame_from_i420
 from media.quality import FrameScore, measure, pooled
-from media.source import SourceTreatment, reference_frames
+from media.reference import reference_frames
+from media.source import SourceTreatment
 
 
 def lossless_frames(path: Path) -> Iterator[Frame]:

@@ -18,6 +18,10 @@ class Box:
 
     type: bytes
     payload: memoryview
+    start: int
+    """Offset of its header in the bytes that it was found in."""
+    end: int
+    """Offset of the byte after its payload there."""
 
     def children(self, skip: int = 0) -> Iterator[Box]:
         """The boxes inside, after `skip` bytes of fields. Raises MalformedFragmentError on the way."""
@@ -55,7 +59,7 @@ def boxes(data: memoryview) -> Iterator[Box]:
         if count > MAX_BOXES:
             raise MalformedFragmentError(f"more than {MAX_BOXES} boxes side by side")
         size, header = _header(data, at)
-        yield Box(bytes(data[at + 4 : at + 8]), data[at + header : at + size])
+        yield Box(bytes(data[at + 4 : at + 8]), data[at + header : at + size], at, at + size)
         at += size
 
 

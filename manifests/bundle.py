@@ -16,9 +16,21 @@ from typing import Any, Literal, NoReturn
 from manifests.checks import media_problems, model_problems, presentation_problems, quality_problems, text_problems
 from manifests.errors import BrokenBundleError, MalformedManifestError
 from manifests.hls import write_playlists
+from manifests.measure import first_samples, measure_media, sizes_bytes
 from manifests.model import ModelFile, Presentation, Representation
 from manifests.mpd import read_mpd, write_mpd
-from manifests.names import MANIFEST, MASTER_PLAYLIST, POSTER, PROVENANCE, QUALITY, REPORT, model_href, playlist_href
+from manifests.mpd_tracks import clean_label
+from manifests.names import (
+    MANIFEST,
+    MASTER_PLAYLIST,
+    POSTER,
+    PROVENANCE,
+    QUALITY,
+    REPORT,
+    iframe_playlist_href,
+    model_href,
+    playlist_href,
+)
 from manifests.template import initialization_href, segment_href
 from manifests.timing import format_duration, parse_duration_s
 from manifests.xmlread import MAX_BYTES
@@ -112,7 +124,8 @@ class Bundle:
     def _optional(self) -> list[ListedFile]:
         p = self.presentation
         ids = [*(r.id for s in p.adaptation_sets for r in s.representations), *(track.id for track in p.text)]
-        playlists = [MASTER_PLAYLIST, *map(playlist_href, ids)]
+        stills = map(iframe_playlist_href, (r.id for r in (*p.video, *p.hdr_video)))
+        playlists = [MASTER_PLAYLIST, *map(playlist_href, ids), *stills]
         return [
             *(ListedFile(name, "playlist") for name in playlists),
             *(ListedFile(name, "metadata") for name in (QUALITY, PROVENANCE)),
@@ -209,17 +222,18 @@ def publish_manifest(root: Path, p: Presentation) -> None:
     """Check the bundle that `p` describes, then write its playlists and, last, its manifest.
 
     Checked: every listed file is there, none in `video/`, `audio/` or `text/` is unlisted, segments say what the
-    manifest says and start with a sync sample, all video rungs have equal boundaries and frame counts, models
-    and quality tables have the size and the hash promised. Raises BrokenBundleError, which names the file and the
-    problem, or MalformedManifestError; nothing is published then.
+    manifest says and start with a sync sample, all video rungs have equal boundaries and frame counts, frames and
+    sound last as they should, models and quality tables have the size and the hash promised. Raises
+    BrokenBundleError, which names the file and the problem, or MalformedManifestError; nothing is published then.
     """
     p = _as_written(p)
     data = write_mpd(p)
     if read_mpd(data) != p:
         raise BrokenBundleError("the manifest does not read back as it was meant: a field is out of its range")
+    media = measure_media(root, p)
     checks = (
         presentation_problems(p),
-        media_problems(root, p),
+        media_problems(root, p, media),
         text_problems(root, p),
         model_problems(root, p),
         quality_problems(root, p),
@@ -227,25 +241,22 @@ def publish_manifest(root: Path, p: Presentation) -> None:
     for problems in checks:
         for problem in problems:
             raise BrokenBundleError(problem)
-    sizes = {r.id: [_size(root, segment_href(r, s)) for s in r.segments] for r in (*p.video, *p.audio)}
-    for name, playlist in write_playlists(p, sizes).items():
+    for name, playlist in write_playlists(p, sizes_bytes(media), first_samples(media)).items():
         publish_file(root / name, playlist)
     publish_file(root / MANIFEST, data)
 
 
-def _size(root: Path, href: str) -> int:
-    return (root / href).stat().st_size
-
-
 def _as_written(p: Presentation) -> Presentation:
-    """`p` with durations and gains rounded as the manifest rounds them."""
+    """`p` with durations and gains rounded as the manifest rounds them, and labels as it holds them."""
     return replace(
         p,
         duration_s=parse_duration_s(format_duration(p.duration_s)),
         min_buffer_s=parse_duration_s(format_duration(p.min_buffer_s)),
         adaptation_sets=tuple(
-            replace(s, representations=tuple(map(_rounded_gains, s.representations))) for s in p.adaptation_sets
+            replace(s, label=clean_label(s.label), representations=tuple(map(_rounded_gains, s.representations)))
+            for s in p.adaptation_sets
         ),
+        text=tuple(replace(track, label=clean_label(track.label)) for track in p.text),
     )
 
 

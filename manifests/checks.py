@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 
-from manifests.errors import MalformedFragmentError, MalformedManifestError
-from manifests.fragments import FragmentInfo, InitInfo, read_fragment, read_init
+from manifests.errors import MalformedManifestError
+from manifests.fragments import FragmentInfo, InitInfo
+from manifests.measure import MeasuredMedia, reason
 from manifests.model import AdaptationSet, ModelFile, Presentation, Representation, Segment
 from manifests.mpd_write import aspect_ratio
 from manifests.names import model_href, quality_href, text_href
+from manifests.pace import coverage_problems, pace_problems
 from manifests.quality import decode_quality
 from manifests.template import initialization_href, segment_href
 
@@ -22,7 +24,7 @@ _WEBVTT = re.compile(rb"(\xef\xbb\xbf)?WEBVTT(?=[ \t\n\r]|$)")
 
 
 def presentation_problems(p: Presentation) -> Iterator[str]:
-    """What a manifest could say but a bundle must not: rungs out of step, of other shape, past the end."""
+    """What a manifest could say but a bundle must not: rungs out of step, of other shape, past the end, sound apart."""
     base_urls = [*p.base_urls, *(url for s in p.adaptation_sets for url in s.base_urls)]
     if any("://" not in url for url in base_urls):
         yield "a relative BaseURL would lead past the bundle's own files"
@@ -30,11 +32,16 @@ def presentation_problems(p: Presentation) -> Iterator[str]:
         if s.content_type == "video" and len({aspect_ratio(r) for r in s.representations}) > 1:
             shapes = ", ".join(f"{r.id} {aspect_ratio(r)}" for r in s.representations)
             yield f"the rungs differ in aspect ratio: {shapes}; give each its exact sample aspect ratio"
-    for r in p.video:
+    pictures = (*p.video, *p.hdr_video)
+    for r in pictures:
         if sum(_span(r.segments[-1], r.timescale)) > p.duration_s:
             yield f"{r.id}: the last segment ends after the presentation does"
-    for r in p.video[1:]:
-        yield from _boundary_problems(p.video[0], r)
+    for r in pictures[1:]:
+        yield from _boundary_problems(pictures[0], r)
+    for r in p.hdr_video:
+        if r.model_tracks:
+            yield f"{r.id}: models are for SDR pictures, these are HDR"
+    yield from coverage_problems(p)
 
 
 def _boundary_problems(first: Representation, other: Representation) -> Iterator[str]:
@@ -51,22 +58,23 @@ def _span(segment: Segment, timescale: int) -> tuple[Fraction, Fraction]:
     return Fraction(segment.start_ticks, timescale), Fraction(segment.duration_ticks, timescale)
 
 
-def media_problems(root: Path, p: Presentation) -> Iterator[str]:
-    """Init segments and segments: missing, unlisted, not what the manifest says, unlike the next rung's."""
+def media_problems(root: Path, p: Presentation, media: Mapping[str, MeasuredMedia]) -> Iterator[str]:
+    """Init segments and segments: missing, unlisted, not what the manifest says, unlike the next rung's, unsteady."""
     yield from _unlisted_files(root, p)
     frames_by_segment: list[int] = []
-    for r in (*p.video, *p.audio):
-        counts: list[int] = []
-        yield from _representation_problems(root, r, counts)
+    for r in p.representations:
+        yield from _representation_problems(r, media[r.id])
+        counts = [s.fragment.sample_count for s in media[r.id].segments]
         if r.video is None or len(counts) != len(r.segments):
             continue
         frames_by_segment = frames_by_segment or counts
         if counts != frames_by_segment:
-            yield f"{r.id} has {counts} frames in its segments, {p.video[0].id} has {frames_by_segment}"
+            yield f"{r.id} has {counts} frames in its segments, {p.representations[0].id} has {frames_by_segment}"
+    yield from pace_problems(p, media)
 
 
 def _unlisted_files(root: Path, p: Presentation) -> Iterator[str]:
-    listed = {href for r in (*p.video, *p.audio) for href in _hrefs(r)} | {track.href for track in p.text}
+    listed = {href for r in p.representations for href in _hrefs(r)} | {track.href for track in p.text}
     for folder in MEDIA_FOLDERS:
         for path in sorted((root / folder).rglob("*")):
             href = path.relative_to(root).as_posix()
@@ -81,28 +89,13 @@ def _hrefs(r: Representation) -> Iterator[str]:
         yield segment_href(r, segment)
 
 
-def _representation_problems(root: Path, r: Representation, counts: list[int]) -> Iterator[str]:
-    """Problems of one representation; appends the number of samples of each readable segment to `counts`."""
-    href = initialization_href(r)
-    try:
-        init = read_init((root / href).read_bytes())
-    except (OSError, MalformedFragmentError) as error:
-        yield f"{href}: {_reason(error)}"
-        return
-    yield from (f"{href}: {problem}" for problem in _init_problems(init, r))
-    for segment in r.segments:
-        href = segment_href(r, segment)
-        try:
-            fragment = read_fragment((root / href).read_bytes(), init)
-        except (OSError, MalformedFragmentError) as error:
-            yield f"{href}: {_reason(error)}"
-            continue
-        counts.append(fragment.sample_count)
-        yield from (f"{href}: {problem}" for problem in _segment_problems(fragment, segment))
-
-
-def _reason(error: Exception) -> str:
-    return error.strerror or str(error) if isinstance(error, OSError) else str(error)
+def _representation_problems(r: Representation, measured: MeasuredMedia) -> Iterator[str]:
+    if measured.init is not None:
+        href = initialization_href(r)
+        yield from (f"{href}: {problem}" for problem in _init_problems(measured.init, r))
+    yield from measured.problems
+    for s in measured.segments:
+        yield from (f"{s.href}: {problem}" for problem in _segment_problems(s.fragment, s.segment))
 
 
 def _init_problems(init: InitInfo, r: Representation) -> Iterator[str]:
@@ -112,6 +105,8 @@ def _init_problems(init: InitInfo, r: Representation) -> Iterator[str]:
     ]
     if r.video is not None:
         said.append(("size", (init.width, init.height), (r.video.width, r.video.height)))
+        if init.dynamic_range is not None:
+            said.append(("dynamic range", init.dynamic_range, r.video.dynamic_range))
     if r.audio is not None:
         said.append(("format", (init.sample_rate_hz, init.channels), (r.audio.sample_rate_hz, r.audio.channels)))
     for what, found, promised in said:
@@ -136,7 +131,7 @@ def text_problems(root: Path, p: Presentation) -> Iterator[str]:
         try:
             data = (root / track.href).read_bytes()
         except OSError as error:
-            yield f"{track.href}: {_reason(error)}"
+            yield f"{track.href}: {reason(error)}"
             continue
         if not _WEBVTT.match(data):
             yield f"{track.href}: is no WebVTT: it does not begin with that word"
@@ -158,7 +153,7 @@ def model_problems(root: Path, p: Presentation) -> Iterator[str]:
         try:
             data = (root / model.href).read_bytes()
         except OSError as error:
-            yield f"{label}: {_reason(error)}"
+            yield f"{label}: {reason(error)}"
             continue
         yield from (f"{label}: {problem}" for problem in _model_problems(data, model))
 
@@ -177,7 +172,7 @@ def quality_problems(root: Path, p: Presentation) -> Iterator[str]:
             try:
                 data = (root / s.quality.href).read_bytes()
             except OSError as error:
-                yield f"{s.quality.href}: {_reason(error)}"
+                yield f"{s.quality.href}: {reason(error)}"
                 continue
             if len(data) != s.quality.size_bytes or hashlib.sha256(data).hexdigest() != s.quality.sha256:
                 yield f"{s.quality.href}: size or SHA-256 of its {len(data)} bytes is not the one promised"

@@ -74,8 +74,8 @@ def _add_verify(commands: Any) -> None:
     parser = commands.add_parser(
         "verify",
         help="check hashes, schema, alignment, and that every model loads",
-        description="Check a bundle: schema, alignment, playlists, that its segments are those that were packaged, "
-        "and that its models have their hashes and load.",
+        description="Check a bundle: schema, alignment, playlists, that frames and sound last as they should, that its "
+        "segments are those that were packaged, and that its models have their hashes and load.",
         epilog=_VERIFY_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from manifests.model import ModelTrack, Presentation, Representation, VideoFormat
+from manifests.model import AdaptationSet, ModelTrack, Presentation, Representation, TextTrack, VideoFormat
 from manifests.template import initialization_href, segment_href
 
 SizeOf = Callable[[str], "int | None"]
@@ -14,18 +14,24 @@ SizeOf = Callable[[str], "int | None"]
 
 def describe(p: Presentation, size_of: SizeOf) -> dict[str, Any]:
     """`p` as plain JSON values: durations in seconds, sizes in bytes, null where `size_of` does not know."""
-    rungs = [_rung(r, size_of) for r in (*p.video, *p.audio)]
+    sounds = [_rung(r, size_of) | _track_facts(s) for s in p.audio_sets for r in s.representations]
+    rungs = [*(_rung(r, size_of) for r in (*p.video, *p.hdr_video)), *sounds]
     models = {m.href: m.size_bytes for r in p.video for track in r.model_tracks for m in track.models if m.href}
     media = [rung["media_bytes"] for rung in rungs]
     return {
         "title": p.title,
         "duration_s": float(p.duration_s),
         "rungs": rungs,
-        "subtitles": [{"id": track.id, "language": track.language, "bytes": size_of(track.href)} for track in p.text],
+        "subtitles": [{"id": t.id, **_track_facts(t), "bytes": size_of(t.href)} for t in p.text],
         "media_bytes": None if None in media else sum(media),
         "model_files": len(models),
         "model_bytes": sum(models.values()),
     }
+
+
+def _track_facts(track: AdaptationSet | TextTrack) -> dict[str, Any]:
+    """What a viewer chooses it by."""
+    return {"language": track.language, "label": track.label, "role": track.role}
 
 
 def _rung(r: Representation, size_of: SizeOf) -> dict[str, Any]:
@@ -46,6 +52,7 @@ def _rung(r: Representation, size_of: SizeOf) -> dict[str, Any]:
             "width": r.video.width,
             "height": r.video.height,
             "frame_rate": float(r.video.frame_rate),
+            "dynamic_range": r.video.dynamic_range,
         }
     if r.audio is not None:
         described |= {"sample_rate_hz": r.audio.sample_rate_hz, "channels": r.audio.channels}
@@ -88,14 +95,22 @@ def as_text(description: dict[str, Any]) -> str:
 
 
 def _text_line(track: dict[str, Any]) -> str:
-    return f"{track['id']}: subtitles, {track['language'] or 'of no stated language'}, {_bytes(track['bytes'])}"
+    return f"{track['id']}: subtitles, {_chosen_by(track)}, {_bytes(track['bytes'])}"
+
+
+def _chosen_by(track: dict[str, Any]) -> str:
+    """`fr "Français", dub`; roles that say nothing of their own are left out."""
+    label = f'"{track["label"]}"' if track["label"] else ""
+    role = "" if track["role"] in (None, "subtitle") else track["role"]
+    return ", ".join(filter(None, (f"{track['language'] or 'of no stated language'} {label}".rstrip(), role)))
 
 
 def _rows(rung: dict[str, Any]) -> list[tuple[str, ...]]:
     if rung["type"] == "video":
-        form = f"{rung['width']}x{rung['height']} {rung['frame_rate']:.5g} fps"
+        colour = "" if rung["dynamic_range"] == "sdr" else f" {rung['dynamic_range'].upper()}"
+        form = f"{rung['width']}x{rung['height']} {rung['frame_rate']:.5g} fps{colour}"
     else:
-        form = f"{rung['sample_rate_hz']} Hz, {rung['channels']} ch"
+        form = f"{rung['sample_rate_hz']} Hz, {rung['channels']} ch, {_chosen_by(rung)}"
     rate = f"{rung['bandwidth_bps'] / 1000:.0f}"
     head = (rung["id"], form, rung["codecs"], rate, str(rung["segments"]), _bytes(rung["media_bytes"]))
     blank = ("",) * len(head)

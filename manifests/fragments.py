@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from manifests.boxes import Box, boxes
-from manifests.codecs import audio_format, codec_name
+from manifests.codecs import audio_format, codec_name, dynamic_range
 from manifests.errors import MalformedFragmentError
+from manifests.model import DynamicRange
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,6 +56,17 @@ class InitInfo:
     channels: int
     track_id: int
     defaults: SampleDefaults
+    dynamic_range: DynamicRange | None = None
+    """None for sound, and for pictures whose sample entry states no transfer."""
+
+
+@dataclass(frozen=True)
+class ByteRange:
+    """A part of a file."""
+
+    start: int
+    """Offset of its first byte."""
+    size_bytes: int
 
 
 @dataclass(frozen=True)
@@ -67,6 +79,11 @@ class FragmentInfo:
     sample_count: int
     starts_with_sync: bool
     """Whether the first sample can be decoded without any before it."""
+    shortest_sample_ticks: int
+    longest_sample_ticks: int
+    last_sample_ticks: int
+    first_sample: ByteRange
+    """The first `moof` and the bytes up to the end of the first sample: what it takes to show that picture alone."""
 
 
 def read_init(data: bytes) -> InitInfo:
@@ -89,7 +106,18 @@ def read_init(data: bytes) -> InitInfo:
     width, height = entry.unpack("HH", 24) if handler == b"vide" else (0, 0)
     rate, channels = audio_format(entry) if handler == b"soun" else (0, 0)
     track_id, defaults = _defaults(moov)
-    return InitInfo(timescale, handler.decode(), codec_name(entry), width, height, rate, channels, track_id, defaults)
+    return InitInfo(
+        timescale=timescale,
+        handler=handler.decode(),
+        codecs=codec_name(entry),
+        width=width,
+        height=height,
+        sample_rate_hz=rate,
+        channels=channels,
+        track_id=track_id,
+        defaults=defaults,
+        dynamic_range=dynamic_range(entry) if handler == b"vide" else None,
+    )
 
 
 def read_fragment(data: bytes, init: InitInfo) -> FragmentInfo:
@@ -97,21 +125,42 @@ def read_fragment(data: bytes, init: InitInfo) -> FragmentInfo:
 
     Raises MalformedFragmentError, also where fragments do not follow on or samples exceed the media data.
     """
-    fragments = [_read_moof(moof, init) for moof in _top_level(data, b"moof")]
+    moofs = _top_level(data, b"moof")
+    fragments = [_read_moof(moof, init) for moof in moofs]
     start = fragments[0].start_ticks
     end = start
     for fragment in fragments:
         if fragment.start_ticks != end:
             raise MalformedFragmentError(f"a fragment starts at {fragment.start_ticks}, the one before ends at {end}")
         end += fragment.duration_ticks
-    stored = sum(len(box.payload) for box in _top_level(data, b"mdat"))
+    mdats = _top_level(data, b"mdat")
+    stored = sum(len(box.payload) for box in mdats)
     claimed = sum(fragment.size_bytes for fragment in fragments)
     if claimed > stored:
         raise MalformedFragmentError(f"samples of {claimed} bytes in {stored} bytes of media data")
     samples = sum(fragment.sample_count for fragment in fragments)
     if samples > MAX_SAMPLES:
         raise MalformedFragmentError(f"{samples} samples in one segment, where at most {MAX_SAMPLES} are read")
-    return FragmentInfo(start, end - start, samples, fragments[0].starts_with_sync)
+    return FragmentInfo(
+        start_ticks=start,
+        duration_ticks=end - start,
+        sample_count=samples,
+        starts_with_sync=fragments[0].starts_with_sync,
+        shortest_sample_ticks=min(fragment.shortest_sample_ticks for fragment in fragments),
+        longest_sample_ticks=max(fragment.longest_sample_ticks for fragment in fragments),
+        last_sample_ticks=fragments[-1].last_sample_ticks,
+        first_sample=_first_sample(moofs[0], mdats[0], fragments[0], len(data)),
+    )
+
+
+def _first_sample(moof: Box, mdat: Box, fragment: _Fragment, segment_bytes: int) -> ByteRange:
+    """See FragmentInfo; up to the end of the segment if the tables do not place the sample in the media data."""
+    end = segment_bytes
+    if fragment.first_sample_end is not None:
+        claimed = moof.start + fragment.first_sample_end
+        if mdat.end - len(mdat.payload) <= claimed <= mdat.end:
+            end = claimed
+    return ByteRange(moof.start, end - moof.start)
 
 
 def _top_level(data: bytes, box_type: bytes) -> list[Box]:
@@ -133,13 +182,20 @@ class _Fragment:
     sample_count: int
     size_bytes: int
     starts_with_sync: bool
+    shortest_sample_ticks: int
+    longest_sample_ticks: int
+    last_sample_ticks: int
+    first_sample_end: int | None
+    """Bytes from the start of the `moof` to the end of the first sample; None if they are counted from elsewhere."""
 
 
 def _read_moof(moof: Box, init: InitInfo) -> _Fragment:
     tracks = [box for box in moof.children() if box.type == b"traf"]
     if len(tracks) != 1:
         raise MalformedFragmentError(f"{len(tracks)} tracks in a fragment, where one belongs")
-    defaults = _fragment_defaults(tracks[0].child(b"tfhd"), init)
+    header = tracks[0].child(b"tfhd")
+    defaults = _fragment_defaults(header, init)
+    from_moof = not header.unpack("I")[0] & 0x1  # no base-data-offset
     time = tracks[0].child(b"tfdt")
     start = time.unpack("Q" if time.unpack("B")[0] == 1 else "I", 4)[0]
     runs = [_read_run(box, defaults) for box in tracks[0].children() if box.type == b"trun"]
@@ -152,6 +208,10 @@ def _read_moof(moof: Box, init: InitInfo) -> _Fragment:
         sample_count=sum(run.sample_count for run in runs),
         size_bytes=sum(run.size_bytes for run in runs),
         starts_with_sync=runs[0].starts_with_sync,
+        shortest_sample_ticks=min(run.shortest_sample_ticks for run in runs),
+        longest_sample_ticks=max(run.longest_sample_ticks for run in runs),
+        last_sample_ticks=runs[-1].last_sample_ticks,
+        first_sample_end=runs[0].first_sample_end if from_moof else None,
     )
 
 
@@ -176,12 +236,17 @@ class _Run:
     sample_count: int
     size_bytes: int
     starts_with_sync: bool
+    shortest_sample_ticks: int
+    longest_sample_ticks: int
+    last_sample_ticks: int
+    first_sample_end: int | None
 
 
 def _read_run(trun: Box, defaults: SampleDefaults) -> _Run:
     flags, count = trun.unpack("II")
     if count > MAX_SAMPLES:
         raise MalformedFragmentError(f"a run of {count} samples, where at most {MAX_SAMPLES} are read")
+    data_offset = trun.unpack("i", 8)[0] if flags & 0x1 else None
     at = 8 + (4 if flags & 0x1 else 0)
     first_flags = None
     if flags & 0x4:
@@ -192,11 +257,22 @@ def _read_run(trun: Box, defaults: SampleDefaults) -> _Run:
     sample_flags = first_flags
     if sample_flags is None:
         sample_flags = int(table[0x400][0]) if count and 0x400 in table else defaults.flags
+    durations, sizes = table.get(0x100), table.get(0x200)
+    first_size = int(sizes[0]) if count and sizes is not None else defaults.size_bytes
+    each_ticks = defaults.duration_ticks
+    if not count or durations is None:
+        total, shortest, longest, last = count * each_ticks, each_ticks, each_ticks, each_ticks
+    else:
+        total, shortest, longest, last = map(int, (durations.sum(), durations.min(), durations.max(), durations[-1]))
     return _Run(
-        duration_ticks=int(table[0x100].sum()) if 0x100 in table else count * defaults.duration_ticks,
+        duration_ticks=total,
         sample_count=count,
-        size_bytes=int(table[0x200].sum()) if 0x200 in table else count * defaults.size_bytes,
+        size_bytes=count * defaults.size_bytes if sizes is None else int(sizes.sum()),
         starts_with_sync=not sample_flags & _NON_SYNC,
+        shortest_sample_ticks=shortest,
+        longest_sample_ticks=longest,
+        last_sample_ticks=last,
+        first_sample_end=None if data_offset is None else data_offset + first_size,
     )
 
 

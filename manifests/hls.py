@@ -1,45 +1,100 @@
-"""HLS playlists over the same CMAF segments (RFC 8216, and the draft of its second edition)."""
+"""HLS playlists over the same CMAF segments (RFC 8216, the draft of its second edition, Apple's authoring rules)."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-from manifests.model import AdaptationSet, Presentation, Representation, TextTrack
-from manifests.names import MASTER_PLAYLIST, playlist_href
+from manifests.fragments import ByteRange
+from manifests.hls_rates import NOTHING, Rates, measured_rates, most
+from manifests.hls_tracks import TEXT_GROUP, AudioGroup, audio_groups, subtitle_lines
+from manifests.model import Presentation, Representation, Segment, TextTrack
+from manifests.names import MASTER_PLAYLIST, iframe_playlist_href, playlist_href
 from manifests.template import initialization_href, segment_href
 
-_AUDIO_GROUP = "audio"
-_TEXT_GROUP = "text"
+I_FRAME_STREAM = "#EXT-X-I-FRAME-STREAM-INF:"
 
 
-def write_playlists(p: Presentation, sizes_bytes: Mapping[str, Sequence[int]]) -> dict[str, bytes]:
+def write_playlists(
+    p: Presentation,
+    sizes_bytes: Mapping[str, Sequence[int]],
+    first_samples: Mapping[str, Sequence[ByteRange]] | None = None,
+) -> dict[str, bytes]:
     """The playlists by name: the master, and one media playlist for each representation and text track.
 
     `sizes_bytes` gives, by representation id, the size of each segment in order: HLS states the true rates.
+    `first_samples` gives, by the id of a video representation, where the first picture of each segment lies
+    (`FragmentInfo.first_sample`); these get a playlist of I-frames too.
     """
-    playlists = {MASTER_PLAYLIST: _master(p, sizes_bytes)}
-    for r in (*p.video, *p.audio):
-        playlists[playlist_href(r.id)] = _media_playlist(r)
+    target_s = _target_s(p)
+    pictures = (*p.video, *p.hdr_video)
+    stills = [(r, first_samples[r.id]) for r in pictures if first_samples and r.id in first_samples]
+    playlists = {MASTER_PLAYLIST: _master(p, sizes_bytes, stills, target_s)}
+    for r in p.representations:
+        playlists[playlist_href(r.id)] = _media_playlist(r, target_s)
+    for r, ranges in stills:
+        playlists[iframe_playlist_href(r.id)] = _iframe_playlist(r, ranges, target_s)
     for track in p.text:
         playlists[playlist_href(track.id)] = _text_playlist(track, p.duration_s)
     return {name: "".join(f"{line}\n" for line in lines).encode() for name, lines in playlists.items()}
 
 
-def _media_playlist(r: Representation) -> list[str]:
-    durations_s = [Fraction(s.duration_ticks, r.timescale) for s in r.segments]
-    lines = [
+_PLAYED = ("#EXTINF:", "#EXT-X-MAP:", "#EXT-X-ENDLIST")
+_RENDITION_URI = re.compile(rb'#EXT-X-MEDIA:.*URI="([^"]*)"')
+
+
+def played(playlist: bytes) -> tuple[frozenset[bytes], list[bytes]]:
+    """What a playlist has a player fetch, whatever else it says: names of playlists, then segments with their times.
+
+    The names are those of a master's variants and renditions, the segments those of a media playlist.
+    """
+    lines = playlist.splitlines()
+    if not any(line.startswith(b"#EXTINF:") for line in lines):
+        names = [line for line in lines if not line.startswith(b"#")]
+        return frozenset([*names, *_RENDITION_URI.findall(playlist)]), []
+    kept = tuple(tag.encode() for tag in _PLAYED)
+    return frozenset(), [line for line in lines if not line.startswith(b"#") or line.startswith(kept)]
+
+
+def _target_s(p: Presentation) -> int:
+    """The target duration of all playlists of pictures and sound (rule 8.2): no segment is longer."""
+    return math.ceil(max(_duration_s(r, segment) for r in p.representations for segment in r.segments))
+
+
+def _duration_s(r: Representation, segment: Segment) -> Fraction:
+    return Fraction(segment.duration_ticks, r.timescale)
+
+
+def _head(r: Representation, target_s: int, kind: str) -> list[str]:
+    return [
         "#EXTM3U",
         "#EXT-X-VERSION:7",
-        f"#EXT-X-TARGETDURATION:{math.ceil(max(durations_s))}",
+        f"#EXT-X-TARGETDURATION:{target_s}",
         f"#EXT-X-MEDIA-SEQUENCE:{r.segments[0].number}",
         "#EXT-X-PLAYLIST-TYPE:VOD",
-        "#EXT-X-INDEPENDENT-SEGMENTS",
+        kind,
         f'#EXT-X-MAP:URI="{initialization_href(r)}"',
     ]
-    for segment, duration_s in zip(r.segments, durations_s, strict=True):
-        lines += [f"#EXTINF:{_decimal(duration_s, 6)},", segment_href(r, segment)]
+
+
+def _media_playlist(r: Representation, target_s: int) -> list[str]:
+    lines = _head(r, target_s, "#EXT-X-INDEPENDENT-SEGMENTS")
+    for segment in r.segments:
+        lines += [f"#EXTINF:{_decimal(_duration_s(r, segment), 6)},", segment_href(r, segment)]
+    return [*lines, "#EXT-X-ENDLIST"]
+
+
+def _iframe_playlist(r: Representation, ranges: Sequence[ByteRange], target_s: int) -> list[str]:
+    """The first picture of each segment, which stands until that of the next."""
+    lines = _head(r, target_s, "#EXT-X-I-FRAMES-ONLY")
+    for segment, part in zip(r.segments, ranges, strict=True):
+        lines += [
+            f"#EXTINF:{_decimal(_duration_s(r, segment), 6)},",
+            f"#EXT-X-BYTERANGE:{part.size_bytes}@{part.start}",
+            segment_href(r, segment),
+        ]
     return [*lines, "#EXT-X-ENDLIST"]
 
 
@@ -56,82 +111,62 @@ def _text_playlist(track: TextTrack, duration_s: Fraction) -> list[str]:
     ]
 
 
-def _master(p: Presentation, sizes_bytes: Mapping[str, Sequence[int]]) -> list[str]:
-    lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
-    if not p.video:
-        return lines + [line for r in p.audio for line in _variant(r, None, sizes_bytes)]
-    audio_sets = [s for s in p.adaptation_sets if s.content_type == "audio"]
-    renditions = [(s, r) for s in audio_sets for r in s.representations]
-    lines += [_rendition(s, r, first=index == 0) for index, (s, r) in enumerate(renditions)]
-    lines += [_subtitles(track) for track in p.text]
-    # The rates of a variant include the most expensive rendition it may be played with.
-    costliest = max((r for _, r in renditions), key=lambda r: _peak_bps(r, sizes_bytes[r.id]), default=None)
-    with_text = bool(p.text)
-    return lines + [line for r in p.video for line in _variant(r, costliest, sizes_bytes, with_text=with_text)]
-
-
-def _rendition(s: AdaptationSet, r: Representation, *, first: bool) -> str:
-    assert r.audio is not None, "asked of an audio representation"
-    chosen = "YES" if first else "NO"
-    attributes = [
-        "TYPE=AUDIO",
-        f'GROUP-ID="{_AUDIO_GROUP}"',
-        f'NAME="{r.id}"',
-        *([f'LANGUAGE="{s.language}"'] if s.language else []),
-        f"DEFAULT={chosen}",
-        "AUTOSELECT=YES",
-        f'CHANNELS="{r.audio.channels}"',
-        f'URI="{playlist_href(r.id)}"',
-    ]
-    return "#EXT-X-MEDIA:" + ",".join(attributes)
-
-
-def _subtitles(track: TextTrack) -> str:
-    attributes = [
-        "TYPE=SUBTITLES",
-        f'GROUP-ID="{_TEXT_GROUP}"',
-        f'NAME="{track.id}"',
-        *([f'LANGUAGE="{track.language}"'] if track.language else []),
-        "DEFAULT=NO",
-        "AUTOSELECT=YES",
-        f'URI="{playlist_href(track.id)}"',
-    ]
-    return "#EXT-X-MEDIA:" + ",".join(attributes)
-
-
-def _variant(
-    r: Representation,
-    audio: Representation | None,
+def _master(
+    p: Presentation,
     sizes_bytes: Mapping[str, Sequence[int]],
-    *,
-    with_text: bool = False,
+    stills: Sequence[tuple[Representation, Sequence[ByteRange]]],
+    target_s: int,
 ) -> list[str]:
-    parts = [r] if audio is None else [r, audio]
-    attributes = [
-        f"BANDWIDTH={sum(_peak_bps(part, sizes_bytes[part.id]) for part in parts)}",
-        f"AVERAGE-BANDWIDTH={sum(_mean_bps(part, sizes_bytes[part.id]) for part in parts)}",
-        f'CODECS="{",".join(part.codecs for part in parts)}"',
-    ]
+    rates = {r.id: measured_rates(r, sizes_bytes[r.id], target_s) for r in p.representations}
+    groups = audio_groups(p)
+    text = most([Rates(track.bandwidth_bps, track.bandwidth_bps) for track in p.text]) if p.text else None
+    lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
+    lines += [line for group in groups for line in group.lines]
+    lines += subtitle_lines(p.text)
+    for pictures in (p.video, p.hdr_video):
+        for group in groups or (None,):
+            lines += [line for r in pictures for line in _variant(r, group, rates, text)]
+    if not (p.video or p.hdr_video):
+        lines += [line for group in groups for line in _variant(group.representations[0], group, rates, text)]
+    for r, ranges in stills:
+        lines.append(_iframe_stream(r, measured_rates(r, [part.size_bytes for part in ranges], target_s)))
+    return lines
+
+
+def _variant(r: Representation, group: AudioGroup | None, rates: Mapping[str, Rates], text: Rates | None) -> list[str]:
+    """A rung with the sound of a group; its rates include the most expensive track that it may be played with."""
+    sound = () if group is None else group.representations
+    total = (NOTHING if r.video is None else rates[r.id]) + most([rates[part.id] for part in sound])
+    total += text or NOTHING
+    codecs = dict.fromkeys(part.codecs for part in ((r,) if r.video is not None else ()) + sound)
+    attributes = [*_rates(total), f'CODECS="{",".join(codecs)}"']
     if r.video is not None:
-        attributes.append(f"RESOLUTION={r.video.width}x{r.video.height}")
-        attributes.append(f"FRAME-RATE={_decimal(r.video.frame_rate, 3)}")
-    if audio is not None:
-        attributes.append(f'AUDIO="{_AUDIO_GROUP}"')
-    if with_text:
-        attributes.append(f'SUBTITLES="{_TEXT_GROUP}"')
+        attributes += [*_picture(r), f"FRAME-RATE={_decimal(r.video.frame_rate, 3)}"]
+    if group is not None:
+        attributes.append(f'AUDIO="{group.id}"')
+    if text is not None:
+        attributes.append(f'SUBTITLES="{TEXT_GROUP}"')
+    attributes.append("CLOSED-CAPTIONS=NONE")
     return ["#EXT-X-STREAM-INF:" + ",".join(attributes), playlist_href(r.id)]
 
 
-def _peak_bps(r: Representation, sizes_bytes: Sequence[int]) -> int:
-    rates = [
-        Fraction(8 * size * r.timescale, segment.duration_ticks)
-        for size, segment in zip(sizes_bytes, r.segments, strict=True)
+def _iframe_stream(r: Representation, rates: Rates) -> str:
+    attributes = [
+        *_rates(rates),
+        f'CODECS="{r.codecs}"',
+        *_picture(r),
+        f'URI="{iframe_playlist_href(r.id)}"',
     ]
-    return math.ceil(max(rates))
+    return I_FRAME_STREAM + ",".join(attributes)
 
 
-def _mean_bps(r: Representation, sizes_bytes: Sequence[int]) -> int:
-    return math.ceil(8 * sum(sizes_bytes) / r.duration_s)
+def _rates(rates: Rates) -> list[str]:
+    return [f"BANDWIDTH={rates.peak_bps}", f"AVERAGE-BANDWIDTH={rates.mean_bps}"]
+
+
+def _picture(r: Representation) -> list[str]:
+    assert r.video is not None, "asked of a video representation"
+    return [f"RESOLUTION={r.video.width}x{r.video.height}", f"VIDEO-RANGE={r.video.dynamic_range.upper()}"]
 
 
 def _decimal(value: Fraction, places: int) -> str:

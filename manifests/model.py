@@ -152,6 +152,11 @@ class Representation:
         return Fraction(last.start_ticks + last.duration_ticks - self.segments[0].start_ticks, self.timescale)
 
     @property
+    def is_hdr(self) -> bool:
+        """Whether its pictures are brighter or wider than BT.709 can say."""
+        return self.video is not None and self.video.dynamic_range != "sdr"
+
+    @property
     def target_size(self) -> Size:
         """(width, height) once enhanced: the largest that any of its tracks makes, its own without any."""
         assert self.video is not None, "asked of a video representation"
@@ -224,8 +229,25 @@ class Presentation:
 
     @property
     def video(self) -> tuple[Representation, ...]:
-        return self.of_type("video")
+        """The SDR rungs: what is enhanced, trained and played here."""
+        return tuple(r for r in self.of_type("video") if not r.is_hdr)
+
+    @property
+    def hdr_video(self) -> tuple[Representation, ...]:
+        """The HDR rungs, which are shown as they are by players that can."""
+        return tuple(r for r in self.of_type("video") if r.is_hdr)
 
     @property
     def audio(self) -> tuple[Representation, ...]:
         return self.of_type("audio")
+
+    @property
+    def representations(self) -> tuple[Representation, ...]:
+        """All of them: SDR rungs, HDR rungs, sound."""
+        return (*self.video, *self.hdr_video, *self.audio)
+
+    @property
+    def audio_sets(self) -> tuple[AdaptationSet, ...]:
+        """The sets of sound, those of role `main` first, otherwise in the order of the manifest."""
+        sets = (s for s in self.adaptation_sets if s.content_type == "audio")
+        return tuple(sorted(sets, key=lambda s: s.role != "main"))

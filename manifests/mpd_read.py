@@ -28,6 +28,7 @@ from manifests.mpd_segments import (
     template_uint,
 )
 from manifests.mpd_text import read_text
+from manifests.mpd_tracks import read_channels, read_dynamic_range, read_label, read_role
 from manifests.template import initialization_href, segment_href
 from manifests.timing import parse_duration_s, parse_frame_rate, parse_ratio
 from manifests.xmlread import Element, fail, matching, parse_xml, parsed_uint, required, uint
@@ -38,8 +39,8 @@ MAX_BASE_URLS = 8
 def read_mpd(data: bytes) -> Presentation:
     """The presentation that an MPD describes.
 
-    Sets that this version cannot play (other subtitles than ours, an unknown EssentialProperty) are left out. Bounds:
-    `xmlread.MAX_BYTES`, `mpd_segments.MAX_SEGMENTS`. Raises MalformedManifestError, with the line, for the
+    Sets that this version cannot play (other subtitles than ours, an EssentialProperty that is not about HDR) are left
+    out. Bounds: `xmlread.MAX_BYTES`, `mpd_segments.MAX_SEGMENTS`. Raises MalformedManifestError, with the line, for the
     rest: broken XML or numbers, live or several Periods, other forms of segment addressing, gaps, overlaps,
     addresses that leave the bundle, a model table against its rules.
     """
@@ -111,7 +112,9 @@ def _content_type(element: Element) -> str:
 
 
 def _playable(element: Element) -> bool:
-    return _content_type(element) in ("video", "audio") and element.find(dash("EssentialProperty")) is None
+    if _content_type(element) == "video":
+        return read_dynamic_range(element) is not None
+    return _content_type(element) == "audio" and element.find(dash("EssentialProperty")) is None
 
 
 def _read_set(element: Element, period: Element, budget: SegmentBudget) -> AdaptationSet:
@@ -130,6 +133,8 @@ def _read_set(element: Element, period: Element, budget: SegmentBudget) -> Adapt
         mime_type=matching(element, "mimeType", MIME_TYPE, _inherited(first, element, "mimeType")),
         representations=tuple(representations),
         language=None if element.get("lang") is None else matching(element, "lang", LANGUAGE),
+        label=read_label(element),
+        role=read_role(element),
         base_urls=_base_urls(element),
         quality=read_quality(list(element.iterchildren(dash("SupplementalProperty")))),
     )
@@ -187,6 +192,7 @@ def _read_video(element: Element, parent: Element) -> VideoFormat:
         height=side("height"),
         frame_rate=parse_frame_rate(_inherited(element, parent, "frameRate")),
         sar=parse_ratio(element.get("sar") or parent.get("sar") or "1:1"),
+        dynamic_range=read_dynamic_range(parent) or "sdr",
     )
 
 
@@ -197,7 +203,7 @@ def _read_audio(element: Element, parent: Element) -> AudioFormat:
             if configuration.get("schemeIdUri") == AUDIO_CHANNELS_SCHEME:
                 return AudioFormat(
                     sample_rate_hz=parsed_uint(element, "audioSamplingRate", rate, least=1, most=2**24),
-                    channels=uint(configuration, "value", least=1, most=64),
+                    channels=read_channels(configuration),
                 )
     fail(element, f"no AudioChannelConfiguration of scheme {AUDIO_CHANNELS_SCHEME}")
 

@@ -9,7 +9,8 @@ from lxml import etree
 from manifests.errors import MalformedManifestError
 from manifests.hrefs import checked_href
 from manifests.model import TextTrack
-from manifests.mpd_names import ID, LANGUAGE, ROLE_SCHEME, WEBVTT, dash
+from manifests.mpd_names import ID, LANGUAGE, WEBVTT, dash
+from manifests.mpd_tracks import append_label_and_role, read_label, read_role
 from manifests.xmlread import Element, matching, uint
 
 
@@ -34,6 +35,8 @@ def read_text(element: Element) -> TextTrack | None:
             href=checked_href((address.text or "").strip()),
             bandwidth_bps=uint(representation, "bandwidth", least=1, most=2**40),
             language=None if element.get("lang") is None else matching(element, "lang", LANGUAGE),
+            label=read_label(element),
+            role=read_role(element) or "subtitle",
         )
     return None
 
@@ -43,6 +46,6 @@ def append_text(period: Element, track: TextTrack) -> None:
     element = etree.SubElement(period, dash("AdaptationSet"), contentType="text", mimeType=WEBVTT)
     if track.language is not None:
         element.set("lang", track.language)
-    etree.SubElement(element, dash("Role"), schemeIdUri=ROLE_SCHEME, value="subtitle")
+    append_label_and_role(element, track.label, track.role)
     representation = etree.SubElement(element, dash("Representation"), id=track.id, bandwidth=str(track.bandwidth_bps))
     etree.SubElement(representation, dash("BaseURL")).text = track.href

@@ -8,11 +8,12 @@ from itertools import groupby
 from lxml import etree
 
 from manifests.errors import MalformedManifestError
-from manifests.model import AdaptationSet, Presentation, Representation, Segment
+from manifests.model import AdaptationSet, DynamicRange, Presentation, Representation, Segment
 from manifests.mpd_models import append_model_tracks
-from manifests.mpd_names import AUDIO_CHANNELS_SCHEME, DASH_NAMESPACE, LIVE_PROFILE, MODEL_NAMESPACE, dash
+from manifests.mpd_names import DASH_NAMESPACE, LIVE_PROFILE, MODEL_NAMESPACE, dash
 from manifests.mpd_quality import append_quality
 from manifests.mpd_text import append_text
+from manifests.mpd_tracks import append_channels, append_dynamic_range, append_label_and_role
 from manifests.timing import format_duration, format_frame_rate, format_ratio
 from manifests.xmlread import Element
 
@@ -80,14 +81,26 @@ def _append_set(period: Element, s: AdaptationSet) -> None:
     ratios = {aspect_ratio(r) for r in s.representations if r.video is not None}
     if len(ratios) == 1:
         element.set("par", format_ratio(ratios.pop()))
+    append_dynamic_range(element, _dynamic_range(s))
     if s.quality is not None:
         append_quality(element, s.quality)
+    append_label_and_role(element, s.label, s.role)
     _append_base_urls(element, s.base_urls)
     shared = len({(r.timescale, r.initialization, r.media, r.segments) for r in s.representations}) == 1
     if shared:
         _append_template(element, s.representations[0])
     for r in s.representations:
         _append_representation(element, r, own_template=not shared)
+
+
+def _dynamic_range(s: AdaptationSet) -> DynamicRange:
+    """The one range of a set's pictures: a player chooses a set by it, then switches within."""
+    ranges = {r.video.dynamic_range for r in s.representations if r.video is not None}
+    if len(ranges) > 1:
+        raise MalformedManifestError(
+            f"AdaptationSet {s.id} mixes dynamic ranges: give {' and '.join(sorted(ranges))} a set each"
+        )
+    return ranges.pop() if ranges else "sdr"
 
 
 def _append_representation(parent: Element, r: Representation, *, own_template: bool) -> None:
@@ -101,8 +114,7 @@ def _append_representation(parent: Element, r: Representation, *, own_template: 
         element.set("audioSamplingRate", str(r.audio.sample_rate_hz))
     element.set("bandwidth", str(r.bandwidth_bps))
     if r.audio is not None:
-        channels = str(r.audio.channels)
-        etree.SubElement(element, dash("AudioChannelConfiguration"), schemeIdUri=AUDIO_CHANNELS_SCHEME, value=channels)
+        append_channels(element, r.audio.channels)
     if r.model_tracks:
         append_model_tracks(element, r)
     if own_template:

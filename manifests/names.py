@@ -34,3 +34,8 @@ def _named_by(data: bytes) -> str:
 def playlist_href(representation_id: str) -> str:
     """The HLS media playlist of a representation or a text track."""
     return f"playlist_{representation_id}.m3u8"
+
+
+def iframe_playlist_href(representation_id: str) -> str:
+    """The HLS playlist of a representation's I-frames; no id has a `~`, so it is the name of no other playlist."""
+    return f"playlist_{representation_id}~iframes.m3u8"

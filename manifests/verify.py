@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -15,11 +15,12 @@ from lxml import etree
 from manifests.bundle import Bundle, open_bundle, read_json
 from manifests.checks import media_problems, model_problems, presentation_problems, quality_problems, text_problems
 from manifests.errors import BrokenBundleError, BundleError, MalformedModelError, WrongHashError
-from manifests.hls import write_playlists
+from manifests.hls import I_FRAME_STREAM, played, write_playlists
 from manifests.loading import load_model
+from manifests.measure import MeasuredMedia, first_samples, is_whole, measure_media, sizes_bytes
 from manifests.model import ModelFile, ModelTrack, Representation
 from manifests.mpd_names import own
-from manifests.names import MANIFEST, PROVENANCE, QUALITY
+from manifests.names import MANIFEST, MASTER_PLAYLIST, PROVENANCE, QUALITY, iframe_playlist_href
 from manifests.networks import macs_per_rung_pixel
 from manifests.template import initialization_href, segment_href
 from manifests.weights import FORMAT, NetworkSpec, parse_model, parse_network
@@ -46,15 +47,16 @@ def verify_bundle(root: Path) -> Verification:
     """
     bundle = open_bundle(root)
     p = bundle.presentation
+    media = measure_media(root, p)
     problems = [
         *schema_problems(parse_xml((root / MANIFEST).read_bytes())),
         *presentation_problems(p),
-        *media_problems(root, p),
+        *media_problems(root, p, media),
         *text_problems(root, p),
         *model_problems(root, p),
         *quality_problems(root, p),
         *(problem for r in p.video for problem in _table_problems(bundle, r)),
-        *_playlist_problems(bundle),
+        *_playlist_problems(bundle, media),
         *_metadata_problems(bundle),
         *_content_problems(bundle),
     ]
@@ -129,19 +131,24 @@ def _update_problems(bundle: Bundle, chain: tuple[ModelFile, ...], spec: Network
             yield f"{update.label}: is no update to {base.label}"
 
 
-def _playlist_problems(bundle: Bundle) -> Iterator[str]:
-    p = bundle.presentation
-    try:
-        sizes = {
-            r.id: [bundle.path(segment_href(r, s)).stat().st_size for s in r.segments] for r in (*p.video, *p.audio)
-        }
-    except (BrokenBundleError, OSError):
+def _playlist_problems(bundle: Bundle, media: Mapping[str, MeasuredMedia]) -> Iterator[str]:
+    """Playlists that are missing or say something else than the manifest and the segments do.
+
+    Playlists without I-frames, as earlier versions wrote them, only have to list what is to be played: their other
+    attributes are not those of today.
+    """
+    if not is_whole(media):
         return  # a missing segment has been reported
     listed = bundle.files()
-    for name, expected in write_playlists(p, sizes).items():
-        if name not in listed:
-            yield f"{name} is missing"
-        elif bundle.read(name) != expected:
+    expected = write_playlists(bundle.presentation, sizes_bytes(media), first_samples(media))
+    held = {name: bundle.read(name) for name in expected if name in listed}
+    earlier = I_FRAME_STREAM.encode() not in held.get(MASTER_PLAYLIST, b"")
+    stills = {iframe_playlist_href(r.id) for r in bundle.presentation.representations}
+    for name, data in expected.items():
+        if name not in held:
+            if not (earlier and name in stills):
+                yield f"{name} is missing"
+        elif held[name] != data and not (earlier and played(held[name]) == played(data)):
             yield f"{name} does not say what the manifest says"
 
 
@@ -151,7 +158,7 @@ def _content_problems(bundle: Bundle) -> Iterator[str]:
         packaged = read_json(bundle.root, PROVENANCE)["packaging"]["sha256"]
     except (BrokenBundleError, KeyError, TypeError):
         return
-    for r in (*bundle.presentation.video, *bundle.presentation.audio):
+    for r in bundle.presentation.representations:
         promised = packaged.get(r.id) if isinstance(packaged, dict) else None
         if promised is None:
             continue

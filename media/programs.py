@@ -17,27 +17,19 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from time import monotonic
 from typing import IO
 
 from media.errors import ProgramNotFoundError
-from media.running import Running, end_process, started
+from media.formats import accepted
+from media.running import GRACE_S, Running, end_process, started
 
 _LOG = logging.getLogger(__name__)
-
-_REPORT_EVERY_S = 0.2
 
 _HOW_TO_GET = {
     "ffmpeg": "install ffmpeg or `pip install imageio-ffmpeg`, or set NEUDASH_FFMPEG to its path",
     "MP4Box": "install GPAC (package `gpac`), or set NEUDASH_MP4BOX to its path",
 }
 
-
-SOURCE_FORMATS = (
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,mpegvideo,avi,flv,gif,ogg,asf,mxf,nut,"
-    "h264,hevc,obu,ivf,m4v,yuv4mpegpipe"
-)
-"""Containers that hold their own media. Playlists, ffconcat, SDP and image patterns name other files."""
 
 MAX_SOURCE_PIXELS = 7680 * 4320
 """8K UHD. A kilobyte can claim a picture that takes gigabytes to decode."""
@@ -47,7 +39,7 @@ def source_options() -> dict[str, str]:
     """Options to put before `-i` for a file that we did not write ourselves (names without the dash)."""
     return {
         "protocol_whitelist": "file",
-        "format_whitelist": SOURCE_FORMATS,
+        "format_whitelist": accepted(),
         "max_pixels": str(MAX_SOURCE_PIXELS),
     }
 
@@ -101,84 +93,52 @@ def run(
     arguments: Sequence[str],
     *,
     deadline_s: float,
-    on_progress: Callable[[RunProgress], None] | None = None,
     input: bytes | None = None,
     cwd: Path | None = None,
     with_stderr: bool = False,
 ) -> bytes:
     """Run a program to its end and return its stdout, after it stderr if `with_stderr` asks for it.
 
-    `deadline_s` counts from the start, with `on_progress` from the last report that tells of more than the one before.
-    With it the program must be an ffmpeg told to `-progress pipe:1`; its reports are taken off stdout, the result is
-    empty, and the calls come from this thread. `input` is written to the program's stdin, which is closed otherwise.
-    Raises ProgramFailedError, and ProgramNotFoundError if `arguments[0]` cannot be started.
+    `input` is written to the program's stdin, which is closed otherwise.
+    Raises ProgramFailedError, also at `deadline_s`, and ProgramNotFoundError if `arguments[0]` cannot be started.
     """
     with started(arguments, stdin=input is not None, cwd=cwd) as running:
         output: list[bytes] = []
-        reports: queue.SimpleQueue[RunProgress] = queue.SimpleQueue()
         pipes = running.process
-        if on_progress is None:
-            readers = [running.thread(_read_output, pipes.stdout, output)]
-        else:
-            readers = [running.thread(_read_reports, pipes.stdout, reports)]
+        readers = [running.thread(_read_output, pipes.stdout, output)]
         if input is not None:
             readers.append(running.thread(_write_input, pipes.stdin, input))
-        _wait(running, deadline_s, reports, on_progress)
+        try:
+            running.process.wait(deadline_s)
+        except subprocess.TimeoutExpired:
+            raise running.failure(f"was still running after {deadline_s:.0f} s") from None
         for reader in readers:
             reader.join()
-        _pass_on(reports, on_progress)
         running.check_status()
         if with_stderr:
             output.append(running.tail().encode())
     return b"".join(output)
 
 
-def _wait(
-    running: Running,
-    deadline_s: float,
-    reports: queue.SimpleQueue[RunProgress],
-    on_progress: Callable[[RunProgress], None] | None,
-) -> None:
-    """Until the program has ended, its reports passed on in the thread that waits."""
-    deadline, reached = monotonic() + deadline_s, (0, 0.0)
-    while (left_s := deadline - monotonic()) > 0:
-        with suppress(subprocess.TimeoutExpired):
-            running.process.wait(min(left_s, _REPORT_EVERY_S))
-            return
-        latest = _pass_on(reports, on_progress)
-        if latest is not None and (latest.frames, latest.media_s) != reached:
-            deadline, reached = monotonic() + deadline_s, (latest.frames, latest.media_s)
-    if on_progress is not None:
-        raise running.failure(f"came no further for {deadline_s:.0f} s")
-    raise running.failure(f"was still running after {deadline_s:.0f} s")
+def piped(arguments: Sequence[str], pieces: Iterator[bytes], *, frame_bytes: int, deadline_s: float) -> Iterator[bytes]:
+    """Write `pieces` to a program's stdin, and yield its stdout in pieces of exactly `frame_bytes`.
 
-
-def _pass_on(
-    reports: queue.SimpleQueue[RunProgress], on_progress: Callable[[RunProgress], None] | None
-) -> RunProgress | None:
-    """Returns the last of what has been passed on."""
-    latest = None
-    while on_progress is not None and not reports.empty():
-        latest = reports.get()
-        on_progress(latest)
-    return latest
-
-
-def stream(arguments: Sequence[str], *, frame_bytes: int, deadline_s: float) -> Iterator[bytes]:
-    """Yield a program's stdout in pieces of exactly `frame_bytes`; closing the iterator ends it.
-
-    `deadline_s` is the longest wait for one piece, so a slow reader costs nothing.
-    Raises ProgramFailedError, also if the output is no whole number of pieces.
+    Closing the iterator ends the program. `deadline_s` is the longest wait for one piece, so a slow reader costs
+    nothing. Raises what `pieces` raises, and ProgramFailedError, also if the output is not a whole number of pieces.
     """
-    with started(arguments, stdin=False, cwd=None) as running:
-        pieces: queue.Queue[bytes] = queue.Queue(maxsize=4)
+    with started(arguments, stdin=True, cwd=None) as running:
+        output: queue.Queue[bytes] = queue.Queue(maxsize=4)
         abandoned = threading.Event()
-        running.thread(_read_pieces, running.process.stdout, frame_bytes, pieces, abandoned)
+        failures: list[Exception] = []
+        running.thread(_read_pieces, running.process.stdout, frame_bytes, output, abandoned)
+        running.thread(_write_pieces, running.process.stdin, pieces, abandoned, failures)
         try:
-            while piece := _next_piece(pieces, running, deadline_s):
+            while piece := _next_piece(output, running, deadline_s):
                 if len(piece) != frame_bytes:
-                    raise running.failure("ended in the middle of a frame")
+                    raise failures[0] if failures else running.failure("ended in the middle of a frame")
                 yield piece
+            if failures:
+                raise failures[0]
             running.check_status()
         finally:
             abandoned.set()
@@ -203,6 +163,10 @@ def fed(arguments: Sequence[str], *, deadline_s: float, cwd: Path | None = None)
                 pipe.write(data)
                 pipe.flush()
             except OSError:
+                # Its status says more than the broken pipe does, if it is about to end by itself.
+                with suppress(subprocess.TimeoutExpired):
+                    if (status := running.process.wait(GRACE_S)) > 0:
+                        raise running.failure(f"ended with status {status}") from None
                 end_process(running.process)
                 raise running.failure("stopped reading its input") from None
             finally:
@@ -225,31 +189,29 @@ def _read_output(pipe: IO[bytes], output: list[bytes]) -> None:
     output.append(pipe.read())
 
 
-def _read_reports(pipe: IO[bytes], reports: queue.SimpleQueue[RunProgress]) -> None:
-    report: dict[str, str] = {}
-    for line in pipe:
-        key, _, value = line.decode("utf-8", "replace").strip().partition("=")
-        report[key] = value.strip()
-        if key == "progress":
-            reports.put(parse_progress(report))
-
-
-def parse_progress(report: dict[str, str]) -> RunProgress:
-    """One block of `-progress` output as numbers; what ffmpeg does not know yet (`N/A`) is 0."""
-    frames, microseconds = report.get("frame", "0"), report.get("out_time_us", "0")
-    return RunProgress(
-        frames=int(frames) if frames.isdecimal() else 0,
-        media_s=int(microseconds) / 1e6 if microseconds.isdecimal() else 0.0,
-        speed=report.get("speed", "N/A"),
-    )
-
-
 def _write_input(pipe: IO[bytes], data: bytes) -> None:
     try:
         pipe.write(data)
         pipe.close()
     except OSError:  # the program ended before it had read everything; its status says whether that is an error
         _LOG.debug("input was not read to its end")
+
+
+def _write_pieces(
+    pipe: IO[bytes], pieces: Iterator[bytes], abandoned: threading.Event, failures: list[Exception]
+) -> None:
+    try:
+        for piece in pieces:
+            if abandoned.is_set():
+                return
+            pipe.write(piece)
+    except BrokenPipeError:  # the program ended early; its status says whether that is an error
+        _LOG.debug("input was not read to its end")
+    except Exception as error:  # raised again by whoever reads the output
+        failures.append(error)
+    finally:
+        with suppress(OSError):
+            pipe.close()
 
 
 def _read_pieces(pipe: IO[bytes], size: int, pieces: queue.Queue[bytes], abandoned: threading.Event) -> None:

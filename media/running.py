@@ -23,7 +23,7 @@ GRACE_S = 5.0
 EARLY_GRACE_S = 0.5
 """How long where it is told to end early: what it has made is thrown away, and a person waits."""
 
-_STDERR_LINES = 30
+_STDERR_LINES = 200
 _LOG = logging.getLogger(__name__)
 
 _LOG_PREFIX = re.compile(r"^(?:\[[^\]]* @ 0x[0-9a-f]+\] ?)+")

@@ -44,7 +44,7 @@ def audio_of_segment(data: bytes) -> Iterator[tuple[InputContainer, AudioStream]
 def _opened(data: bytes, kind: str) -> Iterator[InputContainer]:
     try:
         # Names of tracks are anyone's bytes, and nobody here reads them.
-        with av.open(io.BytesIO(data), format="mp4", options=_LIMITS, metadata_errors="replace") as container:
+        with av.open(io.BytesIO(data), "r", format="mp4", options=_LIMITS, metadata_errors="replace") as container:
             yield container
     except av.FFmpegError as error:
         raise UndecodableSegmentError(f"the {kind} segment does not decode: {error.strerror}") from error

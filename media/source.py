@@ -1,4 +1,4 @@
-"""The one way from a source to frames: the packager encodes what trainer and report compare with.
+"""What is done to the frames of a source: the packager encodes what trainer and report compare with.
 
 All output is BT.709, limited range, 8-bit 4:2:0, constant frame rate, progressive, upright, and is tagged so.
 """
@@ -6,26 +6,39 @@ All output is BT.709, limited range, 8-bit 4:2:0, constant frame rate, progressi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import ffmpeg
 
-from media.errors import UnreadableSourceError
-from media.frames import Frame, frame_from_i420
-from media.programs import find_program, source_options, source_url, stream
+from media.colour import Colour, Filter, sdr_filters, sdr_size_filters
+from media.grid import Grid
+from media.orientation import SIDEWAYS, Turn, turn_filters
+from media.scan import Scan
+from media.shape import Shape, common_shape
+from media.timeline import Timeline
 
-FRAME_DEADLINE_S = 300.0
-"""Longest wait for one frame; the first one of a piece far into a film takes the longest."""
+_OLD_COLOUR = ("matrix", "full_range", "transfer")
+"""Fields that were a treatment's own before there was a `Colour`."""
 
-Filter = tuple[str, dict[str, str]]
-"""Name and options, as ffmpeg-python's `filter` takes them."""
+Fields = Literal["progressive", "interlaced", "telecine"]
 
-Transfer = Literal["sdr", "pq", "hlg"]
-_TRANSFERS = {"pq": "smpte2084", "hlg": "arib-std-b67"}
+
+@dataclass(frozen=True)
+class Crop:
+    """Pixels that are cut off a stored picture."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    def filter(self) -> Filter:
+        """ffmpeg's filter that cuts them off."""
+        size = {"w": f"iw-{self.left + self.right}", "h": f"ih-{self.top + self.bottom}"}
+        return "crop", {**size, "x": str(self.left), "y": str(self.top), "exact": "1"}
 
 
 @dataclass(frozen=True)
@@ -35,57 +48,122 @@ class SourceTreatment:
     stream_index: int
     """Of the video stream within the file."""
     frame_rate: Fraction
-    """Constant rate of what comes out; that of the source where it has one, so that no frame is lost."""
-    first_frame_s: Fraction
-    """When the source's first frame is shown, from the start of the file; becomes 0."""
+    """Constant rate of what comes out."""
     start_s: Fraction
     """How far after the first frame we begin: a whole number of frames."""
     duration_s: Fraction | None
     """How long we go on; None for the end of the source."""
-    deinterlace: bool
-    matrix: str
-    """YUV matrix of the source, in the words of ffmpeg's scale filter; of no effect for RGB."""
-    full_range: bool
-    """Whether the source's luma spans 0-255 rather than 16-235."""
-    transfer: Transfer
-    """`pq` and `hlg` are tone-mapped; `sdr` is kept."""
+    fields: Fields
+    """`interlaced` is deinterlaced, one frame for each field if `frame_rate` is twice `source_rate`; `telecine` gives
+    the film back that a 2:3 pulldown was made of."""
+    colour: Colour
+    """Of the source; what comes out is BT.709."""
+
+    sound_indices: tuple[int, ...] = ()
+    """The sound streams that share the picture's clock."""
+    source_rate: Fraction = Fraction(0)
+    """Constant rate on which the source's own frames lie; 0 stands for `frame_rate`."""
+    origin_s: Fraction | None = None
+    """The time of the source that becomes 0 (with `start_s` 0); None for that of the first frame."""
+    shape: Shape | None = None
+    """The stored pictures; None for the shape of most of them."""
+    crop: Crop | None = None
+    """The part of the stored picture that the container says is to be shown."""
+    turn: Turn = "none"
+    """How the picture is turned for display."""
+
+    def __post_init__(self) -> None:
+        if not self.source_rate:
+            object.__setattr__(self, "source_rate", self.frame_rate)
+
+    def grid_of(self, found: Scan) -> Grid:
+        """Where the source's own frames lie."""
+        origin_s = found.shown()[0][0] if self.origin_s is None else self.origin_s
+        return Grid(self.source_rate, origin_s, constant=True)
 
     @property
-    def seek_s(self) -> Fraction:
-        """Where reading begins, from the start of the file: half a frame early, so rounding drops none."""
-        return self.first_frame_s + self.start_s - self._half_frame_s if self.start_s else Fraction(0)
+    def display_size(self) -> tuple[Fraction, Fraction]:
+        """Columns and rows of the picture as it is shown. Only for a treatment with a shape."""
+        assert self.shape is not None, "the packager decides it"
+        return display_size(self.shape.width, self.shape.height, self.shape.sar, self.crop, self.turn)
 
-    @property
-    def shift_s(self) -> Fraction:
-        """What time stamps after the seek are too large by."""
-        return self._half_frame_s if self.start_s else self.first_frame_s
+    def shape_of(self, found: Scan) -> Shape:
+        """The shape in which the frames are handed to ffmpeg."""
+        return common_shape(found.looks) if self.shape is None else self.shape
+
+    def timeline_of(self, found: Scan) -> Timeline:
+        """The times of all streams, with 0 when the first frame that comes out is shown."""
+        return replace(found.timeline, origin_s=self.grid_of(found).origin_s + self.start_s)
+
+    def output_range(self, source_frames: int) -> tuple[int, int]:
+        """The number of the first frame that comes out, and how many there are, of that many on the source's grid."""
+        first = round(self.start_s * self.frame_rate)
+        count = max(0, round(source_frames * self.frame_rate / self.source_rate) - first)
+        return first, count if self.frame_limit is None else min(count, self.frame_limit)
 
     @property
     def frame_limit(self) -> int | None:
         """The most frames that come out; fewer where the source ends before. None: all."""
         return None if self.duration_s is None else max(1, round(self.duration_s * self.frame_rate))
 
-    @property
-    def _half_frame_s(self) -> Fraction:
-        return 1 / (2 * self.frame_rate)
-
     def to_json(self) -> dict[str, Any]:
         """For provenance.json: fractions as `n/d`."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: str(v) if isinstance(v, Fraction) else v for name, v in values.items()}
+        return {field.name: _json(getattr(self, field.name)) for field in fields(self)}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> SourceTreatment:
-        """The inverse of `to_json`. Raises ValueError for anything else."""
+        """The inverse of `to_json`; also reads what older versions wrote. Raises ValueError for anything else."""
+        if "colour" not in value and all(name in value for name in _OLD_COLOUR):
+            value = {**value, "colour": _old_colour(value)}
         try:
-            values = {field.name: value[field.name] for field in fields(cls)}
-            for name in ("frame_rate", "first_frame_s", "start_s"):
-                values[name] = Fraction(values[name])
-            duration_s = values["duration_s"]
-            values["duration_s"] = None if duration_s is None else Fraction(duration_s)
+            values = {field.name: value[field.name] for field in fields(cls) if field.name in value}
+            if "deinterlace" in value:
+                values["fields"] = "interlaced" if value["deinterlace"] else "progressive"
+            for name in ("frame_rate", "start_s", "duration_s", "source_rate", "origin_s"):
+                if values.get(name) is not None:
+                    values[name] = Fraction(values[name])
+            values["colour"] = Colour(**values["colour"])
+            values["sound_indices"] = tuple(int(index) for index in values.get("sound_indices", ()))
+            if values.get("shape") is not None:
+                values["shape"] = Shape.from_json(values["shape"])
+            if values.get("crop") is not None:
+                values["crop"] = Crop(**{side: int(pixels) for side, pixels in values["crop"].items()})
+            turn_filters(values.get("turn", "none"))
+            if values["fields"] not in get_args(Fields):
+                raise ValueError(f"unknown fields {values['fields']!r}")
+            if values["frame_rate"] <= 0 or values.get("source_rate", 1) < 0:
+                raise ValueError("a rate is not above 0")
             return cls(**values)
-        except (KeyError, TypeError, ZeroDivisionError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
             raise ValueError(f"not a source treatment: {error!r}") from error
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, Fraction):
+        return str(value)
+    if isinstance(value, Shape):
+        return value.to_json()
+    if isinstance(value, tuple):
+        return list(value)
+    return asdict(value) if isinstance(value, Crop | Colour) else value
+
+
+def _old_colour(value: dict[str, Any]) -> dict[str, Any]:
+    if value["transfer"] != "sdr":
+        raise ValueError("not a source treatment of today: HDR has another tone curve since; package it again")
+    return {"matrix": value["matrix"], "full_range": value["full_range"]}
+
+
+def display_size(width: int, height: int, sar: Fraction, crop: Crop | None, turn: Turn) -> tuple[Fraction, Fraction]:
+    """Columns and rows of a stored picture once cropped, upright and stretched to square pixels.
+
+    Neither is below what is stored.
+    """
+    columns, rows = Fraction(width), Fraction(height)
+    if crop is not None:
+        columns, rows = columns - crop.left - crop.right, rows - crop.top - crop.bottom
+    columns, rows = (columns * sar, rows) if sar >= 1 else (columns, rows / sar)
+    return (rows, columns) if turn in SIDEWAYS else (columns, rows)
 
 
 def file_sha256(path: Path) -> str:
@@ -97,87 +175,35 @@ def file_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def open_source(path: Path, seek_s: Fraction) -> ffmpeg.nodes.FilterableStream:
-    """The file as an input of an ffmpeg-python graph, whitelists and seek included."""
-    options = source_options() | ({"ss": seconds(seek_s)} if seek_s else {})
-    return ffmpeg.input(source_url(path), **options)
+def raw_input(treatment: SourceTreatment, shape: Shape) -> ffmpeg.nodes.FilterableStream:
+    """The raw frames of `media.reading.source_frames` on stdin, as an input of an ffmpeg-python graph."""
+    return ffmpeg.input(
+        "pipe:0",
+        f="rawvideo",
+        pixel_format=shape.pixel_format,
+        video_size=(shape.width, shape.height),
+        framerate=str(treatment.frame_rate),
+    )
 
 
 def video_filters(treatment: SourceTreatment, width: int, height: int) -> list[Filter]:
-    """THE filter chain: from decoded frames to even `width` x `height`. (ffmpeg has turned them upright.)"""
+    """THE filter chain: from decoded frames to even `width` x `height`."""
     return shared_filters(treatment) + size_filters(treatment, width, height)
 
 
 def shared_filters(treatment: SourceTreatment) -> list[Filter]:
     """The head of `video_filters`, which is the same for every size: the packager runs it once."""
-    chain: list[Filter] = []
-    if treatment.deinterlace:
-        chain.append(("bwdif", {"mode": "send_frame", "deint": "all"}))
-    chain += _constant_rate(treatment)
-    if treatment.transfer != "sdr":
-        chain += _tone_map(treatment)
-    return chain
+    return shape_filters(treatment) + sdr_filters(treatment.colour)
 
 
-def _constant_rate(treatment: SourceTreatment) -> list[Filter]:
-    # Shifted first: at a whole number of frames from zero, jitter in the time stamps never flips a rounding.
-    chain: list[Filter] = [
-        ("setpts", {"expr": f"PTS-({seconds(treatment.shift_s)})/TB"}),
-        ("fps", {"fps": str(treatment.frame_rate), "start_time": "0"}),
-    ]
-    if treatment.frame_limit is not None:
-        chain.append(("trim", {"end_frame": str(treatment.frame_limit)}))
-    return chain
-
-
-def _tone_map(treatment: SourceTreatment) -> list[Filter]:
-    """HDR to BT.709 in linear light (the chain of ffmpeg's own documentation of `tonemap`)."""
-    return [
-        (
-            "zscale",
-            {
-                "transferin": _TRANSFERS[treatment.transfer],
-                "primariesin": "bt2020",
-                "matrixin": "bt2020nc",
-                "rangein": _range(treatment),
-                "transfer": "linear",
-                "npl": "100",  # nits of SDR's white; the curve below brings HDR's 203 under it
-            },
-        ),
-        ("format", {"pix_fmts": "gbrpf32le"}),
-        ("zscale", {"primaries": "bt709"}),
-        ("tonemap", {"tonemap": "hable", "desat": "0"}),
-        ("zscale", {"transfer": "bt709", "matrix": "bt709", "range": "limited"}),
-        ("format", {"pix_fmts": "yuv420p10le"}),
-    ]
+def shape_filters(treatment: SourceTreatment) -> list[Filter]:
+    """The head of `shared_filters`, which is the same for SDR and HDR: cropped and upright."""
+    return ([treatment.crop.filter()] if treatment.crop is not None else []) + turn_filters(treatment.turn)
 
 
 def size_filters(treatment: SourceTreatment, width: int, height: int) -> list[Filter]:
     """The tail of `video_filters`: size and colour in one step, so that nothing is rounded twice."""
-    tone_mapped = treatment.transfer != "sdr"
-    return [
-        (
-            "scale",
-            {
-                "width": str(width),
-                "height": str(height),
-                "flags": "lanczos+accurate_rnd+full_chroma_int",
-                "in_color_matrix": "bt709" if tone_mapped else treatment.matrix,
-                "in_range": "limited" if tone_mapped else _range(treatment),
-                "out_color_matrix": "bt709",
-                "out_range": "limited",
-            },
-        ),
-        ("format", {"pix_fmts": "yuv420p"}),
-        (
-            "setparams",
-            {"range": "tv", "color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709"},
-        ),
-    ]
-
-
-def _range(treatment: SourceTreatment) -> str:
-    return "full" if treatment.full_range else "limited"
+    return sdr_size_filters(treatment.colour, width, height)
 
 
 def apply_filters(node: ffmpeg.nodes.FilterableStream, chain: list[Filter]) -> ffmpeg.nodes.FilterableStream:
@@ -185,25 +211,6 @@ def apply_filters(node: ffmpeg.nodes.FilterableStream, chain: list[Filter]) -> f
     for name, options in chain:
         node = node.filter(name, **options)
     return node
-
-
-def reference_frames(path: Path, treatment: SourceTreatment, width: int, height: int) -> Iterator[Frame]:
-    """The frames that the packager encoded from, at even `width` x `height`; the first is shown at 0.
-
-    Bit for bit what the encoder of a rung of that size was given. Raises ProgramFailedError where ffmpeg
-    cannot go on, UnreadableSourceError where not one frame comes out.
-    """
-    source = open_source(path, treatment.seek_s)[str(treatment.stream_index)]
-    output = apply_filters(source, video_filters(treatment, width, height)).output(
-        "pipe:1", f="rawvideo", pix_fmt="yuv420p", fps_mode="passthrough"
-    )
-    arguments = [str(find_program("ffmpeg")), *QUIET, *output.get_args()]
-    frame_bytes = width * height * 3 // 2
-    index = -1
-    for index, data in enumerate(stream(arguments, frame_bytes=frame_bytes, deadline_s=FRAME_DEADLINE_S)):
-        yield frame_from_i420(data, width, height, index / treatment.frame_rate)
-    if index < 0:
-        raise UnreadableSourceError(f"{path.name!r} has no frames in the part asked for")
 
 
 QUIET = (

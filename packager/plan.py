@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from media.colour import BLACK
+from media.colour_tags import colour_of, colour_warnings, without_zscale
 from media.errors import UnreadableSourceError
+from media.grid import Grid, choose_grid
+from media.interlacing import judge_fields
 from media.probe import SourceInfo, probe
+from media.reading import Damage, Schedule
+from media.scan import Scan, scan
+from media.shape import common_shape
 from media.source import SourceTreatment, file_sha256
 from packager.encode import AUTO_CRF, MAX_CRF, Codec, VideoSettings
-from packager.errors import LadderError
+from packager.errors import HdrError, LadderError
+from packager.hdr import HdrCodec, HdrSettings, hdr_rungs
 from packager.ladder import Rung, auto_ladder, wanted_ladder
 from packager.rungs import Crf, WantedRung
+from packager.sound import AudioWish, SoundPlan, plan_sound
 from packager.subtitles import Subtitles, read_file, tracks_of
-from packager.tools import can_tone_map, require_encoder
-from packager.treatment import is_constant_rate, plan_treatment, transfer_of
+from packager.tools import can_convert_colours, require_encoder
+from packager.treatment import plan_treatment
+
+PICTURE_FORMATS = frozenset({"jpeg_pipe", "mjpeg", "apng", "gif"})
+"""Formats that hold single pictures as well as videos."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +48,13 @@ class Request:
     duration_s: Fraction | None = None
     subtitles: tuple[Path, ...] = ()
     """Files beside the source."""
+    hdr: bool = False
+    """Whether to make an HDR ladder beside the SDR one."""
+    background: str = BLACK
+    """`#rrggbb` behind transparent parts."""
+    audio: AudioWish = "all"
+    programme: int | None = None
+    """Number of one of several programmes in a transport stream; None: that of the picture."""
     force: bool = False
 
 
@@ -49,19 +69,31 @@ class Plan:
     treatment: SourceTreatment
     rungs: tuple[Rung, ...]
     video: VideoSettings
+    found: Scan
+    """The packets of the source and what its key frames look like."""
+    grid: Grid
+    """Where the source's own frames lie."""
+    source_frames: int
+    """Frames on that grid."""
+    absent: tuple[Damage, ...]
+    """Where a source of constant rate has no frames."""
+    sound: SoundPlan
     subtitles: tuple[Subtitles, ...] = ()
+    hdr: HdrSettings | None = None
+    hdr_rungs: tuple[Rung, ...] = ()
+    """Of the same sizes as the others; none without `hdr`."""
 
     @property
     def settings(self) -> dict[str, Any]:
         """What decides the content of the bundle, as JSON. (Both segmenters make the same segments.)"""
         return {
             "subtitles": [{"sha256": s.sha256, "language": s.language} for s in self.subtitles if s.sha256],
+            "sound": [track.to_json() for track in self.sound.tracks],
             "source_sha256": self.sha256,
             "treatment": self.treatment.to_json(),
-            "rungs": [
-                {"id": r.id, "width": r.size.width, "height": r.size.height, "rate": str(r.rate)} for r in self.rungs
-            ],
+            "rungs": _described(self.rungs),
             **asdict(self.video),
+            **({"hdr": {"codec": self.hdr.codec, "rungs": _described(self.hdr_rungs)}} if self.hdr else {}),
         }
 
     @property
@@ -70,29 +102,73 @@ class Plan:
         return self.video.segment_frames / self.treatment.frame_rate
 
     @property
-    def expected_frames(self) -> int | None:
-        """As far as the source's header tells; None where it does not."""
-        treatment, total_s = self.treatment, self.info.video.duration_s
-        if total_s is None:
-            return treatment.frame_limit
-        left = max(0, round((total_s - treatment.start_s) * treatment.frame_rate))
-        return left if treatment.frame_limit is None else min(left, treatment.frame_limit)
+    def expected_frames(self) -> int:
+        """Frames that every rung will have."""
+        return self.treatment.output_range(self.source_frames)[1]
+
+    @property
+    def zero_s(self) -> Fraction:
+        """The time of the source at which the bundle begins."""
+        return self.treatment.timeline_of(self.found).origin_s
+
+    @property
+    def zero_in_file_s(self) -> Fraction:
+        """The same, counted from what players take for the start of the file."""
+        return self.zero_s - self.info.start_s
+
+    @property
+    def promised_frames(self) -> int | None:
+        """What the source's header says there should be; None if it does not say."""
+        video = self.info.video
+        if video.duration_s is None or not video.duration_known or self.found.joins:
+            return None
+        return self.treatment.output_range(round(video.duration_s * self.treatment.source_rate))[1]
 
 
-def make_plan(request: Request) -> Plan:
-    """Probe the source and decide. Raises MediaError, PackagingError."""
+def make_plan(request: Request, step: Callable[[str], None] = lambda what: None) -> Plan:
+    """Probe the source, look through it and decide. `step` is told what takes long.
+
+    Raises MediaError, PackagingError.
+    """
     require_encoder(request.codec)
-    info = probe(request.source)
-    treatment = plan_treatment(info, start_s=request.start_s, duration_s=request.duration_s, tone_map=can_tone_map())
+    info = probe(request.source, request.programme)
+    colour = colour_of(info.video, request.background)
+    if not can_convert_colours():
+        colour = without_zscale(colour)
+    sounds = tuple(audio.index for audio in info.audio)
+    step("look through the source")
+    found = scan(request.source, info.video.index, sounds)
+    grid = choose_grid([time_s for time_s, _ in found.shown()], named_rates(info, found))
+    schedule = Schedule.of(found, grid)
+    refuse_still_picture(info, schedule.count)
+    treatment = plan_treatment(
+        info,
+        grid,
+        judge_fields(request.source, found, schedule),
+        common_shape(found.looks),
+        start_s=request.start_s,
+        duration_s=request.duration_s,
+        sound_indices=sounds,
+        colour=colour,
+    )
+    hdr = hdr_settings(info, treatment, request.codec) if request.hdr else None
+    rungs = _rungs(request, treatment)
     frames = max(1, round(request.segment_s * treatment.frame_rate))
     plan = Plan(
         request=request,
         info=info,
         sha256=file_sha256(request.source),
         treatment=treatment,
-        rungs=_rungs(request, info),
+        rungs=rungs,
         video=VideoSettings(request.codec, request.preset, frames),
+        found=found,
+        grid=grid,
+        source_frames=schedule.count,
+        absent=tuple(schedule.absent(treatment)) if grid.constant else (),
+        sound=plan_sound(info, request.audio),
         subtitles=(*tracks_of(request.source, info), *map(read_file, request.subtitles)),
+        hdr=hdr,
+        hdr_rungs=_hdr_rungs(request, rungs, hdr) if hdr else (),
     )
     if plan.expected_frames == 0:
         raise no_frames(plan)
@@ -105,8 +181,21 @@ def no_frames(plan: Plan) -> UnreadableSourceError:
     return UnreadableSourceError(f"{plan.info.name!r} has no frames{part}; nothing is left to package")
 
 
-def _rungs(request: Request, info: SourceInfo) -> tuple[Rung, ...]:
-    area = info.video.display_size
+def named_rates(info: SourceInfo, found: Scan) -> list[Fraction]:
+    """The rates that the header states, and that of the packets' durations if they all last alike."""
+    durations = set(found.picture.durations) - {0}
+    by_duration = [1 / (durations.pop() * found.picture.time_base)] if len(durations) == 1 else []
+    return [*info.video.named_rates, *by_duration]
+
+
+def refuse_still_picture(info: SourceInfo, frames: int) -> None:
+    """Raises UnreadableSourceError for a single picture of a format that is made for pictures."""
+    if frames == 1 and info.format in PICTURE_FORMATS:
+        raise UnreadableSourceError(f"{info.name!r} is a picture, not a video")
+
+
+def _rungs(request: Request, treatment: SourceTreatment) -> tuple[Rung, ...]:
+    area = treatment.display_size
     if request.wanted is None:
         return auto_ladder(area, Crf(AUTO_CRF[request.codec]))
     for rung in request.wanted:
@@ -117,17 +206,71 @@ def _rungs(request: Request, info: SourceInfo) -> tuple[Rung, ...]:
     return wanted_ladder(area, request.wanted)
 
 
+def hdr_settings(info: SourceInfo, treatment: SourceTreatment, codec: Codec) -> HdrSettings:
+    """The settings of an HDR ladder beside an SDR one of that codec. Raises HdrError, PackagingError."""
+    colour = treatment.colour
+    if colour_of(info.video).dynamic_range == "sdr":
+        raise HdrError(f"{info.name!r} is not HDR (PQ or HLG), so it has no HDR ladder; leave --hdr out")
+    if colour.dynamic_range == "sdr":
+        raise HdrError("--hdr needs an ffmpeg with the zscale filter; set NEUDASH_FFMPEG to one that has it")
+    if colour.alpha:
+        raise HdrError(f"{info.name!r} has an alpha channel, which --hdr does not take; leave --hdr out")
+    hdr_codec: HdrCodec = "av1" if codec == "av1" else "hevc"
+    require_encoder(hdr_codec)
+    return HdrSettings(hdr_codec, colour.transfer, info.video.mastering, info.video.content_light)
+
+
+def _hdr_rungs(request: Request, rungs: tuple[Rung, ...], hdr: HdrSettings) -> tuple[Rung, ...]:
+    return hdr_rungs(rungs, AUTO_CRF[hdr.codec] - AUTO_CRF[request.codec], MAX_CRF[hdr.codec])
+
+
+def _described(rungs: tuple[Rung, ...]) -> list[dict[str, Any]]:
+    return [{"id": r.id, "width": r.size.width, "height": r.size.height, "rate": str(r.rate)} for r in rungs]
+
+
 def plan_warnings(plan: Plan) -> list[str]:
     """What a person should know of how this source is treated."""
     warnings = []
-    video, rate = plan.info.video, plan.treatment.frame_rate
-    if not is_constant_rate(video) and video.average_rate != rate:
-        warnings.append(f"the source's frame rate varies; it becomes {float(rate):.4g} frames a second")
-    if transfer_of(video) != plan.treatment.transfer:
-        warnings.append("this ffmpeg has no zscale filter, so HDR is not tone-mapped and will look flat")
+    video, treatment = plan.info.video, plan.treatment
+    if not plan.grid.constant:
+        warnings.append(f"the source's frame rate varies; it becomes {float(treatment.frame_rate):.4g} frames a second")
+    warnings += picture_warnings(plan)
+    warnings += colour_warnings(video, treatment.colour)
     if plan.info.others:
         warnings.append(
-            "a bundle holds one video track, one sound track and subtitles that are text; "
+            "a bundle holds one video track, the sound beside it and subtitles that are text; "
             f"left out: {', '.join(plan.info.others)}"
+        )
+    if plan.info.programme is not None and plan.request.programme is None:
+        others = ", ".join(map(str, plan.info.other_programmes))
+        warnings.append(
+            f"the source holds several programmes; this is the picture and the sound of {plan.info.programme}, "
+            f"--program chooses another: {others}"
+        )
+    return [*warnings, *plan.sound.warnings]
+
+
+def picture_warnings(plan: Plan) -> list[str]:
+    """What is done to the shape and the fields of the picture."""
+    warnings = []
+    treatment, rate = plan.treatment, f"{float(plan.treatment.frame_rate):.5g}"
+    if treatment.fields == "interlaced":
+        each = "one for each field" if treatment.frame_rate != treatment.source_rate else "one for each frame"
+        warnings.append(f"the source is interlaced; it becomes {rate} whole frames a second, {each}")
+    if treatment.fields == "telecine":
+        warnings.append(f"the source is telecined film; the film's own {rate} frames a second are kept")
+    if not plan.info.video.turn_is_exact:
+        warnings.append(
+            "the source asks to be turned by an angle that is not a multiple of 90 degrees; "
+            f"it is {'shown as it is stored' if treatment.turn == 'none' else 'turned by the nearest one'}"
+        )
+    shape = treatment.shape
+    assert shape is not None, "the plan decides it"
+    sizes = {(look.width, look.height, look.sar) for look in plan.found.looks}
+    if len(sizes) > 1:
+        columns, rows = (f"{float(side):g}" for side in treatment.display_size)
+        warnings.append(
+            f"the picture changes its size or shape on the way ({len(sizes)} of them); all of it is brought to "
+            f"{columns}x{rows}, with black bars if the shape differs"
         )
     return warnings

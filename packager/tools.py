@@ -18,8 +18,8 @@ def _ffmpeg_says(option: str) -> str:
     return answer.decode("utf-8", "replace")
 
 
-def can_tone_map() -> bool:
-    """Whether this ffmpeg was built with zimg, and so has the filter that linearises HDR."""
+def can_convert_colours() -> bool:
+    """Whether this ffmpeg was built with zimg, and so has the filter that converts HDR and wide gamuts."""
     return " zscale " in _ffmpeg_says("-filters")
 
 

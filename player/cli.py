@@ -46,6 +46,7 @@ _EXAMPLE = """\
 examples:
   neudash play http://localhost:8080/title/manifest.mpd --out enhanced.mp4 --stats stats.json
   neudash play demo-out/canal-10s/bundle --rung 360 --out judged.mkv
+  neudash play http://localhost:8080/title/manifest.mpd --window --audio fr
   neudash play demo-out/canal-10s/bundle --rung 360 --model FSRCNN_x2.pb --frames pictures
 """
 
@@ -104,6 +105,12 @@ def _parser() -> argparse.ArgumentParser:
     how = parser.add_argument_group("how it is played")
     how.add_argument(
         "--rung", metavar="HEIGHT", help="only this rung, by height or id, instead of letting --abr choose"
+    )
+    how.add_argument(
+        "--audio",
+        metavar="TRACK",
+        help="the sound track: a language (fr, pt-BR), a role (commentary), its name or a part of it, or its number; "
+        "one that there is not lists them all (default: the main one, in stereo)",
     )
     how.add_argument(
         "--loop",
@@ -172,6 +179,7 @@ def _video_file(text: str) -> Path:
 def _play(arguments: argparse.Namespace) -> int:
     settings = Settings(
         rung=arguments.rung,
+        audio=arguments.audio,
         rule=arguments.abr,
         buffer_s=arguments.buffer,
         loops=arguments.loop,

@@ -272,7 +272,7 @@ class Pipeline:
             try:
                 for sink in self._sinks:
                     sink.sound(segment.init, segment.media)
-            except UndecodableSegmentError as error:  # noqa: PERF203 - a broken segment costs itself alone
+            except UndecodableSegmentError as error:
                 self.complete = False
                 self._talk.warn(f"audio is missing: {error}")
 

@@ -25,6 +25,7 @@ from player.pipeline import Pipeline, Talk
 from player.sinks import Sink
 from player.sinks.window import ViewerQuitError, ViewerSeekError, Window
 from player.sound.speaker import Speaker
+from player.soundtracks import chosen_sound
 from player.stats import SessionStats
 
 
@@ -34,6 +35,8 @@ class Settings:
 
     rung: str | None = None
     """Height or id of the one rung to play; None leaves it to the rule."""
+    audio: str | None = None
+    """Language, label, role or number of the sound track to play; None for the main one."""
     rule: str = DEFAULT
     buffer_s: float = CAPACITY_S
     """Video to fetch ahead of what is shown."""
@@ -103,13 +106,14 @@ class Session:
         rungs = presentation.video
         fixed = None if self._settings.rung is None else fixed_rung(rungs, self._settings.rung)
         playable = switchable(rungs) if fixed is None else (fixed,)
+        sound = chosen_sound(presentation.adaptation_sets, self._settings.audio)
         enhancer = self._enhancer()
         output = output_format(rungs, self._own_scale(enhancer, playable[0]), fixed.id if fixed is not None else None)
         try:
             files = PresentationFiles(self._fetcher, presentation, self._outputs.kept, mirrors=self._settings.mirrors)
         except BundleError as error:
             raise UnplayableError(str(error)) from error
-        soundtrack = Soundtrack(files, presentation.adaptation_sets, self._talk.warn)
+        soundtrack = Soundtrack(files, sound, self._talk.warn)
         downloads = Downloads(
             files,
             soundtrack,

@@ -7,7 +7,7 @@ import os
 import re
 import time
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any
 
@@ -82,7 +82,7 @@ def _add_operation(router: APIRouter, catalogue: Catalogue, operation: Operation
 
     @router.get("/api/time", include_in_schema=False)
     async def now() -> Response:
-        text = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+        text = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
         return Response(text, headers={"cache-control": "no-store"}, media_type="text/plain")
 
 

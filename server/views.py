@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from fractions import Fraction
 from math import floor
 
@@ -116,5 +116,5 @@ def _end_s(r: Representation, segment: Segment) -> Fraction:
 
 
 def _iso(now_s: Fraction) -> str:
-    whole = datetime.fromtimestamp(floor(now_s), timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
+    whole = datetime.fromtimestamp(floor(now_s), UTC).strftime("%Y-%m-%dT%H:%M:%S")
     return f"{whole}.{floor(now_s % 1 * 1000):03d}Z"

@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,6 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 import neudash
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 ROOT = Path(neudash.__file__).parent
 HEAVY = {"tensorflow", "keras", "openvino", "cv2", "av", "numpy", "fastapi", "rich"}

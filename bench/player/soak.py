@@ -147,7 +147,7 @@ async def _session(
         )  # fmt: skip
         try:
             _, talk = await asyncio.wait_for(process.communicate(), HANGS_AFTER_S + loops * float(rung.duration_s))
-        except asyncio.TimeoutError:
+        except TimeoutError:
             process.kill()
             await process.wait()
             soak.failures.append(f"session {soak.sessions} hung")

@@ -18,7 +18,7 @@ from bench.rd.points import Point, point_of
 from bench.rd.rungs import Rung, write_view
 from manifests.bundle import MANIFEST
 from media.frames import Frame, decode_segment
-from media.source import reference_frames
+from media.reference import reference_frames
 from media.vmaf import vmaf_program
 
 JUDGING_CODE = ("bench/rd/judging.py", "media/quality.py", "media/vmaf.py", "media/source.py")

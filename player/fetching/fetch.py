@@ -173,7 +173,7 @@ class HttpFetcher:
         """One request with its redirects. Raises FetchError and nothing else."""
         try:
             data = await _while_it_comes(self._follow(url, expected, meter), deadline_s, meter)
-        except (asyncio.TimeoutError, httpx.TimeoutException) as error:
+        except (TimeoutError, httpx.TimeoutException) as error:
             raise FetchError(f"silent or next to it for {deadline_s:g} s", temporary=True) from error
         except httpx.TransportError as error:
             raise FetchError(f"the connection failed: {_connection_problem(error)}", temporary=True) from error
@@ -232,7 +232,7 @@ async def _while_it_comes(work: Coroutine[Any, Any, bytes], deadline_s: float, m
             allowed_s = deadline_s + (meter.size_bytes - before_bytes) / SLOWEST_BYTES_PER_S
             left_s = started_s + allowed_s - time.monotonic()
             if left_s <= 0:
-                raise asyncio.TimeoutError
+                raise TimeoutError
             await asyncio.wait([task], timeout=left_s)
         return task.result()
     finally:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
-from manifests.model import AdaptationSet, Representation
+from manifests.model import Representation
 from player.errors import FetchError
 from player.fetching.files import PresentationFiles
 from player.geometry import start_s
@@ -21,12 +21,12 @@ class AudioSegment:
 
 
 class Soundtrack:
-    """The best stream of the first audio set. What cannot be had is silent, and said once."""
+    """One stream of audio, or silence for None. What cannot be had is silent, and said once."""
 
-    def __init__(self, files: PresentationFiles, sets: Sequence[AdaptationSet], warn: Callable[[str], None]) -> None:
+    def __init__(self, files: PresentationFiles, stream: Representation | None, warn: Callable[[str], None]) -> None:
         self._files = files
         self._warn = warn
-        self._stream = _first_audio(sets)
+        self._stream = stream
         self._position = 0
         self._init: bytes | None = None
         self.complete = True
@@ -65,10 +65,3 @@ class Soundtrack:
     def _lose(self, error: FetchError) -> None:
         self.complete = False
         self._warn(f"audio is missing: {error}")
-
-
-def _first_audio(sets: Sequence[AdaptationSet]) -> Representation | None:
-    for adaptation_set in sets:
-        if adaptation_set.content_type == "audio":
-            return max(adaptation_set.representations, key=lambda r: r.bandwidth_bps)
-    return None

@@ -93,10 +93,10 @@ def onnx_model(weights: ModelWeights) -> Any:
 
     spec = weights.spec
     constants: dict[str, NDArray[Any]] = {
-        "mean": np.float32(weights.input_mean).reshape(()),
-        "half": np.float32(0.5).reshape(()),
-        "lowest": np.float32(0).reshape(()),
-        "highest": np.float32(255).reshape(()),
+        "mean": np.array(weights.input_mean, np.float32),
+        "half": np.array(0.5, np.float32),
+        "lowest": np.array(0, np.float32),
+        "highest": np.array(255, np.float32),
         "edges": np.array([0, 0, LOBES, LOBES, 0, 0, *[LOBES + spec.fold - 1] * 2], np.int64),
         "base_kernel": _out_first(phase_kernels(spec.scale, spec.fold)),
     }

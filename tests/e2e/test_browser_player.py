@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -14,15 +15,16 @@ import numpy as np
 import pytest
 
 from manifests.bundle import model_href, open_bundle, publish_file, publish_manifest
-from manifests.model import TextTrack
+from manifests.model import AdaptationSet, AudioFormat, Representation, Role, TextTrack
 from manifests.names import text_href
 from manifests.template import initialization_href, segment_href
 from manifests.weights import decode_model
 from media.frames import Frame, decode_segment
 from packager.cli import main as package_main
+from packager.presentation import bandwidth_bps, measure_track
 from player.superres.engines import open_engine
 from player.superres.enhancer import enhance_frame
-from tests.e2e.conftest import with_models
+from tests.e2e.conftest import serving, with_models
 from tests.e2e.striped import PIECE_S, Striped
 
 if TYPE_CHECKING:
@@ -339,6 +341,43 @@ def test_as_long_as_it_shall_enhance_no_rung_above_those_with_models_is_fetched(
     assert [path for path in fetched if "/v180" in path and "init" not in path] == []
 
 
+HDR_SET = """<AdaptationSet id="9" contentType="video" mimeType="video/mp4" segmentAlignment="true" startWithSAP="1">
+<EssentialProperty schemeIdUri="urn:mpeg:mpegB:cicp:ColourPrimaries" value="9"/>
+<EssentialProperty schemeIdUri="urn:mpeg:mpegB:cicp:TransferCharacteristics" value="16"/>
+<EssentialProperty schemeIdUri="urn:mpeg:mpegB:cicp:MatrixCoefficients" value="9"/>"""
+
+
+def with_hdr(route: Any) -> None:
+    """The manifest with its rungs once more as if they were PQ, at twice the rate: what players like better."""
+    answer = route.fetch()
+    text = answer.text()
+    start, end = text.index("<AdaptationSet"), text.index("</AdaptationSet>") + len("</AdaptationSet>")
+    content = text[text.index(">", start) + 1 : end].replace("/$RepresentationID$-", "/hdr/$RepresentationID$-")
+    content = re.sub(r'Representation id="([^"]+)"', r'Representation id="\1-hdr"', content)
+    content = re.sub(r'bandwidth="(\d+)"', lambda found: f'bandwidth="{2 * int(found[1])}"', content)
+    route.fulfill(response=answer, body=text[:end] + HDR_SET + content + text[end:])
+
+
+HDR_SCREEN = """(() => {
+  const asked = matchMedia.bind(window);
+  window.matchMedia = (query) => (/dynamic-range|color-gamut/.test(query) ? { matches: true } : asked(query));
+})()"""
+
+
+@pytest.mark.parametrize("engine", ["shaka", "dashjs"])
+@pytest.mark.parametrize("rung", ["", "enhanced", "v180"])
+def test_pictures_for_hdr_screens_are_left_to_other_players(
+    engine: str, rung: str, watch: Callable[..., Any], served_with_models: Served
+) -> None:
+    """Networks are made for the other ones, and would spoil these."""
+    page = watch(served_with_models, HDR_SCREEN, {"**/manifest.mpd": with_hdr}, engine=engine, rung=rung)
+    options = page.locator("neudash-player .rung option").all_inner_texts()
+    assert options == ["Auto", "Auto, enhanced", "90p, enhanced", "180p"]
+    page.evaluate(f"{VIDEO}.loop = true; void {VIDEO}.play()")
+    until(page, f"{STATUS}.rung?.id === '{'v90' if rung == 'enhanced' else 'v180'}'", 30)
+    assert not [r for r in served_with_models.requests() if "hdr" in str(r["path"])]
+
+
 @pytest.fixture
 def served_with_subtitles(bundle_with_models: Path, serve_root: Callable[..., Served], tmp_path: Path) -> Served:
     """German and English, by turns of half a second."""
@@ -375,6 +414,224 @@ def test_subtitles_stand_above_the_enhanced_picture(
     page.locator("neudash-player .play").press("c")
     until(page, f"{said} === ''", 20)
     assert complaints == []
+
+
+# --- sound tracks ---
+
+PITCHES_HZ = {"fr": 2000, "en-51": 3000, "en": 500, "en-said": 1250}
+"""What each sound track of `served_with_sounds` sounds, by the id of its stream, in the order of the manifest."""
+TRACKS: dict[str, tuple[str, str, Role, int]] = {
+    "fr": ("fr", "Français", "dub", 2),
+    "en-51": ("en", "English", "main", 6),
+    "en": ("en", "English", "main", 2),
+    "en-said": ("en", "Director's commentary", "commentary", 2),
+}
+NAMES = ["Français", "English, 5.1", "English, stereo", "Director's commentary"]
+
+
+def sound_set(root: Path, make_video: MakeVideo, name: str, number: int) -> AdaptationSet:
+    """A sound track, made by ffmpeg and written to the bundle in `root`."""
+    language, label, role, channels = TRACKS[name]
+    folder = root / "audio" / name
+    folder.mkdir(parents=True)
+    names = ("-init_seg_name", "init.mp4", "-media_seg_name", "$Number%05d$.m4s")
+    tone = f"sine=frequency={PITCHES_HZ[name]}:sample_rate=48000:duration=4,volume=8dB"
+    codec = ("-c:a", "aac", "-b:a", "128k", "-ac", str(channels))
+    make_video(
+        folder / "x.mpd",
+        *("-f", "lavfi", "-i", tone, *codec, "-f", "dash", "-seg_duration", "1", "-use_template", "1", *names),
+    ).unlink()
+    track = measure_track(folder)
+    stream = Representation(
+        id=name,
+        codecs=track.init.codecs,
+        bandwidth_bps=bandwidth_bps(track),
+        timescale=track.init.timescale,
+        initialization="audio/$RepresentationID$/init.mp4",
+        media="audio/$RepresentationID$/$Number%05d$.m4s",
+        segments=track.segments,
+        audio=AudioFormat(track.init.sample_rate_hz, channels),
+    )
+    return AdaptationSet(str(number), "audio", "audio/mp4", (stream,), language, label, role)
+
+
+@pytest.fixture(scope="session")
+def bundle_with_sounds(
+    bundle_with_models: Path, make_video: MakeVideo, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """`bundle_with_models` with four sound tracks, each of which sounds a tone of its own, and two of subtitles."""
+    root = Path(shutil.copytree(bundle_with_models, tmp_path_factory.mktemp("library") / "film"))
+    shutil.rmtree(root / "audio")
+    presentation = open_bundle(root).presentation
+    sounds = tuple(sound_set(root, make_video, name, number) for number, name in enumerate(TRACKS, start=2))
+    text = []
+    for label, role in (("English", "subtitle"), ("English for the deaf", "caption")):
+        webvtt = f"WEBVTT\n\n00:00.000 --> 00:01.000\n{label}\n".encode()
+        publish_file(root / text_href(webvtt), webvtt)
+        text.append(TextTrack(f"t-{role}", text_href(webvtt), 300, "en", label, role))
+    sets = (presentation.adaptation_sets[0], *sounds)
+    publish_manifest(root, replace(presentation, adaptation_sets=sets, text=tuple(text)))
+    return root
+
+
+@pytest.fixture
+def served_with_sounds(bundle_with_sounds: Path, tmp_path: Path) -> Iterator[Served]:
+    """A server of its own for each test, so that its log holds the requests of one player alone."""
+    with serving(bundle_with_sounds.parent, tmp_path / "access.jsonl") as served:
+        yield served
+
+
+LISTEN = """async () => {
+  const { video } = document.querySelector("neudash-player");
+  const context = new AudioContext();
+  const analyser = new AnalyserNode(context, { fftSize: 4096 });
+  context.createMediaElementSource(video).connect(analyser);
+  analyser.connect(context.destination);
+  await context.resume();
+  Object.assign(video, { muted: false, loop: true });
+  window.pitchHz = () => {
+    const levels = new Float32Array(analyser.frequencyBinCount);
+    analyser.getFloatFrequencyData(levels);
+    const loudest = levels.reduce((best, level, at) => (level > levels[best] ? at : best), 0);
+    return levels[loudest] < -60 ? 0 : loudest * context.sampleRate / analyser.fftSize;
+  };
+  await video.play();
+}"""
+
+
+def hears(name: str) -> str:
+    """Whether the tone of that track is heard, within the width of a bin; for `until`, after LISTEN."""
+    return f"Math.abs(pitchHz() - {PITCHES_HZ[name]}) < 30"
+
+
+def sounds_fetched(served: Served) -> list[str]:
+    """Ids of the streams of which media came, each once, in order."""
+    paths = [str(r["path"]) for r in served.requests() if r["kind"] == "audio"]
+    return list(dict.fromkeys(path.split("/")[-2] for path in paths if path.endswith(".m4s")))
+
+
+@pytest.mark.parametrize("engine", ["shaka", "dashjs"])
+def test_the_main_sound_is_heard_in_stereo_and_no_other_is_fetched(
+    engine: str, watch: Callable[..., Any], served_with_sounds: Served, complaints: list[str]
+) -> None:
+    page = watch(served_with_sounds, engine=engine)
+    menu = page.locator("neudash-player .sound")
+    assert menu.locator("option").all_inner_texts() == NAMES
+    assert menu.evaluate("menu => menu.selectedOptions[0].text") == "English, stereo"
+    page.evaluate(LISTEN)
+    until(page, hears("en"), 20)
+    assert sounds_fetched(served_with_sounds) == ["en"]
+    assert complaints == []
+
+
+@pytest.mark.parametrize("engine", ["shaka", "dashjs"])
+@pytest.mark.parametrize(
+    ("wish", "heard"), [("fr", "fr"), ("commentary", "en-said"), ("2", "en-51"), ("klingon", "en")]
+)
+def test_the_address_may_ask_for_a_sound(
+    engine: str, wish: str, heard: str, watch: Callable[..., Any], served_with_sounds: Served
+) -> None:
+    page = watch(served_with_sounds, engine=engine, audio=wish)
+    page.evaluate(LISTEN)
+    until(page, hears(heard), 20)
+    assert sounds_fetched(served_with_sounds) == [heard]
+
+
+@pytest.mark.parametrize("engine", ["shaka", "dashjs"])
+def test_another_sound_is_chosen_while_it_plays_and_the_picture_stays_enhanced(
+    engine: str, watch: Callable[..., Any], served_with_sounds: Served, complaints: list[str]
+) -> None:
+    """By the menu, by the key, by the page; each time it is told, and no byte of the picture comes again."""
+    page = watch(served_with_sounds, engine=engine)
+    page.evaluate(LISTEN)
+    page.evaluate("""() => {
+      window.told = [];
+      window.states = new Set();
+      const player = document.querySelector("neudash-player");
+      player.addEventListener("soundtrack", ({ detail }) => told.push([detail.name, detail.playing]));
+      player.addEventListener("frame", ({ detail }) => states.add(detail.reason || detail.state));
+    }""")
+    until(page, f"{hears('en')} && {VIDEO}.buffered.length === 1 && {VIDEO}.buffered.end(0) > 3.9", 20)
+    pictures = served_with_sounds.count("video")
+    page.locator("neudash-player .sound").select_option("Français")
+    until(page, hears("fr"), 20)
+    page.locator("neudash-player .play").press("a")
+    until(page, hears("en-51"), 20)
+    page.evaluate("document.querySelector('neudash-player').soundTrack = 3")
+    until(page, hears("en-said"), 20)
+    page.evaluate("document.querySelector('neudash-player').setAttribute('audio', 'french')")
+    page.evaluate("document.querySelector('neudash-player').setAttribute('audio', 'fr')")
+    until(page, hears("fr"), 20)
+    assert page.evaluate("told") == [[NAMES[index], True] for index in (0, 1, 3, 0)]
+    listed = page.evaluate("document.querySelector('neudash-player').soundTracks")
+    assert [(t["name"], t["playing"], t["channels"]) for t in listed] == [
+        (name, name == "Français", 6 if "5.1" in name else 2) for name in NAMES
+    ]
+    assert served_with_sounds.count("video") == pictures
+    # dash.js may keep the first segment of the rung that it began with.
+    usual = {"enhanced", "this segment wants no model", "this rung has no models"}
+    assert {"enhanced"} <= set(page.evaluate("[...states]")) <= usual
+    assert complaints == []
+
+
+def test_the_choice_outlasts_another_rung_another_engine_and_a_new_beginning(
+    watch: Callable[..., Any], served_with_sounds: Served
+) -> None:
+    page = watch(served_with_sounds)
+    page.evaluate(LISTEN)
+    page.locator("neudash-player .sound").select_option("Director's commentary")
+    until(page, hears("en-said"), 20)
+    for rung in ("v180", "v90"):
+        page.locator("neudash-player .rung").select_option(rung)
+        until(page, f"{STATUS}.rung?.id === '{rung}' && {hears('en-said')}", 20)
+    page.locator("neudash-player .rung").select_option("")
+    page.wait_for_timeout(1000)
+    until(page, hears("en-said"), 20)
+    page.evaluate(f"{ADAPTER}.reload()")
+    until(page, f"{VIDEO}.readyState >= 3 && {hears('en-said')}", 20)
+    page.evaluate("""() => {
+      const player = document.querySelector("neudash-player");
+      player.setAttribute("engine", "dashjs");
+      player.toggleAttribute("autoplay", true);
+      player.setAttribute("src", player.getAttribute("src"));
+    }""")
+    until(page, f"{ADAPTER}?.name === 'dashjs' && {VIDEO}.readyState >= 3 && !{VIDEO}.paused", 20)
+    until(page, hears("en-said"), 20)
+    assert page.locator("neudash-player .sound").evaluate("menu => menu.selectedIndex") == 3
+
+
+def test_a_sound_that_is_asked_for_while_the_film_loads_is_the_one_that_is_heard(
+    watch: Callable[..., Any], served_with_sounds: Served
+) -> None:
+    page = watch(served_with_sounds)
+    page.evaluate("""() => {
+      const player = document.querySelector("neudash-player");
+      const began = (tracks) => setTimeout(() => player.setAttribute("audio", "fr")) && 2;
+      player.sounds.begin = (tracks) => { delete player.sounds.begin; return began(tracks); };
+      player.toggleAttribute("autoplay", true);
+      player.setAttribute("src", player.getAttribute("src"));
+    }""")
+    until(page, f"{ADAPTER}?.sound === 0 && {VIDEO}.readyState >= 3", 20)
+    assert page.locator("neudash-player .sound").evaluate("menu => menu.selectedIndex") == 0
+
+
+@pytest.mark.parametrize("engine", ["shaka", "dashjs"])
+def test_a_film_with_one_sound_offers_no_choice_of_it(
+    engine: str, watch: Callable[..., Any], served_with_models: Served
+) -> None:
+    page = watch(served_with_models, engine=engine)
+    assert page.locator("neudash-player .sound").is_hidden()
+    page.locator("neudash-player .play").press("a")
+    assert page.evaluate("document.querySelector('neudash-player').soundTrack") == 0
+
+
+@pytest.mark.parametrize("engine", ["shaka", "dashjs"])
+def test_subtitles_are_called_by_their_labels(
+    engine: str, watch: Callable[..., Any], served_with_sounds: Served
+) -> None:
+    page = watch(served_with_sounds, engine=engine)
+    options = page.locator("neudash-player .captions option").all_inner_texts()
+    assert options == ["No subtitles", "English", "English for the deaf"]
 
 
 # --- a seek that the library loses ---

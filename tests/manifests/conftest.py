@@ -27,9 +27,12 @@ from manifests.model import (
     ModelTrack,
     Presentation,
     Representation,
+    Role,
     Segment,
+    TextTrack,
     VideoFormat,
 )
+from manifests.names import text_href
 from manifests.weights import CodedLayer, CodedModel, NetworkSpec, encode_model
 
 HERE = Path(__file__).parent
@@ -68,6 +71,23 @@ def tiny_media(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def more_media(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two seconds in step with `tiny_media`. Folders 0: HEVC of 10 bits in PQ, 64x36; 1: AAC 5.1; 2: E-AC-3 5.1."""
+    folder = tmp_path_factory.mktemp("more")
+    for index in range(3):
+        (folder / str(index)).mkdir()
+    x265 = "log-level=none:keyint=30:open-gop=0:scenecut=0:transfer=smpte2084:colorprim=bt2020:colormatrix=bt2020nc"
+    arguments = f"""-v error -nostdin -f lavfi -i testsrc2=s=64x36:r=30:d=2
+        -f lavfi -i aevalsrc=0.1*sin(600*t)|0|0|0|0|0:c=5.1:s=48000:d=2 -map 0:v -map 1:a -map 1:a
+        -c:v libx265 -tag:v hvc1 -pix_fmt yuv420p10le -x265-params {x265}
+        -vf setparams=color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc:range=tv
+        -c:a:0 aac -c:a:1 eac3 -f dash -seg_duration 1 -use_template 1 -use_timeline 1
+        -init_seg_name $RepresentationID$/init.mp4 -media_seg_name $RepresentationID$/$Number%05d$.m4s manifest.mpd"""
+    subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), *arguments.split()], cwd=folder, check=True, timeout=120)
+    return folder
+
+
 def representation(media: Path, rep_id: str, kind: str, root: Path) -> Representation:
     """Put the segments in `media` into the bundle at `root` and measure them."""
     files = sorted(media.glob("*.m4s"))
@@ -84,7 +104,9 @@ def representation(media: Path, rep_id: str, kind: str, root: Path) -> Represent
         initialization=f"{kind}/$RepresentationID$/init.mp4",
         media=f"{kind}/$RepresentationID$/$Number%05d$.m4s",
         segments=tuple(Segment(i, m.start_ticks, m.duration_ticks) for i, m in enumerate(measured, 1)),
-        video=VideoFormat(init.width, init.height, rate) if kind == "video" else None,
+        video=VideoFormat(init.width, init.height, rate, dynamic_range=init.dynamic_range or "sdr")
+        if kind == "video"
+        else None,
         audio=AudioFormat(init.sample_rate_hz, init.channels) if kind == "audio" else None,
     )
 
@@ -156,6 +178,44 @@ def published_bundle(tiny_media: Path, tmp_path_factory: pytest.TempPathFactory)
             AdaptationSet("2", "audio", "audio/mp4", (sound,), "en"),
         ),
     )
+    publish_manifest(root, presentation)
+    return TinyBundle(root, presentation)
+
+
+@pytest.fixture(scope="session")
+def tracks_bundle(tiny_media: Path, more_media: Path, tmp_path_factory: pytest.TempPathFactory) -> TinyBundle:
+    """Pictures in SDR and HDR, sound of every kind, subtitles of every kind. Made once; not to be written into."""
+    root = tmp_path_factory.mktemp("tracks")
+    sound = [representation(tiny_media / "4", f"a{number}", "audio", root) for number in range(1, 6)]
+    surround = representation(more_media / "1", "a6", "audio", root)
+    dolby = representation(more_media / "2", "a7", "audio", root)
+    low, high = (
+        representation(tiny_media / str(index), name, "video", root) for index, name in enumerate(("low", "high"))
+    )
+    hdr = representation(more_media / "0", "hdr", "video", root)
+    sets = (
+        AdaptationSet("1", "video", "video/mp4", (low, high)),
+        AdaptationSet("2", "video", "video/mp4", (hdr,)),
+        AdaptationSet("3", "audio", "audio/mp4", (sound[0],), "en", "Director's commentary", "commentary"),
+        AdaptationSet("4", "audio", "audio/mp4", (sound[1],), "en", None, "description"),
+        AdaptationSet("5", "audio", "audio/mp4", (sound[2],), "en", "English", "main"),
+        AdaptationSet("6", "audio", "audio/mp4", (surround,), "en", "English", "main"),
+        AdaptationSet("7", "audio", "audio/mp4", (dolby,), "en", "English", "main"),
+        AdaptationSet("8", "audio", "audio/mp4", (sound[3],), "fr", "Français", "dub"),
+        AdaptationSet("9", "audio", "audio/mp4", (sound[4],), None, None, "alternate"),
+    )
+    roles: tuple[tuple[Role, str | None], ...] = (
+        ("subtitle", "English"),
+        ("caption", None),
+        ("forced-subtitle", None),
+        ("subtitle", "English"),
+    )
+    text = []
+    for number, (role, label) in enumerate(roles, start=1):
+        data = f"WEBVTT\n\n00:00.000 --> 00:01.000\n{number}\n".encode()
+        publish_file(root / text_href(data), data)
+        text.append(TextTrack(f"t{number}", text_href(data), 200 + number, "en", label, role))
+    presentation = Presentation(Fraction(2), sets, text=tuple(text))
     publish_manifest(root, presentation)
     return TinyBundle(root, presentation)
 

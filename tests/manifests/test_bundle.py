@@ -406,11 +406,13 @@ def test_subtitles_are_listed_described_and_in_the_playlists(tiny_bundle: Any) -
     assert set(tree(tiny_bundle.root)) == set(bundle.files())
     assert verify_bundle(tiny_bundle.root).problems == ()
     described = describe(bundle.presentation, lambda href: len(bundle.read(href)))
-    assert described["subtitles"] == [{"id": "t1", "language": "en", "bytes": len(SUBTITLES)}]
+    assert described["subtitles"] == [
+        {"id": "t1", "language": "en", "label": None, "role": "subtitle", "bytes": len(SUBTITLES)}
+    ]
     assert "t1: subtitles, en, 38 B" in as_text(described)
     assert track.href in bundle.read("playlist_t1.m3u8").decode()
     master = bundle.read(MASTER_PLAYLIST).decode()
-    assert 'TYPE=SUBTITLES,GROUP-ID="text",NAME="t1",LANGUAGE="en"' in master
+    assert 'TYPE=SUBTITLES,GROUP-ID="text",NAME="English",LANGUAGE="en"' in master
     assert all('SUBTITLES="text"' in line for line in master.splitlines() if line.startswith("#EXT-X-STREAM-INF"))
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from pathlib import Path
 
+import av
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from manifests.boxes import MAX_BOXES, boxes
 from manifests.errors import MalformedFragmentError
-from manifests.fragments import FragmentInfo, InitInfo, SampleDefaults, read_fragment, read_init
+from manifests.fragments import ByteRange, FragmentInfo, InitInfo, SampleDefaults, read_fragment, read_init
 
 # The machine may be busy: an example that takes long is no failure.
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -53,13 +55,18 @@ def test_an_init_segment_tells_clock_size_and_sound(tiny_media: Path) -> None:
 def test_segments_tell_their_start_duration_and_frames(tiny_media: Path) -> None:
     init = read_init((tiny_media / "0" / "init.mp4").read_bytes())
     found = [read_fragment((tiny_media / "0" / f"0000{n}.m4s").read_bytes(), init) for n in (1, 2)]
-    assert found == [FragmentInfo(0, 15360, 30, True), FragmentInfo(15360, 15360, 30, True)]
+    assert found == [
+        FragmentInfo(0, 15360, 30, True, 512, 512, 512, found[0].first_sample),
+        FragmentInfo(15360, 15360, 30, True, 512, 512, 512, found[1].first_sample),
+    ]
 
 
 def test_a_segment_may_be_of_several_chunks() -> None:
     first, second = (moof(box(b"trun", words(0, 5)), start=start) for start in (0, 200))
     mdat = box(b"mdat")
-    assert read_fragment(first + mdat + second + mdat, INIT) == FragmentInfo(0, 400, 10, False)
+    assert read_fragment(first + mdat + second + mdat, INIT) == FragmentInfo(
+        0, 400, 10, False, 40, 40, 40, ByteRange(0, 2 * len(first + mdat))
+    )
     with pytest.raises(MalformedFragmentError, match="starts at 200, the one before ends at 400"):
         read_fragment(first + mdat + second + mdat + second + mdat, INIT)
 
@@ -67,7 +74,55 @@ def test_a_segment_may_be_of_several_chunks() -> None:
 def test_a_fragment_overrides_the_defaults_of_the_track() -> None:
     tfhd = box(b"tfhd", words(0x1 | 0x2 | 0x8 | 0x10 | 0x20, 1), bytes(8), words(1, 50, 3, 0))
     data = moof(box(b"trun", words(0, 4)), tfhd, start=7) + box(b"mdat", bytes(12))
-    assert read_fragment(data, INIT) == FragmentInfo(7, 200, 4, True)
+    assert read_fragment(data, INIT) == FragmentInfo(7, 200, 4, True, 50, 50, 50, ByteRange(0, len(data)))
+
+
+def test_the_shortest_the_longest_and_the_last_sample_are_told() -> None:
+    runs = box(b"trun", words(0x100, 3, 40, 1, 40)) + box(b"trun", words(0x100, 2, 41, 417)) + box(b"trun", words(0, 1))
+    found = read_fragment(moof(runs) + box(b"mdat"), INIT)
+    assert (found.shortest_sample_ticks, found.longest_sample_ticks) == (1, 417)
+    assert found.last_sample_ticks == 40
+    assert (found.duration_ticks, found.sample_count) == (579, 6)
+
+
+@pytest.mark.parametrize("folder", ["0", "1", "5", "6"])
+def test_the_first_sample_alone_is_a_picture(tiny_media: Path, folder: str) -> None:
+    """The init segment and that range of bytes decode to the first frame of the segment (HLS I-frame playlists)."""
+    init = (tiny_media / folder / "init.mp4").read_bytes()
+    for name in ("00001.m4s", "00002.m4s"):
+        segment = (tiny_media / folder / name).read_bytes()
+        part = read_fragment(segment, read_init(init)).first_sample
+        assert segment[part.start + 4 : part.start + 8] == b"moof" and part.size_bytes < len(segment) - part.start
+        alone = init + segment[part.start : part.start + part.size_bytes]
+        assert first_frame(alone) == first_frame(init + segment)
+
+
+def first_frame(data: bytes) -> bytes:
+    with av.open(io.BytesIO(data)) as container:
+        return next(container.decode(video=0)).to_ndarray().tobytes()
+
+
+@pytest.mark.parametrize(
+    ("offset", "size", "base", "wanted"),
+    [
+        (0, 5, None, 13),  # the first of the media data
+        (3, 4, None, 15),  # after other bytes in it
+        (0, 12, None, 20),  # all of it
+        (-200, 5, None, None),  # before the fragment
+        (2**30, 5, None, None),  # past the end
+        (0, 5, 0, None),  # counted from the start of the file, which a segment does not know
+    ],
+)
+def test_the_first_sample_ends_where_the_tables_say(
+    offset: int, size: int, base: int | None, wanted: int | None
+) -> None:
+    """`wanted` is in bytes after the `moof`; None is the whole segment, for tables that make no sense."""
+    tfhd = None if base is None else box(b"tfhd", words(0x1, 1), struct.pack(">Q", base))
+    length = len(moof(box(b"trun", words(0x201, 1, 0, size)), tfhd))
+    run = struct.pack(">IIiI", 0x201, 1, length + 8 + offset, size)
+    data = box(b"styp", b"cmfs") + moof(box(b"trun", run), tfhd) + box(b"mdat", bytes(12)) + box(b"free")
+    part = read_fragment(data, INIT).first_sample
+    assert part == ByteRange(12, len(data) - 12 if wanted is None else length + wanted)
 
 
 @pytest.mark.parametrize(
@@ -186,6 +241,10 @@ def test_mutated_segments_end_in_an_error_or_in_sane_numbers(tiny_media: Path, d
     except MalformedFragmentError:
         return
     assert 0 < found.sample_count <= 1_000_000
+    assert 0 <= found.shortest_sample_ticks <= found.longest_sample_ticks < 2**32
+    assert found.shortest_sample_ticks * found.sample_count <= found.duration_ticks
+    part = found.first_sample
+    assert 0 <= part.start < part.start + part.size_bytes <= len(segment)
     assert 0 <= found.start_ticks < 2**64 and 0 <= found.duration_ticks < 2**32 * found.sample_count
 
 

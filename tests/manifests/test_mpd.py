@@ -7,7 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,24 +18,30 @@ from manifests.errors import MalformedManifestError
 from manifests.model import (
     AdaptationSet,
     AudioFormat,
+    DynamicRange,
     ModelFile,
     ModelTrack,
     Presentation,
     Representation,
+    Role,
     Segment,
     TextTrack,
     VideoFormat,
 )
 from manifests.mpd import read_mpd, write_mpd
+from manifests.mpd_tracks import clean_label
 from manifests.verify import schema_problems
 
 # The machine may be busy: an example that takes long is no failure.
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 GOLDEN = Path(__file__).parent / "golden"
-MPDS = ["measured.mpd", "models.mpd", "plain.mpd", "sound.mpd"]
+MPDS = ["measured.mpd", "models.mpd", "plain.mpd", "sound.mpd", "tracks.mpd"]
 
 ids = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,8}[A-Za-z0-9]", fullmatch=True)
+CHANNELS = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 24]
+labels = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Cn")), max_size=20).map(clean_label)
+roles = st.sampled_from(get_args(Role))
 hashes = st.integers(0, 2**256 - 1).map(lambda value: f"{value:064x}")
 
 
@@ -88,12 +94,14 @@ def model_tracks(draw: st.DrawFn, track_id: str, segments: int, rung: VideoForma
 
 
 @st.composite
-def representations(draw: st.DrawFn, rep_id: str, content_type: str, segments: tuple[Segment, ...]) -> Representation:
+def representations(
+    draw: st.DrawFn, rep_id: str, content_type: str, segments: tuple[Segment, ...], dynamic_range: DynamicRange
+) -> Representation:
     video = content_type == "video"
     tracks = draw(st.integers(0, 2)) if video else 0
     side = st.integers(1, 16384)
     rates = st.builds(Fraction, st.integers(1, 10**6), st.integers(1, 1001))
-    form = VideoFormat(draw(side), draw(side), draw(rates), draw(rates))
+    form = VideoFormat(draw(side), draw(side), draw(rates), draw(rates), dynamic_range)
     return Representation(
         id=rep_id,
         codecs=draw(st.sampled_from(["avc1.64001E", "hvc1.1.6.L93.B0", "av01.0.04M.08", "mp4a.40.2"])),
@@ -103,7 +111,7 @@ def representations(draw: st.DrawFn, rep_id: str, content_type: str, segments: t
         media="v/$RepresentationID$/$Number%05d$.m4s",
         segments=segments,
         video=form if video else None,
-        audio=None if video else AudioFormat(draw(st.integers(1, 2**24)), draw(st.integers(1, 64))),
+        audio=None if video else AudioFormat(draw(st.integers(1, 2**24)), draw(st.sampled_from(CHANNELS))),
         model_tracks=tuple(draw(model_tracks(f"{rep_id}-{i}", len(segments), form)) for i in range(tracks)),
     )
 
@@ -115,17 +123,30 @@ def presentations(draw: st.DrawFn) -> Presentation:
     for index in range(draw(st.integers(1, 3))):
         content_type = draw(st.sampled_from(["video", "audio"]))
         shared = draw(segment_lists())
+        dynamic_range = draw(st.sampled_from(get_args(DynamicRange)))
         found = [
-            draw(representations(next(names), content_type, draw(st.just(shared) | segment_lists())))
+            draw(representations(next(names), content_type, draw(st.just(shared) | segment_lists()), dynamic_range))
             for _ in range(draw(st.integers(1, 2)))
         ]
         language = draw(st.none() | st.sampled_from(["en", "de-CH"]))
         bases = draw(st.sampled_from([(), ("x/",), ("https://h/x/", "../y/")]))
-        sets.append(AdaptationSet(str(index), content_type, f"{content_type}/mp4", tuple(found), language, bases))
+        label, role = draw(st.none() | labels), draw(st.none() | roles)
+        sets.append(
+            AdaptationSet(
+                str(index), content_type, f"{content_type}/mp4", tuple(found), language, label, role, base_urls=bases
+            )
+        )
     nanoseconds = st.integers(1, 10**15).map(lambda value: Fraction(value, 10**9))
     titles = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Cn")), min_size=1, max_size=20)
     text = tuple(
-        TextTrack(f"text{n}", f"text/{n}.vtt", draw(st.integers(1, 2**40)), draw(st.none() | st.just("pt-BR")))
+        TextTrack(
+            f"text{n}",
+            f"text/{n}.vtt",
+            draw(st.integers(1, 2**40)),
+            draw(st.none() | st.just("pt-BR")),
+            draw(st.none() | labels),
+            draw(roles),
+        )
         for n in range(draw(st.integers(0, 2)))
     )
     return Presentation(draw(nanoseconds), tuple(sets), draw(nanoseconds), (), draw(st.none() | titles), text)

@@ -7,14 +7,13 @@ import os
 import shlex
 import subprocess
 import sys
-import threading
-import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from media.errors import ProgramFailedError, ProgramNotFoundError
-from media.programs import RunProgress, fed, find_program, parse_progress, run, source_url, stream
+from media.programs import fed, find_program, piped, run, source_url
 
 PYTHON = sys.executable
 SLEEPER = "import time; print('up', flush=True); time.sleep(600)"
@@ -105,58 +104,27 @@ def test_a_program_that_ignores_the_request_is_killed(tmp_path: Path, monkeypatc
     assert not is_running(int(note.read_text()))
 
 
-def test_progress_is_passed_on_in_the_calling_thread_to_the_last_report() -> None:
-    seen: list[tuple[RunProgress, threading.Thread]] = []
-    script = "for n in (1, 2, 7): print(f'frame={n}\\nout_time_us={n}000000\\nspeed= 2.5x\\nprogress=x', flush=True)"
-    output = run(
-        [PYTHON, "-c", script], deadline_s=30, on_progress=lambda p: seen.append((p, threading.current_thread()))
-    )
-    assert output == b""
-    assert [report for report, _ in seen] == [RunProgress(n, float(n), "2.5x") for n in (1, 2, 7)]
-    assert {thread for _, thread in seen} == {threading.current_thread()}
+def test_a_deadline_ends_the_program(tmp_path: Path) -> None:
+    with pytest.raises(ProgramFailedError, match="still running after 1 s"):
+        run([PYTHON, "-c", SLEEPER], deadline_s=1)
 
 
-def test_with_progress_the_deadline_counts_from_the_last_of_it() -> None:
-    """However long an encode takes, it goes on while frames come."""
-    moving = "import time\nfor n in range(30): print(f'frame={n}\\nprogress=x', flush=True); time.sleep(0.2)"
-    run([PYTHON, "-c", moving], deadline_s=4, on_progress=lambda progress: None)
-    standing = "import time\nwhile True: print('frame=1\\nprogress=x', flush=True); time.sleep(0.2)"
-    with pytest.raises(ProgramFailedError, match="came no further for 2 s"):
-        run([PYTHON, "-c", standing], deadline_s=2, on_progress=lambda progress: None)
-
-
-def test_a_callback_that_raises_ends_the_program() -> None:
-    def stop(progress: RunProgress) -> None:
-        raise KeyboardInterrupt
-
-    script = f"print('frame=1\\nprogress=continue', flush=True); {SLEEPER}"
-    started = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
-        run([PYTHON, "-c", script], deadline_s=300, on_progress=stop)
-    assert time.monotonic() - started < 60  # rather than the program's ten minutes
-
-
-def test_progress_that_ffmpeg_does_not_know_yet_is_nought() -> None:
-    assert parse_progress({"frame": "0", "out_time_us": "N/A", "speed": "N/A"}) == RunProgress(0, 0.0, "N/A")
-    assert parse_progress({}) == RunProgress(0, 0.0, "N/A")
-
-
-def test_stream_cuts_output_into_pieces() -> None:
+def test_piped_cuts_output_into_pieces() -> None:
     script = "import sys; sys.stdout.buffer.write(bytes(range(200)) * 30)"
-    pieces = list(stream([PYTHON, "-c", script], frame_bytes=1000, deadline_s=30))
+    pieces = list(piped([PYTHON, "-c", script], iter(()), frame_bytes=1000, deadline_s=30))
     assert b"".join(pieces) == bytes(range(200)) * 30
     assert {len(piece) for piece in pieces} == {1000}
 
 
-def test_stream_refuses_half_a_piece() -> None:
+def test_piped_refuses_half_a_piece() -> None:
     script = "import sys; sys.stdout.buffer.write(bytes(1500))"
     with pytest.raises(ProgramFailedError, match="middle of a frame"):
-        list(stream([PYTHON, "-c", script], frame_bytes=1000, deadline_s=30))
+        list(piped([PYTHON, "-c", script], iter(()), frame_bytes=1000, deadline_s=30))
 
 
-def test_stream_reports_a_failure_after_the_pieces_it_got() -> None:
+def test_piped_reports_a_failure_after_the_pieces_it_got() -> None:
     script = "import sys; sys.stdout.buffer.write(bytes(1000)); sys.stdout.flush(); sys.exit('broken')"
-    pieces = stream([PYTHON, "-c", script], frame_bytes=1000, deadline_s=30)
+    pieces = piped([PYTHON, "-c", script], iter(()), frame_bytes=1000, deadline_s=30)
     assert len(next(pieces)) == 1000
     with pytest.raises(ProgramFailedError, match="broken"):
         next(pieces)
@@ -168,15 +136,31 @@ def test_a_reader_who_leaves_ends_the_stream(tmp_path: Path) -> None:
         f"import os, sys, pathlib; pathlib.Path({str(note)!r}).write_text(str(os.getpid()))\n"
         "while True: sys.stdout.buffer.write(bytes(1000))"
     )
-    pieces = stream([PYTHON, "-c", script], frame_bytes=1000, deadline_s=30)
+    pieces = piped([PYTHON, "-c", script], iter(()), frame_bytes=1000, deadline_s=30)
     next(pieces)
     pieces.close()  # type: ignore[attr-defined]  # it is a generator, which its promise does not say
     assert not is_running(int(note.read_text()))
 
 
-def test_stream_gives_up_on_a_silent_program() -> None:
+def test_piped_gives_up_on_a_silent_program() -> None:
     with pytest.raises(ProgramFailedError, match="no frame for 1 s"):
-        list(stream([PYTHON, "-c", "import time; time.sleep(600)"], frame_bytes=10, deadline_s=1))
+        list(piped([PYTHON, "-c", "import time; time.sleep(600)"], iter(()), frame_bytes=10, deadline_s=1))
+
+
+def test_piped_writes_and_reads_at_the_same_time() -> None:
+    echo = "import sys\nwhile data := sys.stdin.buffer.read(1000): sys.stdout.buffer.write(data)"
+    sent = [bytes([number % 256]) * 1000 for number in range(3000)]
+    assert list(piped([PYTHON, "-c", echo], iter(sent), frame_bytes=1000, deadline_s=30)) == sent
+
+
+def test_piped_raises_what_its_input_raises() -> None:
+    def pieces() -> Iterator[bytes]:
+        yield bytes(1000)
+        raise ValueError("no more frames")
+
+    echo = "import sys; sys.stdout.buffer.write(sys.stdin.buffer.read())"
+    with pytest.raises(ValueError, match="no more frames"):
+        list(piped([PYTHON, "-c", echo], pieces(), frame_bytes=1000, deadline_s=30))
 
 
 def test_fed_writes_bit_by_bit_and_waits_for_the_end(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -10,11 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from media.colour import Colour
 from media.errors import UnreadableSourceError
 from media.frames import Frame
 from media.probe import probe
-from media.source import SourceTreatment, reference_frames
-from packager.treatment import plan_treatment
+from media.reference import reference_frames
+from media.shape import Shape
+from media.source import Crop, SourceTreatment
+from packager.plan import Request, make_plan
 
 if TYPE_CHECKING:
     from conftest import MakeVideo
@@ -23,8 +27,14 @@ RED_BT709_LIMITED = (63, 102, 240)
 """ITU-R BT.709 luma and chroma of pure red, limited range."""
 
 
+def planned(path: Path, start_s: str = "0", duration_s: str | None = None) -> SourceTreatment:
+    duration = None if duration_s is None else Fraction(duration_s)
+    request = Request(path, path.with_suffix(".bundle"), start_s=Fraction(start_s), duration_s=duration)
+    return make_plan(request).treatment
+
+
 def treated(path: Path, width: int, height: int) -> list[Frame]:
-    return list(reference_frames(path, plan_treatment(probe(path), tone_map=True), width, height))
+    return list(reference_frames(path, planned(path), width, height))
 
 
 def middle(frame: Frame) -> tuple[int, int, int]:
@@ -36,20 +46,73 @@ def test_a_treatment_survives_json() -> None:
     treatment = SourceTreatment(
         stream_index=1,
         frame_rate=Fraction(30000, 1001),
-        first_frame_s=Fraction(1, 12),
         start_s=Fraction(1001, 500),
         duration_s=None,
-        deinterlace=True,
-        matrix="bt601",
-        full_range=True,
-        transfer="pq",
+        fields="telecine",
+        colour=Colour("bt601", full_range=True, transfer="smpte2084", alpha=True, background="#336699"),
+        sound_indices=(2, 3),
+        source_rate=Fraction(24000, 1001),
+        origin_s=Fraction(-1, 12),
+        shape=Shape(720, 576, Fraction(16, 15), "yuv422p10le"),
+        crop=Crop(0, 2, 4, 6),
+        turn="antitranspose",
     )
     assert SourceTreatment.from_json(treatment.to_json()) == treatment
-    limited = replace(treatment, duration_s=Fraction(5, 2))
-    assert SourceTreatment.from_json(limited.to_json()) == limited
+    limited = replace(treatment, duration_s=Fraction(5, 2), origin_s=None, shape=None, crop=None)
+    assert SourceTreatment.from_json(json.loads(json.dumps(limited.to_json()))) == limited
 
 
-@pytest.mark.parametrize("value", [{}, {"frame_rate": "1/0"}, {"frame_rate": 3}])
+OLD_JSON = {
+    "stream_index": 0,
+    "frame_rate": "25",
+    "first_frame_s": "0",
+    "start_s": "0",
+    "duration_s": None,
+    "deinterlace": False,
+    "matrix": "bt601",
+    "full_range": True,
+    "transfer": "sdr",
+}
+"""As versions before `Colour` wrote it."""
+
+
+def test_a_treatment_of_an_older_bundle_is_read() -> None:
+    treatment = SourceTreatment.from_json(OLD_JSON)
+    assert treatment.colour == Colour("bt601", full_range=True)
+    assert (treatment.fields, treatment.source_rate, treatment.origin_s) == ("progressive", 25, None)
+    assert SourceTreatment.from_json(OLD_JSON | {"deinterlace": True}).fields == "interlaced"
+    assert SourceTreatment.from_json(treatment.to_json()) == treatment
+
+
+def test_hdr_of_an_older_bundle_has_other_frames_and_is_refused() -> None:
+    with pytest.raises(ValueError, match="package it again"):
+        SourceTreatment.from_json(OLD_JSON | {"transfer": "pq"})
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {},
+        {"frame_rate": "1/0"},
+        {"frame_rate": 3},
+        {name: value for name, value in OLD_JSON.items() if name != "deinterlace"} | {"fields": "combs"},
+        *(
+            OLD_JSON | wrong
+            for wrong in (
+                {"frame_rate": "1/0"},
+                {"turn": "askew"},
+                {"crop": {"top": 1}},
+                {"crop": 7},
+                {"sound_indices": 7},
+                {"shape": {"width": 2}},
+                {"shape": []},
+                {"origin_s": []},
+                {"frame_rate": "0"},
+                {"frame_rate": "-25"},
+            )
+        ),
+    ],
+)
 def test_what_is_no_treatment_is_refused(value: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="treatment"):
         SourceTreatment.from_json(value)
@@ -65,7 +128,7 @@ def test_frames_have_the_size_asked_for_and_count_from_nought(testsrc_video: Pat
 
 def test_a_start_and_a_duration_pick_whole_frames(testsrc_video: Path) -> None:
     everything = treated(testsrc_video, 160, 90)
-    plan = plan_treatment(probe(testsrc_video), start_s=Fraction("1.02"), duration_s=Fraction("0.5"), tone_map=True)
+    plan = planned(testsrc_video, "1.02", "0.5")
     assert plan.start_s == 1
     part = list(reference_frames(testsrc_video, plan, 160, 90))
     assert len(part) == 12
@@ -74,9 +137,11 @@ def test_a_start_and_a_duration_pick_whole_frames(testsrc_video: Path) -> None:
 
 
 def test_nothing_after_the_end_is_an_error(silent_video: Path) -> None:
-    plan = plan_treatment(probe(silent_video), start_s=Fraction(60), tone_map=True)
+    with pytest.raises(UnreadableSourceError, match="no frames after 60 s"):
+        planned(silent_video, "60")
+    beyond = replace(planned(silent_video), start_s=Fraction(60))
     with pytest.raises(UnreadableSourceError, match="no frames"):
-        list(reference_frames(silent_video, plan, 64, 64))
+        list(reference_frames(silent_video, beyond, 64, 64))
 
 
 COLOURS = {
@@ -118,22 +183,21 @@ def test_gif_colours_come_from_rgb(make_video: MakeVideo, tmp_path: Path) -> Non
 
 
 def test_hdr_is_tone_mapped_to_the_usual_range(make_video: MakeVideo, tmp_path: Path) -> None:
-    # PQ code 0.58 is 203 nits, diffuse white (ITU-R BT.2408); untreated it would be a grey of 16 + 0.58 * 219.
+    # PQ code 0.58 is 203 nits, diffuse white (ITU-R BT.2408); it belongs near SDR's white of 235.
     white = make_video(
         tmp_path / "pq.mkv",
         *("-f", "lavfi", "-i", "color=gray:size=64x64:duration=0.2,format=yuv420p10le,geq=lum=571:cb=512:cr=512"),
         *("-vf", "setparams=color_trc=smpte2084:colorspace=bt2020nc:color_primaries=bt2020:range=tv"),
         *("-c:v", "ffv1"),
     )
-    info = probe(white)
-    assert plan_treatment(info, tone_map=True).transfer == "pq"
+    assert planned(white).colour.dynamic_range == "pq"
     luma, u, v = middle(treated(white, 64, 64)[0])
-    assert luma > 165
+    assert 215 < luma <= 235
     assert abs(u - 128) <= 1
     assert abs(v - 128) <= 1
 
 
-def test_interlaced_video_keeps_its_frame_count_and_loses_its_combs(make_video: MakeVideo, tmp_path: Path) -> None:
+def test_interlaced_video_gives_a_frame_for_each_field_without_combs(make_video: MakeVideo, tmp_path: Path) -> None:
     # A white bar that moves 8 columns a field: interleaved fields differ from line to line, whole frames do not.
     bars = "nullsrc=size=128x64:rate=50:duration=1,geq=lum='if(between(X-8*N,0,24),235,16)':cb=128:cr=128"
     combed = make_video(
@@ -141,12 +205,20 @@ def test_interlaced_video_keeps_its_frame_count_and_loses_its_combs(make_video: 
         *("-f", "lavfi", "-i", f"{bars},tinterlace=interleave_top,format=yuv420p", "-c:v", "mpeg2video"),
         *("-flags", "+ilme+ildct", "-qscale:v", "2"),
     )
-    assert probe(combed).video.interlaced
+    plan = planned(combed)
+    assert (plan.fields, plan.source_rate, plan.frame_rate) == ("interlaced", 25, 50)
     frames = treated(combed, 128, 64)
-    assert len(frames) == 25
-    plan = replace(plan_treatment(probe(combed), tone_map=True), deinterlace=False)
-    left_alone = list(reference_frames(combed, plan, 128, 64))
-    assert combing(frames[5]) < combing(left_alone[5]) / 3
+    assert len(frames) == 50
+    left_alone = list(reference_frames(combed, replace(plan, fields="progressive", frame_rate=Fraction(25)), 128, 64))
+    assert len(left_alone) == 25
+    assert all(combing(frame) < combing(left_alone[5]) / 3 for frame in frames[10:12])
+    # The bar is 24 columns wide and moves 8 of them with each field.
+    assert [round(bar_columns(frame) / 8) for frame in frames[:12]] == list(range(12))
+
+
+def bar_columns(frame: Frame) -> float:
+    """The first column of the white bar, from the right end that is the same for a bar that is cut off."""
+    return float(np.flatnonzero(frame.y.mean(0) > 128).max()) - 24
 
 
 def combing(frame: Frame) -> float:
@@ -163,8 +235,8 @@ def test_a_variable_rate_becomes_constant_and_keeps_time(make_video: MakeVideo, 
         *("-filter_complex", "[0][1]concat,select='lt(n,12)+not(mod(n,4))'", "-fps_mode", "passthrough"),
         *("-c:v", "ffv1"),
     )
-    info = probe(uneven)
-    plan = plan_treatment(info, tone_map=True)
+    plan = planned(uneven)
+    assert plan.frame_rate == 24
     frames = treated(uneven, 64, 64)
     first_white_s = next(frame.pts_s for frame in frames if frame.y.mean() > 128)
     assert abs(first_white_s - 1) <= 1 / plan.frame_rate

@@ -34,17 +34,17 @@ class Right:
 
 WIDE, TALL, TV = Fraction(16, 9), Fraction(9, 16), Fraction(4, 3)
 RIGHT = {
-    "animated.gif": Right(150, (200, 150), 41, "50", TV),
+    "animated.gif": Right(150, (200, 150), 41, "50", TV, warning="rate varies"),
     "full-range-720p24.mp4": Right(180, (320, 180), 24, "24", WIDE),
     "hdr10-av1-10bit-vertical.mp4": Right(320, (180, 320), 127, "30000/1001", TALL, audio=True),
     "hlg-hevc-10bit-9frames.mp4": Right(180, (320, 180), 9, "30", WIDE, audio=True),
-    "interlaced-576i25.ts": Right(144, (256, 144), 50, "25", WIDE),
+    "interlaced-576i25.ts": Right(144, (256, 144), 100, "50", WIDE, warning="one for each field"),
     "mpeg4-in-avi.avi": Right(200, (480, 200), 98, "24000/1001", Fraction(12, 5), audio=True),
     "rotated-minus90.mp4": Right(320, (180, 320), 45, "24", TALL, audio=True),
     "short-1.2s.mp4": Right(240, (320, 240), 36, "30", TV, audio=True),
     "single-frame.mp4": Right(180, (320, 180), 1, "24", WIDE),
     "truncated-header-ok.mp4": Right(180, (320, 180), 23, "25", WIDE, audio=True, warning="promises 75 frames, 23"),
-    "vfr-huge-odd-3026x1386.mp4": Right(344, (748, 342), 262, "30", Fraction(3026, 1386), warning="rate varies"),
+    "vfr-huge-odd-3026x1386.mp4": Right(344, (748, 342), 419, "48", Fraction(3026, 1386), warning="rate varies"),
     "vp9-10bit-426x240.webm": Right(240, (426, 240), 72, "24000/1001", Fraction(426, 240)),
     "vp9-odd-161x121.webm": Right(120, (160, 120), 30, "30000/1001", Fraction(161, 121)),
     "yuv444-720p20.mp4": Right(180, (320, 180), 280, "20", WIDE, audio=True),
@@ -52,8 +52,8 @@ RIGHT = {
 REFUSED = {
     "audio-only.mp4": "'audio-only.mp4' has no video stream",
     "empty.mp4": "'empty.mp4' is empty",
-    "text-not-video.mp4": "not a video file that can be opened",
-    "truncated-no-index.mp4": "not a video file that can be opened",
+    "text-not-video.mp4": "is a text, not a video",
+    "truncated-no-index.mp4": "is damaged or incomplete: its index is missing",
     "vp9-invalid-bitstream.webm": "none of its vp9 frames decodes",
 }
 

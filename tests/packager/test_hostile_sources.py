@@ -9,11 +9,14 @@ from fractions import Fraction
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import av
 import pytest
 
+from media.colour import Colour
 from media.errors import MediaError
 from media.programs import find_program, run, source_options, source_url
-from media.source import SourceTreatment, reference_frames
+from media.reference import reference_frames
+from media.source import SourceTreatment
 from packager.cli import main
 
 
@@ -60,21 +63,22 @@ SDP = (
 )
 
 HOSTILE = {
-    "playlist of a URL": (PLAYLIST, "{url}"),
-    "playlist of a file URL": (PLAYLIST, "file://{path}"),
-    "playlist of a relative path": (PLAYLIST, "{relative}"),
-    "playlist of a concatenation": (PLAYLIST, "concat:{path}|{path}"),
-    "playlist of a part of a file": (PLAYLIST, "subfile,,start,0,end,0,,:{path}"),
-    "ffconcat of a relative path": ("ffconcat version 1.0\nfile '{}'\n", "{relative}"),
-    "ffconcat of a file URL": ("ffconcat version 1.0\nfile '{}'\n", "file:{path}"),
-    "session description": (SDP, ""),
-    "DASH manifest": (MPD, "file://{path}"),
+    "playlist of a URL": (PLAYLIST, "{url}", "an HLS playlist"),
+    "playlist of a file URL": (PLAYLIST, "file://{path}", "an HLS playlist"),
+    "playlist of a relative path": (PLAYLIST, "{relative}", "an HLS playlist"),
+    "playlist of a concatenation": (PLAYLIST, "concat:{path}|{path}", "an HLS playlist"),
+    "playlist of a part of a file": (PLAYLIST, "subfile,,start,0,end,0,,:{path}", "an HLS playlist"),
+    "ffconcat of a relative path": ("ffconcat version 1.0\nfile '{}'\n", "{relative}", "a list of other files"),
+    "ffconcat of a file URL": ("ffconcat version 1.0\nfile '{}'\n", "file:{path}", "a list of other files"),
+    "session description": (SDP, "", "an SDP description"),
+    "DASH manifest": (MPD, "file://{path}", "an XML file, not a video"),
 }
+"""The file, what it leads to, and what it is said to be."""
 
 
 @pytest.fixture(params=HOSTILE)
 def hostile(request: pytest.FixtureRequest, tmp_path: Path, canary: Path, web: tuple[str, list[str]]) -> Path:
-    frame, target = HOSTILE[request.param]
+    frame, target, _ = HOSTILE[request.param]
     relative = _relative(canary, tmp_path)
     path = tmp_path / "holiday.mp4"
     path.write_text(frame.format(target.format(url=web[0], path=canary, relative=relative)))
@@ -88,37 +92,43 @@ def _relative(path: Path, folder: Path) -> str:
     return f"linked/{path.name}"
 
 
-def test_a_hostile_file_is_refused_in_one_line(
-    hostile: Path, tmp_path: Path, web: tuple[str, list[str]], capsys: pytest.CaptureFixture[str]
+def test_a_hostile_file_is_refused_in_one_line_that_names_its_kind(
+    request: pytest.FixtureRequest,
+    hostile: Path,
+    tmp_path: Path,
+    web: tuple[str, list[str]],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main([str(hostile), "-o", str(tmp_path / "bundle"), "--preset", "ultrafast", "-q"]) == 1
     error = capsys.readouterr().err.strip()
-    assert error.startswith("neudash package: 'holiday.mp4' is not a video file that can be opened")
+    _, _, kind = HOSTILE[request.node.callspec.params["hostile"]]
+    assert error.startswith(f"neudash package: 'holiday.mp4' is {kind}")
     assert "\n" not in error
     assert not (tmp_path / "bundle").exists()
     assert web[1] == []
 
 
 def test_ffmpeg_itself_refuses_it_with_our_options(hostile: Path, web: tuple[str, list[str]]) -> None:
-    treatment = SourceTreatment(
-        0,
-        Fraction(25),
-        Fraction(0),
-        Fraction(0),
-        None,
-        deinterlace=False,
-        matrix="bt709",
-        full_range=False,
-        transfer="sdr",
-    )
     with pytest.raises(MediaError):
+        decode_by_ffmpeg(hostile)
+    assert web[1] == []
+
+
+def test_the_reader_of_frames_refuses_it_too(hostile: Path, web: tuple[str, list[str]]) -> None:
+    treatment = SourceTreatment(0, Fraction(25), Fraction(0), None, "progressive", Colour())
+    with pytest.raises((MediaError, av.FFmpegError)):
         list(reference_frames(hostile, treatment, 64, 64))
     assert web[1] == []
 
 
 def test_a_good_file_passes_the_same_options(canary: Path) -> None:
+    decode_by_ffmpeg(canary)
+
+
+def decode_by_ffmpeg(path: Path) -> None:
+    """As for subtitles, sound and the description of a source. Raises ProgramFailedError."""
     options = [part for name, value in source_options().items() for part in (f"-{name}", value)]
-    command = [str(find_program("ffmpeg")), "-v", "error", *options, "-i", source_url(canary), "-f", "null", "-"]
+    command = [str(find_program("ffmpeg")), "-v", "error", *options, "-i", source_url(path), "-f", "null", "-"]
     run(command, deadline_s=60)
 
 

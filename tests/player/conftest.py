@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from manifests.bundle import MANIFEST, model_href, publish_manifest
+from manifests.bundle import MANIFEST, model_href, open_bundle, publish_manifest
 from manifests.fragments import read_fragment, read_init
 from manifests.model import (
     AdaptationSet,
@@ -102,14 +102,19 @@ def _video(root: Path, name: str, width: int, height: int, tracks: tuple[ModelTr
 
 
 def _audio(root: Path) -> Representation:
-    seconds = SEGMENT_COUNT * FRAMES_PER_SEGMENT / 24
     beep = f"if(between(t\\,{BEEP_S}\\,{BEEP_S + 0.25})\\,sin(880*2*PI*t)\\,0)"
-    source = ["-f", "lavfi", "-i", f"aevalsrc={beep}:s=48000:d={seconds}"]
-    _segmented(root / "audio" / "a1", source, ["-c:a", "aac", "-b:a", "64k"])
-    codecs, timescale, segments = _measured(root / "audio" / "a1")
+    return _sound(root, "a1", f"aevalsrc={beep}:s=48000", 1)
+
+
+def _sound(root: Path, name: str, source: str, channels: int) -> Representation:
+    """What a source of lavfi sounds, written to the bundle."""
+    seconds = SEGMENT_COUNT * FRAMES_PER_SEGMENT / 24
+    codec = ["-c:a", "aac", "-b:a", "64k", "-ac", str(channels)]
+    _segmented(root / "audio" / name, ["-f", "lavfi", "-i", f"{source}:d={seconds}"], codec)
+    codecs, timescale, segments = _measured(root / "audio" / name)
     return Representation(
-        "a1", codecs, 64000, timescale, "audio/$RepresentationID$/init.mp4",
-        "audio/$RepresentationID$/$Number%05d$.m4s", segments, None, AudioFormat(48000, 1),
+        name, codecs, 64000, timescale, "audio/$RepresentationID$/init.mp4",
+        "audio/$RepresentationID$/$Number%05d$.m4s", segments, None, AudioFormat(48000, channels),
     )  # fmt: skip
 
 
@@ -140,6 +145,25 @@ def play_bundle_master(tmp_path_factory: pytest.TempPathFactory) -> Path:
     end = max(Fraction(s.start_ticks + s.duration_ticks, r.timescale) for r in (low, audio) for s in r.segments)
     sets = (AdaptationSet("1", "video", "video/mp4", (low, high)), AdaptationSet("2", "audio", "audio/mp4", (audio,)))
     publish_manifest(root, Presentation(end, sets))
+    return root
+
+
+PITCHES_HZ = {"fr-stereo": 2000, "en-surround": 1000, "en-stereo": 500}
+"""What each sound track of `sounds_bundle_master` sounds, by the id of its stream."""
+
+
+@pytest.fixture(scope="session")
+def sounds_bundle_master(play_bundle_master: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with French, English in 5.1 and English in stereo: a tone of its own in each. Not to be changed."""
+    root = Path(shutil.copytree(play_bundle_master, tmp_path_factory.mktemp("sounds") / "bundle"))
+    shutil.rmtree(root / "audio")
+    presentation = open_bundle(play_bundle_master).presentation
+    sets = [presentation.adaptation_sets[0]]
+    for number, (name, pitch_hz) in enumerate(PITCHES_HZ.items(), start=2):
+        stream = _sound(root, name, f"sine=frequency={pitch_hz}:sample_rate=48000", 6 if "surround" in name else 2)
+        language, label, role = ("fr", "Français", "dub") if name.startswith("fr") else ("en", "English", "main")
+        sets.append(AdaptationSet(str(number), "audio", "audio/mp4", (stream,), language, label, role))
+    publish_manifest(root, dataclasses.replace(presentation, adaptation_sets=tuple(sets)))
     return root
 
 

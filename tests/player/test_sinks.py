@@ -206,7 +206,7 @@ def written(path: Path, init: bytes, segments: list[bytes]) -> list[str]:
     for segment in segments:
         try:
             sink.sound(init, segment)
-        except UndecodableSegmentError as error:  # noqa: PERF203 - each may be broken
+        except UndecodableSegmentError as error:
             said.append(str(error))
     sink.close()
     return said

@@ -1,7 +1,8 @@
 """Writes the golden files beside it: `python tests/manifests/golden/regenerate.py` (read the difference).
 
-The goldens pin the bytes of what other programs read (tolerance: none): a manifest with models, one
-with a quality table, one without either, one of sound alone, the playlists of the first, the table of the second.
+The goldens pin the bytes of what other programs read (tolerance: none): a manifest with models, one with a quality
+table, one without either, one of sound alone, one with many tracks and HDR; the playlists of the first, the table of
+the second, the master playlist of the last.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 sys.path.insert(0, str(FOLDER.parents[2]))
 
-from manifests.hls import write_playlists  # noqa: E402 - the path above makes the script run by itself
+from manifests.fragments import ByteRange  # noqa: E402 - the path above makes the script run by itself
+from manifests.hls import write_playlists  # noqa: E402
 from manifests.model import (  # noqa: E402
     AdaptationSet,
     AudioFormat,
@@ -29,7 +31,7 @@ from manifests.model import (  # noqa: E402
     VideoFormat,
 )
 from manifests.mpd import write_mpd  # noqa: E402
-from manifests.names import quality_href  # noqa: E402
+from manifests.names import MASTER_PLAYLIST, quality_href  # noqa: E402
 from manifests.quality import (  # noqa: E402
     QualityTable,
     RungQuality,
@@ -86,6 +88,35 @@ def sound() -> Representation:
     )
 
 
+def many_tracks() -> Presentation:
+    """Pictures in SDR and HDR, sound in two languages and two layouts, a commentary and a description, subtitles."""
+    hdr = replace(
+        rung("v720-hdr", 1280, 720, 1800000),
+        codecs="hvc1.2.4.L93.90",
+        video=VideoFormat(1280, 720, Fraction(30), dynamic_range="pq"),
+    )
+    surround = replace(sound(), id="a384-en", bandwidth_bps=384000, audio=AudioFormat(48000, 6))
+    sets = (
+        AdaptationSet("1", "video", "video/mp4", (rung("v360", 640, 360, 493825), rung("v720", 1280, 720, 1520000))),
+        AdaptationSet("2", "video", "video/mp4", (hdr,)),
+        AdaptationSet("3", "audio", "audio/mp4", (replace(sound(), id="a128-en"),), "en", "English", "main"),
+        AdaptationSet("4", "audio", "audio/mp4", (surround,), "en", "English", "main"),
+        AdaptationSet("5", "audio", "audio/mp4", (replace(sound(), id="a128-fr"),), "fr", "Français", "dub"),
+        AdaptationSet("6", "audio", "audio/mp4", (replace(sound(), id="a128-de"),), "de", None, "description"),
+        AdaptationSet("7", "audio", "audio/mp4", (replace(sound(), id="a128-c"),), "en", 'The "cut"', "commentary"),
+    )
+    text = (
+        TextTrack("t1", "text/0123456789abcdef.vtt", 180, "en", "English"),
+        TextTrack("t2", "text/1123456789abcdef.vtt", 210, "en", None, "caption"),
+        TextTrack("t3", "text/2123456789abcdef.vtt", 20, "fr", None, "forced-subtitle"),
+    )
+    return Presentation(Fraction(10), sets, text=text)
+
+
+def first_samples() -> dict[str, list[ByteRange]]:
+    return {name: [ByteRange(64, size // 8) for size in sizes] for name, sizes in sizes_bytes().items()}
+
+
 def presentations() -> dict[str, Presentation]:
     enhanced = replace(rung("v360", 640, 360, 493825), model_tracks=(track(),))
     video = AdaptationSet("1", "video", "video/mp4", (enhanced, rung("v720", 1280, 720, 1520000)))
@@ -110,6 +141,7 @@ def presentations() -> dict[str, Presentation]:
         ),
         "measured.mpd": Presentation(Fraction(10), (replace(video, quality=side_file), audio)),
         "plain.mpd": Presentation(Fraction(133133, 30000), (AdaptationSet("1", "video", "video/mp4", (ntsc, other)),)),
+        "tracks.mpd": many_tracks(),
         "sound.mpd": Presentation(Fraction(10), (replace(audio, id="1"),), min_buffer_s=Fraction(5, 2)),
     }
 
@@ -122,8 +154,9 @@ def sizes_bytes() -> dict[str, list[int]]:
     return {
         "v360": [120000, 130000, 90000, 125000, 110000],
         "v720": [380000] * 5,
-        "a128": [32000, 32500, 32000, 31900, 32100],
-    }
+        "v720-hdr": [450000] * 5,
+        "a384-en": [96000] * 5,
+    } | {name: [32000, 32500, 32000, 31900, 32100] for name in ("a128", "a128-en", "a128-fr", "a128-de", "a128-c")}
 
 
 def quality_table() -> bytes:
@@ -146,7 +179,8 @@ def goldens() -> dict[str, bytes]:
     """Every golden file by name, as the code of today writes it."""
     files = {name: write_mpd(p) for name, p in presentations().items()}
     files["measured.ndq"] = quality_table()
-    return files | write_playlists(presentations()["models.mpd"], sizes_bytes())
+    files["tracks.m3u8"] = write_playlists(many_tracks(), sizes_bytes(), first_samples())[MASTER_PLAYLIST]
+    return files | write_playlists(presentations()["models.mpd"], sizes_bytes(), first_samples())
 
 
 if __name__ == "__main__":

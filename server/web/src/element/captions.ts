@@ -1,5 +1,7 @@
 /** Subtitles: the choice of a track, and their words over the picture, since the browser's own lie below the canvas. */
 
+import { namesOf, type Track } from "../playback/tracks";
+
 /** In a `TextTrackCue` that a browser made of WebVTT. */
 type Cue = TextTrackCue & Partial<Pick<VTTCue, "getCueAsHTML" | "text">>;
 
@@ -20,10 +22,11 @@ export class Captions {
     tracks.addEventListener("change", this.drawn);
   }
 
-  /** The languages (BCP 47, or "") that there are; the list is not shown where there is none. */
-  list(languages: readonly string[]): void {
-    this.select.replaceChildren(new Option("No subtitles"), ...languages.map((language) => new Option(nameOf(language))));
-    this.select.hidden = languages.length === 0;
+  /** Those that there are; the list is not shown where there is none. */
+  list(tracks: readonly Track[]): void {
+    const names = namesOf(tracks, "Subtitles");
+    this.select.replaceChildren(new Option("No subtitles"), ...names.map((name) => new Option(name)));
+    this.select.hidden = names.length === 0;
     this.draw();
   }
 
@@ -47,14 +50,5 @@ export class Captions {
       line.append(cue.getCueAsHTML?.() ?? cue.text ?? "");
       return line;
     }));
-  }
-}
-
-function nameOf(language: string): string {
-  if (!language || language === "und") return "Subtitles";
-  try {
-    return new Intl.DisplayNames([navigator.language], { type: "language" }).of(language) ?? language;
-  } catch {
-    return language;
   }
 }

@@ -5,16 +5,25 @@ import type { Effort } from "../playback/effort";
 import { Enhancer } from "../playback/enhancer";
 import { openAdapter } from "../playback/libraries";
 import { emptyStatus, type Status } from "../playback/status";
+import type { Track } from "../playback/tracks";
 import type { RendererChoice } from "../render/open";
 import { Captions } from "./captions";
 import { CompareSlider } from "./compare";
 import { drawPanel, headline } from "./panel";
 import { ENHANCED, RungList } from "./rungs";
+import { Sounds } from "./sounds";
 import css from "./style.css?inline";
 import { TEMPLATE } from "./template";
 import { Zoom } from "./zoom";
 
 export type { Effort, RendererChoice, Status };
+
+/** A sound track, and what the menu calls it. */
+export interface SoundTrack extends Track {
+  readonly name: string;
+  /** Whether it is the one that is heard. */
+  readonly playing: boolean;
+}
 
 const TICK_MS = 250;
 const SEEK_S = 5;
@@ -22,12 +31,14 @@ const SEEK_S = 5;
 /**
  * Attributes: `src` (address of a manifest), `engine` (`shaka`, `dashjs`), `renderer` (`auto`, `webgpu`, `webgl2`,
  * `wasm`), `effort` (`auto`, `always`, `off`), `rung` (id of the one to keep to, or `enhanced`: whatever the network
- * allows up to the largest with models), `autoplay`, `muted`, `compare`, `details`.
- * Events: `frame` after each picture and `status` four times a second, whose `detail` is a Status; `failed`, whose
- * `detail` is a sentence.
+ * allows up to the largest with models), `audio` (the sound track: a language, a role, a label or a part of one, or a
+ * number from 1), `autoplay`, `muted`, `compare`, `details`.
+ * Events: `frame` after each picture and `status` four times a second, whose `detail` is a Status; `soundtrack` where a
+ * film begins and where another sound track is chosen, whose `detail` is the SoundTrack; `failed`, whose `detail` is a
+ * sentence.
  */
 export class NeudashPlayer extends HTMLElement {
-  static readonly observedAttributes = ["src"];
+  static readonly observedAttributes = ["src", "audio"];
   private readonly root = this.attachShadow({ mode: "open" });
   private adapter: Adapter | null = null;
   private enhancer: Enhancer | null = null;
@@ -35,6 +46,7 @@ export class NeudashPlayer extends HTMLElement {
   private zoom!: Zoom;
   private rungs!: RungList;
   private captions!: Captions;
+  private sounds!: Sounds;
   private timer = 0;
   /** What the next load waits for: the end of the one before, however it came to it. */
   private loading: Promise<unknown> = Promise.resolve();
@@ -46,6 +58,21 @@ export class NeudashPlayer extends HTMLElement {
   /** What is shown and how, as the panel tells it. */
   get status(): Status {
     return this.enhancer?.status ?? emptyStatus();
+  }
+
+  /** The sound tracks of the film that plays, in its manifest's order, but for those that this browser cannot play. */
+  get soundTracks(): readonly SoundTrack[] {
+    const named = this.sounds?.named ?? [];
+    return named.map(({ track, name }, index) => ({ ...track, name, playing: index === this.soundTrack }));
+  }
+
+  /** The place in that list of the one that is heard, to be set by whoever wants another; -1 for none. */
+  get soundTrack(): number {
+    return this.sounds?.heard ?? -1;
+  }
+
+  set soundTrack(index: number) {
+    this.sounds?.choose(index);
   }
 
   /** The video element inside. */
@@ -69,8 +96,10 @@ export class NeudashPlayer extends HTMLElement {
     this.stop();
   }
 
-  attributeChangedCallback(): void {
-    if (this.isConnected && this.root.hasChildNodes()) this.restart();
+  attributeChangedCallback(name: string): void {
+    if (!this.isConnected || !this.root.hasChildNodes()) return;
+    if (name === "audio") this.sounds.ask(this.getAttribute("audio") ?? "");
+    else this.restart();
   }
 
   private build(): void {
@@ -88,6 +117,10 @@ export class NeudashPlayer extends HTMLElement {
     this.rungs = new RungList(this.piece<HTMLSelectElement>(".rung"), (rung) => this.selectRung(rung));
     this.captions = new Captions(this.video, this.piece(".words"), this.piece<HTMLSelectElement>(".captions"), (index) => {
       this.adapter?.showCaptions(index);
+    });
+    this.sounds = new Sounds(this.piece<HTMLSelectElement>(".sound"), (index) => {
+      this.adapter?.selectSound(index);
+      this.tellSound();
     });
     this.listen();
     this.setEnhance(this.getAttribute("effort") !== "off");
@@ -127,6 +160,7 @@ export class NeudashPlayer extends HTMLElement {
     this.loading = Promise.allSettled([this.loading, this.adapter?.destroy()]);
     this.enhancer = this.adapter = null;
     this.captions.list([]);
+    this.sounds.list([], -1);
     this.piece(".message").hidden = true;
   }
 
@@ -168,13 +202,24 @@ export class NeudashPlayer extends HTMLElement {
     if (!isWanted()) return adapter.destroy();
     this.adapter = adapter;
     const givenUp = new Promise<void>((resolve) => { this.giveUp = resolve; });
-    await Promise.race([adapter.load(manifestUrl), givenUp]);
+    const beginSound = (tracks: readonly Track[]) => this.sounds.begin(tracks, this.getAttribute("audio") ?? "");
+    await Promise.race([adapter.load(manifestUrl, beginSound), givenUp]);
     if (!isWanted()) return;
     this.rungs.show(enhancer.rungs);
     this.captions.list(adapter.captions);
+    // Another one may have been asked for since.
+    const heard = beginSound(adapter.sounds);
+    if (heard !== adapter.sound) adapter.selectSound(heard);
+    this.sounds.list(adapter.sounds, heard);
+    this.tellSound();
     const wanted = this.getAttribute("rung");
     if (wanted && this.rungs.mark(wanted)) this.selectRung(wanted);
     if (this.hasAttribute("autoplay")) void video.play().catch(() => undefined);
+  }
+
+  private tellSound(): void {
+    const heard = this.soundTracks[this.soundTrack];
+    if (heard) this.dispatchEvent(new CustomEvent("soundtrack", { detail: heard }));
   }
 
   private fail(reason: string): void {
@@ -201,6 +246,7 @@ export class NeudashPlayer extends HTMLElement {
       i: () => this.setDetails(this.piece(".panel").hidden !== false),
       m: () => { this.video.muted = !this.video.muted; },
       c: () => this.captions.next(),
+      a: () => this.sounds.next(),
       f: () => this.toggleFull(),
       ArrowLeft: () => { this.video.currentTime -= SEEK_S; },
       ArrowRight: () => { this.video.currentTime += SEEK_S; },

@@ -15,6 +15,7 @@ export const TEMPLATE = `
     <input class="seek" type="range" min="0" max="1" step="0.01" value="0" aria-label="Position">
     <span class="time">0:00 / 0:00</span>
     <button class="mute" type="button" aria-pressed="false" aria-label="Mute (M)"><svg viewBox="0 0 16 16"><path d="M2 6h3l4-4v12L5 10H2z"/><path class="off" d="M11 5a4 4 0 010 6zM11 2a7 7 0 010 12v-1.500a5.500 5.500 0 000-9z"/><path class="on" d="M10.500 6.500l4 4-1 1-4-4zM13.500 5.500l1 1-4 4-1-1z"/></svg></button>
+    <select class="sound" aria-label="Sound (A)" title="Sound (A)" hidden></select>
     <select class="captions" aria-label="Subtitles (C)" title="Subtitles (C)" hidden></select>
     <button class="enhance" type="button" aria-pressed="true" title="Enhance (E)">Enhance</button>
     <button class="compare" type="button" aria-pressed="false" title="Compare (S)">Compare</button>

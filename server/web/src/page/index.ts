@@ -7,7 +7,7 @@ import { showQuality } from "./quality";
 const find = <T extends HTMLElement = HTMLElement>(selector: string) => document.querySelector<T>(selector)!;
 
 /** Settings of the player that an address may carry, such as `?rung=v360#film`. */
-const SETTINGS = ["engine", "renderer", "effort", "rung"];
+const SETTINGS = ["engine", "renderer", "effort", "rung", "audio"];
 
 let endQuality: () => void = () => undefined;
 

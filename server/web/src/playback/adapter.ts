@@ -1,5 +1,7 @@
 /** What a streaming library has to do for us, whichever it is. */
 
+import type { Track } from "./tracks";
+
 /** A media segment of a rung that is being asked for. */
 export interface SegmentRequest {
   readonly rungId: string;
@@ -12,6 +14,8 @@ export interface Ceiling {
   readonly height: number;
   readonly bandwidthBps: number;
 }
+
+export type ChooseSound = (tracks: readonly Track[]) => number;
 
 /** What it tells while it plays. */
 export interface AdapterEvents {
@@ -26,12 +30,21 @@ export interface AdapterEvents {
 
 export interface Adapter {
   readonly name: "shaka" | "dashjs";
-  /** Begins to play a manifest. Rejects where that is impossible. */
-  load(manifestUrl: string): Promise<void>;
+  /**
+   * Begins to play a manifest. Rejects where that is impossible. `chooseSound` is asked for the place of the sound track
+   * to begin with, before any sound is fetched; never of none.
+   */
+  load(manifestUrl: string, chooseSound: ChooseSound): Promise<void>;
   /** Keeps to one rung; null leaves the choice to the library, among those no larger than `ceiling` where one is given. */
   selectRung(rungId: string | null, ceiling: Ceiling | null): void;
-  /** The languages (BCP 47, or "") of the subtitles that there are. */
-  readonly captions: readonly string[];
+  /** The sound tracks that this browser can play, in the order of the manifest. */
+  readonly sounds: readonly Track[];
+  /** The place in that list of the one that is heard; -1 for none. */
+  readonly sound: number;
+  /** Goes on with that one; the picture stays as it is. */
+  selectSound(index: number): void;
+  /** The subtitles that there are. */
+  readonly captions: readonly Track[];
   /** Those of a place in that list; null for none. */
   showCaptions(index: number | null): void;
   /** Of the network, as the library measures it; 0 before it does. */

@@ -1,7 +1,8 @@
 /** Playback by dash.js. */
 
-import { MediaPlayer, type MediaPlayerClass } from "dashjs";
-import type { Adapter, AdapterEvents, Ceiling } from "./adapter";
+import { MediaPlayer, type MediaInfo, type MediaPlayerClass } from "dashjs";
+import type { Adapter, AdapterEvents, Ceiling, ChooseSound } from "./adapter";
+import { channelsOf, languageTag, type Track } from "./tracks";
 
 /** What we read of its requests; its types leave them open. */
 interface Loading {
@@ -25,7 +26,14 @@ export class DashJsAdapter implements Adapter {
   constructor(private readonly video: HTMLVideoElement, private readonly events: AdapterEvents) {
     const names = MediaPlayer.events;
     this.player = MediaPlayer().create();
-    this.player.updateSettings({ debug: { logLevel: 0 }, streaming: { text: { defaultEnabled: false } } });
+    this.player.updateSettings({
+      debug: { logLevel: 0 },
+      streaming: {
+        text: { defaultEnabled: false },
+        // What was heard in another film, or page, would come before the choice for this one.
+        lastMediaSettingsCachingInfo: { enabled: false },
+      },
+    });
     this.player.initialize(video, undefined, false);
     const on = (name: string, listener: (event: unknown) => void) => this.player.on(name as "error", listener as () => void);
     on(names.FRAGMENT_LOADING_STARTED, (event) => {
@@ -43,7 +51,11 @@ export class DashJsAdapter implements Adapter {
     });
   }
 
-  load(manifestUrl: string): Promise<void> {
+  load(manifestUrl: string, chooseSound: ChooseSound): Promise<void> {
+    // Asked of pictures too, of which the first ones are taken; those for HDR screens it has left out by then.
+    this.player.setCustomInitialTrackSelectionFunction((infos) => {
+      return infos[0]?.type === "audio" ? [infos[chooseSound(infos.map(trackOf))]] : infos;
+    });
     this.player.addResponseInterceptor((answer) => {
       const about = answer.request.customData as { request?: { type?: string } } | undefined;
       if (about?.request?.type === "MPD" && typeof answer.data === "string") {
@@ -67,8 +79,21 @@ export class DashJsAdapter implements Adapter {
     if (chosen) this.player.setRepresentationForTypeById("video", rungId, true);
   }
 
-  get captions(): readonly string[] {
-    return this.player.getTracksFor("text").map(({ lang }) => lang ?? "");
+  get sounds(): readonly Track[] {
+    return this.player.getTracksFor("audio").map(trackOf);
+  }
+
+  get sound(): number {
+    const heard = this.player.getCurrentTrackFor("audio");
+    return this.player.getTracksFor("audio").findIndex(({ index }) => index === heard?.index);
+  }
+
+  selectSound(index: number): void {
+    this.player.setCurrentTrack(this.player.getTracksFor("audio")[index]);
+  }
+
+  get captions(): readonly Track[] {
+    return this.player.getTracksFor("text").map(trackOf);
   }
 
   showCaptions(index: number | null): void {
@@ -82,4 +107,14 @@ export class DashJsAdapter implements Adapter {
   async destroy(): Promise<void> {
     this.player.destroy();
   }
+}
+
+function trackOf({ lang, labels, roles, audioChannelConfiguration }: MediaInfo): Track {
+  const names = (roles ?? []).map(({ value }) => String(value ?? ""));
+  return {
+    language: languageTag(lang),
+    label: labels[0]?.text ?? "",
+    role: names.includes("main") ? "main" : (names[0] ?? ""),
+    channels: channelsOf(Number(audioChannelConfiguration?.[0]?.value) || 0),
+  };
 }

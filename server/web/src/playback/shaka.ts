@@ -1,7 +1,8 @@
 /** Playback by Shaka Player. */
 
 import shaka from "shaka-player/dist/shaka-player.dash-es2021";
-import type { Adapter, AdapterEvents, Ceiling } from "./adapter";
+import type { Adapter, AdapterEvents, Ceiling, ChooseSound } from "./adapter";
+import { channelsOf, languageTag, mainTrack, type Track } from "./tracks";
 
 /** Shaka's codes of this thousand are about requests. */
 const NETWORK = 1;
@@ -25,6 +26,9 @@ export class ShakaAdapter implements Adapter {
   private rungId: string | null = null;
   private ceiling: Ceiling | null = null;
   private captionIndex: number | null = null;
+  private chooseSound: ChooseSound = mainTrack;
+  /** Of the sound that is wanted; null before it is chosen. */
+  private soundKey: string | null = null;
   private readonly watch: number;
 
   private constructor(
@@ -50,6 +54,8 @@ export class ShakaAdapter implements Adapter {
       if (type === RequestType.MANIFEST) events.manifest(new TextDecoder().decode(response.data), response.uri);
       else if (type === RequestType.SEGMENT) events.bytes(response.data.byteLength);
     });
+    const { adaptationSetCriteriaFactory: theirs } = player.getConfiguration();
+    player.configure({ adaptationSetCriteriaFactory: () => this.criteriaOfChoice(theirs()) });
     player.addEventListener("error", (event) => {
       const { code, severity } = (event as unknown as { detail: { code: number; severity: number } }).detail;
       if (severity !== shaka.util.Error.Severity.CRITICAL) return;
@@ -66,8 +72,9 @@ export class ShakaAdapter implements Adapter {
     return new ShakaAdapter(player, video, events);
   }
 
-  async load(manifestUrl: string): Promise<void> {
+  async load(manifestUrl: string, chooseSound: ChooseSound): Promise<void> {
     this.manifestUrl = manifestUrl;
+    this.chooseSound = chooseSound;
     // A server that restarts is away for seconds: longer than the library waits by itself.
     const retryParameters = { maxAttempts: 8, baseDelay: 500, backoffFactor: 1.6, timeout: 30_000 };
     this.player.configure({ streaming: { retryParameters } });
@@ -82,15 +89,37 @@ export class ShakaAdapter implements Adapter {
     this.rungId = rungId;
     this.ceiling = ceiling;
     this.player.configure({ abr: { enabled: rungId === null, restrictions: { maxHeight: ceiling?.height ?? Infinity } } });
-    const tracks = this.player.getVariantTracks();
+    const all = this.player.getVariantTracks();
+    // Each rung is there once for each sound track.
+    const heard = all.find(({ active }) => active);
+    const tracks = all.filter(({ audioId, hdr }) => (!heard || audioId === heard.audioId) && !isHdr(hdr));
     const isTooLarge = ceiling !== null && tracks.some(({ active, height }) => active && (height ?? 0) > ceiling.height);
     const track = tracks.find(({ originalVideoId, height }) => (isTooLarge ? height === ceiling.height : originalVideoId === rungId));
     // What is buffered of the other rung goes, or the choice would show only much later, and never while paused.
     if (track) this.player.selectVariantTrack(track, true, 0);
   }
 
-  get captions(): readonly string[] {
-    return this.player.getTextTracks().map(({ language }) => language);
+  get sounds(): readonly Track[] {
+    return this.soundVariants().map((variant) => soundOf(audioOf(variant)));
+  }
+
+  get sound(): number {
+    return this.soundVariants().findIndex(({ active }) => active);
+  }
+
+  selectSound(index: number): void {
+    this.soundKey = keyOf(audioOf(this.soundVariants()[index]));
+    const all = this.player.getVariantTracks();
+    const shown = all.find(({ active }) => active);
+    const track = all.find((one) => one.videoId === shown?.videoId && keyOf(audioOf(one)) === this.soundKey);
+    // What is buffered of the other sound goes, or the choice would be heard only much later.
+    if (track && !track.active) this.player.selectVariantTrack(track, true, 0);
+  }
+
+  get captions(): readonly Track[] {
+    return this.player.getTextTracks().map(({ language, label, roles }) => {
+      return { language: languageTag(language), label: label ?? "", role: roles[0] ?? "", channels: 0 };
+    });
   }
 
   showCaptions(index: number | null): void {
@@ -105,6 +134,32 @@ export class ShakaAdapter implements Adapter {
   async destroy(): Promise<void> {
     window.clearInterval(this.watch);
     await this.player.destroy();
+  }
+
+  /** One variant of each sound track: of the one that is heard that which plays. */
+  private soundVariants(): shaka.extern.Track[] {
+    const found = new Map<string, shaka.extern.Track>();
+    for (const variant of this.player.getVariantTracks()) {
+      const key = keyOf(audioOf(variant));
+      if (variant.audioCodec && (variant.active || !found.has(key))) found.set(key, variant);
+    }
+    return [...found.values()];
+  }
+
+  /** The library's own rules for what may follow what, within the pictures that can be enhanced and the sound wanted. */
+  private criteriaOfChoice(criteria: shaka.extern.AdaptationSetCriteria): shaka.extern.AdaptationSetCriteria {
+    const create = criteria.create.bind(criteria);
+    criteria.create = (variants) => create(this.ofSound(withoutHdr(variants)));
+    return criteria;
+  }
+
+  private ofSound(variants: shaka.extern.Variant[]): shaka.extern.Variant[] {
+    const sounds = new Map(variants.flatMap(({ audio }) => (audio ? [[keyOf(audio), soundOf(audio)] as const] : [])));
+    if (!sounds.size) return variants;
+    const keys = [...sounds.keys()];
+    this.soundKey ??= keys[this.chooseSound([...sounds.values()])];
+    const key = sounds.has(this.soundKey) ? this.soundKey : keys[mainTrack([...sounds.values()])];
+    return variants.filter(({ audio }) => audio && keyOf(audio) === key);
   }
 
   private watchSeek(): void {
@@ -135,6 +190,32 @@ export class ShakaAdapter implements Adapter {
   private fail(code: number): void {
     this.events.failed(reason(code));
   }
+}
+
+function withoutHdr(variants: shaka.extern.Variant[]): shaka.extern.Variant[] {
+  const others = variants.filter(({ video }) => !isHdr(video?.hdr));
+  return others.length ? others : variants;
+}
+
+function isHdr(range: string | null | undefined): boolean {
+  return range === "PQ" || range === "HLG";
+}
+
+/** What the library says of a sound track. */
+type Audio = Pick<shaka.extern.Stream, "language" | "label" | "roles" | "channelsCount">;
+
+function audioOf({ language, label, audioRoles, channelsCount }: shaka.extern.Track): Audio {
+  return { language, label, roles: audioRoles ?? [], channelsCount };
+}
+
+function soundOf({ language, label, roles, channelsCount }: Audio): Track {
+  const role = roles.includes("main") ? "main" : (roles[0] ?? "");
+  return { language: languageTag(language), label: label ?? "", role, channels: channelsOf(channelsCount ?? 0) };
+}
+
+/** Equal for the bit rates of one sound track. */
+function keyOf(audio: Audio): string {
+  return JSON.stringify(soundOf(audio));
 }
 
 /** Shaka's codes by thousands: https://shaka-player-demo.appspot.com/docs/api/shaka.util.Error.html */
