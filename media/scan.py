@@ -19,6 +19,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from media.errors import UnreadableSourceError
+from media.formats import why_not_opened
 from media.programs import MAX_SOURCE_PIXELS, source_options, source_url
 from media.timeline import PacketTable, Timeline, build_timeline
 
@@ -80,8 +81,14 @@ class Scan:
 
 @contextmanager
 def open_container(path: Path, **options: str) -> Iterator[InputContainer]:
-    """A source, opened with the same bounds as ffmpeg is given. Raises what PyAV raises."""
-    with av.open(source_url(path), options=source_options() | options, metadata_errors="replace") as container:
+    """A source, opened with the same bounds as ffmpeg is given. Raises UnreadableSourceError if it does not open."""
+    try:
+        opened = av.open(source_url(path), options=source_options() | options, metadata_errors="replace")
+    except PermissionError as error:
+        raise UnreadableSourceError(f"{str(path)!r} may not be read by this user: permission denied") from error
+    except (av.FFmpegError, ValueError, OSError) as error:
+        raise UnreadableSourceError(f"{path.name!r} {why_not_opened(path)}") from error
+    with opened as container:
         yield container
 
 
