@@ -38,32 +38,47 @@ def _ts(make: Maker, name: str, *arguments: str) -> Path:
     return make(name, *arguments, "-f", "mpegts")
 
 
-def _changing(make: Maker, name: str, *second: str) -> Path:
-    """The base, and a second part in which something is otherwise."""
-    parts = _ts(make, f"first-{name}", "-i", make.base, "-c", "copy"), _ts(make, f"second-{name}", *second)
-    return make.joined(name, *parts)
+def _one_after_the_other(make: Maker, name: str, first: tuple[str, ...], second: tuple[str, ...]) -> Path:
+    """Two parts as `cat` joins them, the second with stamps that begin where the first one's pictures end."""
+    one = _ts(make, f"first-{name}", *first)
+    # Below zero the muxer moves stamps by itself, so the trial is far above.
+    trial = _ts(make, f"trial-{name}", *second, "-output_ts_offset", "100")
+    offset_s = 100 + _pictures_s(one)[1] - _pictures_s(trial)[0]
+    return make.joined(name, one, _ts(make, f"second-{name}", *second, "-output_ts_offset", f"{float(offset_s):.6f}"))
+
+
+def _pictures_s(path: Path) -> tuple[Fraction, Fraction]:
+    """When the first picture begins and the last one ends, at a constant rate."""
+    with av.open(str(path)) as container:
+        stamps = [(one.pts, one.time_base) for one in container.demux(video=0)]
+    times_s = sorted(pts * Fraction(base) for pts, base in stamps if pts is not None and base is not None)
+    return times_s[0], times_s[-1] + (times_s[-1] - times_s[0]) / (len(times_s) - 1)
 
 
 def _size_changes(make: Maker, name: str) -> Path:
     smaller = f"scale=144:108,{TO_BT709},setsar=1"
-    return _changing(make, name, "-i", make.master, "-vf", smaller, *H264, *AAC, "-output_ts_offset", "2")
+    return _one_after_the_other(
+        make, name, ("-i", make.base, "-c", "copy"), ("-i", make.master, "-vf", smaller, *H264, *AAC)
+    )
 
 
 def _sample_shape_changes(make: Maker, name: str) -> Path:
     anamorphic = f"scale=144:108,{TO_BT709},setsar=4/3"
-    return _changing(make, name, "-i", make.master, "-vf", anamorphic, *H264, *AAC, "-output_ts_offset", "2")
+    return _one_after_the_other(
+        make, name, ("-i", make.base, "-c", "copy"), ("-i", make.master, "-vf", anamorphic, *H264, *AAC)
+    )
 
 
 def _layout_changes(make: Maker, name: str) -> Path:
     surround = ("-i", make.base, "-c:v", "copy", "-af", "pan=5.1|FC=c0|FL=0.1*c0|FR=0.1*c0", "-c:a", "ac3")
-    stereo = ("-i", make.base, "-c:v", "copy", "-af", "pan=stereo|FL=c0|FR=c0", "-c:a", "ac3", "-output_ts_offset", "2")
-    return make.joined(name, _ts(make, f"first-{name}", *surround), _ts(make, f"second-{name}", *stereo))
+    stereo = ("-i", make.base, "-c:v", "copy", "-af", "pan=stereo|FL=c0|FR=c0", "-c:a", "ac3")
+    return _one_after_the_other(make, name, surround, stereo)
 
 
 def _sample_rate_changes(make: Maker, name: str) -> Path:
     mono = ("-i", make.base, "-c:v", "copy", "-c:a", "aac", "-ar", "44100", "-ac", "1")
-    stereo = ("-i", make.base, "-c:v", "copy", "-c:a", "aac", "-ac", "2", "-output_ts_offset", "2")
-    return make.joined(name, _ts(make, f"first-{name}", *mono), _ts(make, f"second-{name}", *stereo))
+    stereo = ("-i", make.base, "-c:v", "copy", "-c:a", "aac", "-ac", "2")
+    return _one_after_the_other(make, name, mono, stereo)
 
 
 def _joined_back_in_time(make: Maker, name: str) -> Path:
@@ -72,12 +87,12 @@ def _joined_back_in_time(make: Maker, name: str) -> Path:
 
 
 def _begins_in_a_gop(make: Maker, name: str) -> Path:
-    """Cut a few packets behind the first key frame, so that the second one is the first picture."""
+    """Cut in the middle of a frame of the first group, so that the second key frame is the first picture."""
     whole = _ts(make, f"whole-{name}", "-i", make.base, "-c", "copy")
     with av.open(str(whole)) as container:
-        keys = [packet.pos for packet in container.demux(video=0) if packet.is_keyframe and packet.pos is not None]
+        places = [packet.pos for packet in container.demux(video=0) if packet.pos is not None]
     path = make.folder / name
-    path.write_bytes(whole.read_bytes()[keys[0] + 3 * 188 :])
+    path.write_bytes(whole.read_bytes()[places[GOP // 2] + 188 :])
     return path
 
 
@@ -182,8 +197,8 @@ def _fields(make: Maker, name: str) -> Path:
 
 def _progressive_then_fields(make: Maker, name: str) -> Path:
     frames = (*picture("25", 1), *clicks(1), "-vf", TO_BT709, *H264, "-bf", "0", *AAC)
-    fields = (*picture("50", 1), *clicks(1), "-vf", _FIELDS, *_INTERLACED, "-bf", "0", *AAC, "-output_ts_offset", "1")
-    return make.joined(name, _ts(make, f"first-{name}", *frames), _ts(make, f"second-{name}", *fields))
+    fields = (*picture("50", 1), *clicks(1), "-vf", _FIELDS, *_INTERLACED, "-bf", "0", *AAC)
+    return _one_after_the_other(make, name, frames, fields)
 
 
 def _telecined(make: Maker, name: str) -> Path:
@@ -246,7 +261,7 @@ _STARTS: Mapping[str, Kind] = {
     "picture-first.ts": Kind(_apart(sound_s=0.5), replace(PLAIN, clicks_s=(0.5, 1.5))),
     "sound-first.ts": Kind(_apart(picture_s=0.5), replace(PLAIN, clicks_s=(0.5,))),
     "picture-first.vob": Kind(_vob_apart, replace(PLAIN, clicks_s=(0.5, 1.5))),
-    "picture-first.ogv": Kind(_ogg_apart, replace(PLAIN, clicks_s=(0.5, 1.5), corner_levels=24)),
+    "picture-first.ogv": Kind(_ogg_apart, replace(PLAIN, clicks_s=(0.5, 1.5), corner_levels=32)),
     "picture-first-from-half.ts": Kind(_apart(sound_s=0.5), replace(FROM_HALF, clicks_s=(0, 1)), ("--start", "0.5")),
     "begins-in-a-gop.ts": Kind(
         _begins_in_a_gop, replace(PLAIN, codes=range(GOP, FRAMES), flashes_s=(0.5,), clicks_s=(0.5,))
@@ -278,7 +293,7 @@ _GRIDS: Mapping[str, Kind] = {
         ("--start", "0.52"),
     ),
     "plain-from-half.y4m": Kind(
-        _encoded("-an", "-vf", TO_BT709), replace(FROM_HALF, clicks_s=None), ("--start", "0.5")
+        _encoded("-an", "-vf", TO_BT709), replace(FROM_HALF, clicks_s=None, corner_levels=32), ("--start", "0.5")
     ),
     "raw.h264": Kind(_encoded("-an", "-vf", TO_BT709, *H264), SILENT),
     "raw.m4v": Kind(_encoded("-an", "-c:v", "mpeg4", "-q:v", "2", "-bf", "2"), SILENT),
