@@ -11,7 +11,20 @@ from pathlib import Path
 import av
 
 from tests.field.expected import DAMAGE, FILM, MIDDLE_OF_WIDE, NOT_ACCEPTED, held, hidden, unreadable
-from tests.field.inputs import AAC, BT709_TAGS, GOP, H264, HEIGHT, TO_BT709, WIDTH, Maker, clicks, picture, with_clap
+from tests.field.inputs import (
+    AAC,
+    BT709_TAGS,
+    GOP,
+    H264,
+    HEIGHT,
+    LENGTH_S,
+    TO_BT709,
+    WIDTH,
+    Maker,
+    clicks,
+    picture,
+    with_clap,
+)
 from tests.field.judge import WIDE, Expectation, Right, Track
 
 FRAMES = 48
@@ -21,6 +34,9 @@ SILENT = replace(PLAIN, clicks_s=None)
 TWICE = replace(PLAIN, codes=(*range(FRAMES), *range(FRAMES)), flashes_s=(0, 1, 2, 3), clicks_s=(0, 1, 2, 3))
 FROM_HALF = replace(PLAIN, codes=range(12, FRAMES), flashes_s=(0.5,), clicks_s=(0.5,))
 """From half a second on."""
+
+
+_FROM_HALF_S = (0.5, 1.5, 2.5)
 
 
 @dataclass(frozen=True)
@@ -218,6 +234,16 @@ def _noisy(make: Maker, name: str) -> Path:
     return make.copy(name, "-bsf:v", "noise=amount='if(between(n\\,14\\,18)\\,30\\,0)'")
 
 
+def _holed(make: Maker, name: str) -> Path:
+    """Nothing but zeros from 0.6 to 0.75 s, as a bad disk or a lost signal leaves it."""
+    whole = _ts(make, f"whole-{name}", "-i", make.base, "-c", "copy").read_bytes()
+    packets = len(whole) // 188
+    begin, end = (188 * round(packets * at_s / LENGTH_S) for at_s in (0.6, 0.75))
+    path = make.folder / name
+    path.write_bytes(whole[:begin] + bytes(end - begin) + whole[end:])
+    return path
+
+
 def _one_frame(make: Maker, name: str) -> Path:
     return _ts(make, name, "-i", make.master, "-vf", TO_BT709, *H264, "-frames:v", "1", "-t", "0.04", *AAC)
 
@@ -235,6 +261,11 @@ def _mxf(make: Maker, name: str) -> Path:
 
 def _encoded(*arguments: str) -> Callable[[Maker, str], Path]:
     return lambda make, name: make(name, "-i", make.master, *arguments)
+
+
+def _avi(*encoder: str) -> Callable[[Maker, str], Path]:
+    """Sound that is as late as an AVI makes pictures: it has no place for the times of B-frames."""
+    return _encoded(*encoder, "-bf", "2", "-af", "adelay=2000S", "-c:a", "pcm_s16le")
 
 
 def _copied(*arguments: str) -> Callable[[Maker, str], Path]:
@@ -267,6 +298,11 @@ _STARTS: Mapping[str, Kind] = {
         _begins_in_a_gop, replace(PLAIN, codes=range(GOP, FRAMES), flashes_s=(0.5,), clicks_s=(0.5,))
     ),
     "joined-back-in-time.ts": Kind(_joined_back_in_time, TWICE),
+    "joined-back-in-time-from-half.ts": Kind(
+        _joined_back_in_time,
+        replace(TWICE, codes=(*range(12, FRAMES), *range(FRAMES)), flashes_s=_FROM_HALF_S, clicks_s=_FROM_HALF_S),
+        ("--start", "0.5"),
+    ),
     "clock-wraps.ts": Kind(_copied("-output_ts_offset", "95442.7", "-muxdelay", "0"), PLAIN),
     "clock-wraps-from-half.ts": Kind(
         _copied("-output_ts_offset", "95442.7", "-muxdelay", "0"), FROM_HALF, ("--start", "0.5")
@@ -282,11 +318,15 @@ _CHANGES: Mapping[str, Kind] = {
     "sample-rate-changes.ts": Kind(_sample_rate_changes, TWICE),
 }
 
+# Whether a reader makes up for that frame or not, it is right.
+_BY_AVI = replace(PLAIN, sound_ms=45)
+
 _GRIDS: Mapping[str, Kind] = {
-    "b-frames.avi": Kind(_encoded("-c:v", "mpeg4", "-q:v", "2", "-bf", "2", "-c:a", "pcm_s16le"), PLAIN),
+    "b-frames.avi": Kind(_avi("-c:v", "mpeg4", "-q:v", "2"), _BY_AVI),
     "b-frames-from-half.avi": Kind(
-        _encoded("-c:v", "mpeg4", "-q:v", "2", "-bf", "2", "-c:a", "pcm_s16le"), FROM_HALF, ("--start", "0.5")
+        _avi("-c:v", "mpeg4", "-q:v", "2"), replace(FROM_HALF, sound_ms=45), ("--start", "0.5")
     ),
+    "no-stamps.avi": Kind(_avi("-vf", TO_BT709, *H264), _BY_AVI),
     "mpeg2-from-half.mxf": Kind(
         _mxf,
         Right(range(13, 50), Fraction(25), flashes_s=(0.48,), clicks_s=(0.48,)),
@@ -296,6 +336,10 @@ _GRIDS: Mapping[str, Kind] = {
         _encoded("-an", "-vf", TO_BT709), replace(FROM_HALF, clicks_s=None, corner_levels=32), ("--start", "0.5")
     ),
     "raw.h264": Kind(_encoded("-an", "-vf", TO_BT709, *H264), SILENT),
+    "raw.hevc": Kind(
+        _encoded("-an", "-vf", TO_BT709, "-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none"),
+        replace(SILENT, corner_levels=32),
+    ),
     "raw.m4v": Kind(_encoded("-an", "-c:v", "mpeg4", "-q:v", "2", "-bf", "2"), SILENT),
     "jitter.mkv": Kind(_jittering, PLAIN),
     "lively.mkv": Kind(
@@ -336,6 +380,7 @@ _PICTURES: Mapping[str, Kind] = {
     "ycgco.mkv": Kind(_ycgco, PLAIN),
     "transparent.mov": Kind(_transparent, replace(PLAIN, flashes_s=(), says=(r"alpha|transparen",))),
     "noise.mkv": Kind(_noisy, replace(PLAIN, codes=hidden(12, 23, FRAMES), says=(DAMAGE,))),
+    "hole.ts": Kind(_holed, replace(PLAIN, codes=hidden(12, 23, FRAMES), says=(DAMAGE,), stray_clicks=True)),
 }
 
 _SOUNDS: Mapping[str, Kind] = {
