@@ -386,7 +386,9 @@ _PICTURES: Mapping[str, Kind] = {
 _SOUNDS: Mapping[str, Kind] = {
     "sound-drifts.mkv": Kind(_copied("-bsf:a", "setts=pts=PTS*1.1:dts=DTS*1.1"), replace(PLAIN, clicks_s=(0, 1.1))),
     "hole-in-sound.mkv": Kind(_copied("-bsf:a", "noise=drop='between(n\\,20\\,35)'"), replace(PLAIN, says=(DAMAGE,))),
-    "languages.mkv": Kind(_languages, replace(PLAIN, tracks=(Track(1, "en"), Track(1, "fr"), Track(1, "en")))),
+    "languages.mkv": Kind(
+        _languages, replace(PLAIN, tracks=(Track(1, "en"), Track(1, "fr"), Track(1, "en")), pitch_hz=1000)
+    ),
     "surround.mkv": Kind(_surround, replace(PLAIN, tracks=(Track(2), Track(6)))),
     "mono-tracks.mov": Kind(_mono_tracks, replace(PLAIN, tracks=(Track(2),))),
     "programmes.ts": Kind(_programmes, replace(PLAIN, pitch_hz=500, says=(r"program",))),
