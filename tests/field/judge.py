@@ -79,7 +79,14 @@ class Refused:
     """A pattern that must be found in it."""
 
 
-Expectation = Right | Refused
+@dataclass(frozen=True)
+class OneOf:
+    """An input of which more than one reading is right."""
+
+    readings: tuple[Right, ...]
+
+
+Expectation = Right | Refused | OneOf
 
 
 @dataclass(frozen=True)
@@ -97,7 +104,9 @@ class Outcome:
 
 
 def complaints(right: Expectation, outcome: Outcome) -> list[str]:
-    """Everything that is wrong with the outcome; empty if it is right."""
+    """Everything that is wrong with the outcome, by the reading that fits best; empty if it is right."""
+    if isinstance(right, OneOf):
+        return min((complaints(reading, outcome) for reading in right.readings), key=len)
     if outcome.status is None:
         return ["it was not done in time"]
     if "Traceback" in outcome.said:
