@@ -322,8 +322,11 @@ def _named_rates(stream: AvVideoStream) -> tuple[Fraction, ...]:
 
 def _crop(description: str) -> Crop | None:
     """What the container crops. Only ffmpeg's description of a file tells it, from version 7.1 on."""
-    found = re.search(r"Frame cropping: (\d+)/(\d+)/(\d+)/(\d+)", description)
-    return Crop(*map(int, found.groups())) if found else None
+    found = re.search(r"Frame cropping: (\d+)/(\d+)/(\d+)/(\d+)", description, re.IGNORECASE)
+    if found is None:
+        return None
+    left, right, top, bottom = map(int, found.groups())
+    return Crop(top=top, bottom=bottom, left=left, right=right)
 
 
 def _description(path: Path, stream_index: int) -> str:

@@ -20,7 +20,7 @@ from av.video.frame import VideoFrame
 from media.errors import UnreadableSourceError
 from media.filters import filtered, open_graph
 from media.grid import Grid, assign_ticks, frame_count
-from media.scan import Scan, decoded, open_container, packets, video_decoder
+from media.scan import Scan, decoded, open_container, packet_of, packets, video_decoder
 from media.shape import Shape, fitted, packed
 from media.source import SourceTreatment
 from media.timeline import has_presentation_times
@@ -121,8 +121,9 @@ def timed_frames(
     Decoding begins at the key frame before, and frames are brought to `shape` if one is given.
     """
     table = found.picture
-    begin = _key_before(found, schedule, first_tick)
     ordered = not has_presentation_times(table)
+    # Frames that take their times by their order are counted from the first one.
+    begin = 0 if ordered else _key_before(found, schedule, first_tick)
     pending: list[int] = []
     reached = first_tick - 1
     with open_container(path) as container:
@@ -139,10 +140,10 @@ def timed_frames(
                 if table.shown[number]:
                     heapq.heappush(pending, number)
             for frame in decoded(context, packet, number):
-                source = frame.opaque
+                source = packet_of(frame)
                 if ordered and pending:  # frames come in order, and take the times of the packets in order
                     source = heapq.heappop(pending)
-                tick = schedule.ticks.get(source) if isinstance(source, int) else None
+                tick = schedule.ticks.get(source) if source is not None else None
                 if tick is None or tick <= reached:
                     continue
                 reached = tick

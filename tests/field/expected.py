@@ -11,6 +11,8 @@ from tests.field.judge import WIDE, Expectation, OneOf, Refused, Right, Track
 
 CLICKS_8 = (0, 1, 2, 3, 4, 5, 6, 7)
 FILM = Fraction(24000, 1001)
+FIELDS = 0x3FE
+"""The bits that can be read of a number that changes with every field."""
 NTSC_DOUBLE = Fraction(60000, 1001)
 TV = Fraction(4, 3)
 MIDDLE_OF_WIDE = Window(left=-1 / 6, width=4 / 3)
@@ -80,7 +82,8 @@ TIME: dict[str, Expectation] = {
     "16-raw.h264": SILENT,
     "19-ts-wraps.ts": PLAIN,
     "21-ts-joined-back-in-time.ts": TWICE,
-    "21-ts-joined-sound-ends-early.ts": replace(TWICE, clicks_s=(0, 1, 2, 4, 5, 6, 7)),
+    # The last packet of the sound that ends early begins before 3 s and holds the first 10 ms of a click.
+    "21-ts-joined-sound-ends-early.ts": replace(TWICE, clicks_s=(0, 1, 2, 4, 5, 6, 7), stray_clicks=True, never=()),
     # A pause that sound and picture have in common is kept; the picture stands still meanwhile.
     "22-gap-20s.mkv": replace(
         PLAIN,
@@ -96,7 +99,13 @@ TIME: dict[str, Expectation] = {
     "27-one-keyframe.mp4": PLAIN,
     "29-noise-in-video.mkv": replace(PLAIN, codes=hidden(28, 47), says=(DAMAGE,), corners="none"),
     "30-lost-packets.mkv": replace(PLAIN, codes=hidden(36, 47), says=(DAMAGE,)),
-    "32-cut-off.mp4": Right(range(46), flashes_s=(0, 1), clicks_s=(0, 1), says=(r"damaged|cut off",)),
+    # Of 47 packets 44 decode, and the last three hang together: they are left out, or shown frozen.
+    "32-cut-off.mp4": OneOf(
+        tuple(
+            Right((*range(44), *[None] * frozen), flashes_s=(0, 1), clicks_s=(0, 1), says=(r"damaged|cut off",))
+            for frozen in (0, 2)
+        )
+    ),
     "33-fragmented.mp4": PLAIN,
     "34-duplicate-frames-vfr.mp4": PLAIN,
     "35-ts-sound-600ms-before.ts": replace(PLAIN, clicks_s=(0.4, 1.4, 2.4)),
@@ -152,12 +161,12 @@ PICTURE: dict[str, Expectation] = {
     "63-mjpeg.avi": PLAIN,
     "64-bt601-untagged.mp4": PLAIN,
     "65-ycgco.mkv": PLAIN,
-    "66-pal-tff.mpg": Right(range(200), Fraction(50), shape=TV),
+    "66-pal-tff.mpg": Right(range(200), Fraction(50), readable=FIELDS, shape=TV),
     # The fields begin half a frame before the last frame ends.
     "68-progressive-then-50i.ts": OneOf(
         (
-            Right((*(n // 2 for n in range(50)), *range(150)), Fraction(50)),
-            Right((*(n // 2 for n in range(49)), *range(150)), Fraction(50)),
+            Right((*(n // 2 for n in range(50)), *range(150)), Fraction(50), readable=FIELDS),
+            Right((*(n // 2 for n in range(49)), *range(150)), Fraction(50), readable=FIELDS),
         )
     ),
     "69-hard-telecine.ts": Right(range(96), FILM, loose_frames=1),
@@ -174,7 +183,7 @@ SOUND: dict[str, Expectation] = {
     "81-5.1-aac.mp4": replace(PLAIN, tracks=(Track(2), Track(6))),
     "82-7.1-flac.mkv": replace(PLAIN, tracks=(Track(2), Track(6))),
     "83-5-channels-no-layout.mov": replace(PLAIN, tracks=(Track(2), Track(5))),
-    "84-three-mono-tracks.mov": replace(PLAIN, tracks=(Track(1),)),
+    "84-three-mono-tracks.mov": replace(PLAIN, tracks=(Track(1),), says=(r"left out[^\n]*mono",)),
     "85-opus.webm": replace(PLAIN, corner_levels=32),
     "85-ac3.ts": PLAIN,
     "85-eac3.mp4": PLAIN,

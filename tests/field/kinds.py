@@ -10,7 +10,7 @@ from pathlib import Path
 
 import av
 
-from tests.field.expected import DAMAGE, FILM, MIDDLE_OF_WIDE, NOT_ACCEPTED, held, hidden, unreadable
+from tests.field.expected import DAMAGE, FIELDS, FILM, MIDDLE_OF_WIDE, NOT_ACCEPTED, held, hidden, unreadable
 from tests.field.inputs import (
     AAC,
     BT709_TAGS,
@@ -345,10 +345,14 @@ _GRIDS: Mapping[str, Kind] = {
     "lively.mkv": Kind(
         _lively, Right(held(_LIVELY, 120), Fraction(60), 1, flashes_s=(0, 1), clicks_s=(0, 1), never=(DAMAGE,))
     ),
-    "fifty-fields.ts": Kind(_fields, Right(range(100), Fraction(50), flashes_s=(0, 1), clicks_s=(0, 1))),
+    "fifty-fields.ts": Kind(
+        _fields, Right(range(100), Fraction(50), readable=FIELDS, flashes_s=(0, 1), clicks_s=(0, 1))
+    ),
     "progressive-then-fields.ts": Kind(
         _progressive_then_fields,
-        Right((*(n // 2 for n in range(50)), *range(50)), Fraction(50), flashes_s=(0, 1), clicks_s=(0, 1)),
+        Right(
+            (*(n // 2 for n in range(50)), *range(50)), Fraction(50), readable=FIELDS, flashes_s=(0, 1), clicks_s=(0, 1)
+        ),
     ),
     "telecined.ts": Kind(_telecined, Right(range(48), FILM, loose_frames=1, flashes_s=(0, 1), clicks_s=(0, 1))),
     "slow.gif": Kind(
