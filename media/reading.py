@@ -10,7 +10,7 @@ import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import chain, groupby, pairwise
+from itertools import chain, groupby, islice, pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -276,13 +276,12 @@ def _film(
         ("decimate", f"cycle={TELECINE_CYCLE}"),
     )
     first = begin // TELECINE_CYCLE * (TELECINE_CYCLE - 1)
-    # The filters judge a frame by the one before it, so the first one gets a cycle of its own likes to follow.
+    # The filters judge a frame by the one before it: to the first one its successors lead up, backwards.
     whole = _without_gaps(frames, begin)
-    opening = next(whole, None)
-    if opening is None:
-        return
-    lead = [(begin + step - TELECINE_CYCLE, opening[1]) for step in range(TELECINE_CYCLE)]
-    for number, frame in enumerate(filtered(graph, chain(lead, [opening], whole))):
+    opening = list(islice(whole, TELECINE_CYCLE + 1))
+    backwards = [frame for _, frame in reversed(opening[1:])]
+    lead = list(zip(range(begin - len(backwards), begin), backwards, strict=True))
+    for number, frame in enumerate(filtered(graph, chain(lead, opening, whole))):
         if number >= TELECINE_CYCLE - 1:
             yield first + number - (TELECINE_CYCLE - 1), frame
 

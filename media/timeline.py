@@ -130,7 +130,7 @@ class _Track:
             table.order,
             table.positions or [None] * len(table),
             max(1, step * ticks),
-            max(1, step * ticks) if has_decoding_times else None,
+            _slack(table.dts, step) * ticks if has_decoding_times else None,
         )
 
 
@@ -142,6 +142,16 @@ def _usual_step(table: PacketTable) -> int:
     steps = [later - earlier for earlier, later in pairwise(stamps)]
     known = [duration for duration in table.durations if duration > 0]
     return median_low(steps) if steps else median_low(known) if known else 0
+
+
+def _slack(dts: Sequence[int | None], step: int) -> int:
+    """How much earlier than expected a decoding time may be without beginning another clock, in ticks of the table.
+
+    A quarter of a step if nearly all steps are alike, else what a frame of a variable rate may be early.
+    """
+    known = [time for time in dts if time is not None]
+    alike = sum(abs(later - earlier - step) * 50 <= max(step, 50) for earlier, later in pairwise(known))
+    return max(1, step // 4 if 20 * alike >= 19 * (len(known) - 1) else 3 * step // 4)
 
 
 def has_presentation_times(table: PacketTable) -> bool:
@@ -201,8 +211,8 @@ def _clocks_of_packets(
     """The number of the clock that each packet belongs to.
 
     The first stream to jump begins a clock. The others go over to it where they jump to a time near it, and at the
-    latest behind the place in the file where it began. A forward jump that merely catches up with the other streams is a
-    gap of this stream alone.
+    latest behind the place in the file where it began. A forward jump that merely catches up with the other streams is
+    a gap of this stream alone.
     """
     limit, backward = MAX_STEP_S * ticks_per_s, BACKWARD_S * ticks_per_s
     clocks: dict[int, list[int]] = {index: [] for index in tracks}
