@@ -7,6 +7,7 @@ one before it and moves nothing else.
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -99,6 +100,12 @@ class Schedule:
         last_time, last_packet = shown[-1]
         duration_s = found.picture.durations[last_packet] * found.picture.time_base or 1 / grid.rate
         return cls(grid, ticks, frame_count(max(ticks.values(), default=0), last_time + duration_s, grid))
+
+    def tick_ahead(self, tick: int) -> int:
+        """The tick to begin with so that what is shown at `tick` is read, and a few frames before it."""
+        ticks = sorted(self.ticks.values())
+        shown = bisect_right(ticks, tick) - 1
+        return ticks[max(0, shown - DECODED_AHEAD)] if shown >= 0 else 0
 
     def absent(self, treatment: SourceTreatment) -> list[Damage]:
         """Ticks for which the source has no frame, as frames of the output."""
@@ -211,7 +218,7 @@ def _at_output_rate(
         # The filters are in step again after a cycle or two, whichever frame they begin with.
         begin = max(0, first // (TELECINE_CYCLE - 1) - CYCLES_AHEAD) * TELECINE_CYCLE
     else:
-        begin = max(0, first // (2 if doubled else 1) - DECODED_AHEAD)
+        begin = schedule.tick_ahead(first // (2 if doubled else 1))
     frames = timed_frames(path, found, schedule, begin, shape=shape)
     frames = _noted(frames, schedule, treatment, begin, first, notes)
     if treatment.fields == "interlaced":
