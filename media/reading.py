@@ -181,6 +181,9 @@ def source_frames(
     schedule = Schedule.of(found, treatment.grid_of(found))
     first, count = treatment.output_range(schedule.count)
     notes = notes or ReadingNotes()
+    nothing = UnreadableSourceError(f"{path.name!r} has no frames in the part asked for")
+    if count == 0:
+        raise nothing
     data: bytes | None = None
     done = 0
     for tick, frame in _at_output_rate(path, found, schedule, treatment, shape, first, notes):
@@ -197,7 +200,7 @@ def source_frames(
         yield data
         done += 1
     if data is None:
-        raise UnreadableSourceError(f"{path.name!r} has no frames in the part asked for")
+        raise nothing
     while done < count and not notes.cut_off:
         yield data
         done += 1
