@@ -28,6 +28,10 @@ MAX_DRIFT_FRAMES = Fraction(2, 5)
 MAX_RATE_DENOMINATOR = 1001
 """A measured rate is rounded to a fraction of at most this denominator."""
 
+MANY_FRAMES = 24
+MIN_CONCENTRATION_OF_FEW = 0.9
+"""The same for fewer than `MANY_FRAMES` frames, which may agree by chance."""
+
 NEGLIGIBLE_FRAMES = Fraction(1, 20)
 
 MIN_ON_GRID = Fraction(9, 10)
@@ -119,7 +123,7 @@ def _fitted(times_s: Sequence[Fraction], rate: Fraction) -> Grid | None:
     """
     places = [(time_s - times_s[0]) * rate % 1 for time_s in times_s]
     mean = sum(cmath.rect(1, 2 * math.pi * float(place)) for place in places) / len(places)
-    if abs(mean) < MIN_CONCENTRATION:
+    if abs(mean) < (MIN_CONCENTRATION if len(times_s) >= MANY_FRAMES else MIN_CONCENTRATION_OF_FEW):
         return None
     phase = Fraction(round(cmath.phase(mean) / (2 * math.pi) * 1000), 1000)
     # A first frame that is off by next to nothing stays the origin: sound is not moved for rounded time stamps.

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from media.formats import why_not_opened
 from media.mastering import MasteringDisplay, content_light, mastering_display, side_data
 from media.orientation import Turn, turn_of
 from media.programs import MAX_SOURCE_PIXELS, find_program, run, source_options, source_url
-from media.scan import MAX_PACKETS_TO_FIRST_FRAME, decoded, open_container, undecodable, video_decoder
+from media.scan import MAX_PACKETS_TO_FIRST_FRAME, decoded, open_container, packets, undecodable, video_decoder
 from media.source import Crop, display_size
 from media.transport import programmes_of
 
@@ -211,9 +212,7 @@ def _opened(path: Path) -> Iterator[InputContainer]:
     try:
         with open_container(path) as container:
             yield container
-    except PermissionError as error:
-        raise UnreadableSourceError(f"{str(path)!r} may not be read by this user: permission denied") from error
-    except (av.FFmpegError, ValueError, OSError) as error:
+    except (av.FFmpegError, ValueError) as error:  # what opens may still describe itself in a way that makes no sense
         raise UnreadableSourceError(f"{path.name!r} {why_not_opened(path)}") from error
 
 
@@ -254,7 +253,7 @@ def _video_stream(path: Path, container: InputContainer, ids: frozenset[int] | N
 
 def _first_frame(path: Path, container: InputContainer, stream: AvVideoStream) -> VideoFrame:
     context = video_decoder(stream)
-    for count, packet in enumerate(container.demux(stream)):
+    for count, packet in enumerate(chain(packets(container, [stream]), [None])):
         frames = decoded(context, packet, count)
         if frames:
             return frames[0]
@@ -323,8 +322,11 @@ def _named_rates(stream: AvVideoStream) -> tuple[Fraction, ...]:
 
 def _crop(description: str) -> Crop | None:
     """What the container crops. Only ffmpeg's description of a file tells it, from version 7.1 on."""
-    found = re.search(r"Frame cropping: (\d+)/(\d+)/(\d+)/(\d+)", description)
-    return Crop(*map(int, found.groups())) if found else None
+    found = re.search(r"Frame cropping: (\d+)/(\d+)/(\d+)/(\d+)", description, re.IGNORECASE)
+    if found is None:
+        return None
+    left, right, top, bottom = map(int, found.groups())
+    return Crop(top=top, bottom=bottom, left=left, right=right)
 
 
 def _description(path: Path, stream_index: int) -> str:

@@ -158,8 +158,9 @@ def fed(arguments: Sequence[str], *, deadline_s: float, cwd: Path | None = None)
         def write(data: bytes) -> None:
             # A program that hangs is killed, which breaks the pipe and so ends the write.
             watchdog = threading.Timer(deadline_s, running.process.kill)
-            watchdog.start()
+            watchdog.daemon = True  # an interrupt may come before the block that cancels it
             try:
+                watchdog.start()
                 pipe.write(data)
                 pipe.flush()
             except OSError:

@@ -7,10 +7,11 @@ one before it and moves nothing else.
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import chain, groupby, pairwise
+from itertools import chain, groupby, islice, pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -20,7 +21,7 @@ from av.video.frame import VideoFrame
 from media.errors import UnreadableSourceError
 from media.filters import filtered, open_graph
 from media.grid import Grid, assign_ticks, frame_count
-from media.scan import Scan, decoded, open_container, packets, video_decoder
+from media.scan import Scan, decoded, open_container, packet_of, packets, video_decoder
 from media.shape import Shape, fitted, packed
 from media.source import SourceTreatment
 from media.timeline import has_presentation_times
@@ -100,6 +101,12 @@ class Schedule:
         duration_s = found.picture.durations[last_packet] * found.picture.time_base or 1 / grid.rate
         return cls(grid, ticks, frame_count(max(ticks.values(), default=0), last_time + duration_s, grid))
 
+    def tick_ahead(self, tick: int) -> int:
+        """The tick to begin with so that what is shown at `tick` is read, and a few frames before it."""
+        ticks = sorted(self.ticks.values())
+        shown = bisect_right(ticks, tick) - 1
+        return ticks[max(0, shown - DECODED_AHEAD)] if shown >= 0 else 0
+
     def absent(self, treatment: SourceTreatment) -> list[Damage]:
         """Ticks for which the source has no frame, as frames of the output."""
         first, count = treatment.output_range(self.count)
@@ -121,8 +128,9 @@ def timed_frames(
     Decoding begins at the key frame before, and frames are brought to `shape` if one is given.
     """
     table = found.picture
-    begin = _key_before(found, schedule, first_tick)
     ordered = not has_presentation_times(table)
+    # Frames that take their times by their order are counted from the first one.
+    begin = 0 if ordered else _key_before(found, schedule, first_tick)
     pending: list[int] = []
     reached = first_tick - 1
     with open_container(path) as container:
@@ -139,10 +147,10 @@ def timed_frames(
                 if table.shown[number]:
                     heapq.heappush(pending, number)
             for frame in decoded(context, packet, number):
-                source = frame.opaque
+                source = packet_of(frame)
                 if ordered and pending:  # frames come in order, and take the times of the packets in order
                     source = heapq.heappop(pending)
-                tick = schedule.ticks.get(source) if isinstance(source, int) else None
+                tick = schedule.ticks.get(source) if source is not None else None
                 if tick is None or tick <= reached:
                     continue
                 reached = tick
@@ -173,6 +181,9 @@ def source_frames(
     schedule = Schedule.of(found, treatment.grid_of(found))
     first, count = treatment.output_range(schedule.count)
     notes = notes or ReadingNotes()
+    nothing = UnreadableSourceError(f"{path.name!r} has no frames in the part asked for")
+    if count == 0:
+        raise nothing
     data: bytes | None = None
     done = 0
     for tick, frame in _at_output_rate(path, found, schedule, treatment, shape, first, notes):
@@ -189,7 +200,7 @@ def source_frames(
         yield data
         done += 1
     if data is None:
-        raise UnreadableSourceError(f"{path.name!r} has no frames in the part asked for")
+        raise nothing
     while done < count and not notes.cut_off:
         yield data
         done += 1
@@ -210,7 +221,7 @@ def _at_output_rate(
         # The filters are in step again after a cycle or two, whichever frame they begin with.
         begin = max(0, first // (TELECINE_CYCLE - 1) - CYCLES_AHEAD) * TELECINE_CYCLE
     else:
-        begin = max(0, first // (2 if doubled else 1) - DECODED_AHEAD)
+        begin = schedule.tick_ahead(first // (2 if doubled else 1))
     frames = timed_frames(path, found, schedule, begin, shape=shape)
     frames = _noted(frames, schedule, treatment, begin, first, notes)
     if treatment.fields == "interlaced":
@@ -275,13 +286,12 @@ def _film(
         ("decimate", f"cycle={TELECINE_CYCLE}"),
     )
     first = begin // TELECINE_CYCLE * (TELECINE_CYCLE - 1)
-    # The filters judge a frame by the one before it, so the first one gets a cycle of its own likes to follow.
+    # The filters judge a frame by the one before it: to the first one its successors lead up, backwards.
     whole = _without_gaps(frames, begin)
-    opening = next(whole, None)
-    if opening is None:
-        return
-    lead = [(begin + step - TELECINE_CYCLE, opening[1]) for step in range(TELECINE_CYCLE)]
-    for number, frame in enumerate(filtered(graph, chain(lead, [opening], whole))):
+    opening = list(islice(whole, TELECINE_CYCLE + 1))
+    backwards = [frame for _, frame in reversed(opening[1:])]
+    lead = list(zip(range(begin - len(backwards), begin), backwards, strict=True))
+    for number, frame in enumerate(filtered(graph, chain(lead, opening, whole))):
         if number >= TELECINE_CYCLE - 1:
             yield first + number - (TELECINE_CYCLE - 1), frame
 

@@ -19,6 +19,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from media.errors import UnreadableSourceError
+from media.formats import why_not_opened
 from media.programs import MAX_SOURCE_PIXELS, source_options, source_url
 from media.timeline import PacketTable, Timeline, build_timeline
 
@@ -27,6 +28,10 @@ MAX_PACKETS_TO_FIRST_FRAME = 2000
 
 TRIAL_PACKETS = 64
 """The packets whose frames are counted, to see whether each gives one."""
+
+ORDERED_FORMATS = frozenset({"avi"})
+"""Containers that say when packets are decoded and not when frames are shown: the stamps that libavformat makes up for
+them are off by what is reordered."""
 
 KEY_FRAME_EVERY_S = Fraction(1, 2)
 """Key frames that follow closer than this are not looked at."""
@@ -80,13 +85,19 @@ class Scan:
 
 @contextmanager
 def open_container(path: Path, **options: str) -> Iterator[InputContainer]:
-    """A source, opened with the same bounds as ffmpeg is given. Raises what PyAV raises."""
-    with av.open(source_url(path), options=source_options() | options, metadata_errors="replace") as container:
+    """A source, opened with the same bounds as ffmpeg is given. Raises UnreadableSourceError if it does not open."""
+    try:
+        opened = av.open(source_url(path), options=source_options() | options, metadata_errors="replace")
+    except PermissionError as error:
+        raise UnreadableSourceError(f"{str(path)!r} may not be read by this user: permission denied") from error
+    except (av.FFmpegError, ValueError, OSError) as error:
+        raise UnreadableSourceError(f"{path.name!r} {why_not_opened(path)}") from error
+    with opened as container:
         yield container
 
 
 def video_decoder(stream: VideoStream) -> VideoCodecContext:
-    """A decoder whose frames tell in `opaque` the number that their packet was given there.
+    """A decoder for `decoded`, whose frames tell by `packet_of` what packet they come from.
 
     VP8 and VP9 with alpha are decoded by libvpx, since ffmpeg's own decoders leave alpha out.
     """
@@ -101,10 +112,22 @@ def video_decoder(stream: VideoStream) -> VideoCodecContext:
     return context
 
 
+@dataclass(frozen=True)
+class _Tag:
+    """Goes through the decoder with a packet. PyAV tells tags apart by identity, which small numbers share."""
+
+    number: int | None
+
+
+def packet_of(frame: VideoFrame) -> int | None:
+    """The number of the packet that a frame was decoded from; None if the decoder does not say."""
+    return frame.opaque.number if isinstance(frame.opaque, _Tag) else None
+
+
 def decoded(context: VideoCodecContext, packet: AnyPacket | None, number: int | None) -> list[VideoFrame]:
     """The frames that a packet gives; none for a packet that does not decode. None ends the stream."""
     if packet is not None:
-        packet.opaque = number
+        packet.opaque = _Tag(number)
     try:
         return context.decode(packet)
     except (av.FFmpegError, ValueError):
@@ -132,6 +155,7 @@ def _scan(path: Path, picture_index: int, sound_indices: tuple[int, ...], *, dec
         picture = streams[0]
         assert isinstance(picture, VideoStream), "the probe chose a picture"
         tables = {s.index: PacketTable(Fraction(s.time_base or 1)) for s in streams}
+        by_order = container.format.name in ORDERED_FORMATS
         looker = _Looker(path, picture, decode_all=decode_all)
         is_cut_off = False
         for order, packet in enumerate(packets(container, streams)):
@@ -141,12 +165,13 @@ def _scan(path: Path, picture_index: int, sound_indices: tuple[int, ...], *, dec
             if is_picture:
                 is_cut_off = packet.is_corrupt
                 looker.see(packet, len(table), shown=shown)
-            table.pts.append(packet.pts)
+            table.pts.append(None if by_order and is_picture else packet.pts)
             table.dts.append(packet.dts)
             table.durations.append(max(0, packet.duration or 0))
             table.keys.append(packet.is_keyframe)
             table.shown.append(shown)
             table.order.append(order)
+            table.positions.append(packet.pos)
         looks = looker.finish()
         joins = bool(container.format.flags & _FORMAT_JOINS)
     if decode_all:
@@ -220,10 +245,11 @@ class _Looker:
 
     def _keep(self, frames: list[VideoFrame]) -> None:
         for frame in frames:
-            if isinstance(frame.opaque, int):
-                self.decoded.add(frame.opaque)
+            number = packet_of(frame)
+            if number is not None:
+                self.decoded.add(number)
                 if not self._looks or frame.key_frame:
-                    self._looks.append(look_at(frame, self._context, self.stream, frame.opaque))
+                    self._looks.append(look_at(frame, self._context, self.stream, number))
 
     def _leave_head(self) -> None:
         self._keep(decoded(self._context, None, None))

@@ -32,6 +32,10 @@ PICTURE_FORMATS = frozenset({"jpeg_pipe", "mjpeg", "apng", "gif"})
 """Formats that hold single pictures as well as videos."""
 
 
+REPEATING_FORMATS = frozenset({"avi"})
+"""Formats in which a place without a frame means that the frame before is shown again, and is not a loss."""
+
+
 @dataclass(frozen=True)
 class Request:
     """What the command line asks for."""
@@ -164,7 +168,7 @@ def make_plan(request: Request, step: Callable[[str], None] = lambda what: None)
         found=found,
         grid=grid,
         source_frames=schedule.count,
-        absent=tuple(schedule.absent(treatment)) if grid.constant else (),
+        absent=tuple(schedule.absent(treatment)) if grid.constant and info.format not in REPEATING_FORMATS else (),
         sound=plan_sound(info, request.audio),
         subtitles=(*tracks_of(request.source, info), *map(read_file, request.subtitles)),
         hdr=hdr,

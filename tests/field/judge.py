@@ -69,6 +69,9 @@ class Right:
     """Patterns that must not; None: FALSE_ALARMS, or nothing if something has to be said."""
     or_refused: str = ""
     """A pattern of the sentence with which the input may be refused instead."""
+    readable: int = 0x3FF
+    """The bits of the numbers that can be read. A box that turns over in every field looks to a deinterlacer that heeds
+    motion (bwdif, yadif) exactly like one that stands still and is striped, so the lowest bit of 50i cannot be."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,14 @@ class Refused:
     """A pattern that must be found in it."""
 
 
-Expectation = Right | Refused
+@dataclass(frozen=True)
+class OneOf:
+    """An input of which more than one reading is right."""
+
+    readings: tuple[Right, ...]
+
+
+Expectation = Right | Refused | OneOf
 
 
 @dataclass(frozen=True)
@@ -97,7 +107,9 @@ class Outcome:
 
 
 def complaints(right: Expectation, outcome: Outcome) -> list[str]:
-    """Everything that is wrong with the outcome; empty if it is right."""
+    """Everything that is wrong with the outcome, by the reading that fits best; empty if it is right."""
+    if isinstance(right, OneOf):
+        return min((complaints(reading, outcome) for reading in right.readings), key=len)
     if outcome.status is None:
         return ["it was not done in time"]
     if "Traceback" in outcome.said:
@@ -143,15 +155,16 @@ def _frames(right: Right, picture: Picture) -> Iterator[str]:
     steps = [time * picture.frame_rate - number for number, time in enumerate(picture.times_s)]
     if off := [number for number, step in enumerate(steps) if abs(step) > Fraction(1, 100)]:
         yield f"frame {off[0]} is not on the grid of {picture.frame_rate} frames a second"
-    visible = right.window.visible_bits if right.window else -1
+    visible = right.readable & (right.window.visible_bits if right.window else -1)
+    shown = [code & visible for code in picture.codes]
     wanted = [None if code is None else code & visible for code in right.codes]
     rate = picture.frame_rate if right.any_rate else right.rate
     if abs(len(picture.codes) / rate - len(wanted) / right.rate) > right.loose_frames / right.rate:
         yield f"{len(picture.codes)} frames instead of {len(wanted)}"
     if right.loose_frames:
-        yield from _about(wanted, picture.codes, right.loose_frames, rate / right.rate)
+        yield from _about(wanted, shown, right.loose_frames, rate / right.rate)
     else:
-        yield from _exactly(wanted, picture.codes)
+        yield from _exactly(wanted, shown)
 
 
 def _exactly(wanted: Sequence[int | None], codes: Sequence[int]) -> Iterator[str]:

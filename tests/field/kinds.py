@@ -10,8 +10,21 @@ from pathlib import Path
 
 import av
 
-from tests.field.expected import DAMAGE, FILM, MIDDLE_OF_WIDE, NOT_ACCEPTED, held, hidden, unreadable
-from tests.field.inputs import AAC, BT709_TAGS, GOP, H264, HEIGHT, TO_BT709, WIDTH, Maker, clicks, picture, with_clap
+from tests.field.expected import DAMAGE, FIELDS, FILM, MIDDLE_OF_WIDE, NOT_ACCEPTED, held, hidden, unreadable
+from tests.field.inputs import (
+    AAC,
+    BT709_TAGS,
+    GOP,
+    H264,
+    HEIGHT,
+    LENGTH_S,
+    TO_BT709,
+    WIDTH,
+    Maker,
+    clicks,
+    picture,
+    with_clap,
+)
 from tests.field.judge import WIDE, Expectation, Right, Track
 
 FRAMES = 48
@@ -21,6 +34,9 @@ SILENT = replace(PLAIN, clicks_s=None)
 TWICE = replace(PLAIN, codes=(*range(FRAMES), *range(FRAMES)), flashes_s=(0, 1, 2, 3), clicks_s=(0, 1, 2, 3))
 FROM_HALF = replace(PLAIN, codes=range(12, FRAMES), flashes_s=(0.5,), clicks_s=(0.5,))
 """From half a second on."""
+
+
+_FROM_HALF_S = (0.5, 1.5, 2.5)
 
 
 @dataclass(frozen=True)
@@ -38,32 +54,47 @@ def _ts(make: Maker, name: str, *arguments: str) -> Path:
     return make(name, *arguments, "-f", "mpegts")
 
 
-def _changing(make: Maker, name: str, *second: str) -> Path:
-    """The base, and a second part in which something is otherwise."""
-    parts = _ts(make, f"first-{name}", "-i", make.base, "-c", "copy"), _ts(make, f"second-{name}", *second)
-    return make.joined(name, *parts)
+def _one_after_the_other(make: Maker, name: str, first: tuple[str, ...], second: tuple[str, ...]) -> Path:
+    """Two parts as `cat` joins them, the second with stamps that begin where the first one's pictures end."""
+    one = _ts(make, f"first-{name}", *first)
+    # Below zero the muxer moves stamps by itself, so the trial is far above.
+    trial = _ts(make, f"trial-{name}", *second, "-output_ts_offset", "100")
+    offset_s = 100 + _pictures_s(one)[1] - _pictures_s(trial)[0]
+    return make.joined(name, one, _ts(make, f"second-{name}", *second, "-output_ts_offset", f"{float(offset_s):.6f}"))
+
+
+def _pictures_s(path: Path) -> tuple[Fraction, Fraction]:
+    """When the first picture begins and the last one ends, at a constant rate."""
+    with av.open(str(path)) as container:
+        stamps = [(one.pts, one.time_base) for one in container.demux(video=0)]
+    times_s = sorted(pts * Fraction(base) for pts, base in stamps if pts is not None and base is not None)
+    return times_s[0], times_s[-1] + (times_s[-1] - times_s[0]) / (len(times_s) - 1)
 
 
 def _size_changes(make: Maker, name: str) -> Path:
     smaller = f"scale=144:108,{TO_BT709},setsar=1"
-    return _changing(make, name, "-i", make.master, "-vf", smaller, *H264, *AAC, "-output_ts_offset", "2")
+    return _one_after_the_other(
+        make, name, ("-i", make.base, "-c", "copy"), ("-i", make.master, "-vf", smaller, *H264, *AAC)
+    )
 
 
 def _sample_shape_changes(make: Maker, name: str) -> Path:
     anamorphic = f"scale=144:108,{TO_BT709},setsar=4/3"
-    return _changing(make, name, "-i", make.master, "-vf", anamorphic, *H264, *AAC, "-output_ts_offset", "2")
+    return _one_after_the_other(
+        make, name, ("-i", make.base, "-c", "copy"), ("-i", make.master, "-vf", anamorphic, *H264, *AAC)
+    )
 
 
 def _layout_changes(make: Maker, name: str) -> Path:
     surround = ("-i", make.base, "-c:v", "copy", "-af", "pan=5.1|FC=c0|FL=0.1*c0|FR=0.1*c0", "-c:a", "ac3")
-    stereo = ("-i", make.base, "-c:v", "copy", "-af", "pan=stereo|FL=c0|FR=c0", "-c:a", "ac3", "-output_ts_offset", "2")
-    return make.joined(name, _ts(make, f"first-{name}", *surround), _ts(make, f"second-{name}", *stereo))
+    stereo = ("-i", make.base, "-c:v", "copy", "-af", "pan=stereo|FL=c0|FR=c0", "-c:a", "ac3")
+    return _one_after_the_other(make, name, surround, stereo)
 
 
 def _sample_rate_changes(make: Maker, name: str) -> Path:
     mono = ("-i", make.base, "-c:v", "copy", "-c:a", "aac", "-ar", "44100", "-ac", "1")
-    stereo = ("-i", make.base, "-c:v", "copy", "-c:a", "aac", "-ac", "2", "-output_ts_offset", "2")
-    return make.joined(name, _ts(make, f"first-{name}", *mono), _ts(make, f"second-{name}", *stereo))
+    stereo = ("-i", make.base, "-c:v", "copy", "-c:a", "aac", "-ac", "2")
+    return _one_after_the_other(make, name, mono, stereo)
 
 
 def _joined_back_in_time(make: Maker, name: str) -> Path:
@@ -72,12 +103,12 @@ def _joined_back_in_time(make: Maker, name: str) -> Path:
 
 
 def _begins_in_a_gop(make: Maker, name: str) -> Path:
-    """Cut a few packets behind the first key frame, so that the second one is the first picture."""
+    """Cut in the middle of a frame of the first group, so that the second key frame is the first picture."""
     whole = _ts(make, f"whole-{name}", "-i", make.base, "-c", "copy")
     with av.open(str(whole)) as container:
-        keys = [packet.pos for packet in container.demux(video=0) if packet.is_keyframe and packet.pos is not None]
+        places = [packet.pos for packet in container.demux(video=0) if packet.pos is not None]
     path = make.folder / name
-    path.write_bytes(whole.read_bytes()[keys[0] + 3 * 188 :])
+    path.write_bytes(whole.read_bytes()[places[GOP // 2] + 188 :])
     return path
 
 
@@ -182,8 +213,8 @@ def _fields(make: Maker, name: str) -> Path:
 
 def _progressive_then_fields(make: Maker, name: str) -> Path:
     frames = (*picture("25", 1), *clicks(1), "-vf", TO_BT709, *H264, "-bf", "0", *AAC)
-    fields = (*picture("50", 1), *clicks(1), "-vf", _FIELDS, *_INTERLACED, "-bf", "0", *AAC, "-output_ts_offset", "1")
-    return make.joined(name, _ts(make, f"first-{name}", *frames), _ts(make, f"second-{name}", *fields))
+    fields = (*picture("50", 1), *clicks(1), "-vf", _FIELDS, *_INTERLACED, "-bf", "0", *AAC)
+    return _one_after_the_other(make, name, frames, fields)
 
 
 def _telecined(make: Maker, name: str) -> Path:
@@ -203,6 +234,16 @@ def _noisy(make: Maker, name: str) -> Path:
     return make.copy(name, "-bsf:v", "noise=amount='if(between(n\\,14\\,18)\\,30\\,0)'")
 
 
+def _holed(make: Maker, name: str) -> Path:
+    """Nothing but zeros from 0.6 to 0.75 s, as a bad disk or a lost signal leaves it."""
+    whole = _ts(make, f"whole-{name}", "-i", make.base, "-c", "copy").read_bytes()
+    packets = len(whole) // 188
+    begin, end = (188 * round(packets * at_s / LENGTH_S) for at_s in (0.6, 0.75))
+    path = make.folder / name
+    path.write_bytes(whole[:begin] + bytes(end - begin) + whole[end:])
+    return path
+
+
 def _one_frame(make: Maker, name: str) -> Path:
     return _ts(make, name, "-i", make.master, "-vf", TO_BT709, *H264, "-frames:v", "1", "-t", "0.04", *AAC)
 
@@ -220,6 +261,11 @@ def _mxf(make: Maker, name: str) -> Path:
 
 def _encoded(*arguments: str) -> Callable[[Maker, str], Path]:
     return lambda make, name: make(name, "-i", make.master, *arguments)
+
+
+def _avi(*encoder: str) -> Callable[[Maker, str], Path]:
+    """Sound that is as late as an AVI makes pictures: it has no place for the times of B-frames."""
+    return _encoded(*encoder, "-bf", "2", "-af", "adelay=2000S", "-c:a", "pcm_s16le")
 
 
 def _copied(*arguments: str) -> Callable[[Maker, str], Path]:
@@ -246,12 +292,17 @@ _STARTS: Mapping[str, Kind] = {
     "picture-first.ts": Kind(_apart(sound_s=0.5), replace(PLAIN, clicks_s=(0.5, 1.5))),
     "sound-first.ts": Kind(_apart(picture_s=0.5), replace(PLAIN, clicks_s=(0.5,))),
     "picture-first.vob": Kind(_vob_apart, replace(PLAIN, clicks_s=(0.5, 1.5))),
-    "picture-first.ogv": Kind(_ogg_apart, replace(PLAIN, clicks_s=(0.5, 1.5), corner_levels=24)),
+    "picture-first.ogv": Kind(_ogg_apart, replace(PLAIN, clicks_s=(0.5, 1.5), corner_levels=32)),
     "picture-first-from-half.ts": Kind(_apart(sound_s=0.5), replace(FROM_HALF, clicks_s=(0, 1)), ("--start", "0.5")),
     "begins-in-a-gop.ts": Kind(
         _begins_in_a_gop, replace(PLAIN, codes=range(GOP, FRAMES), flashes_s=(0.5,), clicks_s=(0.5,))
     ),
     "joined-back-in-time.ts": Kind(_joined_back_in_time, TWICE),
+    "joined-back-in-time-from-half.ts": Kind(
+        _joined_back_in_time,
+        replace(TWICE, codes=(*range(12, FRAMES), *range(FRAMES)), flashes_s=_FROM_HALF_S, clicks_s=_FROM_HALF_S),
+        ("--start", "0.5"),
+    ),
     "clock-wraps.ts": Kind(_copied("-output_ts_offset", "95442.7", "-muxdelay", "0"), PLAIN),
     "clock-wraps-from-half.ts": Kind(
         _copied("-output_ts_offset", "95442.7", "-muxdelay", "0"), FROM_HALF, ("--start", "0.5")
@@ -267,29 +318,41 @@ _CHANGES: Mapping[str, Kind] = {
     "sample-rate-changes.ts": Kind(_sample_rate_changes, TWICE),
 }
 
+# Whether a reader makes up for that frame or not, it is right.
+_BY_AVI = replace(PLAIN, sound_ms=45)
+
 _GRIDS: Mapping[str, Kind] = {
-    "b-frames.avi": Kind(_encoded("-c:v", "mpeg4", "-q:v", "2", "-bf", "2", "-c:a", "pcm_s16le"), PLAIN),
+    "b-frames.avi": Kind(_avi("-c:v", "mpeg4", "-q:v", "2"), _BY_AVI),
     "b-frames-from-half.avi": Kind(
-        _encoded("-c:v", "mpeg4", "-q:v", "2", "-bf", "2", "-c:a", "pcm_s16le"), FROM_HALF, ("--start", "0.5")
+        _avi("-c:v", "mpeg4", "-q:v", "2"), replace(FROM_HALF, sound_ms=45), ("--start", "0.5")
     ),
+    "no-stamps.avi": Kind(_avi("-vf", TO_BT709, *H264), _BY_AVI),
     "mpeg2-from-half.mxf": Kind(
         _mxf,
         Right(range(13, 50), Fraction(25), flashes_s=(0.48,), clicks_s=(0.48,)),
         ("--start", "0.52"),
     ),
     "plain-from-half.y4m": Kind(
-        _encoded("-an", "-vf", TO_BT709), replace(FROM_HALF, clicks_s=None), ("--start", "0.5")
+        _encoded("-an", "-vf", TO_BT709), replace(FROM_HALF, clicks_s=None, corner_levels=32), ("--start", "0.5")
     ),
     "raw.h264": Kind(_encoded("-an", "-vf", TO_BT709, *H264), SILENT),
+    "raw.hevc": Kind(
+        _encoded("-an", "-vf", TO_BT709, "-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none"),
+        replace(SILENT, corner_levels=32),
+    ),
     "raw.m4v": Kind(_encoded("-an", "-c:v", "mpeg4", "-q:v", "2", "-bf", "2"), SILENT),
     "jitter.mkv": Kind(_jittering, PLAIN),
     "lively.mkv": Kind(
         _lively, Right(held(_LIVELY, 120), Fraction(60), 1, flashes_s=(0, 1), clicks_s=(0, 1), never=(DAMAGE,))
     ),
-    "fifty-fields.ts": Kind(_fields, Right(range(100), Fraction(50), flashes_s=(0, 1), clicks_s=(0, 1))),
+    "fifty-fields.ts": Kind(
+        _fields, Right(range(100), Fraction(50), readable=FIELDS, flashes_s=(0, 1), clicks_s=(0, 1))
+    ),
     "progressive-then-fields.ts": Kind(
         _progressive_then_fields,
-        Right((*(n // 2 for n in range(50)), *range(50)), Fraction(50), flashes_s=(0, 1), clicks_s=(0, 1)),
+        Right(
+            (*(n // 2 for n in range(50)), *range(50)), Fraction(50), readable=FIELDS, flashes_s=(0, 1), clicks_s=(0, 1)
+        ),
     ),
     "telecined.ts": Kind(_telecined, Right(range(48), FILM, loose_frames=1, flashes_s=(0, 1), clicks_s=(0, 1))),
     "slow.gif": Kind(
@@ -321,12 +384,15 @@ _PICTURES: Mapping[str, Kind] = {
     "ycgco.mkv": Kind(_ycgco, PLAIN),
     "transparent.mov": Kind(_transparent, replace(PLAIN, flashes_s=(), says=(r"alpha|transparen",))),
     "noise.mkv": Kind(_noisy, replace(PLAIN, codes=hidden(12, 23, FRAMES), says=(DAMAGE,))),
+    "hole.ts": Kind(_holed, replace(PLAIN, codes=hidden(12, 23, FRAMES), says=(DAMAGE,), stray_clicks=True)),
 }
 
 _SOUNDS: Mapping[str, Kind] = {
     "sound-drifts.mkv": Kind(_copied("-bsf:a", "setts=pts=PTS*1.1:dts=DTS*1.1"), replace(PLAIN, clicks_s=(0, 1.1))),
     "hole-in-sound.mkv": Kind(_copied("-bsf:a", "noise=drop='between(n\\,20\\,35)'"), replace(PLAIN, says=(DAMAGE,))),
-    "languages.mkv": Kind(_languages, replace(PLAIN, tracks=(Track(1, "en"), Track(1, "fr"), Track(1, "en")))),
+    "languages.mkv": Kind(
+        _languages, replace(PLAIN, tracks=(Track(1, "en"), Track(1, "fr"), Track(1, "en")), pitch_hz=1000)
+    ),
     "surround.mkv": Kind(_surround, replace(PLAIN, tracks=(Track(2), Track(6)))),
     "mono-tracks.mov": Kind(_mono_tracks, replace(PLAIN, tracks=(Track(2),))),
     "programmes.ts": Kind(_programmes, replace(PLAIN, pitch_hz=500, says=(r"program",))),
