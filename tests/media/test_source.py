@@ -247,7 +247,12 @@ def test_a_start_while_nothing_moves_shows_the_picture_that_stands(make_video: M
     # Twelve frames, each brighter than the one before; the last of them stands for two seconds, then white.
     still = make_video(
         tmp_path / "still.mkv",
-        *("-f", "lavfi", "-i", "nullsrc=size=64x64:rate=24:duration=3,geq=lum='if(lt(N,60),40+10*min(N,11),235)':cb=128:cr=128"),
+        *(
+            "-f",
+            "lavfi",
+            "-i",
+            "nullsrc=size=64x64:rate=24:duration=3,geq=lum='if(lt(N,60),40+10*min(N,11),235)':cb=128:cr=128",
+        ),
         *("-vf", "select='lt(n,12)+gte(n,60)',format=yuv420p", "-fps_mode", "vfr", "-c:v", "ffv1"),
     )
     plan = planned(still, "1.5", "0.25")
