@@ -141,8 +141,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _video(text: str) -> str:
-    if text.startswith(("http://", "https://")):
-        raise argparse.ArgumentTypeError(f"{text} is an address; download the video, and name the file")
+    scheme, separator, _ = text.partition("://")
+    if separator and scheme.isalnum() and not Path(text).exists():
+        live = scheme in ("rtsp", "rtmp", "rtp", "udp", "srt")
+        what = "record it to a file" if live else "download the video"
+        raise argparse.ArgumentTypeError(f"{text} is an address; {what}, and name the file")
     return text
 
 

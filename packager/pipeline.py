@@ -78,13 +78,14 @@ def package(request: Request, listener: Listener) -> Result:
         subtitles=tuple(path.absolute() for path in request.subtitles),
     )
     check_output(request.bundle)
-    segmenter = open_segmenter(request.segmenter)
+    said: list[str] = []
+    segmenter = open_segmenter(request.segmenter, said.append)
     plan = make_plan(request, listener.step)
     if is_done(request.bundle, plan.settings, force=request.force):
         return Result(already_done=True)
     work = WorkFolder(request.bundle, settings_key(plan.settings))
     work.open()
-    warnings = tuple(_make(plan, work, segmenter, listener))
+    warnings = (*said, *_make(plan, work, segmenter, listener))
     return Result(already_done=False, warnings=warnings, notes=plan.sound.notes)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from manifests.bundle import open_bundle
 from packager.capture import Device, parse_device
 from packager.cli import main
+from packager.tools import _ffmpeg_says
 
 if TYPE_CHECKING:
     from conftest import MakeVideo
@@ -74,6 +76,39 @@ def test_an_ffmpeg_without_the_encoder_is_named(
     monkeypatch.setattr("packager.tools._ffmpeg_says", lambda option: " V....D libx264 H.264\n")
     line = fails(capsys, str(silent_video), "-o", str(tmp_path / "b"), "--codec", "av1")
     assert "has no encoder libsvtav1, which av1 needs" in line
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the programs are Unix's")
+@pytest.mark.parametrize(
+    ("program", "said"), [("false", "is not an ffmpeg that runs"), ("echo", "does not answer as ffmpeg does")]
+)
+def test_a_program_that_is_no_ffmpeg_is_named(
+    silent_video: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    program: str,
+    said: str,
+) -> None:
+    path = shutil.which(program)
+    assert path is not None
+    monkeypatch.setattr("packager.tools.find_program", lambda name: Path(path))
+    _ffmpeg_says.cache_clear()
+    try:
+        line = fails(capsys, str(silent_video), "-o", str(tmp_path / "b"))
+    finally:
+        _ffmpeg_says.cache_clear()
+    assert f"{path} {said}" in line
+    assert "NEUDASH_FFMPEG" in line
+
+
+@pytest.mark.parametrize(
+    "address", ["rtsp://camera/1", "udp://239.0.0.1:1234", "s3://films/film.mp4", "https://a.b/c.mp4"]
+)
+def test_an_address_is_called_one(capsys: pytest.CaptureFixture[str], tmp_path: Path, address: str) -> None:
+    with pytest.raises(SystemExit):
+        main([address, "-o", str(tmp_path / "b")])
+    assert f"{address} is an address" in capsys.readouterr().err
 
 
 def test_what_a_bundle_does_not_hold_is_said(
