@@ -7,6 +7,7 @@ can lie hours away. Everything that reads a source asks this module, so that pic
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -178,30 +179,49 @@ def _without_faults(stamps: Sequence[int | None], step: int, second: Fraction) -
     """
     near = max(second, Fraction(MAX_REORDER_PACKETS * step))
     sound: list[int | None] = []
-    expected = None
+    expected: int | None = None
+    recent: deque[int] = deque(maxlen=MAX_REORDER_PACKETS)
     for number, stamp in enumerate(stamps):
-        if stamp is not None and expected is not None and abs(stamp - expected) > 2 * near:
-            following = [t for t in stamps[number + 1 : number + 1 + MAX_REORDER_PACKETS] if t is not None]
-            returning = sum(abs(time - expected) <= near + MAX_REORDER_PACKETS * step for time in following)
+        if stamp is None:
+            sound.append(None)
+            continue
+        if expected is None:
+            following = _following(stamps, number)
+            if len(following) > 1 and stamp - max(following) > 2 * near:  # a first one after which all others go back
+                sound.append(None)
+                continue
+        elif abs(stamp - expected) > 2 * near and not any(abs(stamp - earlier) <= near for earlier in recent):
+            following = _following(stamps, number)
+            # If a clock goes back by little, the following stamps come near to the expected one, but do not reach it.
+            returning = sum(-near <= time - expected <= near + MAX_REORDER_PACKETS * step for time in following)
             if 2 * returning > len(following):
                 sound.append(None)
                 expected += step
                 continue
         sound.append(stamp)
-        if stamp is not None:
-            expected = stamp + step
+        recent.append(stamp)
+        expected = stamp + step
     return sound
 
 
+def _following(stamps: Sequence[int | None], number: int) -> list[int]:
+    return [t for t in stamps[number + 1 : number + 1 + MAX_REORDER_PACKETS] if t is not None]
+
+
 def _filled(times: Sequence[int | None], step: int) -> list[int | None]:
-    """The times, with those that are missing put into the first hole that their neighbours leave."""
+    """The times, with those that are missing put into the hole that their neighbours leave in their middle."""
     filled = list(times)
     for number, time in enumerate(times):
         if time is None:
             around = filled[max(0, number - _NEIGHBOURS) : number + _NEIGHBOURS + 1]
             known = sorted(neighbour for neighbour in around if neighbour is not None)
-            holes = (a + step for a, b in pairwise(known) if b - a > step * Fraction(3, 2))
-            filled[number] = next(holes, known[-1] + step if known else None)
+            # At the edges are holes of packets that are further away in the file.
+            holes = [a + step for a, b in pairwise(known) if b - a > step * Fraction(3, 2)]
+            if holes:
+                filled[number] = min(holes, key=lambda hole: abs(hole - known[len(known) // 2]))
+            elif known:
+                is_first = all(earlier is None for earlier in filled[:number][-_NEIGHBOURS:])
+                filled[number] = known[0] - step if is_first else known[-1] + step
     return filled
 
 
