@@ -35,7 +35,7 @@ KINDS = {
     "gzip": (gzip.compress(b"a film"), "a gzip archive; unpack it"),
     "a document": (b"%PDF-1.7\n", "a PDF file"),
     "an animation of the web": (b"RIFF\x24\0\0\0WEBPVP8X" + bytes(40), "a WebP animation"),
-    "text": ("Good morning,\n\tthis is no film.\n".encode(), "a text, not a video"),
+    "text": (b"Good morning,\n\tthis is no film.\n", "a text, not a video"),
     "an MP4 without its index": (b"\0\0\0\x20ftypisom" + bytes(100), "damaged or incomplete"),
     "a Matroska without its rest": (b"\x1aE\xdf\xa3" + bytes(20), "damaged or incomplete"),
     "noise": (bytes(range(0x80, 0x100)), "damaged, or of a format that is not accepted"),

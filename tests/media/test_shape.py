@@ -115,9 +115,10 @@ def frame_bytes(shape: Shape) -> int:
     return sum(component.width * component.height * per_sample for component in described.components)
 
 
-def flat(width: int, height: int, value: int = 200, pixel_format: str = "yuv420p") -> VideoFrame:
-    gray = np.full((height, width), value, np.uint8)
-    return VideoFrame.from_ndarray(gray, format="gray").reformat(format=pixel_format)
+def flat(width: int, height: int, pixel_format: str = "yuv420p") -> VideoFrame:
+    """One light grey."""
+    rgb = np.full((height, width, 3), 200, np.uint8)
+    return VideoFrame.from_ndarray(rgb, format="rgb24").reformat(format=pixel_format)
 
 
 class Stream:
@@ -149,7 +150,7 @@ def test_bars_keep_the_aspect_ratio(
     size: tuple[int, int], sar: Fraction, expected: tuple[int, int], pixels: str
 ) -> None:
     shape = Shape(640, 360, Fraction(1), pixels)
-    frame = fitted(flat(*size), shape, decoder(sar), Stream())  # type: ignore[arg-type]
+    frame = fitted(flat(*size, pixels), shape, decoder(sar), Stream())  # type: ignore[arg-type]
     assert (frame.width, frame.height, frame.format.name) == (640, 360, pixels)
     rows = frame.reformat(format="gray").to_ndarray()[:, :640] > 100
     shown = (int(rows[180].sum()), int(rows[:, 320].sum()))
