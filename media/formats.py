@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import getincrementaldecoder
 from pathlib import Path
 
 CONTAINERS: dict[str, str] = {
@@ -69,9 +70,18 @@ def why_not_opened(path: Path) -> str:
             return f"is {what}"
     if head[4:8] in (b"ftyp", b"moov", b"mdat") or head[:4] in (b"\x1aE\xdf\xa3", b"RIFF", b"OggS"):
         return "is damaged or incomplete: its index is missing or cannot be read; try to copy or record it again"
-    if head and all(byte >= 32 or byte in b"\t\n\r\f\x1b" for byte in head):
+    if _is_text(head):
         return "is a text, not a video"
     return (
         "is damaged, or of a format that is not accepted; try to play it, and convert it to MP4 or Matroska "
         f"(accepted are {', '.join(CONTAINERS.values())})"
     )
+
+
+def _is_text(head: bytes) -> bool:
+    """Whether the head of a file, which may end inside a character, is UTF-8 without control characters."""
+    try:
+        getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return all(byte >= 32 or byte in b"\t\n\r\f\x1b" for byte in head)

@@ -61,7 +61,8 @@ def choose_grid(times_s: Sequence[Fraction], named: Sequence[Fraction]) -> Grid:
     A source of constant rate keeps it, jitter and missing frames notwithstanding. One of variable rate gets the first
     standard rate that shows the frames of its liveliest second, up to 60.
     """
-    steps = sorted(later - earlier for earlier, later in pairwise(times_s) if later > earlier)
+    times_s = list(dict.fromkeys(times_s))  # two frames of one time are one
+    steps = sorted(later - earlier for earlier, later in pairwise(times_s))
     if not steps:
         return Grid(named[0] if named else Fraction(25), times_s[0] if times_s else Fraction(0), constant=True)
     typical = _typical_rate(steps)
@@ -151,7 +152,7 @@ def _lively_rate(times_s: Sequence[Fraction], average: Fraction) -> Fraction:
         left_out = assign_ticks(second, Grid(rate, second[0], constant=False)).count(None)
         return left_out <= 1 and rate >= average * Fraction(99, 100)
 
-    typical = _typical_rate(sorted(later - earlier for earlier, later in pairwise(second) if later > earlier))
+    typical = _typical_rate(sorted(later - earlier for earlier, later in pairwise(second)))
     meant = min(STANDARD_RATES, key=lambda standard: abs(standard - typical))
     if abs(meant / typical - 1) < Fraction(1, 50) and shows_all(meant):
         return meant

@@ -18,6 +18,7 @@ from av.video.reformatter import Interpolation
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from media.programs import MAX_SOURCE_PIXELS
 from media.scan import Look
 
 _PLANAR = re.compile(r"(?:yuva?4(?:20|22|44|40|11|10)p|gbra?p|gray)(?:(?:9|10|12|14|16)le)?")
@@ -48,10 +49,13 @@ class Shape:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Shape:
-        """The inverse of `to_json`. Raises KeyError, TypeError or ValueError for anything else."""
+        """The inverse of `to_json`. Raises KeyError, TypeError, ValueError or ZeroDivisionError for anything else."""
         if not _PLANAR.fullmatch(str(value["pixel_format"])):
             raise ValueError(f"{value['pixel_format']!r} is not a planar pixel format")
-        return cls(int(value["width"]), int(value["height"]), Fraction(value["sar"]), str(value["pixel_format"]))
+        width, height, sar = int(value["width"]), int(value["height"]), Fraction(value["sar"])
+        if width < 1 or height < 1 or width * height > MAX_SOURCE_PIXELS or sar <= 0:
+            raise ValueError(f"a picture cannot be {width}x{height} samples of the shape {sar}")
+        return cls(width, height, sar, str(value["pixel_format"]))
 
 
 def common_shape(looks: Sequence[Look]) -> Shape:
@@ -77,7 +81,7 @@ def planar_format(name: str) -> str:
     if described.is_rgb or name.startswith(("pal8", "bayer", "xyz")):
         alpha = name == "pal8" or any(component.is_alpha for component in described.components)
         return ("gbrap" if alpha else "gbrp") + deep
-    if name.startswith(("mono", "gray", "ya")):
+    if name.startswith(("mono", "gray")):
         return "gray" + deep
     for subsampling, names in _SUBSAMPLED.items():
         if any(part in name for part in names):

@@ -220,7 +220,7 @@ def _filled(times: Sequence[int | None], step: int) -> list[int | None]:
             if holes:
                 filled[number] = min(holes, key=lambda hole: abs(hole - known[len(known) // 2]))
             elif known:
-                is_first = all(earlier is None for earlier in filled[:number][-_NEIGHBOURS:])
+                is_first = all(earlier is None for earlier in filled[max(0, number - _NEIGHBOURS) : number])
                 filled[number] = known[0] - step if is_first else known[-1] + step
     return filled
 
