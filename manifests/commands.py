@@ -1,4 +1,4 @@
-"""What stands around every command: whatever goes wrong is one line on stderr and an exit status.
+"""The frame around every command: whatever goes wrong is one line on stderr and an exit status.
 
 A command turns the errors that it knows into a line itself. Here is what is left: standard output that is closed, full
 or read no more, text that a terminal cannot show, Ctrl-C at any moment, and faults of ours.

@@ -57,7 +57,7 @@ def output_folder(text: str) -> Path:
 
 
 def place_of(path: Path) -> Path:
-    """Where the symbolic links that start at `path` lead, be there a file or not. Raises OSError for a loop."""
+    """Follow the symbolic links that start at `path`, be there a file or not. Raises OSError for a loop."""
     for _ in range(_MOST_LINKS):
         place = Path(os.path.realpath(path.parent)) / path.name
         # An open descriptor looks like a link to what it has open, and that may have no name at all.
@@ -144,7 +144,7 @@ def unfinished_file(place: Path) -> Path:
 
 @contextmanager
 def opened_stream(path: Path) -> Iterator[BinaryIO]:
-    """What `path` leads to, opened for writing; for a path of which `is_stream` is true. Raises OSError.
+    """Open for writing what `path` leads to, for a path of which `is_stream` is true. Raises OSError.
 
     A descriptor is written to where it stands: opened by its name, a file that stdout leads to would begin anew.
     """
@@ -166,7 +166,7 @@ def is_stdout(path: Path) -> bool:
 
 
 def results_to(outputs: Iterable[Path]) -> TextIO:
-    """Where a command prints what it has to say: stdout, or stderr if one of its outputs is stdout."""
+    """The stream for a command's own words: stdout, or stderr if one of its outputs is stdout."""
     return sys.stderr if any(map(is_stdout, outputs)) else sys.stdout
 
 

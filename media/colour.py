@@ -20,7 +20,7 @@ KNEE = 0.7
 USUAL_PEAK_NITS = 1000
 """Peak of HLG (ITU-R BT.2100), and of PQ whose file does not say."""
 MAX_PEAK_NITS = 10_000
-"""Where PQ ends."""
+"""The brightest light that PQ can state."""
 
 DYNAMIC_RANGES: dict[str, DynamicRange] = {"smpte2084": "pq", "arib-std-b67": "hlg"}
 
@@ -60,7 +60,7 @@ _RRGGBB = re.compile("#[0-9a-f]{6}")
 
 @dataclass(frozen=True)
 class Colour:
-    """What the numbers in a source's frames mean, and what lies behind transparent parts."""
+    """The meaning of the numbers in a source's frames, and the colour behind transparent parts."""
 
     matrix: str = "bt709"
     """`bt601`, `bt2020`, or in the words of ffmpeg's zscale filter; `gbr` for RGB, `identity` for RGB in YUV planes."""

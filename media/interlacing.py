@@ -25,7 +25,7 @@ MIN_REPEATED = 0.3
 
 @dataclass(frozen=True)
 class Verdict:
-    """What ffmpeg's `idet` says of consecutive frames."""
+    """Counts of the kinds that ffmpeg's `idet` finds in consecutive frames."""
 
     frames: int
     interlaced: int
@@ -66,7 +66,7 @@ def _excerpts(path: Path, found: Scan, schedule: Schedule, marked: Sequence[Look
 
 
 def verdict_on(frames: Sequence[VideoFrame]) -> Verdict:
-    """What `idet` finds in consecutive frames of one size."""
+    """The verdict of `idet` on consecutive frames of one size."""
     if not frames:
         return Verdict(0, 0, 0, 0)
     first = frames[0]

@@ -1,4 +1,4 @@
-"""Where decoded sound belongs, in samples at 48 kHz, and the stretching of a block that this may ask for."""
+"""The place of decoded sound, in samples at 48 kHz, and the stretching of a block that this may ask for."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Samples = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Placement:
-    """What becomes of one block of decoded sound."""
+    """The place and the length that one block of decoded sound gets."""
 
     start: int
     """The sample of the bundle at which what is kept of it begins; may lie before 0 or after the end."""
@@ -49,7 +49,7 @@ class Placer:
     def __init__(self, end: int) -> None:
         self._end = end
         self._next: int | None = None
-        """Where a block that simply follows would begin."""
+        """The start of a block that simply follows."""
         self._errors: deque[int] = deque(maxlen=LASTING)
         self._in_overlap = False
         """Whether all of the last block was left out: the first that is kept is put right to the sample."""

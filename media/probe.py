@@ -1,4 +1,4 @@
-"""What a source is, by its header and its first picture; opened with the same whitelists as ffmpeg is given."""
+"""Facts of a source from its header and its first picture; opened with the same whitelists as ffmpeg is given."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class VideoInfo:
     turn_is_exact: bool
     """False if the file asks for an angle that no player shows."""
     crop: Crop | None
-    """What the container says is not to be shown of the stored picture."""
+    """Pixels of the stored picture that the container hides; None if there are none."""
     pixel_format: str
     named_rates: tuple[Fraction, ...]
     """Frame rates that the file states, the most trustworthy first."""
@@ -321,7 +321,7 @@ def _named_rates(stream: AvVideoStream) -> tuple[Fraction, ...]:
 
 
 def _crop(description: str) -> Crop | None:
-    """What the container crops. Only ffmpeg's description of a file tells it, from version 7.1 on."""
+    """Read the crop of the container. Only ffmpeg's description of a file tells it, from version 7.1 on."""
     found = re.search(r"Frame cropping: (\d+)/(\d+)/(\d+)/(\d+)", description, re.IGNORECASE)
     if found is None:
         return None
@@ -366,7 +366,7 @@ def _subtitles(streams: Iterable[SubtitleStream]) -> Iterator[SubtitleInfo]:
 
 
 def _title(stream: Stream) -> str | None:
-    """What a person called the stream. MP4 has it in `name`, or in the handler, where most programs leave their own."""
+    """The name that a person gave the stream. MP4 has it in `name`, or in the handler, where programs leave theirs."""
     handler = stream.metadata.get("handler_name", "")
     named = stream.metadata.get("title") or stream.metadata.get("name")
     return named or (None if _PROGRAMS_NAME.search(handler) else handler) or None

@@ -53,7 +53,7 @@ class Damage:
 
 @dataclass
 class ReadingNotes:
-    """What a reader of frames found on the way; complete when its frames are."""
+    """Damage that a reader of frames met on the way; complete when its frames are."""
 
     missing: list[int] = field(default_factory=list)
     """Output frames that repeat the one before because nothing could be decoded for them."""

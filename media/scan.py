@@ -45,7 +45,7 @@ _VP9_SUPERFRAME = 0b110
 
 @dataclass(frozen=True)
 class Look:
-    """What one frame looks like."""
+    """The size, shape and kind of one frame."""
 
     packet: int
     """The number of its packet within its stream."""
@@ -272,13 +272,13 @@ class _Looker:
 
 
 def undecodable(path: Path, stream: VideoStream) -> UnreadableSourceError:
-    """What to raise for a stream that gives no frame."""
+    """The error for a stream that gives no frame."""
     limit = "" if stream.width else ", or they are larger than 8K"  # past it the decoder does not even open
     return UnreadableSourceError(f"{path.name!r} opens, but none of its {stream.codec.name} frames decodes{limit}")
 
 
 def look_at(frame: VideoFrame, context: VideoCodecContext, stream: VideoStream, packet: int) -> Look:
-    """What a decoded frame looks like. The shape of its samples is the container's if that tells one."""
+    """The look of a decoded frame. The shape of its samples is the container's if that tells one."""
     sar = stream.sample_aspect_ratio or context.sample_aspect_ratio
     return Look(
         packet, frame.width, frame.height, frame.format.name, Fraction(sar or 1) or Fraction(1), frame.interlaced_frame

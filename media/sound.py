@@ -48,7 +48,7 @@ class Clock(Protocol):
     """Says when packets are to be heard."""
 
     def shift_s(self, stream_index: int, packet_number: int) -> Fraction | None:
-        """What to add to the raw time of that packet (counted from 0 in each stream, in the order of the file).
+        """The shift to add to the raw time of that packet (counted from 0 in each stream, in the order of the file).
 
         0 of the sum is when the first picture is shown. None: its time stamp is wrong, and its sound follows what came
         before it.
@@ -67,7 +67,7 @@ class SoundStream:
 
 @dataclass
 class SoundLog:
-    """What became of a stream; complete once the last block has been read."""
+    """Counts of what a stream held and lacked; complete once the last block has been read."""
 
     layouts: list[str] = field(default_factory=list)
     """The layouts and rates that the stream goes through, each once: `5.1 at 48000 Hz`."""
@@ -80,7 +80,7 @@ class SoundLog:
     missing: int = 0
     """Samples in all holes."""
     first_hole: int | None = None
-    """Where the first of them begins, in samples of the bundle."""
+    """The start of the first of them, in samples of the bundle."""
 
 
 class SoundReader:
@@ -199,7 +199,7 @@ class _Line:
         self._last = block[-1:]
 
     def _write(self, start: int, block: Samples) -> Iterator[Samples]:
-        """What of `block` is wanted, after silence if it does not follow what was written before."""
+        """Yield the wanted part of `block`, after silence if it does not follow what was written before."""
         block = block[max(0, self._written - start) : max(0, self._end - start)]
         if not len(block):
             return
@@ -220,7 +220,7 @@ class _Line:
             yield np.zeros((size, self._converter.channels), np.float32)
 
     def finish(self, stream: Stream) -> Iterator[Samples]:
-        """What the decoder and the converter hold back, and silence to the end."""
+        """Yield what the decoder and the converter hold back, and silence to the end."""
         yield from self._decoded(stream, None)
         for time_s, block in self._converter.flush():
             yield from self._at_its_place(time_s, block)
@@ -248,7 +248,7 @@ class _StampCount:
         self._error_s = Fraction(0)
 
     def error_s(self, packet: AnyPacket) -> Fraction:
-        """What to add to the time of the next packet of the stream."""
+        """The correction of the time of the next packet of the stream."""
         is_counted = packet.pts is not None and self._follows is not None and abs(packet.pts - self._follows) <= 2
         if not is_counted:
             self._error_s = Fraction(0)
@@ -278,7 +278,7 @@ class _Converter:
         self._resampler: AudioResampler | None = None
         self._names: tuple[str, ...] = ()
         self._samples_in = 0
-        """Of this format, at the rate of the source."""
+        """Samples of this format so far, at the rate of the source."""
         self._due: deque[tuple[Fraction | None, int]] = deque()
         """Time and length of the blocks that the resampler has not given in full."""
         self._line: list[Samples] = []

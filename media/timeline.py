@@ -46,7 +46,7 @@ class PacketTable:
     order: list[int] = field(default_factory=list)
     """Position among the packets of all streams."""
     positions: list[int | None] = field(default_factory=list)
-    """Where each packet begins in the file, in bytes; None if the container does not say."""
+    """The place of each packet in the file, in bytes; None if the container does not say."""
 
     def __len__(self) -> int:
         return len(self.pts)
@@ -68,7 +68,7 @@ class Timeline:
     """The time on the axis that becomes 0: when the first picture of the bundle is shown."""
 
     def shift_s(self, stream_index: int, packet_number: int) -> Fraction | None:
-        """What to add to the raw time of a packet (0-based, counted per stream in the order of the file), so that 0 is
+        """The shift to add to the raw time of a packet (0-based, counted per stream as in the file), so that 0 is
         when the bundle's first picture is shown. None if that time is not to be trusted.
         """
         times = self.times_s[stream_index]
@@ -105,7 +105,7 @@ class _Track:
     times: list[int | None]
     """Presentation times, or decoding times if the container has no others."""
     steady: list[int | None]
-    """What goes forward in the order of the file: decoding times, or else presentation times."""
+    """Times that go forward in the order of the file: decoding times, or else presentation times."""
     durations: list[int]
     order: list[int]
     positions: list[int | None]
@@ -239,7 +239,7 @@ def _clocks_of_packets(
     current = dict.fromkeys(tracks, 0)
     expected: dict[int, int | None] = dict.fromkeys(tracks)
     begins_at: int | None = None
-    """Where the newest clock begins in the file, in bytes."""
+    """The place in the file, in bytes, at which the newest clock begins."""
     latest: list[dict[int, int]] = [{}]
     """By clock, then by stream: the latest raw time."""
     sequence = sorted((order, index, number) for index, t in tracks.items() for number, order in enumerate(t.order))
@@ -273,7 +273,7 @@ def _is_past(position: int | None, begins_at: int | None) -> bool:
 def _clock_offsets(
     tracks: Mapping[int, _Track], clocks: Mapping[int, list[int]], picture_index: int, frame: int, ticks_per_s: int
 ) -> list[int]:
-    """What to add to the times of each clock, in ticks: the picture goes on without a gap.
+    """The offset of each clock, in ticks: the picture goes on without a gap.
 
     If the sound of two recordings would overlap by more than `MAX_OVERLAP_S`, the later one waits whole frames.
     """

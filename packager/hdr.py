@@ -18,11 +18,11 @@ PQ = "smpte2084"
 
 @dataclass(frozen=True)
 class HdrSettings:
-    """What all rungs of an HDR ladder have in common."""
+    """Settings that all rungs of an HDR ladder have in common."""
 
     codec: HdrCodec
     transfer: str
-    """That of the source, in ffmpeg's words."""
+    """The source's transfer, in ffmpeg's words."""
     mastering: MasteringDisplay | None
     """None if the source does not say."""
     content_light: tuple[int, int] | None

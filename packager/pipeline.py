@@ -53,7 +53,7 @@ class Result:
     already_done: bool
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    """What was done with the source that a person may want to know, and nothing is wrong with."""
+    """Sentences on what was done with the source, of which nothing is wrong."""
 
 
 @dataclass(frozen=True)

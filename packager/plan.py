@@ -76,16 +76,16 @@ class Plan:
     found: Scan
     """The packets of the source and what its key frames look like."""
     grid: Grid
-    """Where the source's own frames lie."""
+    """The grid of the source's own frames."""
     source_frames: int
     """Frames on that grid."""
     absent: tuple[Damage, ...]
-    """Where a source of constant rate has no frames."""
+    """Places at which a source of constant rate has no frames."""
     sound: SoundPlan
     subtitles: tuple[Subtitles, ...] = ()
     hdr: HdrSettings | None = None
     hdr_rungs: tuple[Rung, ...] = ()
-    """Of the same sizes as the others; none without `hdr`."""
+    """HDR rungs of the same sizes as the others; none without `hdr`."""
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -122,7 +122,7 @@ class Plan:
 
     @property
     def promised_frames(self) -> int | None:
-        """What the source's header says there should be; None if it does not say."""
+        """Frames that the source's header promises; None if it promises none."""
         video = self.info.video
         if video.duration_s is None or not video.duration_known or self.found.joins:
             return None
@@ -255,7 +255,7 @@ def plan_warnings(plan: Plan) -> list[str]:
 
 
 def picture_warnings(plan: Plan) -> list[str]:
-    """What is done to the shape and the fields of the picture."""
+    """Sentences on what is done to the shape and the fields of the picture."""
     warnings = []
     treatment, rate = plan.treatment, f"{float(plan.treatment.frame_rate):.5g}"
     if treatment.fields == "interlaced":

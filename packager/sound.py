@@ -15,7 +15,7 @@ from packager.errors import SoundError
 from packager.labels import label_of, numbered, unique_labels
 
 AudioWish = Literal["all", "default", "none"] | tuple[int | str, ...]
-"""What `--audio` asks for; the tuple holds numbers of streams and BCP 47 tags."""
+"""A wish for sound, as `--audio` states it; the tuple holds numbers of streams and BCP 47 tags."""
 
 MAX_TRACKS = 16
 STEREO_BPS = 128_000
@@ -32,9 +32,9 @@ class SoundTrack:
     """One thing to listen to: a stream of the source, or several mono streams that belong together."""
 
     id: str
-    """Of its stereo representation."""
+    """Id of its stereo representation."""
     surround_id: str | None
-    """Of its 5.1 representation; None if the source has nothing to fill one with."""
+    """Id of its 5.1 representation; None if the source has nothing to fill one with."""
     streams: tuple[int, ...]
     """Numbers of the streams within the file."""
     joined: tuple[str, ...] = ()
@@ -45,7 +45,7 @@ class SoundTrack:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """Of its representations, stereo first."""
+        """Ids of its representations, stereo first."""
         return (self.id,) if self.surround_id is None else (self.id, self.surround_id)
 
     @property
@@ -65,9 +65,9 @@ class SoundPlan:
     tracks: tuple[SoundTrack, ...] = ()
     """The one that plays when nobody chooses is the first."""
     notes: tuple[str, ...] = ()
-    """What becomes of the source's channels, for whoever wants to know."""
+    """Sentences on what becomes of the source's channels."""
     warnings: tuple[str, ...] = ()
-    """What is left out."""
+    """Sentences on what is left out."""
 
 
 @dataclass(frozen=True)

@@ -35,10 +35,10 @@ _DONE = "sound.json"
 
 @dataclass(frozen=True)
 class Soundtracks:
-    """What became of the sound."""
+    """The sound tracks that were made."""
 
     ids: tuple[str, ...]
-    """Of the representations that hold sound; each lies in the work folder as `<id>.mp4`."""
+    """Ids of the representations that hold sound; each lies in the work folder as `<id>.mp4`."""
     warnings: tuple[str, ...]
 
 

@@ -84,7 +84,7 @@ def kept_positions(frame_counts: Sequence[int], frame_bytes: int, budget_bytes: 
 
 
 def _other_length(source: Path, rung: Rung, frames: str, total: int) -> TrainingError:
-    """What to raise if the bundle, which was made from this very file, holds another number of frames."""
+    """The error for a bundle that holds another number of frames than the very file it was made from."""
     return TrainingError(
         f"{rung.id} of the bundle has {total} frames, {source.name} gives {frames}: the bundle is broken, or an older "
         "version made it; `neudash verify` says what is wrong with it, and `neudash package --force` makes it again"

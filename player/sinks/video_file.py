@@ -84,7 +84,7 @@ class VideoFile:
         """`path` ends in one of SUFFIXES, or leads to a stream."""
         self._path = path
         self._partial: Path | None = None
-        """What is written to; None for a stream, and before `open`."""
+        """The file that is written; None for a stream, and before `open`."""
         self._stream = contextlib.ExitStack()
         suffix = path.suffix.lower()
         self._kind = _KINDS[suffix if suffix in _KINDS else STREAM_SUFFIX]
