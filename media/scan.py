@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -25,6 +26,9 @@ from media.timeline import PacketTable, Timeline, build_timeline
 
 MAX_PACKETS_TO_FIRST_FRAME = 2000
 """A stream in which this many packets give no frame is taken for undecodable."""
+
+MAX_DESCENTS_EVERY = 8
+"""At most one in this many frames may be stamped before the one shown before it."""
 
 TRIAL_PACKETS = 64
 """The packets whose frames are counted, to see whether each gives one."""
@@ -159,27 +163,38 @@ def _scan(path: Path, picture_index: int, sound_indices: tuple[int, ...], *, dec
         looker = _Looker(path, picture, decode_all=decode_all)
         is_cut_off = False
         for order, packet in enumerate(packets(container, streams)):
-            table = tables[packet.stream_index]
+            track = tables[packet.stream_index]
             is_picture = packet.stream_index == picture_index
             shown = not is_picture or _gives_picture(packet, looker.stream)
             if is_picture:
                 is_cut_off = packet.is_corrupt
-                looker.see(packet, len(table), shown=shown)
-            table.pts.append(None if by_order and is_picture else packet.pts)
-            table.dts.append(packet.dts)
-            table.durations.append(max(0, packet.duration or 0))
-            table.keys.append(packet.is_keyframe)
-            table.shown.append(shown)
-            table.order.append(order)
-            table.positions.append(packet.pos)
+                looker.see(packet, len(track), shown=shown)
+            track.pts.append(None if by_order and is_picture else packet.pts)
+            track.dts.append(packet.dts)
+            track.durations.append(max(0, packet.duration or 0))
+            track.keys.append(packet.is_keyframe)
+            track.shown.append(shown)
+            track.order.append(order)
+            track.positions.append(packet.pos)
         looks = looker.finish()
         joins = bool(container.format.flags & _FORMAT_JOINS)
+    table = tables[picture_index]
     if decode_all:
-        tables[picture_index].shown = [number in looker.decoded for number in range(len(tables[picture_index]))]
-    if is_cut_off and sum(tables[picture_index].shown) > 1:
-        tables[picture_index].shown[-1] = False
+        table.shown = [number in looker.decoded for number in range(len(table))]
+    if not _ascend([table.pts[number] for number in looker.decoded]):
+        # In AVI, H.264 has time stamps in the order of the file: they cannot be those of presentation.
+        table.pts, table.dts = [None] * len(table), table.pts
+    if is_cut_off and sum(table.shown) > 1:
+        table.shown[-1] = False
     timeline = build_timeline(tables, picture_index, joins=joins)
     return Scan(tables, timeline, looks[0].packet, looks, joins)
+
+
+def _ascend(stamps: Sequence[int | None]) -> bool:
+    """Whether the stamps of frames in the order of presentation ascend, but for a few faults and joins."""
+    known = [stamp for stamp in stamps if stamp is not None]
+    descents = sum(later < earlier for earlier, later in pairwise(known))
+    return descents * MAX_DESCENTS_EVERY <= len(known)
 
 
 def packets(container: InputContainer, streams: Sequence[Stream]) -> Iterator[AnyPacket]:
@@ -214,8 +229,8 @@ class _Looker:
 
     def __init__(self, path: Path, stream: VideoStream, *, decode_all: bool) -> None:
         self.stream = stream
-        self.decoded: set[int] = set()
-        """Packets that gave a picture, as far as they were decoded."""
+        self.decoded: dict[int, None] = {}
+        """Packets that gave a picture, as far as they were decoded, in the order of presentation."""
         self._path = path
         self._context = video_decoder(stream)
         self._looks: list[Look] = []
@@ -247,7 +262,7 @@ class _Looker:
         for frame in frames:
             number = packet_of(frame)
             if number is not None:
-                self.decoded.add(number)
+                self.decoded[number] = None
                 if not self._looks or frame.key_frame:
                     self._looks.append(look_at(frame, self._context, self.stream, number))
 
