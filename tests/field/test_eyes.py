@@ -47,7 +47,7 @@ def test_the_eyes_see_what_was_drawn_and_hear_what_was_played(seen: Seen) -> Non
     [sound] = seen.sounds
     assert sound.clicks_s == pytest.approx([1024 / 48000, 1], abs=0.003)
     assert sound.pitch_hz == pytest.approx(1000, rel=0.03)
-    assert (sound.channels, sound.jumps_s) == (1, ())
+    assert (sound.channels, sound.jumps_s) == (2, ())
     assert seen.rung_frames == {"v54": 48, "v108": 48}
     assert seen.playlist.pictures == 48
     assert seen.problems == ()
