@@ -26,6 +26,9 @@ from media.shape import Shape, fitted, packed
 from media.source import SourceTreatment
 from media.timeline import has_presentation_times
 
+MAX_REORDERED = 16
+"""The most packets that a codec (H.264, HEVC) may hold back to reorder them."""
+
 DECODED_AHEAD = 2
 """Frames before the first one wanted that the deinterlacer is shown."""
 
@@ -132,6 +135,7 @@ def timed_frames(
     # Frames that take their times by their order are counted from the first one.
     begin = 0 if ordered else _key_before(found, schedule, first_tick)
     pending: list[int] = []
+    keys = [number for number, is_key in enumerate(table.keys) if is_key] if ordered else []
     reached = first_tick - 1
     with open_container(path) as container:
         stream = container.streams[found.timeline.picture_index]
@@ -148,8 +152,13 @@ def timed_frames(
                     heapq.heappush(pending, number)
             for frame in decoded(context, packet, number):
                 source = packet_of(frame)
-                if ordered and pending:  # frames come in order, and take the times of the packets in order
-                    source = heapq.heappop(pending)
+                if ordered and source is not None:
+                    # Frames come in order, and take the times of the packets in order, but for packets that were lost:
+                    # before anything of a group of pictures comes out, all of the group before has.
+                    group = keys[bisect_right(keys, source) - 1] if keys and keys[0] <= source else 0
+                    while len(pending) > 1 and pending[0] < max(group, source - MAX_REORDERED):
+                        heapq.heappop(pending)
+                    source = heapq.heappop(pending) if pending else None
                 tick = schedule.ticks.get(source) if source is not None else None
                 if tick is None or tick <= reached:
                     continue

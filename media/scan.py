@@ -169,7 +169,7 @@ def _scan(path: Path, picture_index: int, sound_indices: tuple[int, ...], *, dec
             if is_picture:
                 is_cut_off = packet.is_corrupt
                 looker.see(packet, len(track), shown=shown)
-            track.pts.append(None if by_order and is_picture else packet.pts)
+            track.pts.append(packet.pts)
             track.dts.append(packet.dts)
             track.durations.append(max(0, packet.duration or 0))
             track.keys.append(packet.is_keyframe)
@@ -181,9 +181,11 @@ def _scan(path: Path, picture_index: int, sound_indices: tuple[int, ...], *, dec
     table = tables[picture_index]
     if decode_all:
         table.shown = [number in looker.decoded for number in range(len(table))]
-    if not _ascend([table.pts[number] for number in looker.decoded]):
-        # In AVI, H.264 has time stamps in the order of the file: they cannot be those of presentation.
-        table.pts, table.dts = [None] * len(table), table.pts
+    is_reordered = list(looker.decoded) != sorted(looker.decoded)
+    if (by_order and is_reordered) or not _ascend([table.pts[number] for number in looker.decoded]):
+        # Stamps in the order of the file, though frames are not: they cannot be those of presentation.
+        table.dts = [shown if decoded is None else decoded for shown, decoded in zip(table.pts, table.dts, strict=True)]
+        table.pts = [None] * len(table)
     if is_cut_off and sum(table.shown) > 1:
         table.shown[-1] = False
     timeline = build_timeline(tables, picture_index, joins=joins)
