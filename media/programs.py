@@ -44,9 +44,25 @@ def source_options() -> dict[str, str]:
     }
 
 
+class _FileUrl(str):
+    """The address of a file, whatever bytes its name is made of.
+
+    ffmpeg-python hashes the `str()` of every argument as UTF-8. Bytes that are not UTF-8 stand in a name as surrogates,
+    which cannot be coded so; they are escaped there. The address itself, which ffmpeg gets, is untouched.
+    """
+
+    def __str__(self) -> str:
+        return self.encode("utf-8", "backslashreplace").decode()
+
+
+def file_url(path: Path) -> str:
+    """The name of a file for ffmpeg: never taken for an option or for another protocol, whatever the name holds."""
+    return _FileUrl(f"file:{path}")
+
+
 def source_url(path: Path) -> str:
-    """What to put after `-i`: never taken for an option or for another protocol, whatever the name holds."""
-    return f"file:{path.absolute()}"
+    """What to put after `-i` for a source: the same in every folder, see `file_url`."""
+    return file_url(path.absolute())
 
 
 @dataclass(frozen=True)

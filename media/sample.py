@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media import sample_scene
-from media.programs import fed, find_program
+from media.programs import fed, file_url, find_program
 from media.sample_scene import Picture
 
 Number = TypeVar("Number", np.uint8, np.float32)
@@ -181,7 +181,7 @@ def _encoder(sound: Path, path: Path) -> list[str]:
     return [
         *(str(find_program("ffmpeg")), "-v", "error", "-y"),
         *("-f", "rawvideo", "-pix_fmt", "bgr24", "-s", f"{WIDTH}x{HEIGHT}", "-r", str(FRAME_RATE), "-i", "pipe:0"),
-        *("-i", f"file:{sound}", "-vf", "scale=out_color_matrix=bt709:out_range=tv", "-pix_fmt", "yuv420p"),
+        *("-i", file_url(sound), "-vf", "scale=out_color_matrix=bt709:out_range=tv", "-pix_fmt", "yuv420p"),
         *("-c:v", "libx264", "-crf", "12", "-preset", "veryfast", *colour),
-        *("-c:a", "aac", "-b:a", "160k", "-shortest", f"file:{path}"),
+        *("-c:a", "aac", "-b:a", "160k", "-shortest", file_url(path)),
     ]

@@ -14,7 +14,7 @@ from pathlib import Path
 import ffmpeg
 
 from media.errors import ProgramFailedError
-from media.programs import find_program, run
+from media.programs import file_url, find_program, run
 from media.source import seconds
 from packager.errors import CaptureError
 
@@ -65,6 +65,6 @@ def capture_arguments(device: Device, duration_s: Fraction, path: Path) -> list[
     stream = ffmpeg.input(device.name, f=device.format, t=seconds(duration_s))
     # Lossless, as fast as it goes: a camera does not wait.
     output = stream.output(
-        f"file:{path}", f="matroska", preset="ultrafast", **{"c:v": "libx264", "qp": "0", "c:a": "flac"}
+        file_url(path), f="matroska", preset="ultrafast", **{"c:v": "libx264", "qp": "0", "c:a": "flac"}
     )
     return ["-hide_banner", "-nostdin", "-loglevel", "error", "-y", *output.get_args()]

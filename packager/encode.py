@@ -13,6 +13,7 @@ import ffmpeg
 
 from media.colour import hdr_filters, hdr_size_filters, sdr_filters, sdr_size_filters
 from media.placement import SOUND_RATE_HZ
+from media.programs import file_url
 from media.shape import Shape
 from media.source import (
     QUIET,
@@ -118,7 +119,7 @@ def _output(
         "map_chapters": "-1",
         "f": "mp4",
     }
-    return apply_filters(stream, chain).output(f"file:{path}", **options)
+    return apply_filters(stream, chain).output(file_url(path), **options)
 
 
 def _encoder_options(settings: VideoSettings, hdr: HdrSettings | None) -> dict[str, str]:
@@ -164,7 +165,7 @@ def audio_arguments(channels: int, bps: int, path: Path) -> list[str]:
         **{"c:a": "aac", "b:a": str(bps)},
         **{"map_metadata": "-1", "map_chapters": "-1", "use_editlist": "0", "f": "mp4"},
     }
-    return [*QUIET, "-y", *samples.output(f"file:{path}", **options).get_args()]
+    return [*QUIET, "-y", *samples.output(file_url(path), **options).get_args()]
 
 
 AAC_FRAME_S = Fraction(AAC_FRAME, SOUND_RATE_HZ)
@@ -180,7 +181,7 @@ def audio_segment_s(segment_s: Fraction) -> Fraction:
 
 def poster_arguments(track: Path, at_s: Fraction) -> list[str]:
     """One picture of an encoded track as JPEG on stdout, at most 640 columns of square pixels."""
-    stream = ffmpeg.input(f"file:{track}", ss=seconds(at_s), protocol_whitelist="file")
+    stream = ffmpeg.input(file_url(track), ss=seconds(at_s), protocol_whitelist="file")
     picture = stream.filter("scale", width="min(640,iw*sar)", height="-2", out_range="full").filter("setsar", "1")
     # yuvj420p: full range is what JPEG means
     output = picture.output("pipe:1", f="mjpeg", pix_fmt="yuvj420p", **{"frames:v": "1", "q:v": "3"})

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import ffmpeg
 
-from media.programs import run
+from media.programs import file_url, run
 from media.source import seconds
 
 DEADLINE_S = 1800.0
@@ -38,7 +38,7 @@ class FfmpegSegmenter:
 
 def segment_arguments(track: Path, segment_s: Fraction) -> list[str]:
     """What follows the program's name, to be run in the folder that the segments are for."""
-    output = ffmpeg.input(f"file:{track}", protocol_whitelist="file").output(
+    output = ffmpeg.input(file_url(track), protocol_whitelist="file").output(
         _MANIFEST,
         f="dash",
         c="copy",
