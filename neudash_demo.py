@@ -20,7 +20,7 @@ from urllib.parse import quote
 from manifests.bundle import open_bundle
 from manifests.commands import python_running
 from manifests.errors import BundleError, one_line
-from manifests.options import seconds, whole_number
+from manifests.options import seconds, video_file, whole_number
 from manifests.outputs import output_folder
 from media.errors import MediaError
 from media.probe import probe
@@ -94,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "video", nargs="?", type=Path, metavar="VIDEO", help="(default: a canal town at dusk, drawn now)"
+        "video", nargs="?", type=video_file, metavar="VIDEO", help="(default: a canal town at dusk, drawn now)"
     )
     parser.add_argument(
         "--out", type=output_folder, metavar="DIR", help="for all outputs (default: demo-out/NAME-LENGTH)"

@@ -1,10 +1,15 @@
-"""Numbers on a command line: what is wrong with one is said in words, and the command ends with 2."""
+"""Numbers and videos on a command line: what is wrong with one is said in words, and the command ends with 2."""
 
 from __future__ import annotations
 
 import math
+import re
 from argparse import ArgumentTypeError
 from collections.abc import Callable
+from pathlib import Path
+
+_SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.-]*")
+_LIVE_SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "tcp", "srt", "mms", "mmsh")
 
 
 def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
@@ -17,6 +22,17 @@ def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
         return int(text)
 
     return parsed
+
+
+def video_file(text: str) -> Path:
+    """For argparse's `type`: a video on this machine; an address is called one."""
+    scheme, separator, _ = text.partition("://")
+    if separator and _SCHEME.fullmatch(scheme) and not Path(text).exists():
+        if scheme == "file":
+            raise ArgumentTypeError(f"{text} is an address; name the file itself, without {scheme}://")
+        what = "record it to a file" if scheme.lower() in _LIVE_SCHEMES else "download the video"
+        raise ArgumentTypeError(f"{text} is an address; {what}, and name the file")
+    return Path(text)
 
 
 def seconds(most: float = math.inf) -> Callable[[str], float]:

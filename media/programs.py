@@ -19,11 +19,14 @@ from functools import cache
 from pathlib import Path
 from typing import IO
 
-from media.errors import ProgramNotFoundError
+from media.errors import ProgramFailedError, ProgramNotFoundError
 from media.formats import accepted
 from media.running import GRACE_S, Running, end_process, started
 
 _LOG = logging.getLogger(__name__)
+
+ANSWER_S = 60.0
+"""A program's time to say what it is."""
 
 HOW_TO_GET = {
     "ffmpeg": "install ffmpeg or `pip install imageio-ffmpeg`, or set NEUDASH_FFMPEG to its path",
@@ -90,6 +93,22 @@ def find_program(name: str) -> Path:
         where = f"{variable} names {wanted!r}, which is not a program" if wanted else f"{name} was not found"
         raise ProgramNotFoundError(f"{where}; {HOW_TO_GET[name]}")
     return Path(found)
+
+
+@cache
+def find_ffmpeg() -> Path:
+    """The program that `find_program("ffmpeg")` finds, once it has answered as ffmpeg does.
+
+    Another program would fail, or give no frames, and a video would be blamed. Raises ProgramNotFoundError.
+    """
+    program = find_program("ffmpeg")
+    try:
+        answer = run([str(program), "-version"], deadline_s=ANSWER_S)
+    except ProgramFailedError as error:
+        raise ProgramNotFoundError(f"{program} is not an ffmpeg that runs ({error}); {HOW_TO_GET['ffmpeg']}") from error
+    if not answer.startswith(b"ffmpeg version "):
+        raise ProgramNotFoundError(f"{program} does not answer as ffmpeg does; {HOW_TO_GET['ffmpeg']}")
+    return program
 
 
 def _pinned(name: str) -> str | None:

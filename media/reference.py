@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from media.frames import Frame, frame_from_i420
-from media.programs import find_program, piped
+from media.programs import find_ffmpeg, piped
 from media.reading import source_frames
 from media.scan import scan
 from media.source import QUIET, SourceTreatment, apply_filters, raw_input, video_filters
@@ -27,7 +27,7 @@ def reference_frames(path: Path, treatment: SourceTreatment, width: int, height:
     output = apply_filters(source, video_filters(treatment, width, height)).output(
         "pipe:1", f="rawvideo", pix_fmt="yuv420p", fps_mode="passthrough"
     )
-    arguments = [str(find_program("ffmpeg")), *QUIET, *output.get_args()]
+    arguments = [str(find_ffmpeg()), *QUIET, *output.get_args()]
     frame_bytes = width * height * 3 // 2
     pieces = piped(
         arguments, source_frames(path, found, treatment), frame_bytes=frame_bytes, deadline_s=FRAME_DEADLINE_S

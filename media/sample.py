@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media import sample_scene
-from media.programs import fed, file_url, find_program
+from media.programs import fed, file_url, find_ffmpeg
 from media.sample_scene import Picture
 
 Number = TypeVar("Number", np.uint8, np.float32)
@@ -179,7 +179,7 @@ def _write_sound(path: Path, duration_s: float) -> None:
 def _encoder(sound: Path, path: Path) -> list[str]:
     colour = ["-color_range", "tv", "-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"]
     return [
-        *(str(find_program("ffmpeg")), "-v", "error", "-y"),
+        *(str(find_ffmpeg()), "-v", "error", "-y"),
         *("-f", "rawvideo", "-pix_fmt", "bgr24", "-s", f"{WIDTH}x{HEIGHT}", "-r", str(FRAME_RATE), "-i", "pipe:0"),
         *("-i", file_url(sound), "-vf", "scale=out_color_matrix=bt709:out_range=tv", "-pix_fmt", "yuv420p"),
         *("-c:v", "libx264", "-crf", "12", "-preset", "veryfast", *colour),

@@ -14,7 +14,7 @@ from pathlib import Path
 import ffmpeg
 
 from media.errors import ProgramFailedError
-from media.programs import file_url, find_program, run
+from media.programs import file_url, find_ffmpeg, run
 from media.source import seconds
 from packager.errors import CaptureError
 
@@ -50,7 +50,7 @@ def record(device: Device, duration_s: Fraction, path: Path) -> None:
     """Record for that long into `path`, a Matroska file; all of it or nothing. Raises CaptureError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.tmp")
-    program = str(find_program("ffmpeg"))
+    program = str(find_ffmpeg())
     try:
         run([program, *capture_arguments(device, duration_s, unfinished)], deadline_s=float(duration_s) + START_UP_S)
         unfinished.replace(path)

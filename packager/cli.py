@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.progress import Progress, TaskID
 
 from manifests.errors import BundleError, one_line
-from manifests.options import whole_number
+from manifests.options import video_file, whole_number
 from manifests.outputs import output_folder
 from media.colour import BLACK, parse_background
 from media.errors import MediaError
@@ -141,11 +141,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _video(text: str) -> str:
-    scheme, separator, _ = text.partition("://")
-    if separator and scheme.isalnum() and not Path(text).exists():
-        live = scheme in ("rtsp", "rtmp", "rtp", "udp", "srt")
-        what = "record it to a file" if live else "download the video"
-        raise argparse.ArgumentTypeError(f"{text} is an address; {what}, and name the file")
+    video_file(text)  # refuses an address
     return text
 
 

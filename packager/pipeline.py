@@ -85,8 +85,9 @@ def package(request: Request, listener: Listener) -> Result:
         return Result(already_done=True)
     work = WorkFolder(request.bundle, settings_key(plan.settings))
     work.open()
-    warnings = (*said, *_make(plan, work, segmenter, listener))
-    return Result(already_done=False, warnings=warnings, notes=plan.sound.notes)
+    warnings = _make(plan, work, segmenter, listener)
+    # After all is made: a segmenter may have had something to say of any track.
+    return Result(already_done=False, warnings=(*said, *warnings), notes=plan.sound.notes)
 
 
 def _make(plan: Plan, work: WorkFolder, segmenter: Segmenter, listener: Listener) -> list[str]:

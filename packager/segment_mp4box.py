@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from media.errors import ProgramFailedError
 from media.programs import find_program, run
 from packager.presentation import measure_track
 from packager.segment_ffmpeg import FfmpegSegmenter
@@ -50,7 +51,10 @@ class Mp4boxSegmenter:
         inside = Path(os.path.relpath(folder, track.parent))
         arguments = segment_arguments(Path(track.name), inside, segment_s, *options)
         run_mp4box(self.program, *arguments, deadline_s=DEADLINE_S, cwd=track.parent)
-        (folder / _MANIFEST).unlink()
+        try:
+            (folder / _MANIFEST).unlink()
+        except FileNotFoundError:
+            raise ProgramFailedError("MP4Box ended without a word, and has written no segments") from None
 
 
 def run_mp4box(program: Path, *arguments: str, deadline_s: float, cwd: Path | None = None) -> bytes:

@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
-from media.errors import MediaError, ProgramNotFoundError
+from media.errors import MediaError, ProgramFailedError, ProgramNotFoundError
 from media.programs import find_program
 from packager.errors import PackagingError
 from packager.segment_ffmpeg import FfmpegSegmenter
@@ -45,7 +45,8 @@ def open_segmenter(name: str, warn: Callable[[str], None] = lambda line: None) -
             raise
         return FfmpegSegmenter(find_program("ffmpeg"))
     try:
-        run_mp4box(program, "-version", deadline_s=ANSWER_S)
+        if b"GPAC" not in run_mp4box(program, "-version", deadline_s=ANSWER_S):
+            raise ProgramFailedError(f"{program} does not answer as MP4Box does")
     except MediaError as error:
         if name == "mp4box":
             raise PackagingError(
@@ -53,4 +54,36 @@ def open_segmenter(name: str, warn: Callable[[str], None] = lambda line: None) -
             ) from error
         warn(f"MP4Box is installed, but does not run ({error}); ffmpeg cuts the segments instead")
         return FfmpegSegmenter(find_program("ffmpeg"))
-    return Mp4boxSegmenter(program)
+    mp4box = Mp4boxSegmenter(program)
+    return mp4box if name == "mp4box" else FallingBackSegmenter(mp4box, warn)
+
+
+class FallingBackSegmenter:
+    """One segmenter as long as it works, and ffmpeg for all that comes after a failure of it."""
+
+    def __init__(self, first: Segmenter, warn: Callable[[str], None]) -> None:
+        """`warn` is told of the failure."""
+        self._segmenter = first
+        self._warn = warn
+
+    @property
+    def name(self) -> str:
+        return self._segmenter.name
+
+    def segment_video(self, track: Path, folder: Path, segment_s: Fraction, frame_s: Fraction) -> None:
+        self._tried(folder, lambda: self._segmenter.segment_video(track, folder, segment_s, frame_s))
+
+    def segment_audio(self, track: Path, folder: Path, segment_s: Fraction, frame_s: Fraction) -> None:
+        self._tried(folder, lambda: self._segmenter.segment_audio(track, folder, segment_s, frame_s))
+
+    def _tried(self, folder: Path, segment: Callable[[], None]) -> None:
+        try:
+            segment()
+        except MediaError as error:
+            if isinstance(self._segmenter, FfmpegSegmenter):
+                raise
+            self._warn(f"MP4Box failed ({error}); ffmpeg cuts the segments instead")
+            self._segmenter = FfmpegSegmenter(find_program("ffmpeg"))
+            for piece in folder.iterdir():
+                piece.unlink()
+            segment()

@@ -123,12 +123,12 @@ class Index:
 def find_bundles(root: Path) -> Iterator[tuple[str, Path]]:
     """(name, folder) of every folder at or below `root` with a manifest; no links, nothing hidden, sorted."""
     if (root / MANIFEST).is_file():
-        yield root.resolve().name, root
+        yield _in_utf8(root.resolve().name), root
         return
     for folder, inner, files in os.walk(root):
         here = Path(folder).relative_to(root)
         if MANIFEST in files:
-            yield here.as_posix(), Path(folder)
+            yield _in_utf8(here.as_posix()), Path(folder)
         # A bundle's own folders hold no further bundle.
         deeper = [] if MANIFEST in files or len(here.parts) >= _DEEPEST else sorted(inner)
         inner[:] = [name for name in deeper if _STEP.fullmatch(name)]
@@ -197,6 +197,11 @@ class Catalogue:
             async with self._looking:
                 await asyncio.to_thread(self.look)
         return self.index
+
+
+def _in_utf8(name: str) -> str:
+    """The name of a folder read as UTF-8, as addresses are, whatever the locale takes names for."""
+    return os.fsencode(name).decode("utf-8", "surrogateescape")
 
 
 def _printable(name: str) -> str:

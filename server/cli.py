@@ -197,7 +197,7 @@ def _allow_descriptors(settings: ServerSettings) -> None:
 
 def _nothing_below(root: Path, index: Index) -> str:
     if not root.is_dir():
-        return f"{root} is not a folder"
+        return f"{root} is not a folder" if root.exists() else f"there is no folder {root}"
     for name, reason in index.broken.items():
         return f"no bundle below {root} can be served; {name}: {reason}"
     return f"no bundle below {root}: make one with `neudash package VIDEO -o {root / 'NAME'}`"

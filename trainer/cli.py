@@ -8,7 +8,6 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,7 @@ from rich.progress import TaskID
 
 from manifests.bundle import bundle_folder
 from manifests.errors import BundleError, UnknownNetworkError, one_line
-from manifests.options import whole_number
+from manifests.options import video_file, whole_number
 from manifests.outputs import check_distinct, check_output, output_file, results_to, write_output
 from media.errors import MediaError
 from media.progress import progress
@@ -92,7 +91,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("bundle", type=bundle_folder, metavar="BUNDLE", help="folder that `neudash package` made")
-    parser.add_argument("--source", type=Path, required=True, metavar="VIDEO", help="the video it was packaged from")
+    parser.add_argument(
+        "--source", type=video_file, required=True, metavar="VIDEO", help="the video it was packaged from"
+    )
     parser.add_argument(
         "--net",
         type=_network,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 
 from media.errors import MediaError
-from media.programs import find_program, run
+from media.programs import find_ffmpeg, find_program, run
 from player.doctor.findings import Finding
 
 DEADLINE_S = 20
@@ -27,7 +27,7 @@ FILTERS = (
 def ffmpeg() -> Finding:
     needed_for = ("package", "train", "report")
     try:
-        program = find_program("ffmpeg")
+        program = find_ffmpeg()
         words = run([str(program), "-version"], deadline_s=DEADLINE_S).decode(errors="replace").split()
     except MediaError as error:
         return Finding("ffmpeg", False, str(error), "pip install imageio-ffmpeg", needed_for)

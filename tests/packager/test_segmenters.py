@@ -15,9 +15,11 @@ import numpy as np
 import pytest
 
 from manifests.bundle import open_bundle
+from manifests.verify import verify_bundle
 from media.errors import ProgramNotFoundError
 from media.frames import Frame
 from media.programs import find_program
+from packager.cli import main
 from packager.encode import AAC_FRAME_S, ENCODERS, audio_segment_s, timescale
 from packager.errors import PackagingError
 from packager.presentation import MeasuredTrack, measure_track
@@ -184,3 +186,39 @@ def test_mp4box_sees_an_empty_home_folder(tmp_path: Path) -> None:
     home, files = run_mp4box(program, "-version", deadline_s=30).split()
     assert home.decode() != os.environ.get("HOME")
     assert int(files) == 0
+
+
+def fake_mp4box(tmp_path: Path, then: str) -> Path:
+    """A program that says it is MP4Box, and does `then` if it is to cut."""
+    program = tmp_path / "MP4Box"
+    program.write_text(f'#!/bin/sh\n[ "$1" = -version ] && {{ echo "MP4Box - GPAC version 9"; exit 0; }}\n{then}\n')
+    program.chmod(0o755)
+    return program
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the program is a shell script")
+@pytest.mark.parametrize("then", ["kill -SEGV $$", "echo torn > 1/00001.m4s; exit 1", "exit 0"])
+def test_an_mp4box_that_fails_in_the_middle_gives_way_to_ffmpeg(
+    tmp_path: Path, testsrc_video: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], then: str
+) -> None:
+    program = fake_mp4box(tmp_path, then)
+    real = find_program
+    monkeypatch.setattr("packager.segmenter.find_program", lambda name: program if name == "MP4Box" else real(name))
+    arguments = [str(testsrc_video), "--rungs", "90@crf30", "--preset", "ultrafast", "-q"]
+    assert main([*arguments, "-o", str(tmp_path / "auto")]) == 0
+    said = capfd.readouterr().err
+    assert said.count("ffmpeg cuts the segments instead") == 1 and "warning: MP4Box failed" in said
+    assert verify_bundle(tmp_path / "auto").problems == ()
+    assert main([*arguments, "-o", str(tmp_path / "named"), "--segmenter", "mp4box"]) == 1
+    [line] = capfd.readouterr().err.splitlines()
+    assert "MP4Box" in line
+
+
+@pytest.mark.parametrize("program", ["true", "echo"])
+def test_a_program_that_is_not_mp4box_is_told_from_it(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
+    path = shutil.which(program)
+    assert path is not None
+    real = find_program
+    monkeypatch.setattr("packager.segmenter.find_program", lambda name: Path(path) if name == "MP4Box" else real(name))
+    with pytest.raises(PackagingError, match="does not answer as MP4Box does"):
+        open_segmenter("mp4box")

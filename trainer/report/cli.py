@@ -7,11 +7,10 @@ import json
 import os
 import sys
 from functools import cache
-from pathlib import Path
 
 from manifests.bundle import PROVENANCE, QUALITY, REPORT, bundle_folder, check_writable, publish_file, read_json
 from manifests.errors import BundleError, one_line
-from manifests.options import whole_number
+from manifests.options import video_file, whole_number
 from manifests.outputs import check_distinct, check_output, output_ending_in, output_file, results_to, write_output
 from media.errors import MediaError
 from player.errors import PlayerError
@@ -100,7 +99,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("bundle", type=bundle_folder, metavar="BUNDLE", help="folder that `neudash package` made")
-    parser.add_argument("--source", type=Path, required=True, metavar="VIDEO", help="the video it was packaged from")
+    parser.add_argument(
+        "--source", type=video_file, required=True, metavar="VIDEO", help="the video it was packaged from"
+    )
     parser.add_argument(
         "-o",
         "--output",
