@@ -6,6 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
+import urllib.request
 import zipfile
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 
 TOP = Path(__file__).parents[2]
 PACKAGES = ("manifests", "media", "packager", "trainer", "player", "server")
+posix = pytest.mark.skipif(os.name != "posix", reason="the programs of a virtual environment lie elsewhere")
 
 
 @pytest.fixture(scope="module")
@@ -63,3 +66,103 @@ def test_the_server_runs_from_it(unpacked_wheel: Path, tmp_path: Path) -> None:
         check=True,
     )
     assert Path(result.stdout.strip()).is_relative_to(unpacked_wheel)
+
+
+@pytest.fixture(scope="module")
+def installed(unpacked_wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the programs of a virtual environment in which the wheel is installed, with our own libraries."""
+    folder = tmp_path_factory.mktemp("venv")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    python = folder / "bin" / "python"
+    (wheel,) = unpacked_wheel.parent.glob("*.whl")
+    install = ["--python", str(python), "install", "-q", "--no-deps", "--no-index", str(wheel)]
+    subprocess.run([sys.executable, "-m", "pip", *install], check=True)
+    (site,) = (folder / "lib").glob("python*/site-packages")
+    (site / "libraries.pth").write_text(f"{sysconfig.get_path('purelib')}\n{sysconfig.get_path('platlib')}\n")
+    return folder / "bin"
+
+
+@pytest.fixture
+def strangers(tmp_path: Path) -> Path:
+    """A folder with modules of our names that end whatever imports them."""
+    folder = tmp_path / "strangers"
+    folder.mkdir()
+    for name in (*PACKAGES, "neudash_demo"):
+        (folder / f"{name}.py").write_text("raise SystemExit('a stranger was imported')\n")
+    return folder
+
+
+@posix
+@pytest.mark.parametrize("where", ["PYTHONPATH", "current folder", "empty step of PYTHONPATH"])
+@pytest.mark.parametrize("command", ["inspect", "verify", "play", "doctor", "demo"])
+def test_no_stranger_s_module_is_imported_for_ours(
+    installed: Path, strangers: Path, packaged_bundle: Path, command: str, where: str
+) -> None:
+    python_path = {"PYTHONPATH": str(strangers), "current folder": "", "empty step of PYTHONPATH": f"{os.pathsep}/x"}
+    arguments = {"doctor": ["--help"], "demo": ["--help"]}.get(command, [str(packaged_bundle)])
+    done = subprocess.run(
+        [str(installed / "neudash"), command, *arguments],
+        cwd=strangers,
+        env={**os.environ, "PYTHONPATH": python_path[where]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@posix
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_no_worker_of_the_server_imports_a_stranger_s_module(
+    installed: Path, strangers: Path, packaged_bundle: Path, workers: str
+) -> None:
+    server = subprocess.Popen(
+        [str(installed / "neudash"), "serve", str(packaged_bundle), "--port", "0", "--workers", workers],
+        cwd=strangers,
+        env={**os.environ, "PYTHONPATH": str(strangers)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert server.stdout is not None
+        address = server.stdout.readline().strip()
+        with urllib.request.urlopen(address, timeout=60) as answer:
+            assert answer.read() == (packaged_bundle / "manifest.mpd").read_bytes()
+    finally:
+        server.terminate()
+        server.wait(60)
+
+
+_CHILDREN = """
+import subprocess
+from functools import partial
+
+import neudash
+
+if __name__ == "__main__":
+    neudash._put_own_packages_first()
+    from neudash_demo import _python
+    from player.doctor.isolated import answer_of
+    from trainer.processes import called
+
+    subprocess.run(_python(["demo", "--help"]), check=True)
+    assert answer_of("import json, media.frames; print(json.dumps(1))", deadline_s=60) == 1
+    from trainer.networks import trained_network
+    print(called([partial(trained_network, "c4d1")] * 2, 2)[0].name)
+"""
+
+
+@posix
+def test_no_process_that_is_started_imports_a_stranger_s_module(installed: Path, strangers: Path) -> None:
+    """Those of the demo, of the doctor and of the trainer."""
+    (strangers / "script.py").write_text(_CHILDREN)
+    done = subprocess.run(
+        [str(installed / "python"), "script.py"],
+        cwd=strangers,
+        env={**os.environ, "PYTHONPATH": str(strangers)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "c4d1"
