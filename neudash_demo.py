@@ -41,7 +41,7 @@ All outputs go into one folder. Stopped, the same command goes on where it was."
 
 
 class DemoError(Exception):
-    """A step failed; it has said why on stderr itself."""
+    """The demo cannot go on. `str()` says why, or that a step has said so on stderr."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _demo(options: argparse.Namespace) -> None:
     outputs = _Outputs(options.out or default_folder(options.video, options.seconds))
+    if outputs.folder.exists() and not outputs.folder.is_dir():
+        raise DemoError(f"--out {outputs.folder} is a file; name a folder")
     outputs.folder.mkdir(parents=True, exist_ok=True)
     steps = _Steps(total=5 if options.video else 6)
     source = options.video or _sample(steps, outputs, min(options.seconds, MAX_DURATION_S))

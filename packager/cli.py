@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
+import os
 import re
 import sys
 from fractions import Fraction
@@ -15,7 +17,7 @@ from manifests.errors import BundleError, one_line
 from manifests.options import video_file, whole_number
 from manifests.outputs import output_folder
 from media.colour import BLACK, parse_background
-from media.errors import MediaError
+from media.errors import MediaError, ProgramFailedError
 from media.programs import RunProgress
 from media.progress import progress
 from packager.capture import Device, parse_device, record
@@ -48,13 +50,21 @@ def main(argv: list[str]) -> int:
             source = Path(arguments.video) if device is None else _recorded(device, arguments, listener)
             result = package(_request(arguments, source), listener)
     except (PackagingError, MediaError, BundleError, OSError) as error:
-        print(f"neudash package: {one_line(error)}", file=sys.stderr)
+        print(f"neudash package: {_reason(error, arguments.bundle)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("neudash package: stopped; the same command goes on from here", file=sys.stderr)
         return 130
     _tell(result, arguments.bundle, quiet=arguments.quiet)
     return 0
+
+
+def _reason(error: Exception, bundle: Path) -> str:
+    line = one_line(error)
+    if isinstance(error, ProgramFailedError) and os.strerror(errno.ENOSPC) in line:
+        # A program does not say which disk.
+        return f"the disk of {bundle} is full; make room, and the same command goes on from here ({line})"
+    return line
 
 
 def _parser() -> argparse.ArgumentParser:

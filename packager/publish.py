@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -65,6 +66,11 @@ def check_output(bundle: Path) -> None:
     """Refuse a folder that holds files but no bundle, finished or begun. Raises OutputFolderError."""
     if bundle.exists() and not bundle.is_dir():
         raise OutputFolderError(f"{bundle} is a file; name a folder for the bundle")
+    nearest = next(path for path in (bundle, *bundle.parents) if path.exists())
+    if not nearest.is_dir():
+        raise OutputFolderError(f"{bundle} cannot be made: {nearest} is a file; name another folder")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise OutputFolderError(f"{nearest} cannot be written to; name a folder elsewhere for the bundle")
     if not bundle.is_dir() or (bundle / MANIFEST).exists() or (bundle / FOLDER).exists():
         return
     if any(bundle.iterdir()):

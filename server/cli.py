@@ -19,6 +19,8 @@ from typing import Literal
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+from manifests.bundle import check_writable
+from manifests.errors import one_line
 from server.app import create_app
 from server.catalogue import Catalogue, Index
 from server.front import Front
@@ -65,7 +67,7 @@ def main(argv: list[str]) -> int:
         else:
             print(sign(settings.secret, token_for))
     except (ServerError, OSError) as error:
-        print(f"neudash serve: {error}", file=sys.stderr)  # the command's one line of failure
+        print(f"neudash serve: {one_line(error)}", file=sys.stderr)  # the command's one line of failure
         return 1
     except KeyboardInterrupt:
         return 130
@@ -78,6 +80,8 @@ def serve(settings: ServerSettings) -> None:
     index = catalogue.look()
     if not index.bundles:
         raise NothingToServeError(_nothing_below(settings.root, index))
+    if settings.metrics_folder is not None:
+        check_writable(settings.metrics_folder / "metrics.json")
     listening = listen(settings.host, settings.port)
     with listening:
         run = _runner(settings, catalogue, listening)

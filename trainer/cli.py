@@ -66,6 +66,8 @@ def main(argv: list[str]) -> int:
         for path in outputs:
             write_output(path, json.dumps([asdict(summary) for summary in summaries], indent=1).encode() + b"\n")
     except (BundleError, MediaError, TrainingError, EngineUnavailableError, OSError) as error:
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(options.bundle)  # of what is written there piece by piece
         print(f"neudash train: {one_line(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
