@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
 Headers = tuple[tuple[bytes, bytes], ...]
@@ -26,7 +27,7 @@ gives it an origin of its own, and it reaches nothing."""
 
 _EXPOSED = "Accept-Ranges, Content-Length, Content-Range, ETag, Server-Timing, X-Request-Id"
 _REQUEST_HEADERS = (
-    "Range, If-Range, If-Match, If-None-Match, Cache-Control, Authorization, "
+    "Range, If-Range, If-Match, If-None-Match, If-Unmodified-Since, Cache-Control, Authorization, "
     "CMCD-Request, CMCD-Object, CMCD-Status, CMCD-Session"
 )
 
@@ -65,6 +66,8 @@ class FileFacts:
     sha256: str
     media_type: str
     cache_control: str
+    modified_s: int | None = None
+    """When the file was changed last, in whole seconds since 1970; None if that is not known."""
     packed: Mapping[str, int] = field(default_factory=dict)
     """Sizes of its packed forms by content coding, the one to be preferred first; none where it is sent as it is."""
 
@@ -90,7 +93,7 @@ def answer_for(facts: FileFacts, method: str, request: Mapping[str, str]) -> Ans
     # A range means something for GET alone, and is one of the file as it is.
     asked = request.get("range") if method == "GET" else None
     coding = best_coding(request.get("accept-encoding"), tuple(facts.packed)) if asked is None else None
-    if not _is_still(request.get("if-match"), facts.etag(coding)):
+    if not _is_still(facts, coding, request.get("if-match"), request.get("if-unmodified-since")):
         return Answer(412, _headers(facts, 0, None))
     if _matches_any(request.get("if-none-match"), facts.etag(coding)):
         return Answer(304, _headers(facts, None, None, coding), coding=coding)
@@ -153,15 +156,26 @@ def _headers(facts: FileFacts, length: int | None, content_range: str | None, co
     return (*((name.encode(), value.encode()) for name, value in own), *OPEN_TO_ALL)
 
 
-def _is_still(header: str | None, etag: str) -> bool:
-    """Whether If-Match lets the request through, by strong comparison (RFC 9110, 13.1.1).
+def _is_still(facts: FileFacts, coding: str | None, tags: str | None, date: str | None) -> bool:
+    """Whether If-Match lets the request through, by strong comparison, or without it If-Unmodified-Since.
 
-    If-Unmodified-Since is ignored, as it must be if no modification date is given (13.1.4): no answer here gives one.
+    A date that cannot be read is ignored (RFC 9110, 13.1.1, 13.1.4, 13.2.2).
     """
-    if header is None:
+    if tags is not None:
+        listed = [tag.strip() for tag in tags.split(",")]
+        return "*" in listed or facts.etag(coding) in listed
+    if date is None or facts.modified_s is None:
         return True
-    tags = [tag.strip() for tag in header.split(",")]
-    return "*" in tags or etag in tags
+    since_s = _seconds_of(date)
+    return since_s is None or facts.modified_s <= since_s
+
+
+def _seconds_of(date: str) -> float | None:
+    """Seconds since 1970 of an HTTP date; None for a text that is not one."""
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def _matches_any(header: str | None, etag: str) -> bool:

@@ -52,7 +52,12 @@ class OpenFile:
         self.bodies = content.bodies
         packed = {coding: len(body) for coding, body in content.bodies.items() if coding is not None}
         self.facts = delivery.FileFacts(
-            content.size_bytes, content.sha256, served.media_type, served.cache_control, packed
+            content.size_bytes,
+            content.sha256,
+            served.media_type,
+            served.cache_control,
+            signature[2] // 10**9,
+            packed,
         )
         self.plain = delivery.answer_for(self.facts, "GET", {})
         self.start: dict[str, Any] = start_of(self.plain)

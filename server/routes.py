@@ -173,6 +173,7 @@ def _file_responses() -> dict[int | str, dict[str, Any]]:
         206: {"description": "The one range that was asked for", "headers": slice_of, "content": content},
         304: {"description": "The client has it: If-None-Match names its ETag", "headers": tag},
         404: {"description": "No manifest lists such a file", "model": schemas.Problem},
+        412: {"description": "If-Match or If-Unmodified-Since asks for another version", "headers": tag},
         416: {
             "description": "The range lies behind the end",
             "headers": {"Content-Range": header("`bytes */size`")},

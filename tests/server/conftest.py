@@ -160,6 +160,12 @@ def tiny_server(tiny_library: Path, tmp_path_factory: pytest.TempPathFactory) ->
         yield server
 
 
+@pytest.fixture(scope="session")
+def running_server() -> Callable[..., contextlib.AbstractContextManager[LiveServer]]:
+    """`live(root, access_log, **settings)`, for servers that several tests share."""
+    return live
+
+
 @pytest.fixture
 def serve_folder(tmp_path: Path) -> Iterator[Callable[..., LiveServer]]:
     """A function that starts a server over a folder that the test may change; further settings by name."""

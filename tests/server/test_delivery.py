@@ -119,6 +119,35 @@ def test_if_match_comes_before_a_range_and_before_if_none_match() -> None:
     assert ask(**{"if-match": TAG, "range": "bytes=0-1"}).status == 206
 
 
+@pytest.mark.parametrize(
+    ("date", "status"),
+    [
+        ("Sat, 01 Jan 2000 00:00:00 GMT", 412),
+        ("Fri, 13 Feb 2009 23:31:29 GMT", 412),
+        ("Fri, 13 Feb 2009 23:31:30 GMT", 200),
+        ("Friday, 13-Feb-09 23:31:30 GMT", 200),
+        ("Fri Feb 13 23:31:29 2009", 412),
+        ("yesterday", 200),
+        ("", 200),
+        ("Fri, 13 Feb 99999999999 23:31:30 GMT", 200),
+    ],
+)
+def test_if_unmodified_since_sends_what_has_not_changed_since(date: str, status: int) -> None:
+    facts = FileFacts(1000, "ab" * 32, "video/mp4", "public, max-age=5", modified_s=1234567890)
+    assert answer_for(facts, "GET", {"if-unmodified-since": date}).status == status
+    # An entity tag says more than a date (RFC 9110, 13.2.2).
+    assert answer_for(facts, "GET", {"if-unmodified-since": date, "if-match": TAG}).status == 200
+    assert answer_for(facts, "GET", {"if-unmodified-since": date, "range": "bytes=0-1"}).status == (
+        412 if status == 412 else 206
+    )
+
+
+@given(st.text(max_size=40))
+def test_no_text_for_a_date_ends_in_an_error(date: str) -> None:
+    facts = FileFacts(1000, "ab" * 32, "video/mp4", "public, max-age=5", modified_s=1234567890)
+    assert answer_for(facts, "GET", {"if-unmodified-since": date}).status in (200, 412)
+
+
 def test_an_empty_file_has_no_range_at_all() -> None:
     empty = FileFacts(0, "cd" * 32, "video/mp4", "no-store")
     assert answer_for(empty, "GET", {}).status == 200
