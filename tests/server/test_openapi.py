@@ -27,7 +27,9 @@ REQUESTS: list[tuple[str, str, str, dict[str, str], int]] = [
     ("get", "/bundles/{path}", SEGMENT, {"If-None-Match": "*"}, 304),
     ("get", "/bundles/{path}", "/bundles/none", {}, 404),
     ("get", "/bundles/{path}", SEGMENT, {"Range": "bytes=9999-"}, 416),
+    ("get", "/bundles/{path}", SEGMENT, {"If-Match": '"x"'}, 412),
     ("head", "/bundles/{path}", SEGMENT, {}, 200),
+    ("head", "/bundles/{path}", SEGMENT, {"If-Match": '"x"'}, 412),
     ("head", "/bundles/{path}", SEGMENT, {"If-None-Match": "*"}, 304),
     ("head", "/bundles/{path}", "/bundles/none", {}, 404),
 ]
