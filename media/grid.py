@@ -97,6 +97,8 @@ def _candidates(
         if abs(nearest - rate) * duration_s < MAX_DRIFT_FRAMES or abs(nearest / rate - 1) < Fraction(1, 2000):
             found.append(nearest)
         found.append(rate.limit_denominator(MAX_RATE_DENOMINATOR))
+    # A short source with much jitter measures badly: the standards around are what it may mean.
+    found += [rate for rate in STANDARD_RATES if abs(rate / average - 1) < Fraction(1, 20)]
     return list(dict.fromkeys(found))
 
 
