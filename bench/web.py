@@ -28,6 +28,7 @@ import numpy as np
 
 from bench.machine import machine
 from manifests.networks import NetworkSpec
+from manifests.outputs import write_output
 from manifests.weights import CodedLayer, CodedModel, encode_model
 from server.web.build import BuildError, build
 
@@ -94,8 +95,7 @@ def main(argv: list[str]) -> int:
     print(text_of_first(rows) if options.page else text_of(rows))
     if options.json:
         result = {"command": ["python", "-m", "bench.web", *argv], "machine": machine(), "size": options.size}
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps({**result, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+        write_output(options.json, (json.dumps({**result, "rows": rows}, indent=1) + "\n").encode())
     return 0
 
 

@@ -18,6 +18,7 @@ from bench.abr.title import Title, read_title
 from bench.machine import machine
 from bench.programs import ROOT, BenchError
 from manifests.errors import BundleError
+from manifests.outputs import write_output
 from player.abr.rules import DEFAULT
 from player.errors import PlayerError
 
@@ -44,8 +45,7 @@ def main(argv: list[str]) -> int:
         return 1
     result["goals"] = {buffer: goals(policies, DEFAULT) for buffer, policies in result["buffers"].items()}
     for path, text in _outputs(options, result).items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        write_output(path, text.encode())
     print(markdown_of(result), end="")
     return 0
 

@@ -26,6 +26,7 @@ from bench.programs import ROOT, BenchError, neudash, served
 from manifests.bundle import Bundle, open_bundle
 from manifests.errors import BundleError
 from manifests.model import Representation
+from manifests.outputs import write_output
 from manifests.template import initialization_href, segment_href
 from manifests.weights import decode_model
 from media.errors import MediaError
@@ -109,8 +110,7 @@ def main(argv: list[str]) -> int:
     }
     print(text_of(clips))
     if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        write_output(options.json, (json.dumps(result, indent=1) + "\n").encode())
     return 0
 
 

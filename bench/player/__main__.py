@@ -28,6 +28,7 @@ from bench.player.table import goals_of, text_of
 from bench.programs import ROOT, BenchError, neudash, served
 from manifests.bundle import open_bundle
 from manifests.errors import BundleError
+from manifests.outputs import write_output
 
 SHARED = ROOT.parent / "shared"
 RIVALS = ("FSRCNN", "ESPCN")
@@ -68,13 +69,12 @@ def main(argv: list[str]) -> int:
     result["goals"] = goals_of(result)
     print(text_of(result))
     if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        write_output(options.json, (json.dumps(result, indent=1) + "\n").encode())
     if options.plots:
         options.plots.mkdir(parents=True, exist_ok=True)
-        (options.plots / "speed.svg").write_text(speed_plot(measured, set(options.engines)), encoding="utf-8")
+        write_output(options.plots / "speed.svg", speed_plot(measured, set(options.engines)).encode())
         if memory is not None:
-            (options.plots / "memory.svg").write_text(memory_plot(memory), encoding="utf-8")
+            write_output(options.plots / "memory.svg", memory_plot(memory).encode())
     return 0
 
 

@@ -30,6 +30,7 @@ from manifests.bundle import Bundle, open_bundle
 from manifests.errors import BundleError
 from manifests.fragments import read_fragment, read_init
 from manifests.model import Representation
+from manifests.outputs import write_output
 from manifests.template import initialization_href, segment_href
 
 OUTAGE_S = 5.0
@@ -69,8 +70,7 @@ def main(argv: list[str]) -> int:
     }
     print(text_of(soak, options.minutes))
     if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        write_output(options.json, (json.dumps(told, indent=1) + "\n").encode())
     return 1 if soak.failures else 0
 
 

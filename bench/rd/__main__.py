@@ -16,6 +16,7 @@ from bench.rd.settings import CLASSES, CODEC_CRFS, QUICK_RIVALS, RIVALS, Setting
 from bench.rd.table import markdown_of
 from bench.rd.talk import Talk
 from manifests.errors import BundleError
+from manifests.outputs import write_output
 from media.errors import MediaError
 
 
@@ -41,8 +42,7 @@ def main(argv: list[str]) -> int:
 def _write(options: argparse.Namespace, result: dict[str, Any]) -> None:
     """After each part: a run of hours that ends early leaves what it had."""
     for path, text in _outputs(options, result).items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        write_output(path, text.encode())
 
 
 def _outputs(options: argparse.Namespace, result: dict[str, Any]) -> dict[Path, str]:

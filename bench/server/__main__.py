@@ -25,6 +25,7 @@ from bench.programs import BenchError
 from bench.server import plots, table
 from bench.server.library import ITEMS, write_bundle
 from bench.server.load import Measured, Running, bare, load, nginx, ours
+from manifests.outputs import write_output
 
 CONNECTIONS = (1, 32, 256)
 LISTED_BUNDLES = 200
@@ -56,8 +57,7 @@ def main(argv: list[str]) -> int:
         for name, plot in (("requests", plots.requests_plot), ("cpu", plots.cpu_plot)):
             files[options.plots / f"server_{name}.svg"] = plot(result["runs"], connections)
     for path, text in files.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        write_output(path, text.encode())
     return 0
 
 

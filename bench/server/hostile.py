@@ -25,6 +25,7 @@ from bench.machine import machine
 from bench.programs import ROOT, BenchError
 from bench.server.library import write_bundle
 from bench.server.load import Measured, Running, load, ours
+from manifests.outputs import write_output
 
 CONNECTIONS = 8
 MOST_TIMES = 5.0
@@ -113,9 +114,8 @@ def main(argv: list[str]) -> int:
             f"  {told['p99_ms']:7.2f}  {told['p99_times']:6.2f}"
         )
     if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
         figures = {"machine": machine(), "seconds": options.seconds, "most_times": MOST_TIMES, "rows": rows}
-        options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+        write_output(options.json, (json.dumps(figures, indent=1) + "\n").encode())
     return 0 if is_borne(rows) else 1
 
 

@@ -29,6 +29,7 @@ from bench.processes import proportional_bytes
 from bench.programs import ROOT, BenchError, started
 from bench.server.library import write_bundle
 from manifests.bundle import open_bundle, publish_file
+from manifests.outputs import write_output
 
 WORKERS = 2
 _EXCUSED_S = 5.0
@@ -84,8 +85,7 @@ def main(argv: list[str]) -> int:
     print(f"{len(seen.errors)} errors: {seen.errors[:5]}")
     print(f"{seen.kills} kills, {seen.excused} resets by them; memory of all workers {least:.0f} to {most:.0f} MB")
     if arguments.json:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+        write_output(arguments.json, (json.dumps(figures, indent=1) + "\n").encode())
     return 1 if seen.wrong or seen.errors else 0
 
 
