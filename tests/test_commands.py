@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import av
 import pytest
 
 import neudash
@@ -132,3 +133,25 @@ def test_an_address_is_called_one(command: str, address: str, capsys: pytest.Cap
         neudash.main(command.format(address).split())
     assert ended.value.code == 2
     assert f"{address} is an address; " in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="of shells")
+def test_standard_output_gets_the_video_and_stderr_the_talk(packaged_bundle: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "x.mkv"
+    with copy.open("wb") as file:
+        done = subprocess.run(
+            [sys.executable, "-m", "neudash", "play", str(packaged_bundle), "--rung", "90", "--out", "-"],
+            cwd=ROOT, stdout=file, stderr=subprocess.PIPE, check=True,
+        )  # fmt: skip
+    assert b"96 frames played" in done.stderr
+    with av.open(str(copy)) as container:
+        assert sum(1 for _ in container.decode(video=0)) == 96
+    with av.open(str(copy)) as container:
+        assert container.streams.audio[0].codec_context.name == "aac"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="of shells")
+def test_a_reader_that_leaves_the_video_ends_it_in_one_line(packaged_bundle: Path) -> None:
+    done = ran(["play", packaged_bundle, "--out", "-"], "| true; exit ${PIPESTATUS[0]}")
+    assert done.returncode == 1
+    assert done.stderr.decode().splitlines()[-1] == "neudash play: /dev/stdout cannot be written: Broken pipe"

@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import ffmpeg
 import pytest
 
 from media.errors import ProgramFailedError, ProgramNotFoundError
-from media.programs import fed, find_program, piped, run, source_url
+from media.programs import fed, file_url, find_ffmpeg, find_program, piped, run, source_url
 
 PYTHON = sys.executable
 SLEEPER = "import time; print('up', flush=True); time.sleep(600)"
@@ -182,3 +184,32 @@ def test_a_source_name_is_never_an_option_or_a_protocol(monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     for name in ("-i", "http:x", "concat:a|b"):
         assert source_url(Path(name)) == f"file:{tmp_path / name}"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the programs are Unix's")
+@pytest.mark.parametrize(("name", "said"), [("false", "is not an ffmpeg that runs"), ("true", "does not answer as")])
+def test_a_program_that_is_not_an_ffmpeg_is_named(monkeypatch: pytest.MonkeyPatch, name: str, said: str) -> None:
+    path = shutil.which(name)
+    assert path is not None
+    monkeypatch.setenv("NEUDASH_FFMPEG", path)
+    for cached in (find_program, find_ffmpeg):
+        cached.cache_clear()
+    try:
+        with pytest.raises(ProgramNotFoundError, match=f"{path} {said}.*set NEUDASH_FFMPEG"):
+            find_ffmpeg()
+    finally:
+        for cached in (find_program, find_ffmpeg):
+            cached.cache_clear()
+    monkeypatch.delenv("NEUDASH_FFMPEG")
+    assert find_ffmpeg() == find_program("ffmpeg")
+
+
+@pytest.mark.parametrize("name", ["caf\udce9.mp4", "café.mp4", "a'b,c%d:e.mp4"])
+def test_any_name_is_an_argument_of_a_graph(name: str) -> None:
+    """ffmpeg-python codes each argument as UTF-8, which a byte of another encoding in a name cannot be."""
+    arguments = ffmpeg.input(file_url(Path("/x") / name)).output(file_url(Path("/y") / name)).get_args()
+    assert arguments == ["-i", f"file:/x/{name}", f"file:/y/{name}"]
+    assert [os.fsencode(argument) for argument in arguments[1:]] == [
+        b"file:/x/" + os.fsencode(name),
+        b"file:/y/" + os.fsencode(name),
+    ]

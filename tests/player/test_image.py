@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -88,3 +90,17 @@ def test_a_picture_that_cannot_be_read_is_said(
         path.write_bytes(content)
     assert main([str(play_bundle_master), "--segment", "1", str(path), str(tmp_path / "out.png")]) == 1
     assert "in.png" in capsys.readouterr().err
+
+
+def test_a_link_and_a_pipe_get_the_picture(play_bundle_master: Path, still: Path, tmp_path: Path) -> None:
+    link, pipe, plain = tmp_path / "link.png", tmp_path / "pipe", tmp_path / "plain.png"
+    link.symlink_to(tmp_path / "target.png")
+    os.mkfifo(pipe)
+    got: list[bytes] = []
+    reader = threading.Thread(target=lambda: got.append(pipe.read_bytes()), daemon=True)
+    reader.start()
+    for out in (plain, link, pipe):
+        assert main([str(play_bundle_master), "--segment", "1", str(still), str(out)]) == 0
+    reader.join(30)
+    assert link.is_symlink() and pipe.is_fifo()
+    assert got == [plain.read_bytes()] == [(tmp_path / "target.png").read_bytes()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -244,3 +245,22 @@ def test_auto_takes_what_is_installed(
     monkeypatch.setattr(engines, "_open_openvino", lambda: "openvino")
     monkeypatch.setattr(engines, "_open_keras", lambda backend: "keras")
     assert open_engine("auto", backend) == taken
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and pipes of Unix")
+@pytest.mark.parametrize("suffix", [".onnx", ".keras"])
+def test_an_exported_model_goes_through_links_and_into_pipes(tmp_path: Path, suffix: str) -> None:
+    model, target = weights(4), tmp_path / f"target{suffix}"
+    link, pipe = tmp_path / f"link{suffix}", tmp_path / f"pipe{suffix}"
+    link.symlink_to(target)
+    os.mkfifo(pipe)
+    got: list[bytes] = []
+    reader = threading.Thread(target=lambda: got.append(pipe.read_bytes()), daemon=True)
+    reader.start()
+    export(model, link)
+    export(model, pipe)
+    reader.join(60)
+    assert link.is_symlink() and pipe.is_fifo() and sorted(tmp_path.iterdir()) == sorted([link, pipe, target])
+    # A .keras file is an archive that says when it was written.
+    assert got[0][:4] == target.read_bytes()[:4]
+    assert suffix == ".keras" or got[0] == target.read_bytes()
