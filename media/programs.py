@@ -95,20 +95,25 @@ def find_program(name: str) -> Path:
     return Path(found)
 
 
-@cache
 def find_ffmpeg() -> Path:
     """The program that `find_program("ffmpeg")` finds, once it has answered as ffmpeg does.
 
     Another program would fail, or give no frames, and a video would be blamed. Raises ProgramNotFoundError.
     """
     program = find_program("ffmpeg")
+    _check_ffmpeg(program)
+    return program
+
+
+@cache
+def _check_ffmpeg(program: Path) -> None:
+    """Raises ProgramNotFoundError."""
     try:
         answer = run([str(program), "-version"], deadline_s=ANSWER_S)
     except ProgramFailedError as error:
         raise ProgramNotFoundError(f"{program} is not an ffmpeg that runs ({error}); {HOW_TO_GET['ffmpeg']}") from error
     if not answer.startswith(b"ffmpeg version "):
         raise ProgramNotFoundError(f"{program} does not answer as ffmpeg does; {HOW_TO_GET['ffmpeg']}")
-    return program
 
 
 def _pinned(name: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterable
@@ -63,12 +64,12 @@ class Pieces:
 
 
 def check_output(bundle: Path) -> None:
-    """Refuse a folder that holds files but no bundle, finished or begun. Raises OutputFolderError."""
+    """Refuse a folder with files but no bundle, or one that cannot be written. Raises OutputFolderError, OSError."""
     if bundle.exists() and not bundle.is_dir():
         raise OutputFolderError(f"{bundle} is a file; name a folder for the bundle")
     nearest = next(path for path in (bundle, *bundle.parents) if path.exists())
     if not nearest.is_dir():
-        raise OutputFolderError(f"{bundle} cannot be made: {nearest} is a file; name another folder")
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(nearest))
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise OutputFolderError(f"{nearest} cannot be written to; name a folder elsewhere for the bundle")
     if not bundle.is_dir() or (bundle / MANIFEST).exists() or (bundle / FOLDER).exists():
