@@ -6,11 +6,12 @@ one before it and moves nothing else.
 
 from __future__ import annotations
 
-import heapq
+from bisect import bisect_left
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import chain, groupby
+from itertools import chain, groupby, islice
 from pathlib import Path
 
 import av
@@ -22,7 +23,7 @@ from media.grid import Grid, assign_ticks, frame_count
 from media.scan import Scan, decoded, open_container, packets, video_decoder
 from media.shape import Shape, fitted, packed
 from media.source import SourceTreatment
-from media.timeline import has_presentation_times
+from media.timeline import MAX_REORDER_PACKETS, has_presentation_times
 
 DECODED_AHEAD = 2
 """Frames before the first one wanted that the deinterlacer is shown."""
@@ -98,8 +99,7 @@ def timed_frames(
     """
     table = found.picture
     begin = _key_before(found, schedule, first_tick)
-    ordered = not has_presentation_times(table)
-    pending: list[int] = []
+    slots = None if has_presentation_times(table) else _Slots()
     reached = first_tick - 1
     with open_container(path) as container:
         stream = container.streams[found.timeline.picture_index]
@@ -112,12 +112,10 @@ def timed_frames(
                 number += 1
                 if number < begin:
                     continue
-                if table.shown[number]:
-                    heapq.heappush(pending, number)
+                if slots is not None and table.shown[number]:
+                    slots.fed.append(number)
             for frame in decoded(context, packet, number):
-                source = frame.opaque
-                if ordered and pending:  # frames come in order, and take the times of the packets in order
-                    source = heapq.heappop(pending)
+                source = frame.opaque if slots is None else slots.take(frame)
                 tick = schedule.ticks.get(source) if isinstance(source, int) else None
                 if tick is None or tick <= reached:
                     continue
@@ -130,12 +128,36 @@ def _key_before(found: Scan, schedule: Schedule, tick: int) -> int:
     # A palette comes with the first packet alone.
     if tick <= 0 or any(look.pixel_format == "pal8" for look in found.looks):
         return 0
-    table, best = found.picture, 0
-    for number, key in enumerate(table.keys):
-        at = schedule.ticks.get(number)
-        if key and at is not None and at <= tick:
-            best = number
-    return best
+    table = found.picture
+    is_ordered = not has_presentation_times(table)
+    latest = tick - MAX_REORDER_PACKETS if is_ordered else tick
+    keys = [n for n, key in enumerate(table.keys) if key and schedule.ticks.get(n, latest + 1) <= latest]
+    # Without presentation times, only the second key frame tells for sure where we are.
+    return next(iter(keys[-2:-1] if is_ordered else keys[-1:]), 0)
+
+
+class _Slots:
+    """Finds the times of frames in a stream without presentation times: they come in order and take the times of the
+    packets in order. Frames that get lost move the others only up to the next key frame.
+    """
+
+    def __init__(self) -> None:
+        self.fed: list[int] = []
+        """The numbers of the packets that were given to the decoder, ascending."""
+        self._next = 0
+        self._shown: deque[int] = deque(maxlen=MAX_REORDER_PACKETS)
+
+    def take(self, frame: VideoFrame) -> int | None:
+        """The packet whose time is that of the next frame."""
+        number = frame.opaque
+        if isinstance(number, int):
+            if frame.key_frame:
+                # All packets before a key frame are shown before it, and so were those that overtook it.
+                overtaking = sum(shown > number for shown in self._shown)
+                self._next = max(self._next, bisect_left(self.fed, number) + overtaking)
+            self._shown.append(number)
+        self._next += 1
+        return self.fed[self._next - 1] if self._next <= len(self.fed) else None
 
 
 def source_frames(
@@ -251,13 +273,11 @@ def _film(
         ("decimate", f"cycle={TELECINE_CYCLE}"),
     )
     first = begin // TELECINE_CYCLE * (TELECINE_CYCLE - 1)
-    # The filters judge a frame by the one before it, so the first one gets a cycle of its own likes to follow.
+    # The filters judge a frame by the one before it, and the first of all wrongly, so they see the first cycle twice.
     whole = _without_gaps(frames, begin)
-    opening = next(whole, None)
-    if opening is None:
-        return
-    lead = [(begin + step - TELECINE_CYCLE, opening[1]) for step in range(TELECINE_CYCLE)]
-    for number, frame in enumerate(filtered(graph, chain(lead, [opening], whole))):
+    opening = list(islice(whole, TELECINE_CYCLE))
+    lead = [(tick - TELECINE_CYCLE, frame) for tick, frame in opening]
+    for number, frame in enumerate(filtered(graph, chain(lead, opening, whole))):
         if number >= TELECINE_CYCLE - 1:
             yield first + number - (TELECINE_CYCLE - 1), frame
 
