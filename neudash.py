@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import importlib
 import sys
+from importlib.machinery import PathFinder
+from pathlib import Path
 
-from manifests.version import neudash_version
+_PACKAGES = ("manifests", "media", "packager", "trainer", "player", "server", "neudash_demo")
+"""Our top-level modules. Their names are plain words, which others use as well."""
 
 COMMANDS = {
     "package": ("packager.cli", "cut a video into a DASH bundle: ladder, segments, manifest"),
@@ -26,31 +29,53 @@ _SHARED_MODULES = ("manifests.cli",)
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command. Returns its exit code: 0 done, 1 failed, 2 asked wrongly, 130 interrupted."""
+    _put_own_packages_first()
+    from manifests.commands import run_command
+
     arguments = sys.argv[1:] if argv is None else argv
     if arguments[:1] == ["help"] and len(arguments) > 1:
         arguments = [arguments[1], "--help"]
+    known = arguments and arguments[0] in COMMANDS
+    return run_command(f"neudash {arguments[0]}" if known else "neudash", lambda: _run(arguments))
+
+
+def _run(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(_help())
         return 0 if arguments else 2
     command, *rest = arguments
     if command in ("-V", "--version"):
+        from manifests.version import neudash_version
+
         print(f"neudash {neudash_version()}")
         return 0
     if command not in COMMANDS:
         print(f"neudash: there is no command {command!r}; `neudash --help` lists them", file=sys.stderr)
         return 2
     module_name, _ = COMMANDS[command]
-    try:
-        program = importlib.import_module(module_name)
-        code: int = program.main([command, *rest] if module_name in _SHARED_MODULES else rest)
-    except KeyboardInterrupt:
-        print(f"neudash {command}: interrupted", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        # Whoever read our output has gone, as in `neudash inspect … | head`.
-        sys.stderr.close()
-        return 0
+    program = importlib.import_module(module_name)
+    code: int = program.main([command, *rest] if module_name in _SHARED_MODULES else rest)
     return code
+
+
+def _put_own_packages_first() -> None:
+    """Move each place on the module path that holds a stranger's `server.py` or the like behind our own folder.
+
+    PYTHONPATH and the current folder come before the installed packages. The others keep their order: in front of
+    everything our folder, which holds what is installed beside us, would hide modules of Python itself. Processes that
+    are started from here get this path as well.
+    """
+    own = str(Path(__file__).resolve().parent)
+    strangers = [place for place in sys.path if _holds_ours(place) and str(Path(place).resolve()) != own]
+    others = [place for place in sys.path if place not in strangers]
+    is_there = any(str(Path(place).resolve()) == own for place in others)
+    sys.path[:] = [*others, *([] if is_there else [own]), *strangers]
+
+
+def _holds_ours(place: str) -> bool:
+    found = (PathFinder.find_spec(name, [place]) for name in _PACKAGES)
+    # A folder without an __init__.py has no origin, and gives way to a package wherever that lies.
+    return any(spec is not None and spec.origin is not None for spec in found)
 
 
 def _help() -> str:

@@ -18,8 +18,10 @@ from typing import Any
 from urllib.parse import quote
 
 from manifests.bundle import open_bundle
+from manifests.commands import python_running
 from manifests.errors import BundleError, one_line
 from manifests.options import seconds, whole_number
+from manifests.outputs import output_folder
 from media.errors import MediaError
 from media.probe import probe
 from media.progress import progress
@@ -94,7 +96,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "video", nargs="?", type=Path, metavar="VIDEO", help="(default: a canal town at dusk, drawn now)"
     )
-    parser.add_argument("--out", type=Path, metavar="DIR", help="for all outputs (default: demo-out/NAME-LENGTH)")
+    parser.add_argument(
+        "--out", type=output_folder, metavar="DIR", help="for all outputs (default: demo-out/NAME-LENGTH)"
+    )
     parser.add_argument(
         "--seconds",
         type=seconds(),
@@ -195,7 +199,7 @@ def _neudash(*arguments: object) -> None:
 
 
 def _python(command: Sequence[str]) -> list[str]:
-    return [sys.executable, "-m", "neudash", *command]
+    return python_running("from neudash import main; sys.exit(main())", *command)
 
 
 @contextmanager

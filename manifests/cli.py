@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from manifests.bundle import Bundle, bundle_folder, open_bundle, publish_file, read_manifest
+from manifests.bundle import Bundle, bundle_folder, open_bundle, read_manifest
 from manifests.describe import as_text, counted, describe
 from manifests.errors import BundleError, one_line
 from manifests.options import seconds
+from manifests.outputs import check_distinct, check_output, is_stdout, output_file, write_output
 from manifests.remote import fetch_manifest
 from manifests.verify import verify_bundle
 from manifests.xmlread import MAX_BYTES
@@ -57,7 +58,12 @@ def _add_inspect(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("bundle", help="a bundle's folder, an MPD file, or the http(s) address of a manifest")
-    parser.add_argument("--json", metavar="FILE", help="also write it as JSON (- for JSON alone, on stdout)")
+    parser.add_argument(
+        "--json",
+        type=output_file,
+        metavar="FILE",
+        help="also write it as JSON (- for JSON alone, on stdout)",
+    )
     parser.add_argument(
         "--timeout", type=seconds(), default=20.0, metavar="SECONDS", help="for an address (default: %(default)g)"
     )
@@ -74,11 +80,17 @@ def _add_verify(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("bundle", type=bundle_folder, help="a bundle's folder")
-    parser.add_argument("--json", metavar="FILE", help="also write the findings as JSON (- for JSON alone, on stdout)")
+    parser.add_argument(
+        "--json",
+        type=output_file,
+        metavar="FILE",
+        help="also write the findings as JSON (- for JSON alone, on stdout)",
+    )
     parser.set_defaults(run=_verify)
 
 
 def _inspect(arguments: argparse.Namespace) -> int:
+    _check(arguments.json, Path(arguments.bundle))
     description = _description(arguments.bundle, arguments.timeout)
     _print(as_text(description), description, arguments.json)
     return 0
@@ -107,6 +119,7 @@ def _size_bytes(bundle: Bundle, href: str) -> int | None:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
+    _check(arguments.json, arguments.bundle)
     found = verify_bundle(arguments.bundle)
     count = f"{counted(found.segments, 'segment')}, {counted(found.models, 'model')}"
     verdict = counted(len(found.problems), "problem") if found.problems else "sound"
@@ -116,10 +129,17 @@ def _verify(arguments: argparse.Namespace) -> int:
     return 1 if found.problems else 0
 
 
-def _print(text: str, value: dict[str, Any], json_file: str | None) -> None:
-    serialised = json.dumps(value, indent=1, ensure_ascii=False)
-    if json_file == "-":
-        text = serialised
-    elif json_file is not None:
-        publish_file(Path(json_file), serialised.encode() + b"\n")
-    sys.stdout.write(text + "\n")
+def _check(json_file: Path | None, read: Path) -> None:
+    if json_file is not None:
+        check_distinct([json_file], [read])
+        check_output(json_file)
+
+
+def _print(text: str, value: dict[str, Any], json_file: Path | None) -> None:
+    if json_file is not None:
+        # A name of a file that is not UTF-8 has surrogates; JSON writes those as `\\udce9`.
+        write_output(
+            json_file, json.dumps(value, indent=1, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
+        )
+    if json_file is None or not is_stdout(json_file):
+        sys.stdout.write(text + "\n")

@@ -82,7 +82,7 @@ class ColourCodes:
 
 
 def colour_codes(entry: Box) -> ColourCodes | None:
-    """What the `colr` box of a visual sample entry says (ISO/IEC 14496-12, 12.1.5); None without one of that kind."""
+    """The colour in the `colr` box of a visual sample entry (ISO/IEC 14496-12, 12.1.5); None without one."""
     box = entry.optional(b"colr", VISUAL_FIELDS)
     if box is None or bytes(box.payload[:4]) != b"nclx":
         return None
@@ -91,7 +91,7 @@ def colour_codes(entry: Box) -> ColourCodes | None:
 
 
 def dynamic_range(entry: Box) -> DynamicRange | None:
-    """That of the pictures of a visual sample entry; None if it does not say."""
+    """The dynamic range of the pictures of a visual sample entry; None if it does not say."""
     colour = colour_codes(entry)
     if colour is None or colour.transfer == _UNSPECIFIED:
         return None

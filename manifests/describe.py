@@ -30,7 +30,7 @@ def describe(p: Presentation, size_of: SizeOf) -> dict[str, Any]:
 
 
 def _track_facts(track: AdaptationSet | TextTrack) -> dict[str, Any]:
-    """What a viewer chooses it by."""
+    """The part by which a viewer chooses it."""
     return {"language": track.language, "label": track.label, "role": track.role}
 
 

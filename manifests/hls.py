@@ -46,7 +46,7 @@ _RENDITION_URI = re.compile(rb'#EXT-X-MEDIA:.*URI="([^"]*)"')
 
 
 def played(playlist: bytes) -> tuple[frozenset[bytes], list[bytes]]:
-    """What a playlist has a player fetch, whatever else it says: names of playlists, then segments with their times.
+    """List what a playlist makes a player fetch: names of playlists, then segments with their times.
 
     The names are those of a master's variants and renditions, the segments those of a media playlist.
     """

@@ -15,7 +15,7 @@ MAX_SET = 64
 
 @dataclass(frozen=True)
 class Rates:
-    """What a playlist takes of a network, in whole bits per second, rounded up."""
+    """The load of a playlist on a network, in whole bits per second, rounded up."""
 
     peak_bps: int
     mean_bps: int

@@ -22,7 +22,7 @@ _PART: dict[Role | None, str] = {
     "caption": "captions",
     "forced-subtitle": "forced",
 }
-"""What a track without a label adds to its language's name."""
+"""Additions to the name of its language for a track without a label."""
 
 _SPECIFIC: dict[Role | None, int] = {
     "supplementary": 1,
@@ -42,7 +42,7 @@ _Format = tuple[str, int, int]
 
 @dataclass(frozen=True)
 class _Track:
-    """What a viewer chooses among; several sets if it is there in several formats."""
+    """The choice of a viewer; several sets if it is there in several formats."""
 
     set: AdaptationSet
     """The first of its sets: language, label and role are those of all."""

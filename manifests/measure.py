@@ -1,4 +1,4 @@
-"""What the init segments and segments of a bundle say of themselves, read once for all who check or describe them."""
+"""The init segments and segments of a bundle, measured once for all who check or describe them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class MeasuredSegment:
     """One media segment that could be read."""
 
     segment: Segment
-    """What the manifest says of it."""
+    """The representation in the manifest."""
     href: str
     size_bytes: int
     fragment: FragmentInfo
@@ -50,7 +50,7 @@ def sizes_bytes(media: Mapping[str, MeasuredMedia]) -> dict[str, list[int]]:
 
 
 def first_samples(media: Mapping[str, MeasuredMedia]) -> dict[str, list[ByteRange]]:
-    """Where the first sample of each segment lies, by representation id."""
+    """The place of the first sample of each segment, by representation id."""
     return {name: [s.fragment.first_sample for s in measured.segments] for name, measured in media.items()}
 
 
@@ -73,5 +73,5 @@ def _measure(root: Path, r: Representation) -> MeasuredMedia:
 
 
 def reason(error: Exception) -> str:
-    """What is wrong with a file, without its name."""
+    """The fault of a file, without its name."""
     return error.strerror or str(error) if isinstance(error, OSError) else str(error)

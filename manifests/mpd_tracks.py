@@ -1,4 +1,4 @@
-"""What tells the AdaptationSets of an MPD apart for a viewer: Label, Role, and the colour that a screen must have."""
+"""Label, Role and colour: the parts of an MPD by which a viewer, or a screen, tells AdaptationSets apart."""
 
 from __future__ import annotations
 

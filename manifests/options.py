@@ -1,11 +1,10 @@
-"""Numbers and file names on a command line: what is wrong with one is said in words, and the command ends with 2."""
+"""Numbers on a command line: what is wrong with one is said in words, and the command ends with 2."""
 
 from __future__ import annotations
 
 import math
 from argparse import ArgumentTypeError
 from collections.abc import Callable
-from pathlib import Path
 
 
 def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
@@ -16,17 +15,6 @@ def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
         if not text.strip().isdecimal() or not least <= int(text) <= (most if most is not None else math.inf):
             raise ArgumentTypeError(f"{text[:40]!r} is not a whole number {bound}")
         return int(text)
-
-    return parsed
-
-
-def file_ending_in(*suffixes: str) -> Callable[[str], Path]:
-    """For argparse's `type`: a file whose name ends in one of `suffixes`, such as `.png`."""
-
-    def parsed(text: str) -> Path:
-        if not text.lower().endswith(suffixes):
-            raise ArgumentTypeError(f"{text} does not end in {suffixes[0]}")
-        return Path(text)
 
     return parsed
 

@@ -1,25 +1,190 @@
-"""Files that a command is told to write: checked before minutes of work, not after them."""
+"""Files that a person names for a command to write: checked before minutes of work, written to where they lead.
+
+A regular file is replaced whole. A symbolic link stays, and what it leads to is replaced. A device, a pipe or an open
+descriptor (`/dev/null`, a FIFO, `/dev/stdout`, `/dev/fd/3`) is written to and stays what it is. The files inside a
+bundle are not written here: a link in a bundle may be a stranger's, so `publish_file` replaces the link itself.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import errno
+import os
+import secrets
+import stat
+import sys
+from argparse import ArgumentTypeError
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO, TextIO
 
+from manifests.bundle import check_writable, publish_file
 from manifests.errors import BundleError
+
+STDOUT = Path("/dev/stdout")
+_STANDARD = {Path("/dev/stdin"): 0, STDOUT: 1, Path("/dev/stderr"): 2}
+_MOST_LINKS = 40
+"""As many as Linux follows."""
 
 
 class OverwritesError(BundleError):
     """An output that would take the place of an input, or of another output."""
 
 
+def output_file(text: str) -> Path:
+    """For argparse's `type`: a file to write; `-` is standard output."""
+    return STDOUT if text == "-" else Path(text)
+
+
+def output_ending_in(*suffixes: str) -> Callable[[str], Path]:
+    """For argparse's `type`: a file to write whose name ends in one of `suffixes`, such as `.png`; or a stream."""
+
+    def parsed(text: str) -> Path:
+        path = output_file(text)
+        if not text.lower().endswith(suffixes) and not is_stream(path):
+            raise ArgumentTypeError(f"{text} does not end in {suffixes[0]}")
+        return path
+
+    return parsed
+
+
+def output_folder(text: str) -> Path:
+    """For argparse's `type`: a folder to make or to fill; a link that leads to nothing yet stands for its target."""
+    path = Path(text)
+    with suppress(OSError):  # a loop of links is found out, and named, when the folder is made
+        return place_of(path) if path.is_symlink() and not path.exists() else path
+    return path
+
+
+def place_of(path: Path) -> Path:
+    """Follow the symbolic links that start at `path`, be there a file or not. Raises OSError for a loop."""
+    for _ in range(_MOST_LINKS):
+        place = Path(os.path.realpath(path.parent)) / path.name
+        # An open descriptor looks like a link to what it has open, and that may have no name at all.
+        if _descriptor(place) is not None or not place.is_symlink():
+            return place
+        path = place.parent / place.readlink()
+    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+
+
+def is_stream(path: Path) -> bool:
+    """Whether `path` leads to what is written to as it is, not replaced: a device, a pipe, an open descriptor."""
+    try:
+        place = place_of(path)
+        mode = None if _descriptor(place) is not None else place.stat().st_mode
+    except OSError:  # nothing is there, or nothing that can be reached: writing it will say why
+        return False
+    return mode is None or not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
 def check_distinct(outputs: Iterable[Path], inputs: Iterable[Path] = ()) -> None:
-    """Raises OverwritesError where two outputs, or an output and an input, are one file."""
-    read = {path.resolve() for path in inputs}
+    """Raises OverwritesError where two outputs, or an output and an input, are one file; OSError."""
+    read = {place_of(path) for path in inputs}
     written: set[Path] = set()
     for path in outputs:
-        place = path.resolve()
+        place = place_of(path)
+        if place.is_char_device():  # /dev/null and a terminal take everything
+            continue
         if place in read:
             raise OverwritesError(f"{path} is what is read, and would be overwritten; name another file")
         if place in written:
             raise OverwritesError(f"{path} is to be written twice; name two files")
         written.add(place)
+
+
+def check_output(path: Path) -> None:
+    """Raise OSError where `write_output` could not write to `path`: asked before minutes of work, not after them.
+
+    A pipe is not opened for this: its reader would take that for the whole of it.
+    """
+    with _named(path):
+        place = place_of(path)
+        descriptor = _descriptor(place)
+        if descriptor is not None:
+            os.fstat(descriptor)
+        elif not is_stream(place):
+            check_writable(place)
+        elif not os.access(place, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def write_output(path: Path, data: bytes) -> None:
+    """Write `data` to where `path` leads, folders included. Raises OSError; a regular file is as it was then."""
+    with _named(path):
+        if is_stream(path):
+            with opened_stream(path) as stream:
+                stream.write(data)
+        else:
+            publish_file(place_of(path), data)
+
+
+@contextmanager
+def replaced_output(path: Path) -> Iterator[Path]:
+    """A temporary file for who has to write by name, to be used as a context manager.
+
+    It gets the name that `path` leads to when the block ends, and is gone if the block raises. `path` is not a stream.
+    """
+    with _named(path):
+        place = place_of(path)
+        place.parent.mkdir(parents=True, exist_ok=True)
+    temporary = unfinished_file(place)
+    try:
+        yield temporary
+        with _named(path):
+            temporary.replace(place)
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def unfinished_file(place: Path) -> Path:
+    """A free name beside `place` with its suffix, for what is to be renamed to it."""
+    return place.with_name(f".{secrets.token_hex(8)}{place.suffix}")
+
+
+@contextmanager
+def opened_stream(path: Path) -> Iterator[BinaryIO]:
+    """Open for writing what `path` leads to, for a path of which `is_stream` is true. Raises OSError.
+
+    A descriptor is written to where it stands: opened by its name, a file that stdout leads to would begin anew.
+    """
+    with _named(path):
+        place = place_of(path)
+        descriptor = _descriptor(place)
+        if descriptor == 1:
+            sys.stdout.flush()  # what was printed before stays before
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
+            return
+        with place.open("wb") if descriptor is None else os.fdopen(os.dup(descriptor), "wb") as stream:
+            yield stream
+
+
+def is_stdout(path: Path) -> bool:
+    """Whether `path` leads to standard output."""
+    return _descriptor(place_of(path)) == 1
+
+
+def results_to(outputs: Iterable[Path]) -> TextIO:
+    """The stream for a command's own words: stdout, or stderr if one of its outputs is stdout."""
+    return sys.stderr if any(map(is_stdout, outputs)) else sys.stdout
+
+
+def _descriptor(place: Path) -> int | None:
+    """The number of the open descriptor that a place names: of `/dev/stdout`, `/dev/fd/3`, `/proc/self/fd/3`."""
+    if place in _STANDARD:
+        return _STANDARD[place]
+    folders = (Path("/dev/fd"), Path("/proc/self/fd"), Path(f"/proc/{os.getpid()}/fd"))
+    return int(place.name) if place.parent in folders and place.name.isdecimal() else None
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """An OSError says the name that the person gave, not a temporary one, nor the one that a link led to."""
+    try:
+        yield
+    except NotADirectoryError:  # says which part of the name is a file
+        raise
+    except OSError as error:
+        error.filename = str(path)
+        raise

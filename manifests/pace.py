@@ -9,7 +9,7 @@ from manifests.measure import MeasuredMedia, MeasuredSegment
 from manifests.model import Presentation, Representation
 
 _SAMPLES_OF_A_FRAME = {"mp4a.40.2": 1024, "mp4a.40.5": 2048, "mp4a.40.29": 2048, "ac-3": 1536, "ec-3": 1536}
-"""What one frame of a codec decodes to: AAC-LC, HE-AAC, its second version, Dolby."""
+"""Samples in a frame of each codec: AAC-LC, HE-AAC, its second version, Dolby."""
 _LONGEST_FRAME = 2048
 """Taken for codecs that are not in the table."""
 

@@ -20,7 +20,7 @@ KNEE = 0.7
 USUAL_PEAK_NITS = 1000
 """Peak of HLG (ITU-R BT.2100), and of PQ whose file does not say."""
 MAX_PEAK_NITS = 10_000
-"""Where PQ ends."""
+"""The brightest light that PQ can state."""
 
 DYNAMIC_RANGES: dict[str, DynamicRange] = {"smpte2084": "pq", "arib-std-b67": "hlg"}
 
@@ -60,7 +60,7 @@ _RRGGBB = re.compile("#[0-9a-f]{6}")
 
 @dataclass(frozen=True)
 class Colour:
-    """What the numbers in a source's frames mean, and what lies behind transparent parts."""
+    """The meaning of the numbers in a source's frames, and the colour behind transparent parts."""
 
     matrix: str = "bt709"
     """`bt601`, `bt2020`, or in the words of ffmpeg's zscale filter; `gbr` for RGB, `identity` for RGB in YUV planes."""
@@ -248,13 +248,16 @@ def _zscale(colour: Colour, *, transfer: str, primaries: str) -> Filter:
 
 
 def _planes(colour: Colour) -> list[Filter]:
-    """The same numbers as 16-bit planes of one size: zscale takes neither odd sizes of 4:2:0 nor packed pixels."""
+    """The same numbers as planes of one size, 16-bit if they are YUV: zscale does not take odd sizes of 4:2:0.
+
+    RGB comes in planes, and stays as it is: the scale filter would make 254.99 of 255 if it added bits.
+    """
     alpha = "a" if colour.alpha else ""
     levels = _levels(colour)
     # A scale filter, also one that ffmpeg puts in by itself, stops at odd tags, whatever it is told.
     usual = ("setparams", {"color_primaries": "bt709", "color_trc": "bt709"})
     if colour.matrix == "gbr":
-        return [usual, _format(_rgb(colour, "16le"))]
+        return [usual]
     same = {"in_color_matrix": "bt709", "out_color_matrix": "bt709", "in_range": levels, "out_range": levels}
     chain: list[Filter] = [
         usual,
@@ -280,15 +283,23 @@ def _to_rgb(colour: Colour) -> list[Filter]:
                 "out_range": "full",
             },
         ),
-        _format(_rgb(colour, "16le")),
+        _format("gbrap"),
     ]
 
 
 def _over_background(background: str) -> list[Filter]:
     """Straight alpha laid over one colour: colour times alpha, plus background times one minus alpha."""
     red, green, blue = (f"{int(background[at : at + 2], 16) / 255:.6f}" for at in (1, 3, 5))
-    # Of frames without a tag, premultiply takes the range for limited and 16 for black.
-    chain: list[Filter] = [("setparams", {"range": "full"}), ("premultiply", {"inplace": "1"})]
+    # From 8 bits, as in the output: only there the most alpha is exactly opaque, whatever it was converted from. The
+    # scale filter makes 65280 of 255 where there are 65535; so colour lacks a part twice, by alpha and by itself.
+    alpha, colour = (f"clip(val*pow({0xFFFF}/{0xFF00},{times}),0,maxval)" for times in (1, 2))
+    chain: list[Filter] = [
+        _format("gbrap"),
+        _format("gbrap16le"),
+        ("setparams", {"range": "full"}),  # without a tag, premultiply takes 16 for black
+        ("premultiply", {"inplace": "1"}),
+        ("lutrgb", {"r": colour, "g": colour, "b": colour, "a": alpha}),
+    ]
     if background != BLACK:
         chain += [("negate", {"components": "a"}), ("colorchannelmixer", {"ra": red, "ga": green, "ba": blue})]
     return [*chain, _three_planes()]  # not by `format`: FFmpeg 9 loses pixels where it only drops the alpha plane

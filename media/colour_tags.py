@@ -1,4 +1,4 @@
-"""What the tags of a probed source mean: the numbers of ITU-T H.273 become a `Colour`."""
+"""The tags of a probed source, read: the numbers of ITU-T H.273 become a `Colour`."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def without_zscale(colour: Colour) -> Colour:
 
 
 def colour_warnings(video: VideoInfo, colour: Colour) -> list[str]:
-    """What a person should know of how `colour` treats a probed stream."""
+    """Sentences for a person on how `colour` treats a probed stream."""
     warnings = []
     if colour_of(video).needs_zscale and not colour.needs_zscale:
         warnings.append("this ffmpeg has no zscale filter, so HDR and wide gamuts are not converted and will look flat")

@@ -14,7 +14,7 @@ class DolbyVision:
 
     profile: int
     compatibility_id: int
-    """What the base layer is by itself: 1 or 6 HDR10, 2 SDR, 4 HLG, 0 nothing."""
+    """The kind of the base layer by itself: 1 or 6 HDR10, 2 SDR, 4 HLG, 0 nothing."""
 
     @property
     def has_usual_base(self) -> bool:

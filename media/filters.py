@@ -24,7 +24,7 @@ def open_graph(width: int, height: int, pixel_format: str, *filters: tuple[str, 
 
 
 def filtered(graph: Graph, frames: Iterable[tuple[int, VideoFrame]]) -> Iterator[VideoFrame]:
-    """What comes out of the chain for frames at ascending ticks; their times are in ticks."""
+    """Yield the frames that the chain makes of frames at ascending ticks; their times are in ticks."""
     for tick, frame in frames:
         frame.pts, frame.time_base = tick, Fraction(1)
         graph.push(frame)

@@ -28,6 +28,10 @@ MAX_DRIFT_FRAMES = Fraction(2, 5)
 MAX_RATE_DENOMINATOR = 1001
 """A measured rate is rounded to a fraction of at most this denominator."""
 
+MANY_FRAMES = 24
+MIN_CONCENTRATION_OF_FEW = 0.9
+"""The same for fewer than `MANY_FRAMES` frames, which may agree by chance."""
+
 NEGLIGIBLE_FRAMES = Fraction(1, 20)
 
 MIN_ON_GRID = Fraction(9, 10)
@@ -46,6 +50,11 @@ class Grid:
     """Whether the frames lie on this grid by themselves, so that each comes out once."""
 
 
+MIN_STILL_PLACES = 3
+MAX_EMPTY = Fraction(1, 10)
+"""If more than this part of the ticks has no frame, in at least `MIN_STILL_PLACES`, the rate varies."""
+
+
 def choose_grid(times_s: Sequence[Fraction], named: Sequence[Fraction]) -> Grid:
     """The grid for frames at these ascending times; `named` are the rates that the file's header states, best first.
 
@@ -61,9 +70,11 @@ def choose_grid(times_s: Sequence[Fraction], named: Sequence[Fraction]) -> Grid:
     average = (len(times_s) - 1) / duration_s
     for rate in _candidates(named, average, typical, duration_s):
         grid = _fitted(times_s, rate)
-        if grid is not None:
+        if grid is not None and not _stands_still(times_s, grid):
             measured = _measured_rate(times_s, grid)
-            if abs(measured - grid.rate) * duration_s < MAX_DRIFT_FRAMES:
+            # A rate that is written down is believed as long as the frames do not contradict it.
+            tolerance = MAX_DRIFT_FRAMES if rate in named else MAX_DRIFT_FRAMES / 100
+            if abs(measured - grid.rate) * duration_s < tolerance:
                 return grid
             return _fitted(times_s, min(STANDARD_RATES, key=lambda standard: abs(standard - measured))) or grid
     return Grid(_lively_rate(times_s, average), times_s[0], constant=False)
@@ -86,7 +97,16 @@ def _candidates(
         if abs(nearest - rate) * duration_s < MAX_DRIFT_FRAMES or abs(nearest / rate - 1) < Fraction(1, 2000):
             found.append(nearest)
         found.append(rate.limit_denominator(MAX_RATE_DENOMINATOR))
+    # A short source with much jitter measures badly: the standards around are what it may mean.
+    found += [rate for rate in STANDARD_RATES if abs(rate / average - 1) < Fraction(1, 20)]
     return list(dict.fromkeys(found))
+
+
+def _stands_still(times_s: Sequence[Fraction], grid: Grid) -> bool:
+    """Whether many ticks in several places have no frame: a recording of a screen, not one that lost frames."""
+    ticks = [tick for tick in assign_ticks(times_s, grid) if tick is not None]
+    gaps = [later - earlier - 1 for earlier, later in pairwise(ticks) if later - earlier > 1]
+    return len(gaps) >= MIN_STILL_PLACES and sum(gaps) > MAX_EMPTY * ticks[-1]
 
 
 def _measured_rate(times_s: Sequence[Fraction], grid: Grid) -> Fraction:
@@ -106,7 +126,7 @@ def _fitted(times_s: Sequence[Fraction], rate: Fraction) -> Grid | None:
     """
     places = [(time_s - times_s[0]) * rate % 1 for time_s in times_s]
     mean = sum(cmath.rect(1, 2 * math.pi * float(place)) for place in places) / len(places)
-    if abs(mean) < MIN_CONCENTRATION:
+    if abs(mean) < (MIN_CONCENTRATION if len(times_s) >= MANY_FRAMES else MIN_CONCENTRATION_OF_FEW):
         return None
     phase = Fraction(round(cmath.phase(mean) / (2 * math.pi) * 1000), 1000)
     # A first frame that is off by next to nothing stays the origin: sound is not moved for rounded time stamps.

@@ -45,7 +45,7 @@ Luma = NDArray[np.int16]
 
 @dataclass(frozen=True)
 class Verdict:
-    """What consecutive frames show."""
+    """The counts of what shows in consecutive frames."""
 
     blocks: int = 0
     """Blocks of pairs of frames in which something moves; only they tell anything."""
@@ -100,7 +100,7 @@ def _excerpts(path: Path, found: Scan, schedule: Schedule, marked: Sequence[Look
 
 
 def verdict_on(frames: Sequence[Luma]) -> Verdict:
-    """What consecutive frames show; pairs of different sizes tell nothing."""
+    """The verdict on consecutive frames; pairs of different sizes tell nothing."""
     found = [_verdict_on_pair(a, b) for a, b in pairwise(frames) if a.shape == b.shape]
     return Verdict(
         blocks=sum(verdict.blocks for verdict in found),
@@ -141,7 +141,7 @@ def _verdict_on_pair(frame: Luma, following: Luma) -> Verdict:
 
 
 def _combs(top: Luma, bottom: Luma) -> NDArray[np.int64]:
-    """How far each sample of `bottom` is from those of `top` above and below it."""
+    """The distance of each sample of `bottom` from those of `top` above and below it."""
     combs: NDArray[np.int64] = np.abs(2 * bottom - top[:-1] - top[1:]).astype(np.int64)
     return combs
 

@@ -1,4 +1,4 @@
-"""What an HDR source says of its brightness, read from its first frame."""
+"""The brightness that an HDR source states, read from its first frame."""
 
 from __future__ import annotations
 

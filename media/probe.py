@@ -1,36 +1,46 @@
-"""What a source is, by its header and its first picture; opened with the same whitelists as ffmpeg is given."""
+"""Facts of a source from its header and its first picture; opened with the same whitelists as ffmpeg is given."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.sidedata.sidedata import Type as SideDataType
 from av.stream import Disposition, Stream
+from av.subtitles.stream import SubtitleStream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream as AvVideoStream
 
+from manifests.languages import bcp47
 from media.dolby_vision import DolbyVision, dolby_vision
 from media.errors import ProgramFailedError, UnreadableSourceError
 from media.formats import why_not_opened
 from media.mastering import MasteringDisplay, content_light, mastering_display, side_data
 from media.orientation import Turn, turn_of
 from media.programs import MAX_SOURCE_PIXELS, find_program, run, source_options, source_url
-from media.scan import MAX_PACKETS_TO_FIRST_FRAME, decoded, open_container, undecodable, video_decoder
+from media.scan import MAX_PACKETS_TO_FIRST_FRAME, decoded, open_container, packets, undecodable, video_decoder
 from media.source import Crop, display_size
+from media.transport import programmes_of
 
 DESCRIPTION_DEADLINE_S = 120.0
 
 TEXT_SUBTITLES = frozenset({"ass", "mov_text", "srt", "ssa", "subrip", "text", "webvtt"})
 """Decoders of ffmpeg whose subtitles it can write as WebVTT; the others' are pictures, or rare."""
+
+DISPOSITIONS = ("default", "dub", "original", "comment", "forced", "hearing_impaired", "visual_impaired")
+"""The parts that a track may play, in ffmpeg's words, as far as manifests have a word for them."""
+_PROGRAMS_NAME = re.compile("handler|media|video|audio|sound|subtitle|gpac|mainconcept|^iso|^core", re.IGNORECASE)
 
 FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 _MATRICES = {  # the numbers are those of ITU-T H.273
@@ -72,7 +82,7 @@ class VideoInfo:
     turn_is_exact: bool
     """False if the file asks for an angle that no player shows."""
     crop: Crop | None
-    """What the container says is not to be shown of the stored picture."""
+    """Pixels of the stored picture that the container hides; None if there are none."""
     pixel_format: str
     named_rates: tuple[Fraction, ...]
     """Frame rates that the file states, the most trustworthy first."""
@@ -108,13 +118,21 @@ class VideoInfo:
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """The audio stream of a source that a player would choose."""
+    """A stream of sound, as its header says; what comes out of the decoder may change on the way."""
 
     index: int
     codec: str
     sample_rate_hz: int
-    channels: int
-    language: str | None
+    channels: tuple[str, ...]
+    """Name of each channel (`FL`, `FC`, `LFE`); `NONE` if the file does not say."""
+    language: str | None = None
+    """BCP 47."""
+    title: str | None = None
+    """Its name in the file."""
+    dispositions: tuple[str, ...] = ()
+    """ffmpeg's names for the part that it plays, in DISPOSITIONS."""
+    duration_s: Fraction | None = None
+    """As the header says; many do not."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +142,10 @@ class SubtitleInfo:
     index: int
     codec: str
     language: str | None
+    title: str | None = None
+    """Its name in the file."""
+    dispositions: tuple[str, ...] = ()
+    """ffmpeg's names for the part that it plays, in DISPOSITIONS."""
 
 
 @dataclass(frozen=True)
@@ -134,10 +156,17 @@ class SourceInfo:
     format: str
     """ffmpeg's name of the container."""
     video: VideoInfo
-    audio: AudioInfo | None
+    audio: tuple[AudioInfo, ...] = ()
+    """All sound of the programme that the picture belongs to, in the order of the file."""
     subtitles: tuple[SubtitleInfo, ...] = ()
+    programme: int | None = None
+    """Number of the picture's programme; None if the file does not hold several."""
+    other_programmes: tuple[int, ...] = ()
     others: tuple[str, ...] = ()
     """The streams that a viewer would miss besides these, in a few words each: `audio 2 (aac, fra)`."""
+
+    start_s: Fraction = Fraction(0)
+    """The raw time that players, and ffmpeg, count as the start of the file."""
 
     def to_json(self) -> dict[str, Any]:
         """For provenance.json: fractions as `n/d`."""
@@ -145,21 +174,28 @@ class SourceInfo:
         return value
 
 
-def probe(path: Path) -> SourceInfo:
+def probe(path: Path, programme: int | None = None) -> SourceInfo:
     """What the file at `path` holds. Reads its header and decodes one frame.
 
-    Raises UnreadableSourceError for anything that is no video file of a kind we open.
+    `programme` is the number of one of several programmes in a transport stream; None takes that of the picture that a
+    player would choose. Raises UnreadableSourceError for anything that is no video file of a kind we open.
     """
     with _opened(path) as container:
-        stream = _video_stream(path, container)
+        members = _programmes(path, container)
+        stream = _video_stream(path, container, _members(path, members, programme))
+        number = programme or next((n for n, ids in members.items() if stream.id in ids), None)
+        belongs = partial(_belongs, members.get(number) if number else None)
         info = SourceInfo(
             name=path.name,
             format=container.format.name,
+            start_s=Fraction(container.start_time or 0, av.time_base),
             video=_video(stream, _first_frame(path, container, stream), container),
-            audio=_audio(container),
-            subtitles=tuple(_subtitles(container)),
+            audio=tuple(_audio(filter(belongs, container.streams.audio))),
+            subtitles=tuple(_subtitles(filter(belongs, container.streams.subtitles))),
+            programme=number if len(members) > 1 else None,
+            other_programmes=tuple(n for n in members if n != number),
         )
-        used = {info.video.index, *(s.index for s in info.subtitles), *([info.audio.index] if info.audio else [])}
+        used = {info.video.index, *(s.index for s in info.audio), *(s.index for s in info.subtitles)}
         info = replace(info, others=tuple(_described(s) for s in container.streams if _is_missed(s, used)))
     description = _description(path, info.video.index)
     video = replace(info.video, crop=_crop(description), dolby_vision=dolby_vision(description))
@@ -176,14 +212,31 @@ def _opened(path: Path) -> Iterator[InputContainer]:
     try:
         with open_container(path) as container:
             yield container
-    except PermissionError as error:
-        raise UnreadableSourceError(f"{str(path)!r} may not be read by this user: permission denied") from error
-    except (av.FFmpegError, ValueError, OSError) as error:
+    except (av.FFmpegError, ValueError) as error:  # what opens may still describe itself in a way that makes no sense
         raise UnreadableSourceError(f"{path.name!r} {why_not_opened(path)}") from error
 
 
-def _video_stream(path: Path, container: InputContainer) -> AvVideoStream:
-    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+def _programmes(path: Path, container: InputContainer) -> dict[int, frozenset[int]]:
+    """The ids of the streams of each programme, if the file holds any."""
+    return programmes_of(path) if container.format.name == "mpegts" else {}
+
+
+def _members(path: Path, members: dict[int, frozenset[int]], programme: int | None) -> frozenset[int] | None:
+    """The ids of the streams of the programme that is asked for; None for all."""
+    if programme is None:
+        return None
+    if programme not in members:
+        there = f"it has {', '.join(map(str, members))}" if members else "it is not a transport stream with programmes"
+        raise UnreadableSourceError(f"{path.name!r} has no programme {programme}; {there}")
+    return members[programme]
+
+
+def _belongs(ids: frozenset[int] | None, stream: Stream) -> bool:
+    return ids is None or stream.id in ids
+
+
+def _video_stream(path: Path, container: InputContainer, ids: frozenset[int] | None = None) -> AvVideoStream:
+    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic and _belongs(ids, s)]
     if not streams:
         raise UnreadableSourceError(f"{path.name!r} has no video stream; there is nothing to package")
     # A still picture beside a video (the cover of an AVIF or MP4) is marked as default at times.
@@ -200,7 +253,7 @@ def _video_stream(path: Path, container: InputContainer) -> AvVideoStream:
 
 def _first_frame(path: Path, container: InputContainer, stream: AvVideoStream) -> VideoFrame:
     context = video_decoder(stream)
-    for count, packet in enumerate(container.demux(stream)):
+    for count, packet in enumerate(chain(packets(container, [stream]), [None])):
         frames = decoded(context, packet, count)
         if frames:
             return frames[0]
@@ -268,9 +321,12 @@ def _named_rates(stream: AvVideoStream) -> tuple[Fraction, ...]:
 
 
 def _crop(description: str) -> Crop | None:
-    """What the container crops. Only ffmpeg's description of a file tells it, from version 7.1 on."""
-    found = re.search(r"Frame cropping: (\d+)/(\d+)/(\d+)/(\d+)", description)
-    return Crop(*map(int, found.groups())) if found else None
+    """Read the crop of the container. Only ffmpeg's description of a file tells it, from version 7.1 on."""
+    found = re.search(r"Frame cropping: (\d+)/(\d+)/(\d+)/(\d+)", description, re.IGNORECASE)
+    if found is None:
+        return None
+    left, right, top, bottom = map(int, found.groups())
+    return Crop(top=top, bottom=bottom, left=left, right=right)
 
 
 def _description(path: Path, stream_index: int) -> str:
@@ -286,28 +342,45 @@ def _description(path: Path, stream_index: int) -> str:
     return ""
 
 
-def _audio(container: InputContainer) -> AudioInfo | None:
-    streams = [s for s in container.streams.audio if s.codec_context is not None and s.channels]
-    if not streams:
-        return None
-    stream = max(streams, key=lambda s: (s.disposition & Disposition.default, -s.index))
-    return AudioInfo(
-        index=stream.index,
-        codec=stream.codec_context.name,
-        sample_rate_hz=stream.sample_rate,
-        channels=stream.channels,
-        language=_language(stream),
-    )
+def _audio(streams: Iterable[AudioStream]) -> Iterator[AudioInfo]:
+    for stream in streams:
+        # Of a codec that this build does not know there is no context, whatever the types say.
+        if stream.codec_context is not None and stream.channels:
+            yield AudioInfo(
+                index=stream.index,
+                codec=stream.codec_context.name,
+                sample_rate_hz=stream.sample_rate,
+                channels=tuple(channel.name for channel in stream.layout.channels),
+                language=bcp47(stream.metadata.get("language")),
+                title=_title(stream),
+                dispositions=_dispositions(stream),
+                duration_s=stream.duration * Fraction(stream.time_base or 0) if stream.duration else None,
+            )
 
 
-def _subtitles(container: InputContainer) -> Iterator[SubtitleInfo]:
-    for stream in container.streams.subtitles:
+def _subtitles(streams: Iterable[SubtitleStream]) -> Iterator[SubtitleInfo]:
+    for stream in streams:
         if stream.codec_context is not None and stream.codec_context.name in TEXT_SUBTITLES:
-            yield SubtitleInfo(stream.index, stream.codec_context.name, _language(stream))
+            dispositions = tuple(name for name in _dispositions(stream) if name != "default")
+            yield SubtitleInfo(stream.index, stream.codec_context.name, _language(stream), _title(stream), dispositions)
+
+
+def _title(stream: Stream) -> str | None:
+    """The name that a person gave the stream. MP4 has it in `name`, or in the handler, where programs leave theirs."""
+    handler = stream.metadata.get("handler_name", "")
+    named = stream.metadata.get("title") or stream.metadata.get("name")
+    return named or (None if _PROGRAMS_NAME.search(handler) else handler) or None
+
+
+def _dispositions(stream: Stream) -> tuple[str, ...]:
+    return tuple(name for name in DISPOSITIONS if stream.disposition & Disposition[name])
 
 
 def _is_missed(stream: Stream, used: set[int]) -> bool:
-    is_for_viewers = stream.type in ("video", "audio", "subtitle")
+    # A single picture beside a video is its cover, marked as one or not.
+    is_for_viewers = stream.type in ("video", "audio", "subtitle") and not (
+        stream.type == "video" and stream.frames == 1
+    )
     return is_for_viewers and stream.index not in used and not stream.disposition & Disposition.attached_pic
 
 

@@ -21,11 +21,11 @@ from typing import IO
 
 from media.errors import ProgramNotFoundError
 from media.formats import accepted
-from media.running import Running, end_process, started
+from media.running import GRACE_S, Running, end_process, started
 
 _LOG = logging.getLogger(__name__)
 
-_HOW_TO_GET = {
+HOW_TO_GET = {
     "ffmpeg": "install ffmpeg or `pip install imageio-ffmpeg`, or set NEUDASH_FFMPEG to its path",
     "MP4Box": "install GPAC (package `gpac`), or set NEUDASH_MP4BOX to its path",
 }
@@ -72,7 +72,7 @@ def find_program(name: str) -> Path:
     found = shutil.which(wanted) if wanted else (_pinned(name) or shutil.which(name))
     if found is None:
         where = f"{variable} names {wanted!r}, which is not a program" if wanted else f"{name} was not found"
-        raise ProgramNotFoundError(f"{where}; {_HOW_TO_GET[name]}")
+        raise ProgramNotFoundError(f"{where}; {HOW_TO_GET[name]}")
     return Path(found)
 
 
@@ -95,14 +95,15 @@ def run(
     deadline_s: float,
     input: bytes | None = None,
     cwd: Path | None = None,
+    home: Path | None = None,
     with_stderr: bool = False,
 ) -> bytes:
     """Run a program to its end and return its stdout, after it stderr if `with_stderr` asks for it.
 
-    `input` is written to the program's stdin, which is closed otherwise.
+    `input` is written to the program's stdin, which is closed otherwise. `home` stands for the user's home folder.
     Raises ProgramFailedError, also at `deadline_s`, and ProgramNotFoundError if `arguments[0]` cannot be started.
     """
-    with started(arguments, stdin=input is not None, cwd=cwd) as running:
+    with started(arguments, stdin=input is not None, cwd=cwd, home=home) as running:
         output: list[bytes] = []
         pipes = running.process
         readers = [running.thread(_read_output, pipes.stdout, output)]
@@ -158,11 +159,16 @@ def fed(arguments: Sequence[str], *, deadline_s: float, cwd: Path | None = None)
         def write(data: bytes) -> None:
             # A program that hangs is killed, which breaks the pipe and so ends the write.
             watchdog = threading.Timer(deadline_s, running.process.kill)
-            watchdog.start()
+            watchdog.daemon = True  # an interrupt may come before the block that cancels it
             try:
+                watchdog.start()
                 pipe.write(data)
                 pipe.flush()
             except OSError:
+                # Its status says more than the broken pipe does, if it is about to end by itself.
+                with suppress(subprocess.TimeoutExpired):
+                    if (status := running.process.wait(GRACE_S)) > 0:
+                        raise running.failure(f"ended with status {status}") from None
                 end_process(running.process)
                 raise running.failure("stopped reading its input") from None
             finally:

@@ -6,13 +6,14 @@ one before it and moves nothing else.
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections import deque
+import heapq
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import chain, groupby, islice
+from itertools import chain, groupby, islice, pairwise
 from pathlib import Path
+from typing import Literal
 
 import av
 from av.video.frame import VideoFrame
@@ -20,10 +21,13 @@ from av.video.frame import VideoFrame
 from media.errors import UnreadableSourceError
 from media.filters import filtered, open_graph
 from media.grid import Grid, assign_ticks, frame_count
-from media.scan import Scan, decoded, open_container, packets, video_decoder
+from media.scan import Scan, decoded, open_container, packet_of, packets, video_decoder
 from media.shape import Shape, fitted, packed
 from media.source import SourceTreatment
-from media.timeline import MAX_REORDER_PACKETS, has_presentation_times
+from media.timeline import has_presentation_times
+
+MAX_REORDERED = 16
+"""The most packets that a codec (H.264, HEVC) may hold back to reorder them."""
 
 DECODED_AHEAD = 2
 """Frames before the first one wanted that the deinterlacer is shown."""
@@ -35,31 +39,42 @@ TELECINE_CYCLE = 5
 """Frames of a 2:3 pulldown that come from four of film."""
 
 
+DamageKind = Literal["absent", "undecodable", "concealed", "cut off"]
+"""`absent` frames are not in the source and `undecodable` ones do not decode: the frame before is shown instead.
+Of `concealed` ones the decoder had to make up parts. After `cut off` ones none decodes: they are left out."""
+
+
 @dataclass(frozen=True)
 class Damage:
-    """Consecutive frames that could not be decoded, or only in part."""
+    """Consecutive frames that are not shown as they should be."""
 
     at_s: Fraction
     """When the first of them is shown, from the start of the bundle."""
     frames: int
-    shown_frozen: bool
-    """True if the frame before is shown instead; False if what could be decoded of them is shown."""
+    kind: DamageKind
 
 
 @dataclass
 class ReadingNotes:
-    """What a reader of frames found on the way; complete when its frames are."""
+    """Damage that a reader of frames met on the way; complete when its frames are."""
 
     missing: list[int] = field(default_factory=list)
     """Output frames that repeat the one before because nothing could be decoded for them."""
     concealed: list[int] = field(default_factory=list)
     """Output frames of which the decoder had to make up parts."""
+    cut_off: list[int] = field(default_factory=list)
+    """Output frames at the end after which none decodes; they are left out."""
 
     def damage(self, frame_rate: Fraction) -> list[Damage]:
         """Runs of damaged frames in the order of time."""
         found: list[Damage] = []
-        for frames, shown_frozen in ((self.missing, True), (self.concealed, False)):
-            found += [Damage(run[0] / frame_rate, len(run), shown_frozen) for run in _runs(sorted(set(frames)))]
+        kinds: tuple[tuple[DamageKind, list[int]], ...] = (
+            ("undecodable", self.missing),
+            ("concealed", self.concealed),
+            ("cut off", self.cut_off),
+        )
+        for kind, frames in kinds:
+            found += [Damage(run[0] / frame_rate, len(run), kind) for run in _runs(sorted(set(frames)))]
         return sorted(found, key=lambda damage: damage.at_s)
 
 
@@ -89,6 +104,24 @@ class Schedule:
         duration_s = found.picture.durations[last_packet] * found.picture.time_base or 1 / grid.rate
         return cls(grid, ticks, frame_count(max(ticks.values(), default=0), last_time + duration_s, grid))
 
+    def tick_ahead(self, tick: int) -> int:
+        """The tick to begin with so that what is shown at `tick` is read, and a few frames before it."""
+        ticks = sorted(self.ticks.values())
+        shown = bisect_right(ticks, tick) - 1
+        return ticks[max(0, shown - DECODED_AHEAD)] if shown >= 0 else 0
+
+    def absent(self, treatment: SourceTreatment) -> list[Damage]:
+        """Ticks for which the source has no frame, as frames of the output."""
+        first, count = treatment.output_range(self.count)
+        factor = treatment.frame_rate / treatment.source_rate
+        found: list[Damage] = []
+        for earlier, later in pairwise(sorted(self.ticks.values())):
+            start, end = (round(tick * factor) - first for tick in (earlier + 1, later))
+            start, end = max(start, 0), min(end, count)
+            if start < end:
+                found.append(Damage(start / treatment.frame_rate, end - start, "absent"))
+        return found
+
 
 def timed_frames(
     path: Path, found: Scan, schedule: Schedule, first_tick: int = 0, *, shape: Shape | None = None
@@ -98,8 +131,11 @@ def timed_frames(
     Decoding begins at the key frame before, and frames are brought to `shape` if one is given.
     """
     table = found.picture
-    begin = _key_before(found, schedule, first_tick)
-    slots = None if has_presentation_times(table) else _Slots()
+    ordered = not has_presentation_times(table)
+    # Frames that take their times by their order are counted from the first one.
+    begin = 0 if ordered else _key_before(found, schedule, first_tick)
+    pending: list[int] = []
+    keys = [number for number, is_key in enumerate(table.keys) if is_key] if ordered else []
     reached = first_tick - 1
     with open_container(path) as container:
         stream = container.streams[found.timeline.picture_index]
@@ -112,11 +148,18 @@ def timed_frames(
                 number += 1
                 if number < begin:
                     continue
-                if slots is not None and table.shown[number]:
-                    slots.fed.append(number)
+                if table.shown[number]:
+                    heapq.heappush(pending, number)
             for frame in decoded(context, packet, number):
-                source = frame.opaque if slots is None else slots.take(frame)
-                tick = schedule.ticks.get(source) if isinstance(source, int) else None
+                source = packet_of(frame)
+                if ordered and source is not None:
+                    # Frames come in order, and take the times of the packets in order, but for packets that were lost:
+                    # before anything of a group of pictures comes out, all of the group before has.
+                    group = keys[bisect_right(keys, source) - 1] if keys and keys[0] <= source else 0
+                    while len(pending) > 1 and pending[0] < max(group, source - MAX_REORDERED):
+                        heapq.heappop(pending)
+                    source = heapq.heappop(pending) if pending else None
+                tick = schedule.ticks.get(source) if source is not None else None
                 if tick is None or tick <= reached:
                     continue
                 reached = tick
@@ -128,36 +171,12 @@ def _key_before(found: Scan, schedule: Schedule, tick: int) -> int:
     # A palette comes with the first packet alone.
     if tick <= 0 or any(look.pixel_format == "pal8" for look in found.looks):
         return 0
-    table = found.picture
-    is_ordered = not has_presentation_times(table)
-    latest = tick - MAX_REORDER_PACKETS if is_ordered else tick
-    keys = [n for n, key in enumerate(table.keys) if key and schedule.ticks.get(n, latest + 1) <= latest]
-    # Without presentation times, only the second key frame tells for sure where we are.
-    return next(iter(keys[-2:-1] if is_ordered else keys[-1:]), 0)
-
-
-class _Slots:
-    """Finds the times of frames in a stream without presentation times: they come in order and take the times of the
-    packets in order. Frames that get lost move the others only up to the next key frame.
-    """
-
-    def __init__(self) -> None:
-        self.fed: list[int] = []
-        """The numbers of the packets that were given to the decoder, ascending."""
-        self._next = 0
-        self._shown: deque[int] = deque(maxlen=MAX_REORDER_PACKETS)
-
-    def take(self, frame: VideoFrame) -> int | None:
-        """The packet whose time is that of the next frame."""
-        number = frame.opaque
-        if isinstance(number, int):
-            if frame.key_frame:
-                # All packets before a key frame are shown before it, and so were those that overtook it.
-                overtaking = sum(shown > number for shown in self._shown)
-                self._next = max(self._next, bisect_left(self.fed, number) + overtaking)
-            self._shown.append(number)
-        self._next += 1
-        return self.fed[self._next - 1] if self._next <= len(self.fed) else None
+    table, best = found.picture, 0
+    for number, key in enumerate(table.keys):
+        at = schedule.ticks.get(number)
+        if key and at is not None and at <= tick:
+            best = number
+    return best
 
 
 def source_frames(
@@ -171,6 +190,9 @@ def source_frames(
     schedule = Schedule.of(found, treatment.grid_of(found))
     first, count = treatment.output_range(schedule.count)
     notes = notes or ReadingNotes()
+    nothing = UnreadableSourceError(f"{path.name!r} has no frames in the part asked for")
+    if count == 0:
+        raise nothing
     data: bytes | None = None
     done = 0
     for tick, frame in _at_output_rate(path, found, schedule, treatment, shape, first, notes):
@@ -187,8 +209,8 @@ def source_frames(
         yield data
         done += 1
     if data is None:
-        raise UnreadableSourceError(f"{path.name!r} has no frames in the part asked for")
-    while done < count:
+        raise nothing
+    while done < count and not notes.cut_off:
         yield data
         done += 1
 
@@ -208,7 +230,7 @@ def _at_output_rate(
         # The filters are in step again after a cycle or two, whichever frame they begin with.
         begin = max(0, first // (TELECINE_CYCLE - 1) - CYCLES_AHEAD) * TELECINE_CYCLE
     else:
-        begin = max(0, first // (2 if doubled else 1) - DECODED_AHEAD)
+        begin = schedule.tick_ahead(first // (2 if doubled else 1))
     frames = timed_frames(path, found, schedule, begin, shape=shape)
     frames = _noted(frames, schedule, treatment, begin, first, notes)
     if treatment.fields == "interlaced":
@@ -245,7 +267,7 @@ def _noted(
             notes.concealed += output(tick)
         yield tick, frame
     for tick in promised[position:]:
-        notes.missing += output(tick)
+        notes.cut_off += output(tick)
 
 
 def _deinterlaced(
@@ -273,10 +295,11 @@ def _film(
         ("decimate", f"cycle={TELECINE_CYCLE}"),
     )
     first = begin // TELECINE_CYCLE * (TELECINE_CYCLE - 1)
-    # The filters judge a frame by the one before it, and the first of all wrongly, so they see the first cycle twice.
+    # The filters judge a frame by the one before it: to the first one its successors lead up, backwards.
     whole = _without_gaps(frames, begin)
-    opening = list(islice(whole, TELECINE_CYCLE))
-    lead = [(tick - TELECINE_CYCLE, frame) for tick, frame in opening]
+    opening = list(islice(whole, TELECINE_CYCLE + 1))
+    backwards = [frame for _, frame in reversed(opening[1:])]
+    lead = list(zip(range(begin - len(backwards), begin), backwards, strict=True))
     for number, frame in enumerate(filtered(graph, chain(lead, opening, whole))):
         if number >= TELECINE_CYCLE - 1:
             yield first + number - (TELECINE_CYCLE - 1), frame

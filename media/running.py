@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import os
 import re
 import shlex
 import signal
@@ -81,8 +82,8 @@ class Running:
 
 
 @contextmanager
-def started(arguments: Sequence[str], *, stdin: bool, cwd: Path | None) -> Iterator[Running]:
-    """The running program; on leaving it runs no more."""
+def started(arguments: Sequence[str], *, stdin: bool, cwd: Path | None, home: Path | None = None) -> Iterator[Running]:
+    """The running program; on leaving it runs no more. `home` is the home folder that it is told of, if not ours."""
     _LOG.info("%s", shlex.join(arguments))
     try:
         process = subprocess.Popen(  # noqa: S603 - argument lists are built here, no shell reads them
@@ -91,6 +92,7 @@ def started(arguments: Sequence[str], *, stdin: bool, cwd: Path | None) -> Itera
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=cwd,
+            env=None if home is None else os.environ | {"HOME": str(home)},
             preexec_fn=_die_with_parent(),
         )
     except OSError as error:

@@ -20,6 +20,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from media.errors import UnreadableSourceError
+from media.formats import why_not_opened
 from media.programs import MAX_SOURCE_PIXELS, source_options, source_url
 from media.timeline import PacketTable, Timeline, build_timeline
 
@@ -31,6 +32,10 @@ MAX_DESCENTS_EVERY = 8
 
 TRIAL_PACKETS = 64
 """The packets whose frames are counted, to see whether each gives one."""
+
+ORDERED_FORMATS = frozenset({"avi"})
+"""Containers that say when packets are decoded and not when frames are shown: the stamps that libavformat makes up for
+them are off by what is reordered."""
 
 KEY_FRAME_EVERY_S = Fraction(1, 2)
 """Key frames that follow closer than this are not looked at."""
@@ -44,7 +49,7 @@ _VP9_SUPERFRAME = 0b110
 
 @dataclass(frozen=True)
 class Look:
-    """What one frame looks like."""
+    """The size, shape and kind of one frame."""
 
     packet: int
     """The number of its packet within its stream."""
@@ -67,6 +72,8 @@ class Scan:
     """The number of the packet that gives the first picture that can be decoded and is shown."""
     looks: tuple[Look, ...]
     """The first picture, then key frames over the whole length."""
+    joins: bool
+    """Whether the container's clock may begin again, so that nothing in its header tells how long it is."""
 
     @property
     def picture(self) -> PacketTable:
@@ -82,13 +89,19 @@ class Scan:
 
 @contextmanager
 def open_container(path: Path, **options: str) -> Iterator[InputContainer]:
-    """A source, opened with the same bounds as ffmpeg is given. Raises what PyAV raises."""
-    with av.open(source_url(path), options=source_options() | options, metadata_errors="replace") as container:
+    """A source, opened with the same bounds as ffmpeg is given. Raises UnreadableSourceError if it does not open."""
+    try:
+        opened = av.open(source_url(path), options=source_options() | options, metadata_errors="replace")
+    except PermissionError as error:
+        raise UnreadableSourceError(f"{str(path)!r} may not be read by this user: permission denied") from error
+    except (av.FFmpegError, ValueError, OSError) as error:
+        raise UnreadableSourceError(f"{path.name!r} {why_not_opened(path)}") from error
+    with opened as container:
         yield container
 
 
 def video_decoder(stream: VideoStream) -> VideoCodecContext:
-    """A decoder whose frames tell in `opaque` the number that their packet was given there.
+    """A decoder for `decoded`, whose frames tell by `packet_of` what packet they come from.
 
     VP8 and VP9 with alpha are decoded by libvpx, since ffmpeg's own decoders leave alpha out.
     """
@@ -103,10 +116,22 @@ def video_decoder(stream: VideoStream) -> VideoCodecContext:
     return context
 
 
+@dataclass(frozen=True)
+class _Tag:
+    """Goes through the decoder with a packet. PyAV tells tags apart by identity, which small numbers share."""
+
+    number: int | None
+
+
+def packet_of(frame: VideoFrame) -> int | None:
+    """The number of the packet that a frame was decoded from; None if the decoder does not say."""
+    return frame.opaque.number if isinstance(frame.opaque, _Tag) else None
+
+
 def decoded(context: VideoCodecContext, packet: AnyPacket | None, number: int | None) -> list[VideoFrame]:
     """The frames that a packet gives; none for a packet that does not decode. None ends the stream."""
     if packet is not None:
-        packet.opaque = number
+        packet.opaque = _Tag(number)
     try:
         return context.decode(packet)
     except (av.FFmpegError, ValueError):
@@ -134,6 +159,7 @@ def _scan(path: Path, picture_index: int, sound_indices: tuple[int, ...], *, dec
         picture = streams[0]
         assert isinstance(picture, VideoStream), "the probe chose a picture"
         tables = {s.index: PacketTable(Fraction(s.time_base or 1)) for s in streams}
+        by_order = container.format.name in ORDERED_FORMATS
         looker = _Looker(path, picture, decode_all=decode_all)
         is_cut_off = False
         for order, packet in enumerate(packets(container, streams)):
@@ -149,18 +175,21 @@ def _scan(path: Path, picture_index: int, sound_indices: tuple[int, ...], *, dec
             track.keys.append(packet.is_keyframe)
             track.shown.append(shown)
             track.order.append(order)
+            track.positions.append(packet.pos)
         looks = looker.finish()
         joins = bool(container.format.flags & _FORMAT_JOINS)
     table = tables[picture_index]
     if decode_all:
         table.shown = [number in looker.decoded for number in range(len(table))]
-    if not _ascend([table.pts[number] for number in looker.decoded]):
-        # In AVI, H.264 has time stamps in the order of the file: they cannot be those of presentation.
-        table.pts, table.dts = [None] * len(table), table.pts
+    is_reordered = list(looker.decoded) != sorted(looker.decoded)
+    if (by_order and is_reordered) or not _ascend([table.pts[number] for number in looker.decoded]):
+        # Stamps in the order of the file, though frames are not: they cannot be those of presentation.
+        table.dts = [shown if decoded is None else decoded for shown, decoded in zip(table.pts, table.dts, strict=True)]
+        table.pts = [None] * len(table)
     if is_cut_off and sum(table.shown) > 1:
         table.shown[-1] = False
     timeline = build_timeline(tables, picture_index, joins=joins)
-    return Scan(tables, timeline, looks[0].packet, looks)
+    return Scan(tables, timeline, looks[0].packet, looks, joins)
 
 
 def _ascend(stamps: Sequence[int | None]) -> bool:
@@ -233,10 +262,11 @@ class _Looker:
 
     def _keep(self, frames: list[VideoFrame]) -> None:
         for frame in frames:
-            if isinstance(frame.opaque, int):
-                self.decoded[frame.opaque] = None
+            number = packet_of(frame)
+            if number is not None:
+                self.decoded[number] = None
                 if not self._looks or frame.key_frame:
-                    self._looks.append(look_at(frame, self._context, self.stream, frame.opaque))
+                    self._looks.append(look_at(frame, self._context, self.stream, number))
 
     def _leave_head(self) -> None:
         self._keep(decoded(self._context, None, None))
@@ -259,13 +289,13 @@ class _Looker:
 
 
 def undecodable(path: Path, stream: VideoStream) -> UnreadableSourceError:
-    """What to raise for a stream that gives no frame."""
+    """The error for a stream that gives no frame."""
     limit = "" if stream.width else ", or they are larger than 8K"  # past it the decoder does not even open
     return UnreadableSourceError(f"{path.name!r} opens, but none of its {stream.codec.name} frames decodes{limit}")
 
 
 def look_at(frame: VideoFrame, context: VideoCodecContext, stream: VideoStream, packet: int) -> Look:
-    """What a decoded frame looks like. The shape of its samples is the container's if that tells one."""
+    """The look of a decoded frame. The shape of its samples is the container's if that tells one."""
     sar = stream.sample_aspect_ratio or context.sample_aspect_ratio
     return Look(
         packet, frame.width, frame.height, frame.format.name, Fraction(sar or 1) or Fraction(1), frame.interlaced_frame

@@ -59,9 +59,9 @@ class Shape:
 
 
 def common_shape(looks: Sequence[Look]) -> Shape:
-    """The shape that most key frames have, the larger one of two that are equally frequent."""
+    """The shape that most key frames have, the earliest one of those that are equally frequent."""
     sizes = Counter((look.width, look.height, look.sar) for look in looks)
-    width, height, sar = max(sizes, key=lambda size: (sizes[size], size[0] * size[1]))
+    width, height, sar = sizes.most_common(1)[0][0]  # of equals the first
     formats = Counter(
         look.pixel_format for look in looks if (look.width, look.height, look.sar) == (width, height, sar)
     )

@@ -1,4 +1,4 @@
-"""What is done to the frames of a source: the packager encodes what trainer and report compare with.
+"""The treatment of a source's frames: the packager encodes what trainer and report compare with.
 
 All output is BT.709, limited range, 8-bit 4:2:0, constant frame rate, progressive, upright, and is tagged so.
 """
@@ -57,7 +57,7 @@ class SourceTreatment:
     """`interlaced` is deinterlaced, one frame for each field if `frame_rate` is twice `source_rate`; `telecine` gives
     the film back that a 2:3 pulldown was made of."""
     colour: Colour
-    """Of the source; what comes out is BT.709."""
+    """Colours of the source; BT.709 comes out."""
 
     sound_indices: tuple[int, ...] = ()
     """The sound streams that share the picture's clock."""
@@ -77,7 +77,7 @@ class SourceTreatment:
             object.__setattr__(self, "source_rate", self.frame_rate)
 
     def grid_of(self, found: Scan) -> Grid:
-        """Where the source's own frames lie."""
+        """The grid of the source's own frames."""
         origin_s = found.shown()[0][0] if self.origin_s is None else self.origin_s
         return Grid(self.source_rate, origin_s, constant=True)
 
@@ -143,6 +143,8 @@ def _json(value: Any) -> Any:
         return str(value)
     if isinstance(value, Shape):
         return value.to_json()
+    if isinstance(value, tuple):
+        return list(value)
     return asdict(value) if isinstance(value, Crop | Colour) else value
 
 

@@ -45,6 +45,8 @@ class PacketTable:
     """False for packets that give no picture of their own, such as VP8's invisible frames."""
     order: list[int] = field(default_factory=list)
     """Position among the packets of all streams."""
+    positions: list[int | None] = field(default_factory=list)
+    """The place of each packet in the file, in bytes; None if the container does not say."""
 
     def __len__(self) -> int:
         return len(self.pts)
@@ -66,7 +68,7 @@ class Timeline:
     """The time on the axis that becomes 0: when the first picture of the bundle is shown."""
 
     def shift_s(self, stream_index: int, packet_number: int) -> Fraction | None:
-        """What to add to the raw time of a packet (0-based, counted per stream in the order of the file), so that 0 is
+        """The shift to add to the raw time of a packet (0-based, counted per stream as in the file), so that 0 is
         when the bundle's first picture is shown. None if that time is not to be trusted.
         """
         times = self.times_s[stream_index]
@@ -81,7 +83,7 @@ def build_timeline(tables: Mapping[int, PacketTable], picture_index: int, *, joi
     tracks = {index: _Track.of(table, ticks_per_s) for index, table in tables.items()}
     picture = tracks[picture_index]
     picture.times = _filled(picture.times, picture.step)
-    clocks = _clocks_of_packets(tracks, ticks_per_s, joins=joins)
+    clocks = _clocks_of_packets(tracks, picture_index, ticks_per_s, joins=joins)
     offsets = _clock_offsets(tracks, clocks, picture_index, picture.step, ticks_per_s)
     return Timeline(
         picture_index,
@@ -103,9 +105,10 @@ class _Track:
     times: list[int | None]
     """Presentation times, or decoding times if the container has no others."""
     steady: list[int | None]
-    """What goes forward in the order of the file: decoding times, or else presentation times."""
+    """Times that go forward in the order of the file: decoding times, or else presentation times."""
     durations: list[int]
     order: list[int]
+    positions: list[int | None]
     step: int
     """The usual distance of two packets; at least 1."""
     back: int | None
@@ -126,8 +129,9 @@ class _Track:
             [None if time is None else time * ticks for time in steady],
             [duration * ticks for duration in table.durations],
             table.order,
+            table.positions or [None] * len(table),
             max(1, step * ticks),
-            max(1, step * ticks) if has_decoding_times else None,
+            _slack(table.dts, step) * ticks if has_decoding_times else None,
         )
 
 
@@ -139,6 +143,16 @@ def _usual_step(table: PacketTable) -> int:
     steps = [later - earlier for earlier, later in pairwise(stamps)]
     known = [duration for duration in table.durations if duration > 0]
     return median_low(steps) if steps else median_low(known) if known else 0
+
+
+def _slack(dts: Sequence[int | None], step: int) -> int:
+    """How much earlier than expected a decoding time may be without beginning another clock, in ticks of the table.
+
+    A quarter of a step if nearly all steps are alike, else what a frame of a variable rate may be early.
+    """
+    known = [time for time in dts if time is not None]
+    alike = sum(abs(later - earlier - step) * 50 <= max(step, 50) for earlier, later in pairwise(known))
+    return max(1, step // 4 if 20 * alike >= 19 * (len(known) - 1) else 3 * step // 4)
 
 
 def has_presentation_times(table: PacketTable) -> bool:
@@ -211,32 +225,40 @@ def _filled(times: Sequence[int | None], step: int) -> list[int | None]:
     return filled
 
 
-def _clocks_of_packets(tracks: Mapping[int, _Track], ticks_per_s: int, *, joins: bool) -> dict[int, list[int]]:
+def _clocks_of_packets(
+    tracks: Mapping[int, _Track], picture_index: int, ticks_per_s: int, *, joins: bool
+) -> dict[int, list[int]]:
     """The number of the clock that each packet belongs to.
 
-    A stream that jumps goes over to the clock that another stream has already begun near that time; the first one to
-    jump begins it. A forward jump that merely catches up with the other streams is a gap of this stream alone.
+    The first stream to jump begins a clock. The others go over to it where they jump to a time near it, and at the
+    latest behind the place in the file where it began. A forward jump that merely catches up with the other streams is
+    a gap of this stream alone.
     """
     limit, backward = MAX_STEP_S * ticks_per_s, BACKWARD_S * ticks_per_s
     clocks: dict[int, list[int]] = {index: [] for index in tracks}
     current = dict.fromkeys(tracks, 0)
     expected: dict[int, int | None] = dict.fromkeys(tracks)
+    begins_at: int | None = None
+    """The place in the file, in bytes, at which the newest clock begins."""
     latest: list[dict[int, int]] = [{}]
     """By clock, then by stream: the latest raw time."""
     sequence = sorted((order, index, number) for index, t in tracks.items() for number, order in enumerate(t.order))
     for _, index, number in sequence:
         time, awaited = tracks[index].steady[number], expected[index]
         if time is not None:
-            # Decoding times go forward without exception; presentation times may go back by what is reordered.
-            jumps_back = awaited is not None and time < awaited - (tracks[index].back or backward)
+            # Decoding times of the picture go forward without exception. Those of sound are counted on from one stamp
+            # for many packets, and are put right at the next.
+            strict = tracks[index].back if index == picture_index else None
+            jumps_back = awaited is not None and time < awaited - (strict or backward)
             jumps_on = awaited is not None and time > awaited + limit
             others = [other for stream, other in latest[current[index]].items() if stream != index]
             if joins and (jumps_back or (jumps_on and all(abs(time - other) > limit for other in others))):
                 begun = current[index] < len(latest) - 1 and any(abs(time - t) <= limit for t in latest[-1].values())
                 if not begun:
                     latest.append({})
+                    begins_at = tracks[index].positions[number]
                 current[index] = len(latest) - 1
-            elif awaited is None:
+            elif awaited is None or _is_past(tracks[index].positions[number], begins_at):
                 current[index] = len(latest) - 1
             latest[current[index]][index] = time
             expected[index] = time + (tracks[index].durations[number] or tracks[index].step)
@@ -244,10 +266,14 @@ def _clocks_of_packets(tracks: Mapping[int, _Track], ticks_per_s: int, *, joins:
     return clocks
 
 
+def _is_past(position: int | None, begins_at: int | None) -> bool:
+    return position is not None and begins_at is not None and position >= begins_at >= 0
+
+
 def _clock_offsets(
     tracks: Mapping[int, _Track], clocks: Mapping[int, list[int]], picture_index: int, frame: int, ticks_per_s: int
 ) -> list[int]:
-    """What to add to the times of each clock, in ticks: the picture goes on without a gap.
+    """The offset of each clock, in ticks: the picture goes on without a gap.
 
     If the sound of two recordings would overlap by more than `MAX_OVERLAP_S`, the later one waits whole frames.
     """

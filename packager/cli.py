@@ -12,15 +12,19 @@ from pathlib import Path
 from rich.progress import Progress, TaskID
 
 from manifests.errors import BundleError, one_line
+from manifests.options import whole_number
+from manifests.outputs import output_folder
+from media.colour import BLACK, parse_background
 from media.errors import MediaError
 from media.programs import RunProgress
 from media.progress import progress
 from packager.capture import Device, parse_device, record
 from packager.encode import AUTO_CRF, ENCODERS, PRESETS
-from packager.errors import LadderError, PackagingError
+from packager.errors import LadderError, PackagingError, SoundError
 from packager.pipeline import Listener, Result, package
 from packager.plan import Request
 from packager.rungs import WantedRung, parse_rungs
+from packager.sound import AudioWish, parse_audio
 
 _TIME = re.compile(r"(?:(?:(\d{1,3}):)?(\d{1,3}):)?(\d{1,6}(?:\.\d{1,6})?)")
 
@@ -49,7 +53,7 @@ def main(argv: list[str]) -> int:
     except KeyboardInterrupt:
         print("neudash package: stopped; the same command goes on from here", file=sys.stderr)
         return 130
-    _tell(result, arguments.bundle)
+    _tell(result, arguments.bundle, quiet=arguments.quiet)
     return 0
 
 
@@ -69,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         help="any video file that ffmpeg reads; or a camera, recorded for --duration into BUNDLE.capture.mkv: "
         "/dev/video0, avfoundation:0, 'dshow:video=NAME'",
     )
-    add("-o", "--out", dest="bundle", type=Path, required=True, metavar="BUNDLE", help="folder to make")
+    add("-o", "--out", dest="bundle", type=output_folder, required=True, metavar="BUNDLE", help="folder to make")
     add(
         "--rungs",
         type=_rungs,
@@ -103,15 +107,45 @@ def _parser() -> argparse.ArgumentParser:
         help="an .srt, .vtt or .ass beside the video, in UTF-8; film.en.srt says its language; may be given again. "
         "(Text tracks inside the video are taken by themselves)",
     )
+    add(
+        "--audio",
+        type=_audio,
+        default="all",
+        metavar="WHICH",
+        help="all, default, none, or languages and numbers of streams: en,fr or 1,3 (default: %(default)s)",
+    )
+    add(
+        "--program",
+        dest="programme",
+        type=whole_number(1, 65535),
+        metavar="N",
+        help="of a broadcast with several programmes the one to take (default: that of the largest picture)",
+    )
+    add(
+        "--hdr",
+        action="store_true",
+        help="beside the SDR rungs make 10-bit ones in the source's own HDR (PQ or HLG), by HEVC, or by AV1 with "
+        "--codec av1",
+    )
+    add(
+        "--background",
+        type=_background,
+        default=BLACK,
+        metavar="COLOUR",
+        help="what shows through transparent parts: a name such as white, or #rrggbb (default: black)",
+    )
     add("--force", action="store_true", help="replace a bundle that was made otherwise, models included")
-    add("-q", "--quiet", action="store_true", help="no progress bar")
+    add("-q", "--quiet", action="store_true", help="no progress bar, no notes on what was done with the sound")
     add("-v", "--verbose", action="store_true", help="show the commands that are run")
     return parser
 
 
 def _video(text: str) -> str:
-    if text.startswith(("http://", "https://")):
-        raise argparse.ArgumentTypeError(f"{text} is an address; download the video, and name the file")
+    scheme, separator, _ = text.partition("://")
+    if separator and scheme.isalnum() and not Path(text).exists():
+        live = scheme in ("rtsp", "rtmp", "rtp", "udp", "srt")
+        what = "record it to a file" if live else "download the video"
+        raise argparse.ArgumentTypeError(f"{text} is an address; {what}, and name the file")
     return text
 
 
@@ -133,6 +167,20 @@ def _rungs(text: str) -> tuple[WantedRung, ...] | None:
     try:
         return parse_rungs(text)
     except LadderError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _audio(text: str) -> AudioWish:
+    try:
+        return parse_audio(text)
+    except SoundError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _background(text: str) -> str:
+    try:
+        return parse_background(text)
+    except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
@@ -160,6 +208,10 @@ def _request(arguments: argparse.Namespace, source: Path) -> Request:
         start_s=arguments.start,
         duration_s=arguments.duration,
         subtitles=tuple(arguments.subtitles),
+        audio=arguments.audio,
+        programme=arguments.programme,
+        hdr=arguments.hdr,
+        background=arguments.background,
         force=arguments.force,
     )
 
@@ -179,7 +231,9 @@ def _listener(bar: Progress) -> Listener:
     return Listener(step=step, encoding=encoding)
 
 
-def _tell(result: Result, bundle: Path) -> None:
+def _tell(result: Result, bundle: Path, *, quiet: bool) -> None:
+    for note in () if quiet else result.notes:
+        print(f"neudash package: {note}", file=sys.stderr)
     for warning in result.warnings:
         print(f"neudash package: warning: {warning}", file=sys.stderr)
     if result.already_done:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
 from pathlib import Path
@@ -11,7 +11,8 @@ from typing import Literal
 
 import ffmpeg
 
-from media.programs import source_options, source_url
+from media.colour import hdr_filters, hdr_size_filters, sdr_filters, sdr_size_filters
+from media.placement import SOUND_RATE_HZ
 from media.shape import Shape
 from media.source import (
     QUIET,
@@ -19,9 +20,9 @@ from media.source import (
     apply_filters,
     raw_input,
     seconds,
-    shared_filters,
-    size_filters,
+    shape_filters,
 )
+from packager.hdr import HdrSettings, colour_options, svtav1_parameters, x265_parameters
 from packager.ladder import Rung
 from packager.rungs import Crf
 
@@ -36,12 +37,10 @@ PRESETS = (
 )  # fmt: skip
 _AV1_PRESETS = dict(zip(PRESETS, (12, 11, 10, 9, 8, 7, 5, 4, 3), strict=True))
 
-AUDIO_RATE_HZ = 48_000
-AUDIO_BPS = 128_000
 AAC_FRAME = 1024
 """Samples in one AAC frame, and in the silence that ffmpeg's encoder puts first."""
-AUDIO_TRIAL_FRAMES = 250
-"""Seconds of any codec, wherever in the film they begin."""
+
+_SDR_COLOUR = {"color_range": "tv", "color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709"}
 
 MIN_TIMESCALE = 10_000
 
@@ -70,16 +69,31 @@ def encode_arguments(
     shape: Shape,
     settings: VideoSettings,
     outputs: Sequence[tuple[Rung, Path]],
+    hdr: HdrSettings | None = None,
+    hdr_outputs: Sequence[tuple[Rung, Path]] = (),
 ) -> list[str]:
     """All rungs in one go, from the raw frames of `media.reading.source_frames` on stdin."""
-    stream = apply_filters(raw_input(treatment, shape), shared_filters(treatment))
-    copies = [stream]
-    if len(outputs) > 1:
-        split = stream.filter_multi_output("split", len(outputs))
-        copies = [split[index] for index in range(len(outputs))]
-    nodes = [_output(copy, treatment, settings, rung, path) for copy, (rung, path) in zip(copies, outputs, strict=True)]
+    upright = apply_filters(raw_input(treatment, shape), shape_filters(treatment))
+    branches = _copies(upright, bool(outputs) + bool(hdr_outputs))
+    nodes = []
+    if outputs:
+        stream = apply_filters(branches.pop(), sdr_filters(treatment.colour))
+        for copy, (rung, path) in zip(_copies(stream, len(outputs)), outputs, strict=True):
+            nodes.append(_output(copy, treatment, settings, rung, path))
+    if hdr_outputs:
+        assert hdr is not None, "there are no HDR outputs without settings for them"
+        stream = apply_filters(branches.pop(), hdr_filters(treatment.colour))
+        for copy, (rung, path) in zip(_copies(stream, len(hdr_outputs)), hdr_outputs, strict=True):
+            nodes.append(_output(copy, treatment, replace(settings, codec=hdr.codec), rung, path, hdr))
     graph = ffmpeg.merge_outputs(*nodes) if len(nodes) > 1 else nodes[0]
     return [*QUIET, "-y", *graph.get_args()]
+
+
+def _copies(stream: ffmpeg.nodes.FilterableStream, count: int) -> list[ffmpeg.nodes.FilterableStream]:
+    if count == 1:
+        return [stream]
+    split = stream.filter_multi_output("split", count)
+    return [split[index] for index in range(count)]
 
 
 def _output(
@@ -88,16 +102,18 @@ def _output(
     settings: VideoSettings,
     rung: Rung,
     path: Path,
+    hdr: HdrSettings | None = None,
 ) -> ffmpeg.nodes.OutputStream:
     size = rung.size
-    chain = size_filters(treatment, size.width, size.height)
+    to_size = sdr_size_filters if hdr is None else hdr_size_filters
+    chain = to_size(treatment.colour, size.width, size.height)
     chain.append(("setsar", {"sar": f"{size.sar.numerator}/{size.sar.denominator}", "max": str(2**31 - 1)}))
     options = {
-        **_encoder_options(settings),
+        **_encoder_options(settings, hdr),
         **_rate_options(rung, settings.codec),
         "fps_mode": "passthrough",  # the filters have made the rate constant
         "video_track_timescale": str(timescale(treatment.frame_rate)),
-        **{"color_range": "tv", "color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709"},
+        **(_SDR_COLOUR if hdr is None else colour_options(hdr)),
         "map_metadata": "-1",  # no title, no location of a phone
         "map_chapters": "-1",
         "f": "mp4",
@@ -105,18 +121,17 @@ def _output(
     return apply_filters(stream, chain).output(f"file:{path}", **options)
 
 
-def _encoder_options(settings: VideoSettings) -> dict[str, str]:
+def _encoder_options(settings: VideoSettings, hdr: HdrSettings | None) -> dict[str, str]:
     """One closed GOP of exactly `segment_frames` after the other, whatever the pictures hold."""
     frames = str(settings.segment_frames)
     common = {"c:v": ENCODERS[settings.codec], "g": frames}
     if settings.codec == "av1":
-        return {
-            **common,
-            "preset": str(_AV1_PRESETS[settings.preset]),
-            "svtav1-params": "scd=0:irefresh-type=2",  # no cuts of its own, no open GOPs
-        }
+        # No cuts of its own, no open GOPs.
+        svtav1 = ["scd=0", "irefresh-type=2", *(svtav1_parameters(hdr) if hdr else [])]
+        return {**common, "preset": str(_AV1_PRESETS[settings.preset]), "svtav1-params": ":".join(svtav1)}
     if settings.codec == "hevc":
-        parameters = f"keyint={frames}:min-keyint={frames}:scenecut=0:open-gop=0:log-level=error"
+        x265 = [f"keyint={frames}", f"min-keyint={frames}", "scenecut=0", "open-gop=0", "log-level=error"]
+        parameters = ":".join([*x265, *(x265_parameters(hdr) if hdr else [])])
         # hvc1: parameter sets in the init segment, the only kind that Apple's players take
         return {**common, "preset": settings.preset, "x265-params": parameters, "tag:v": "hvc1"}
     return {
@@ -137,43 +152,22 @@ def _rate_options(rung: Rung, codec: Codec) -> dict[str, str]:
     return {"b:v": str(bps), "maxrate": str(bps), "bufsize": str(2 * bps)}
 
 
-def audio_arguments(
-    source: Path, origin_s: Fraction, stream_index: int, video_duration_s: Fraction, path: Path
-) -> list[str]:
-    """AAC in step with the video from its first frame on, padded or cut to its duration.
+def audio_arguments(channels: int, bps: int, path: Path) -> list[str]:
+    """AAC of the samples on stdin, 32-bit floats at 48 kHz, which begin 1024 samples after the first picture.
 
     An encoder puts 1024 samples before the sound and an edit list to skip them, which some players heed and
     some do not, and which makes a title one frame, perhaps one segment, longer. Here these samples take the
     place of the first 21 ms of sound: no edit list, and the rest is where it belongs.
     """
-    frames = max(2, ceil(video_duration_s * AUDIO_RATE_HZ / AAC_FRAME))
-    chain = [
-        ("asetpts", {"expr": f"PTS-({seconds(origin_s)})/TB"}),
-        ("aresample", {"sample_rate": str(AUDIO_RATE_HZ), "async": "1", "first_pts": "0"}),
-        ("aformat", {"channel_layouts": "stereo|mono"}),
-        ("apad", {}),
-        ("atrim", {"start_sample": str(AAC_FRAME), "end_sample": str(frames * AAC_FRAME)}),
-        ("asetpts", {"expr": "PTS-STARTPTS"}),
-    ]
-    stream = apply_filters(_open(source)[str(stream_index)], chain)
+    samples = ffmpeg.input("pipe:0", f="f32le", ar=str(SOUND_RATE_HZ), ac=str(channels))
     options = {
-        **{"c:a": "aac", "b:a": str(AUDIO_BPS)},
+        **{"c:a": "aac", "b:a": str(bps)},
         **{"map_metadata": "-1", "map_chapters": "-1", "use_editlist": "0", "f": "mp4"},
     }
-    return [*QUIET, "-y", *stream.output(f"file:{path}", **options).get_args()]
+    return [*QUIET, "-y", *samples.output(f"file:{path}", **options).get_args()]
 
 
-def audio_trial_arguments(source: Path, stream_index: int) -> list[str]:
-    """The first seconds of the sound decoded and thrown away: fails where the sound itself is what is wrong."""
-    stream = _open(source)[str(stream_index)]
-    return [*QUIET, *stream.output("pipe:1", f="null", **{"frames:a": str(AUDIO_TRIAL_FRAMES)}).get_args()]
-
-
-def _open(source: Path) -> ffmpeg.nodes.FilterableStream:
-    return ffmpeg.input(source_url(source), copyts=None, **source_options())
-
-
-AAC_FRAME_S = Fraction(AAC_FRAME, AUDIO_RATE_HZ)
+AAC_FRAME_S = Fraction(AAC_FRAME, SOUND_RATE_HZ)
 
 
 def audio_segment_s(segment_s: Fraction) -> Fraction:

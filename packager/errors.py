@@ -11,6 +11,10 @@ class LadderError(PackagingError):
     """Rungs that cannot be read, or that this source cannot fill."""
 
 
+class HdrError(PackagingError):
+    """An HDR ladder that this source cannot fill."""
+
+
 class SubtitlesError(PackagingError):
     """A file of subtitles that is none."""
 
@@ -21,3 +25,7 @@ class OutputFolderError(PackagingError):
 
 class CaptureError(PackagingError):
     """A capture device that is not there, or gives nothing."""
+
+
+class SoundError(PackagingError):
+    """A sound track that is asked for and not there."""

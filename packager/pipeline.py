@@ -8,23 +8,24 @@ from fractions import Fraction
 from pathlib import Path
 from time import monotonic
 
+from manifests.languages import bcp47
 from media.errors import ProgramFailedError
 from media.programs import RunProgress, fed, find_program, run
-from media.reading import Damage, ReadingNotes, source_frames
+from media.reading import Damage, DamageKind, ReadingNotes, source_frames
 from packager.encode import (
     AAC_FRAME_S,
-    audio_arguments,
     audio_segment_s,
-    audio_trial_arguments,
     encode_arguments,
     poster_arguments,
 )
 from packager.errors import SubtitlesError
+from packager.labels import label_of, unique_labels
 from packager.ladder import Rung
 from packager.plan import Plan, Request, make_plan, plan_warnings
-from packager.presentation import MeasuredTrack, measure_track
-from packager.publish import AUDIO_ID, Pieces, check_output, is_done, publish
+from packager.presentation import MeasuredSound, MeasuredTrack, Text, measure_track
+from packager.publish import Pieces, check_output, is_done, publish
 from packager.segmenter import Segmenter, open_segmenter
+from packager.soundtracks import make_soundtracks
 from packager.subtitles import Subtitles, in_period, webvtt_arguments
 from packager.workfolder import WorkFolder, settings_key
 
@@ -39,7 +40,7 @@ REPORT_EVERY_S = 0.2
 MAX_PLACES = 5
 """Damaged places that are listed one by one."""
 PASS_DEADLINE_S = 12 * 3600.0
-"""For the sound, or for one track of subtitles: as long as it takes to read 2 TB from a slow disk."""
+"""For one track of subtitles: as long as it takes to read 2 TB from a slow disk."""
 
 EXPECTED_PART = Fraction(49, 50)
 """Fewer frames than this part of what the header promises are worth a warning."""
@@ -51,6 +52,8 @@ class Result:
 
     already_done: bool
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """Sentences on what was done with the source, of which nothing is wrong."""
 
 
 @dataclass(frozen=True)
@@ -75,14 +78,15 @@ def package(request: Request, listener: Listener) -> Result:
         subtitles=tuple(path.absolute() for path in request.subtitles),
     )
     check_output(request.bundle)
-    segmenter = open_segmenter(request.segmenter)
-    listener.step("look through the source")
-    plan = make_plan(request)
+    said: list[str] = []
+    segmenter = open_segmenter(request.segmenter, said.append)
+    plan = make_plan(request, listener.step)
     if is_done(request.bundle, plan.settings, force=request.force):
         return Result(already_done=True)
     work = WorkFolder(request.bundle, settings_key(plan.settings))
     work.open()
-    return Result(already_done=False, warnings=tuple(_make(plan, work, segmenter, listener)))
+    warnings = (*said, *_make(plan, work, segmenter, listener))
+    return Result(already_done=False, warnings=warnings, notes=plan.sound.notes)
 
 
 def _make(plan: Plan, work: WorkFolder, segmenter: Segmenter, listener: Listener) -> list[str]:
@@ -93,11 +97,14 @@ def _make(plan: Plan, work: WorkFolder, segmenter: Segmenter, listener: Listener
     listener.step(f"segments ({segmenter.name})")
     video = [(rung, _segmented_video(plan, work, rung, segmenter)) for rung in plan.rungs]
     warnings += _missing_frames(plan, video[0][1].frames)
-    audio = _segmented_audio(plan, work, segmenter, video[0][1].duration_s, warnings)
+    hdr = [(rung, _segmented_video(plan, work, rung, segmenter)) for rung in plan.hdr_rungs]
+    if plan.sound.tracks:
+        listener.step("sound")
+    sound = _segmented_sound(plan, work, segmenter, video[0][1].duration_s, warnings)
     listener.step("manifest")
     duration_s = video[0][1].duration_s
     text = tuple(_in_time(plan, texts, duration_s, warnings))
-    pieces = Pieces(tuple(video), audio, text, _poster(plan, work, duration_s), segmenter.name)
+    pieces = Pieces(tuple(video), sound, text, _poster(plan, work, duration_s), segmenter.name, tuple(hdr))
     publish(plan, work.root, pieces)
     work.close()
     return warnings
@@ -105,18 +112,20 @@ def _make(plan: Plan, work: WorkFolder, segmenter: Segmenter, listener: Listener
 
 def _encode(plan: Plan, work: WorkFolder, listener: Listener) -> list[str]:
     """Make the tracks that are not there yet, all at once; returns what is to be said of damage."""
-    rungs = [rung for rung in plan.rungs if not work.has(_track_name(rung))]
-    if not rungs:
+    missing, hdr_missing = (
+        [(rung, work.unfinished(_track_name(rung))) for rung in rungs if not work.has(_track_name(rung))]
+        for rungs in (plan.rungs, plan.hdr_rungs)
+    )
+    if not missing and not hdr_missing:
         return []
-    missing = [(rung, work.unfinished(_track_name(rung))) for rung in rungs]
-    listener.step(f"encode {' '.join(rung.id for rung in rungs)}")
+    listener.step(f"encode {' '.join(rung.id for rung, _ in (*missing, *hdr_missing))}")
     shape = plan.treatment.shape_of(plan.found)
-    arguments = encode_arguments(plan.treatment, shape, plan.video, missing)
+    arguments = encode_arguments(plan.treatment, shape, plan.video, missing, plan.hdr, hdr_missing)
     notes = ReadingNotes()
     _run_encoder(plan, arguments, notes, listener)
-    for rung, path in missing:
+    for rung, path in (*missing, *hdr_missing):
         work.finish(_track_name(rung), path)
-    return damage_warnings(notes.damage(plan.treatment.frame_rate))
+    return damage_warnings([*plan.absent, *notes.damage(plan.treatment.frame_rate)])
 
 
 def _run_encoder(plan: Plan, arguments: list[str], notes: ReadingNotes, listener: Listener) -> None:
@@ -134,17 +143,24 @@ def _run_encoder(plan: Plan, arguments: list[str], notes: ReadingNotes, listener
                 listener.encoding(RunProgress(number, media_s, speed), plan.expected_frames)
 
 
+_DAMAGE_IN_WORDS: dict[DamageKind, str] = {
+    "absent": "missing in the source, shown frozen",
+    "undecodable": "damaged and could not be decoded, shown frozen",
+    "concealed": "damaged, shown as far as they could be decoded",
+    "cut off": "damaged and could not be decoded; the bundle ends there",
+}
+
+
 def damage_warnings(damage: Sequence[Damage]) -> list[str]:
-    """A sentence for each damaged place, the longest first if there are many."""
+    """A sentence for each damaged place; of many places the longest ones."""
     listed = sorted(damage, key=lambda place: -place.frames)[:MAX_PLACES]
-    sentences = [
-        f"{place.frames} frame{'s' * (place.frames > 1)} at {clock(place.at_s)} could not be decoded"
-        + (", shown frozen" if place.shown_frozen else " in full, shown as far as they were")
-        for place in sorted(listed, key=lambda place: place.at_s)
-    ]
-    left = damage[MAX_PLACES:]
-    if left:
-        sentences.append(f"the source is damaged in {len(left)} more places")
+    sentences = []
+    for place in sorted(listed, key=lambda place: place.at_s):
+        frames = "1 frame" if place.frames == 1 else f"{place.frames} frames"
+        verb = "is" if place.frames == 1 else "are"
+        sentences.append(f"{frames} at {clock(place.at_s)} {verb} {_DAMAGE_IN_WORDS[place.kind]}")
+    if len(damage) > MAX_PLACES:
+        sentences.append(f"the source is damaged in {len(damage) - MAX_PLACES} more places")
     return sentences
 
 
@@ -178,44 +194,36 @@ def _missing_frames(plan: Plan, frames: int) -> list[str]:
     ]
 
 
-def _segmented_audio(
+def _segmented_sound(
     plan: Plan, work: WorkFolder, segmenter: Segmenter, video_s: Fraction, warnings: list[str]
-) -> MeasuredTrack | None:
-    audio = plan.info.audio
-    if audio is None:
-        return None
+) -> tuple[MeasuredSound, ...]:
+    source, tracks = plan.request.source, plan.sound.tracks
+    clock = plan.treatment.timeline_of(plan.found)
+    made = make_soundtracks(source, tracks, plan.info.audio, clock, video_s, work)
+    warnings += made.warnings
 
-    def make_track(path: Path) -> None:
-        arguments = audio_arguments(plan.request.source, plan.zero_s, audio.index, video_s, path)
-        run([str(find_program("ffmpeg")), *arguments], deadline_s=PASS_DEADLINE_S)
+    def segments(name: str) -> MeasuredTrack:
+        def make(folder: Path) -> None:
+            folder.mkdir()
+            track = work.root / f"{name}.mp4"
+            segmenter.segment_audio(track, folder, audio_segment_s(plan.segment_s), AAC_FRAME_S)
 
-    def make_segments(folder: Path) -> None:
-        folder.mkdir()
-        segmenter.segment_audio(track, folder, audio_segment_s(plan.segment_s), AAC_FRAME_S)
+        return measure_track(work.made(f"audio-{name}", make))
 
-    try:
-        track = work.made(f"{AUDIO_ID}.mp4", make_track)
-    except ProgramFailedError as error:
-        if _audio_decodes(plan, audio.index):
-            raise  # a full disk, say: silence would be for ever, and the next run goes on from here
-        warnings.append(f"the audio could not be kept ({audio.codec}: {error}); the bundle is silent")
-        return None
-    return measure_track(work.made(f"audio-{AUDIO_ID}", make_segments))
-
-
-def _audio_decodes(plan: Plan, stream_index: int) -> bool:
-    arguments = audio_trial_arguments(plan.request.source, stream_index)
-    try:
-        run([str(find_program("ffmpeg")), *arguments], deadline_s=PASS_DEADLINE_S)
-    except ProgramFailedError:
-        return False
-    return True
+    # The first that is left is what plays when nobody chooses, even if the source's own default does not decode.
+    kept = [track for track in tracks if track.id in made.ids]
+    kept = [replace(track, role="main") if number == 0 else track for number, track in enumerate(kept)]
+    return tuple(
+        MeasuredSound(name, track.language, track.label, track.role, segments(name))
+        for track in kept
+        for name in track.ids
+    )
 
 
 def _texts(plan: Plan, work: WorkFolder, listener: Listener, warnings: list[str]) -> list[tuple[Subtitles, Path]]:
     """Every track of subtitles as WebVTT, in the times of its file; before the hours that the encoder may take."""
     duration_s = plan.treatment.duration_s
-    end_s = plan.zero_s + duration_s if duration_s else None
+    end_s = plan.zero_in_file_s + duration_s if duration_s else None
     made = []
     for number, subtitles in enumerate(plan.subtitles):
 
@@ -235,15 +243,19 @@ def _texts(plan: Plan, work: WorkFolder, listener: Listener, warnings: list[str]
 
 def _in_time(
     plan: Plan, texts: list[tuple[Subtitles, Path]], duration_s: Fraction, warnings: list[str]
-) -> Iterator[tuple[str | None, bytes]]:
-    """The language and the WebVTT of every track that says something in this part of the film."""
-    shift_s = plan.zero_s
+) -> Iterator[Text]:
+    """Every track that says something in this part of the film."""
+    shift_s = plan.zero_in_file_s
+    spoken = []
     for subtitles, path in texts:
         webvtt = in_period(path.read_text("utf-8", "replace"), shift_s, duration_s)
         if webvtt is None:
             warnings.append(f"{subtitles.name} has nothing to say in this part; left out")
         else:
-            yield subtitles.language, webvtt
+            spoken.append((subtitles, webvtt))
+    labels = unique_labels([(label_of(s.title, bcp47(s.language)), s.role) for s, _ in spoken], "Subtitles")
+    for (subtitles, webvtt), label in zip(spoken, labels, strict=True):
+        yield Text(webvtt, bcp47(subtitles.language), label, subtitles.role)
 
 
 def _poster(plan: Plan, work: WorkFolder, video_s: Fraction) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -13,20 +14,26 @@ from media.errors import UnreadableSourceError
 from media.grid import Grid, choose_grid
 from media.interlacing import judge_fields
 from media.probe import SourceInfo, probe
-from media.reading import Schedule
+from media.reading import Damage, Schedule
 from media.scan import Scan, scan
 from media.shape import common_shape
 from media.source import SourceTreatment, file_sha256
 from packager.encode import AUTO_CRF, MAX_CRF, Codec, VideoSettings
-from packager.errors import LadderError
+from packager.errors import HdrError, LadderError
+from packager.hdr import HdrCodec, HdrSettings, hdr_rungs
 from packager.ladder import Rung, auto_ladder, wanted_ladder
 from packager.rungs import Crf, WantedRung
+from packager.sound import AudioWish, SoundPlan, plan_sound
 from packager.subtitles import Subtitles, read_file, tracks_of
 from packager.tools import can_convert_colours, require_encoder
 from packager.treatment import plan_treatment
 
 PICTURE_FORMATS = frozenset({"jpeg_pipe", "mjpeg", "apng", "gif"})
 """Formats that hold single pictures as well as videos."""
+
+
+REPEATING_FORMATS = frozenset({"avi"})
+"""Formats in which a place without a frame means that the frame before is shown again, and is not a loss."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +52,13 @@ class Request:
     duration_s: Fraction | None = None
     subtitles: tuple[Path, ...] = ()
     """Files beside the source."""
+    hdr: bool = False
+    """Whether to make an HDR ladder beside the SDR one."""
     background: str = BLACK
     """`#rrggbb` behind transparent parts."""
+    audio: AudioWish = "all"
+    programme: int | None = None
+    """Number of one of several programmes in a transport stream; None: that of the picture."""
     force: bool = False
 
 
@@ -64,22 +76,28 @@ class Plan:
     found: Scan
     """The packets of the source and what its key frames look like."""
     grid: Grid
-    """Where the source's own frames lie."""
+    """The grid of the source's own frames."""
     source_frames: int
     """Frames on that grid."""
+    absent: tuple[Damage, ...]
+    """Places at which a source of constant rate has no frames."""
+    sound: SoundPlan
     subtitles: tuple[Subtitles, ...] = ()
+    hdr: HdrSettings | None = None
+    hdr_rungs: tuple[Rung, ...] = ()
+    """HDR rungs of the same sizes as the others; none without `hdr`."""
 
     @property
     def settings(self) -> dict[str, Any]:
         """What decides the content of the bundle, as JSON. (Both segmenters make the same segments.)"""
         return {
             "subtitles": [{"sha256": s.sha256, "language": s.language} for s in self.subtitles if s.sha256],
+            "sound": [track.to_json() for track in self.sound.tracks],
             "source_sha256": self.sha256,
             "treatment": self.treatment.to_json(),
-            "rungs": [
-                {"id": r.id, "width": r.size.width, "height": r.size.height, "rate": str(r.rate)} for r in self.rungs
-            ],
+            "rungs": _described(self.rungs),
             **asdict(self.video),
+            **({"hdr": {"codec": self.hdr.codec, "rungs": _described(self.hdr_rungs)}} if self.hdr else {}),
         }
 
     @property
@@ -98,22 +116,31 @@ class Plan:
         return self.treatment.timeline_of(self.found).origin_s
 
     @property
+    def zero_in_file_s(self) -> Fraction:
+        """The same, counted from what players take for the start of the file."""
+        return self.zero_s - self.info.start_s
+
+    @property
     def promised_frames(self) -> int | None:
-        """What the source's header says there should be; None if it does not say."""
+        """Frames that the source's header promises; None if it promises none."""
         video = self.info.video
-        if video.duration_s is None or not video.duration_known:
+        if video.duration_s is None or not video.duration_known or self.found.joins:
             return None
         return self.treatment.output_range(round(video.duration_s * self.treatment.source_rate))[1]
 
 
-def make_plan(request: Request) -> Plan:
-    """Probe the source and decide. Raises MediaError, PackagingError."""
+def make_plan(request: Request, step: Callable[[str], None] = lambda what: None) -> Plan:
+    """Probe the source, look through it and decide. `step` is told what takes long.
+
+    Raises MediaError, PackagingError.
+    """
     require_encoder(request.codec)
-    info = probe(request.source)
+    info = probe(request.source, request.programme)
     colour = colour_of(info.video, request.background)
     if not can_convert_colours():
         colour = without_zscale(colour)
-    sounds = (info.audio.index,) if info.audio else ()
+    sounds = tuple(audio.index for audio in info.audio)
+    step("look through the source")
     found = scan(request.source, info.video.index, sounds)
     grid = choose_grid([time_s for time_s, _ in found.shown()], named_rates(info, found))
     schedule = Schedule.of(found, grid)
@@ -128,18 +155,24 @@ def make_plan(request: Request) -> Plan:
         sound_indices=sounds,
         colour=colour,
     )
+    hdr = hdr_settings(info, treatment, request.codec) if request.hdr else None
+    rungs = _rungs(request, treatment)
     frames = max(1, round(request.segment_s * treatment.frame_rate))
     plan = Plan(
         request=request,
         info=info,
         sha256=file_sha256(request.source),
         treatment=treatment,
-        rungs=_rungs(request, treatment),
+        rungs=rungs,
         video=VideoSettings(request.codec, request.preset, frames),
         found=found,
         grid=grid,
         source_frames=schedule.count,
+        absent=tuple(schedule.absent(treatment)) if grid.constant and info.format not in REPEATING_FORMATS else (),
+        sound=plan_sound(info, request.audio),
         subtitles=(*tracks_of(request.source, info), *map(read_file, request.subtitles)),
+        hdr=hdr,
+        hdr_rungs=_hdr_rungs(request, rungs, hdr) if hdr else (),
     )
     if plan.expected_frames == 0:
         raise no_frames(plan)
@@ -177,6 +210,28 @@ def _rungs(request: Request, treatment: SourceTreatment) -> tuple[Rung, ...]:
     return wanted_ladder(area, request.wanted)
 
 
+def hdr_settings(info: SourceInfo, treatment: SourceTreatment, codec: Codec) -> HdrSettings:
+    """The settings of an HDR ladder beside an SDR one of that codec. Raises HdrError, PackagingError."""
+    colour = treatment.colour
+    if colour_of(info.video).dynamic_range == "sdr":
+        raise HdrError(f"{info.name!r} is not HDR (PQ or HLG), so it has no HDR ladder; leave --hdr out")
+    if colour.dynamic_range == "sdr":
+        raise HdrError("--hdr needs an ffmpeg with the zscale filter; set NEUDASH_FFMPEG to one that has it")
+    if colour.alpha:
+        raise HdrError(f"{info.name!r} has an alpha channel, which --hdr does not take; leave --hdr out")
+    hdr_codec: HdrCodec = "av1" if codec == "av1" else "hevc"
+    require_encoder(hdr_codec)
+    return HdrSettings(hdr_codec, colour.transfer, info.video.mastering, info.video.content_light)
+
+
+def _hdr_rungs(request: Request, rungs: tuple[Rung, ...], hdr: HdrSettings) -> tuple[Rung, ...]:
+    return hdr_rungs(rungs, AUTO_CRF[hdr.codec] - AUTO_CRF[request.codec], MAX_CRF[hdr.codec])
+
+
+def _described(rungs: tuple[Rung, ...]) -> list[dict[str, Any]]:
+    return [{"id": r.id, "width": r.size.width, "height": r.size.height, "rate": str(r.rate)} for r in rungs]
+
+
 def plan_warnings(plan: Plan) -> list[str]:
     """What a person should know of how this source is treated."""
     warnings = []
@@ -187,14 +242,20 @@ def plan_warnings(plan: Plan) -> list[str]:
     warnings += colour_warnings(video, treatment.colour)
     if plan.info.others:
         warnings.append(
-            "a bundle holds one video track, one sound track and subtitles that are text; "
+            "a bundle holds one video track, the sound beside it and subtitles that are text; "
             f"left out: {', '.join(plan.info.others)}"
         )
-    return warnings
+    if plan.info.programme is not None and plan.request.programme is None:
+        others = ", ".join(map(str, plan.info.other_programmes))
+        warnings.append(
+            f"the source holds several programmes; this is the picture and the sound of {plan.info.programme}, "
+            f"--program chooses another: {others}"
+        )
+    return [*warnings, *plan.sound.warnings]
 
 
 def picture_warnings(plan: Plan) -> list[str]:
-    """What is done to the shape and the fields of the picture."""
+    """Sentences on what is done to the shape and the fields of the picture."""
     warnings = []
     treatment, rate = plan.treatment, f"{float(plan.treatment.frame_rate):.5g}"
     if treatment.fields == "interlaced":

@@ -10,7 +10,17 @@ from math import ceil
 from pathlib import Path
 
 from manifests.fragments import InitInfo, read_fragment, read_init
-from manifests.model import AdaptationSet, AudioFormat, Presentation, Representation, Segment, TextTrack, VideoFormat
+from manifests.model import (
+    AdaptationSet,
+    AudioFormat,
+    DynamicRange,
+    Presentation,
+    Representation,
+    Role,
+    Segment,
+    TextTrack,
+    VideoFormat,
+)
 from manifests.names import text_href
 from packager.ladder import Rung
 
@@ -31,6 +41,27 @@ class MeasuredTrack:
     def duration_s(self) -> Fraction:
         last = self.segments[-1]
         return Fraction(last.start_ticks + last.duration_ticks, self.init.timescale)
+
+
+@dataclass(frozen=True)
+class MeasuredSound:
+    """A representation of sound and what a viewer chooses it by."""
+
+    id: str
+    language: str | None
+    label: str | None
+    role: Role
+    track: MeasuredTrack
+
+
+@dataclass(frozen=True)
+class Text:
+    """A track of subtitles and what a viewer chooses it by."""
+
+    webvtt: bytes
+    language: str | None
+    label: str | None
+    role: Role
 
 
 def measure_track(folder: Path) -> MeasuredTrack:
@@ -68,24 +99,37 @@ def bandwidth_bps(track: MeasuredTrack) -> int:
     return max(1, -(-max(rates) // 1))
 
 
+@dataclass(frozen=True)
+class HdrLadder:
+    """The rungs that are HDR, and how."""
+
+    dynamic_range: DynamicRange
+    rungs: tuple[tuple[Rung, MeasuredTrack], ...]
+
+
 def build_presentation(
     video: Sequence[tuple[Rung, MeasuredTrack]],
     frame_rate: Fraction,
-    audio: tuple[str, str | None, MeasuredTrack] | None,
-    text: Sequence[tuple[str | None, bytes]],
+    sound: Sequence[MeasuredSound],
+    text: Sequence[Text],
     title: str,
     tag: str,
+    hdr: HdrLadder | None = None,
 ) -> Presentation:
-    """The presentation of measured tracks; `audio` is an id, a language and a track, `tag` their `content_tag`, `text`
-    the language and the WebVTT of each track of subtitles.
+    """The presentation of measured tracks, `tag` being their `content_tag`; each sound is an AdaptationSet of its own.
 
     It lasts as long as the video: audio may end up to one AAC frame later.
     """
     rungs = tuple(_video_representation(rung, track, frame_rate, tag) for rung, track in video)
     sets = [AdaptationSet("1", "video", "video/mp4", rungs)]
-    if audio is not None:
-        name, language, track = audio
-        sets.append(AdaptationSet("2", "audio", "audio/mp4", (_audio_representation(name, track, tag),), language))
+    for number, one in enumerate(sound, start=2):
+        representations = (_audio_representation(one.id, one.track, tag),)
+        sets.append(
+            AdaptationSet(str(number), "audio", "audio/mp4", representations, one.language, one.label, one.role)
+        )
+    if hdr is not None:
+        wide = tuple(_video_representation(*pair, frame_rate, tag, hdr.dynamic_range) for pair in hdr.rungs)
+        sets.append(AdaptationSet(str(len(sets) + 1), "video", "video/mp4", wide))
     longest = max(Fraction(s.duration_ticks, r.timescale) for r in rungs for s in r.segments)
     duration_s = video[0][1].duration_s
     return Presentation(
@@ -94,13 +138,22 @@ def build_presentation(
         min_buffer_s=longest,
         title=title,
         text=tuple(
-            TextTrack(f"t{number}", text_href(data), ceil(8 * len(data) / duration_s), language)
-            for number, (language, data) in enumerate(text, start=1)
+            TextTrack(
+                f"t{number}",
+                text_href(one.webvtt),
+                ceil(8 * len(one.webvtt) / duration_s),
+                one.language,
+                one.label,
+                one.role,
+            )
+            for number, one in enumerate(text, start=1)
         ),
     )
 
 
-def _video_representation(rung: Rung, track: MeasuredTrack, frame_rate: Fraction, tag: str) -> Representation:
+def _video_representation(
+    rung: Rung, track: MeasuredTrack, frame_rate: Fraction, tag: str, dynamic_range: DynamicRange = "sdr"
+) -> Representation:
     return Representation(
         id=rung.id,
         codecs=track.init.codecs,
@@ -109,7 +162,7 @@ def _video_representation(rung: Rung, track: MeasuredTrack, frame_rate: Fraction
         initialization=f"video/$RepresentationID$-{tag}/init.mp4",
         media=f"video/$RepresentationID$-{tag}/$Number%05d$.m4s",
         segments=track.segments,
-        video=VideoFormat(track.init.width, track.init.height, frame_rate, rung.size.sar),
+        video=VideoFormat(track.init.width, track.init.height, frame_rate, rung.size.sar, dynamic_range),
     )
 
 

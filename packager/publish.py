@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +23,12 @@ from manifests.bundle import (
 from manifests.errors import BundleError
 from manifests.names import text_href
 from manifests.version import neudash_version
-from packager.encode import AUDIO_BPS
 from packager.errors import OutputFolderError
 from packager.ladder import Rung
 from packager.plan import Plan
-from packager.presentation import MeasuredTrack, build_presentation, content_tag
+from packager.presentation import HdrLadder, MeasuredSound, MeasuredTrack, Text, build_presentation, content_tag
 from packager.tools import tool_versions
 from packager.workfolder import FOLDER
-
-AUDIO_ID = f"a{AUDIO_BPS // 1000}"
 
 _SETTINGS_IN_WORDS = {
     "source_sha256": "another source",
@@ -41,6 +38,8 @@ _SETTINGS_IN_WORDS = {
     "codec": "--codec",
     "preset": "--preset",
     "subtitles": "--subtitles",
+    "sound": "--audio",
+    "hdr": "--hdr",
 }
 """What differs, as the command line has it."""
 
@@ -53,12 +52,13 @@ class Pieces:
     """What is to be published; the segments lie in the work folder as `video-<id>` and `audio-<id>`."""
 
     video: tuple[tuple[Rung, MeasuredTrack], ...]
-    audio: MeasuredTrack | None
-    text: tuple[tuple[str | None, bytes], ...]
-    """Language and WebVTT of each track of subtitles."""
+    sound: tuple[MeasuredSound, ...]
+    text: tuple[Text, ...]
     poster: bytes
     """JPEG."""
     segmenter: str
+    hdr: tuple[tuple[Rung, MeasuredTrack], ...] = ()
+    """The HDR rungs."""
 
 
 def check_output(bundle: Path) -> None:
@@ -82,8 +82,8 @@ def is_done(bundle: Path, settings: dict[str, Any], *, force: bool) -> bool:
         held = read_json(bundle, PROVENANCE).get("packaging", {}).get("settings", {})
     except BundleError:
         held = {}
-    held = {"subtitles": [], **held}  # of a bundle from before there were any
-    differing = sorted(name for name in settings if held.get(name) != settings[name])
+    held = {"subtitles": [], "sound": settings["sound"], **held}  # of a bundle from before there was a choice
+    differing = sorted(name for name in {*settings, *(held.keys() & {"hdr"})} if held.get(name) != settings.get(name))
     if not differing:
         shutil.rmtree(bundle / FOLDER, ignore_errors=True)  # of a run that was killed after it had published
         return True
@@ -99,28 +99,39 @@ def publish(plan: Plan, work: Path, pieces: Pieces) -> None:
     Raises BundleError where the pieces do not make one.
     """
     bundle = plan.request.bundle
-    tag = content_tag([track for _, track in pieces.video] + ([pieces.audio] if pieces.audio else []))
+    pictures = (*pieces.video, *pieces.hdr)
+    tag = content_tag([*(track for _, track in pictures), *(sound.track for sound in pieces.sound)])
     _clear(bundle)
-    for rung, _ in pieces.video:
+    for rung, _ in pictures:
         _move(work / f"video-{rung.id}", bundle / "video" / f"{rung.id}-{tag}")
-    if pieces.audio is not None:
-        _move(work / f"audio-{AUDIO_ID}", bundle / "audio" / f"{AUDIO_ID}-{tag}")
+    for sound in pieces.sound:
+        _move(work / f"audio-{sound.id}", bundle / "audio" / f"{sound.id}-{tag}")
     text = _distinct(pieces.text)
-    for _, webvtt in text:
-        publish_file(bundle / text_href(webvtt), webvtt)
+    for one in text:
+        publish_file(bundle / text_href(one.webvtt), one.webvtt)
     publish_file(bundle / POSTER, pieces.poster)
     publish_json(bundle, PROVENANCE, provenance(plan, pieces))
-    language = plan.info.audio.language if plan.info.audio else None
-    audio = None if pieces.audio is None else (AUDIO_ID, language, pieces.audio)
     title = printable(plan.request.source.stem)
-    presentation = build_presentation(pieces.video, plan.treatment.frame_rate, audio, text, title, tag)
+    presentation = build_presentation(
+        pieces.video, plan.treatment.frame_rate, pieces.sound, text, title, tag, _hdr_ladder(plan, pieces)
+    )
     publish_manifest(bundle, presentation)
 
 
-def _distinct(text: Iterable[tuple[str | None, bytes]]) -> list[tuple[str | None, bytes]]:
-    """Without tracks that say the same: they would be one file."""
-    first = {webvtt: language for language, webvtt in reversed(list(text))}
-    return [(language, webvtt) for webvtt, language in reversed(first.items())]
+def _hdr_ladder(plan: Plan, pieces: Pieces) -> HdrLadder | None:
+    return HdrLadder(plan.treatment.colour.dynamic_range, pieces.hdr) if plan.hdr else None
+
+
+def _distinct(text: Iterable[Text]) -> list[Text]:
+    """Each file once. Tracks that say the same in two languages differ by their headers."""
+    found: dict[bytes, Text] = {}
+    for one in text:
+        same = found.get(one.webvtt)
+        if same is not None and same.language != one.language and one.language is not None:
+            # What follows the first word in its line is a comment (WebVTT, 4.1).
+            one = replace(one, webvtt=one.webvtt.replace(b"WEBVTT", b"WEBVTT - " + one.language.encode(), 1))
+        found.setdefault(one.webvtt, one)
+    return list(found.values())
 
 
 def _clear(bundle: Path) -> None:
@@ -141,7 +152,8 @@ def _move(folder: Path, target: Path) -> None:
 def provenance(plan: Plan, pieces: Pieces) -> dict[str, Any]:
     """What it takes to make the bundle again, and the reference frames of its rungs."""
     name = printable(plan.info.name)
-    tracks = {rung.id: track for rung, track in pieces.video} | ({AUDIO_ID: pieces.audio} if pieces.audio else {})
+    pictures = (*pieces.video, *pieces.hdr)
+    tracks = {rung.id: track for rung, track in pictures} | {sound.id: sound.track for sound in pieces.sound}
     return {
         "neudash": neudash_version(),
         "source": {"name": name, "sha256": plan.sha256, "probe": plan.info.to_json() | {"name": name}},

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from media.programs import find_program, run
 from packager.presentation import measure_track
@@ -48,8 +49,18 @@ class Mp4boxSegmenter:
         # MP4Box gives `:` and `#` in a path a meaning of its own: it is shown relative ones, all of our making.
         inside = Path(os.path.relpath(folder, track.parent))
         arguments = segment_arguments(Path(track.name), inside, segment_s, *options)
-        run([str(self.program), *arguments], deadline_s=DEADLINE_S, cwd=track.parent)
+        run_mp4box(self.program, *arguments, deadline_s=DEADLINE_S, cwd=track.parent)
         (folder / _MANIFEST).unlink()
+
+
+def run_mp4box(program: Path, *arguments: str, deadline_s: float, cwd: Path | None = None) -> bytes:
+    """Run MP4Box in an empty home folder; returns stdout and stderr.
+
+    Without a home it does not start, and in the user's it reads and writes settings. Raises ProgramFailedError,
+    ProgramNotFoundError.
+    """
+    with TemporaryDirectory(prefix="neudash-home-") as home:
+        return run([str(program), *arguments], deadline_s=deadline_s, cwd=cwd, home=Path(home), with_stderr=True)
 
 
 def segment_arguments(track: Path, folder: Path, segment_s: Fraction, *options: str) -> list[str]:

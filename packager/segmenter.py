@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
-from media.errors import ProgramNotFoundError
+from media.errors import MediaError, ProgramNotFoundError
 from media.programs import find_program
+from packager.errors import PackagingError
 from packager.segment_ffmpeg import FfmpegSegmenter
-from packager.segment_mp4box import Mp4boxSegmenter
+from packager.segment_mp4box import Mp4boxSegmenter, run_mp4box
 
 
 class Segmenter(Protocol):
@@ -26,13 +28,29 @@ class Segmenter(Protocol):
         """Cut into pieces of `segment_s`, which is a whole number of AAC frames of `frame_s` each."""
 
 
-def open_segmenter(name: str) -> Segmenter:
-    """`mp4box`, `ffmpeg`, or `auto`: MP4Box where it is installed. Raises ProgramNotFoundError."""
+ANSWER_S = 60.0
+
+
+def open_segmenter(name: str, warn: Callable[[str], None] = lambda line: None) -> Segmenter:
+    """`mp4box`, `ffmpeg`, or `auto`: MP4Box if it is installed and starts. `warn` is told if it does not start.
+
+    Raises ProgramNotFoundError, PackagingError.
+    """
     if name == "ffmpeg":
         return FfmpegSegmenter(find_program("ffmpeg"))
     try:
-        return Mp4boxSegmenter(find_program("MP4Box"))
+        program = find_program("MP4Box")
     except ProgramNotFoundError:
         if name == "mp4box":
             raise
         return FfmpegSegmenter(find_program("ffmpeg"))
+    try:
+        run_mp4box(program, "-version", deadline_s=ANSWER_S)
+    except MediaError as error:
+        if name == "mp4box":
+            raise PackagingError(
+                f"MP4Box is installed, but does not run: {error}; --segmenter ffmpeg does without"
+            ) from error
+        warn(f"MP4Box is installed, but does not run ({error}); ffmpeg cuts the segments instead")
+        return FfmpegSegmenter(find_program("ffmpeg"))
+    return Mp4boxSegmenter(program)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import ffmpeg
 
+from manifests.model import Role
 from manifests.mpd_names import LANGUAGE
 from media.probe import SourceInfo
 from media.programs import source_options, source_url
@@ -39,11 +40,27 @@ class Subtitles:
     """For messages."""
     sha256: str | None = None
     """Of a file of its own; None for a track of the source."""
+    title: str | None = None
+    """Its name in the source."""
+    role: Role = "subtitle"
 
 
 def tracks_of(source: Path, info: SourceInfo) -> tuple[Subtitles, ...]:
     """The text tracks inside a source."""
-    return tuple(Subtitles(source, s.index, s.language, f"subtitles {s.index} ({s.codec})") for s in info.subtitles)
+    return tuple(
+        Subtitles(
+            source, s.index, s.language, f"subtitles {s.index} ({s.codec})", title=s.title, role=_role(s.dispositions)
+        )
+        for s in info.subtitles
+    )
+
+
+def _role(dispositions: Sequence[str]) -> Role:
+    if "forced" in dispositions:
+        return "forced-subtitle"
+    if "hearing_impaired" in dispositions:
+        return "caption"
+    return "commentary" if "comment" in dispositions else "subtitle"
 
 
 def read_file(path: Path) -> Subtitles:

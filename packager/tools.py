@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from functools import cache
 
-from media.errors import MediaError
-from media.programs import find_program, run
+from media.errors import MediaError, ProgramFailedError
+from media.programs import HOW_TO_GET, find_program, run
 from packager.encode import ENCODERS, Codec
 from packager.errors import PackagingError
+from packager.segment_mp4box import run_mp4box
 
 ANSWER_S = 60.0
 
 
 @cache
 def _ffmpeg_says(option: str) -> str:
-    answer = run([str(find_program("ffmpeg")), "-hide_banner", option], deadline_s=ANSWER_S)
-    return answer.decode("utf-8", "replace")
+    program = find_program("ffmpeg")
+    try:
+        answer = run([str(program), "-hide_banner", option], deadline_s=ANSWER_S).decode("utf-8", "replace")
+    except ProgramFailedError as error:
+        raise PackagingError(f"{program} is not an ffmpeg that runs ({error}); {HOW_TO_GET['ffmpeg']}") from error
+    if option == "-encoders" and "Encoders:" not in answer:
+        raise PackagingError(f"{program} does not answer as ffmpeg does; {HOW_TO_GET['ffmpeg']}")
+    return answer
 
 
 def can_convert_colours() -> bool:
@@ -38,7 +45,11 @@ def tool_versions() -> dict[str, str]:
     versions = {}
     for program in ("ffmpeg", "MP4Box"):
         try:
-            answer = run([str(find_program(program)), "-version"], deadline_s=ANSWER_S, with_stderr=True)
+            path = find_program(program)
+            if program == "MP4Box":
+                answer = run_mp4box(path, "-version", deadline_s=ANSWER_S)
+            else:
+                answer = run([str(path), "-version"], deadline_s=ANSWER_S, with_stderr=True)
         except MediaError:
             continue
         versions[program] = answer.decode("utf-8", "replace").splitlines()[0].strip() if answer else ""

@@ -8,6 +8,7 @@ import cv2  # noqa: F401 - loaded for the order alone
 # isort: split
 import argparse
 import asyncio
+import os
 import signal
 import sys
 import threading
@@ -16,10 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from manifests.bundle import check_writable
 from manifests.errors import one_line
 from manifests.options import seconds, whole_number
-from manifests.outputs import check_distinct
+from manifests.outputs import check_distinct, check_output, is_stream, output_file, output_folder, results_to
 from player.abr.rules import DEFAULT, RULES
 from player.errors import PlayerError
 from player.fetching.downloads import CAPACITY_S
@@ -57,7 +57,7 @@ def main(argv: list[str]) -> int:
     arguments = parser.parse_args(argv)
     if arguments.loop > 1 and (arguments.out or arguments.frames):
         parser.error("--loop goes with --window, or with no output")
-    if len({path.resolve() for path in arguments.out}) < len(arguments.out):
+    if len({os.path.realpath(path) for path in arguments.out}) < len(arguments.out):
         parser.error("--out names a file twice")
     if arguments.no_enhance and arguments.model:
         parser.error("--model enhances, --no-enhance does not: leave one out")
@@ -84,9 +84,9 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="FILE",
         help="enhanced video: .mp4 (H.264) or .mkv (FFV1, lossless, frame for frame), with audio, or .y4m (raw, "
-        "without); may be repeated",
+        "without); may be repeated. A device or a pipe with another name gets Matroska; - is stdout",
     )
-    where.add_argument("--frames", type=Path, metavar="DIR", help="every frame as a PNG file")
+    where.add_argument("--frames", type=output_folder, metavar="DIR", help="every frame as a PNG file")
     where.add_argument(
         "--window",
         action="store_true",
@@ -95,12 +95,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     where.add_argument(
         "--keep",
-        type=Path,
+        type=output_folder,
         metavar="DIR",
         help="what was downloaded, video and models apart, as a bundle that plays; a new or an empty folder",
     )
     where.add_argument(
-        "--stats", type=Path, metavar="FILE", help="what was fetched and done, segment by segment, as JSON"
+        "--stats", type=output_file, metavar="FILE", help="what was fetched and done, segment by segment, as JSON"
     )
     how = parser.add_argument_group("how it is played")
     how.add_argument(
@@ -170,8 +170,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _video_file(text: str) -> Path:
-    path = Path(text)
-    if path.suffix.lower() not in SUFFIXES:
+    path = output_file(text)
+    if path.suffix.lower() not in SUFFIXES and not is_stream(path):
         raise argparse.ArgumentTypeError(f"{text} ends in none of {', '.join(SUFFIXES)}")
     return path
 
@@ -200,7 +200,7 @@ def _play(arguments: argparse.Namespace) -> int:
         finally:
             if arguments.stats is not None:
                 session.stats.write(arguments.stats)
-    print(summary(session.stats))
+    print(summary(session.stats), file=results_to(_written(arguments)))
     if interrupted:
         return INTERRUPTED
     return 0 if session.complete and session.stats.frames else 1
@@ -219,10 +219,10 @@ def _outputs(arguments: argparse.Namespace) -> tuple[Outputs, list[str]]:
 
     Raises OSError, SinkError or OverwritesError where one could not be written.
     """
-    files = [path for path in (*arguments.out, arguments.stats) if path is not None]
+    files = _written(arguments)
     check_distinct(files, [Path(arguments.address)])
     for path in files:
-        check_writable(path)
+        check_output(path)
     sinks: list[Sink] = [VideoFile(path) for path in arguments.out]
     if arguments.frames is not None:
         sinks.append(PictureFolder(arguments.frames))
@@ -240,6 +240,11 @@ def _outputs(arguments: argparse.Namespace) -> tuple[Outputs, list[str]]:
         return Outputs(sinks, window, open_speaker(window.clock), kept), []
     except SpeakerUnavailableError as error:
         return Outputs(sinks, window, kept=kept), [f"playing without sound: {error}"]
+
+
+def _written(arguments: argparse.Namespace) -> list[Path]:
+    """The files asked for, folders aside."""
+    return [path for path in (*arguments.out, arguments.stats) if path is not None]
 
 
 async def _until_interrupted(session: Session) -> bool:

@@ -15,8 +15,8 @@ from manifests.errors import BundleError, one_line
 from manifests.model import ModelTrack, Presentation, Representation
 from manifests.mpd import read_mpd
 from manifests.networks import Size
-from manifests.options import file_ending_in, whole_number
-from manifests.outputs import check_distinct
+from manifests.options import whole_number
+from manifests.outputs import check_distinct, check_output, output_ending_in, results_to
 from manifests.weights import ModelWeights
 from media.upscale import plain_resize
 from player.errors import PlayerError, UnplayableError
@@ -43,6 +43,7 @@ def main(argv: list[str]) -> int:
     arguments = _parser().parse_args(argv)
     try:
         check_distinct([arguments.output], [arguments.input])
+        check_output(arguments.output)
         picture = read_picture(arguments.input)
         model = asyncio.run(_model(arguments.bundle, arguments.rung, arguments.segment))
         size = model.input_size(picture)
@@ -55,7 +56,8 @@ def main(argv: list[str]) -> int:
         print(f"neudash image: {one_line(error)}", file=sys.stderr)
         return 1
     height, width = enlarged.shape[:2]
-    print(f"{arguments.output}: {width}x{height}, {upscaler.name} of {model.rung.id}")
+    told = results_to([arguments.output])
+    print(f"{arguments.output}: {width}x{height}, {upscaler.name} of {model.rung.id}", file=told)
     if (height, width) == picture.shape[:2]:
         print("neudash image: the models of this rung sharpen without enlarging", file=sys.stderr)
     return 0
@@ -70,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("bundle", metavar="BUNDLE", help="bundle folder, manifest, or address of a manifest")
     parser.add_argument("input", type=Path, metavar="IN.png", help="picture to enlarge; any kind that OpenCV reads")
-    parser.add_argument("output", type=file_ending_in(".png"), metavar="OUT.png", help="the enlarged picture")
+    parser.add_argument("output", type=output_ending_in(".png"), metavar="OUT.png", help="the enlarged picture")
     parser.add_argument("--segment", type=whole_number(1), required=True, metavar="N", help="number of the segment")
     parser.add_argument(
         "--rung", metavar="HEIGHT", help="rung by height or id; by default the largest one that is enlarged"

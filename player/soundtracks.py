@@ -72,7 +72,7 @@ def _channels(track: AdaptationSet) -> int:
 
 
 def _described(track: AdaptationSet) -> str:
-    """Such as `Français (fr, dub, stereo)`."""
+    """A line for a menu, such as `Français (fr, dub, stereo)`."""
     channels = _channels(track)
     facts = (track.language, track.role, _LAYOUTS.get(channels, f"{channels} channels"))
     told = ", ".join(fact for fact in facts if fact is not None)

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from manifests.bundle import publish_file
 from manifests.describe import counted
+from manifests.outputs import write_output
 
 ModelKind = Literal["none", "base", "update"]
 
@@ -81,7 +81,7 @@ class SessionStats:
 
     def write(self, path: Path) -> None:
         """Raises OSError."""
-        publish_file(path, json.dumps(self.to_json(), indent=1).encode() + b"\n")
+        write_output(path, json.dumps(self.to_json(), indent=1).encode() + b"\n")
 
 
 def summary(stats: SessionStats) -> str:

@@ -52,7 +52,10 @@ class OpenToAll:
             if message["type"] == "http.response.start":
                 there = {name for name, _ in message["headers"]}
                 missing = [header for header in delivery.OPEN_TO_ALL if header[0] not in there]
-                message = {**message, "headers": [*message["headers"], *missing]}
+                own = message["headers"]
+                if message["status"] == 405:  # the framework's routes know GET alone
+                    own = [*(header for header in own if header[0] != b"allow"), delivery.ALLOW]
+                message = {**message, "headers": [*own, *missing]}
             await send(message)
 
         await self._app(scope, receive, opened)

@@ -26,7 +26,8 @@ gives it an origin of its own, and it reaches nothing."""
 
 _EXPOSED = "Accept-Ranges, Content-Length, Content-Range, ETag, Server-Timing, X-Request-Id"
 _REQUEST_HEADERS = (
-    "Range, If-Range, If-None-Match, Cache-Control, Authorization, CMCD-Request, CMCD-Object, CMCD-Status, CMCD-Session"
+    "Range, If-Range, If-Match, If-None-Match, Cache-Control, Authorization, "
+    "CMCD-Request, CMCD-Object, CMCD-Status, CMCD-Session"
 )
 
 OPEN_TO_ALL: Headers = (
@@ -39,12 +40,15 @@ OPEN_TO_ALL: Headers = (
 """Any page on any host may read a bundle: players live elsewhere. A private one asks for a token all the same, which no
 browser adds by itself."""
 
+ALLOW = (b"allow", b"GET, HEAD, OPTIONS")
+"""The methods of every address here (RFC 9110, 10.2.1)."""
+
 PREFLIGHT: Headers = (
     *OPEN_TO_ALL,
-    (b"access-control-allow-methods", b"GET, HEAD, OPTIONS"),
+    (b"access-control-allow-methods", ALLOW[1]),
     (b"access-control-allow-headers", _REQUEST_HEADERS.encode()),
     (b"access-control-max-age", b"86400"),
-    (b"allow", b"GET, HEAD, OPTIONS"),
+    ALLOW,
 )
 
 # One range of bytes; more than one, or another unit, is answered with the whole file (RFC 9110, 14.2).
@@ -86,6 +90,8 @@ def answer_for(facts: FileFacts, method: str, request: Mapping[str, str]) -> Ans
     # A range means something for GET alone, and is one of the file as it is.
     asked = request.get("range") if method == "GET" else None
     coding = best_coding(request.get("accept-encoding"), tuple(facts.packed)) if asked is None else None
+    if not _is_still(request.get("if-match"), facts.etag(coding)):
+        return Answer(412, _headers(facts, 0, None))
     if _matches_any(request.get("if-none-match"), facts.etag(coding)):
         return Answer(304, _headers(facts, None, None, coding), coding=coding)
     if coding is not None:
@@ -145,6 +151,17 @@ def _headers(facts: FileFacts, length: int | None, content_range: str | None, co
     if content_range is not None:
         own.append(("content-range", content_range))
     return (*((name.encode(), value.encode()) for name, value in own), *OPEN_TO_ALL)
+
+
+def _is_still(header: str | None, etag: str) -> bool:
+    """Whether If-Match lets the request through, by strong comparison (RFC 9110, 13.1.1).
+
+    If-Unmodified-Since is ignored, as it must be if no modification date is given (13.1.4): no answer here gives one.
+    """
+    if header is None:
+        return True
+    tags = [tag.strip() for tag in header.split(",")]
+    return "*" in tags or etag in tags
 
 
 def _matches_any(header: str | None, etag: str) -> bool:

@@ -26,7 +26,7 @@ logger = logging.getLogger("server")
 
 # Many clients and proxies read an encoded separator as a separator; here it is part of no name.
 _ENCODED_SEPARATORS = (b"%2f", b"%5c", b"%00")
-_CONDITIONS = (b"range", b"if-none-match")
+_CONDITIONS = (b"range", b"if-match", b"if-none-match")
 _NOTED_OF_MEDIA = frozenset((*_CONDITIONS, *CMCD_HEADERS))
 _NOTED = _NOTED_OF_MEDIA | {b"accept-encoding"}
 # The framework's way to notice that a client has gone costs as much as sending this.

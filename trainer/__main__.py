@@ -2,7 +2,8 @@
 
 import sys
 
+from manifests.commands import run_command
 from trainer.cli import main
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_command("neudash train", lambda: main(sys.argv[1:])))

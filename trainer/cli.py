@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 from rich.progress import TaskID
 
-from manifests.bundle import bundle_folder, check_writable, publish_file
+from manifests.bundle import bundle_folder
 from manifests.errors import BundleError, UnknownNetworkError, one_line
 from manifests.options import whole_number
+from manifests.outputs import check_distinct, check_output, output_file, results_to, write_output
 from media.errors import MediaError
 from media.progress import progress
 from player.superres.engines import BACKENDS, EngineUnavailableError, quiet_stderr, require_keras
@@ -52,18 +53,19 @@ def main(argv: list[str]) -> int:
     size_class: SizeClass = options.size_class or "cpu"
     settings = TrainSettings(options.net, options.scope, options.steps, options.seed, size_class)
     try:
-        if options.json:
-            check_writable(options.json)
+        outputs = [options.json] if options.json else []
+        check_distinct(outputs, [options.source])
+        for path in outputs:
+            check_output(path)
         train_bundle = _trainer()
         with _Bars(quiet=options.quiet) as bars:
             summaries = train_bundle(
                 options.bundle, options.source, settings, bars.reporter, jobs=options.jobs, force=options.force
             )
         for summary in summaries:
-            print(_line(summary))
-        if options.json:
-            text = json.dumps([asdict(summary) for summary in summaries], indent=1) + "\n"
-            publish_file(options.json, text.encode())
+            print(_line(summary), file=results_to(outputs))
+        for path in outputs:
+            write_output(path, json.dumps([asdict(summary) for summary in summaries], indent=1).encode() + b"\n")
     except (BundleError, MediaError, TrainingError, EngineUnavailableError, OSError) as error:
         print(f"neudash train: {one_line(error)}", file=sys.stderr)
         return 1
@@ -124,8 +126,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--executor", choices=("local",), default="local", help="where jobs run (default: local)")
     parser.add_argument("--backend", choices=BACKENDS, help="Keras backend (default: tensorflow)")
     parser.add_argument("--force", action="store_true", help="train again what is trained already")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results for a program to read")
-    parser.add_argument("--quiet", action="store_true", help="no progress bars")
+    parser.add_argument("--json", type=output_file, metavar="FILE", help="write the results for a program to read")
+    parser.add_argument("-q", "--quiet", action="store_true", help="no progress bars")
     return parser
 
 

@@ -83,6 +83,14 @@ def kept_positions(frame_counts: Sequence[int], frame_bytes: int, budget_bytes: 
     return tuple(sorted(spread, key=lambda position: (position.segment, position.index)))
 
 
+def _other_length(source: Path, rung: Rung, frames: str, total: int) -> TrainingError:
+    """The error for a bundle that holds another number of frames than the very file it was made from."""
+    return TrainingError(
+        f"{rung.id} of the bundle has {total} frames, {source.name} gives {frames}: the bundle is broken, or an older "
+        "version made it; `neudash verify` says what is wrong with it, and `neudash package --force` makes it again"
+    )
+
+
 def read_references(
     source: Path, treatment: SourceTreatment, rung: Rung, budget_bytes: int, path: Path, reporter: Reporter
 ) -> References:
@@ -105,17 +113,12 @@ def read_references(
     total, frames = sum(counts), 0
     for frames, frame in enumerate(reference_frames(source, treatment, width, height), 1):
         if frames > total:
-            raise TrainingError(
-                f"{source.name} goes on where the bundle ends: is it the video that the bundle was packaged from?"
-            )
+            raise _other_length(source, rung, f"more than {total}", total)
         if frames - 1 in rows:
             planes[rows[frames - 1]] = frame.y
         reporter.at(frames)
     if frames < total:
-        raise TrainingError(
-            f"{source.name} ends after {frames} frames, before the bundle does: is it the video "
-            "that the bundle was packaged from?"
-        )
+        raise _other_length(source, rung, str(frames), total)
     planes.flush()
     del planes  # Windows renames no file that is open.
     partial.replace(path)

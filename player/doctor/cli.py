@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from manifests.bundle import publish_file
 from manifests.errors import one_line
+from manifests.outputs import check_output, output_file, results_to, write_output
 from player.doctor import engines, machine, programs
 from player.doctor.findings import JOBS, Finding, Probe, hinders, jobs_possible, main_job_possible
 
@@ -24,11 +23,18 @@ from player.doctor.findings import JOBS, Finding, Probe, hinders, jobs_possible,
 def main(argv: list[str]) -> int:
     """0 where the whole of `neudash demo` can run on this machine, 1 otherwise."""
     options = _parser().parse_args(argv)
-    findings = examine(every_probe(try_camera=options.camera))
-    able = jobs_possible(findings)
-    if options.json and not _saved(options.json, findings, able):
+    outputs = [options.json] if options.json else []
+    try:
+        for path in outputs:
+            check_output(path)
+        findings = examine(every_probe(try_camera=options.camera))
+        able = jobs_possible(findings)
+        for path in outputs:
+            write_output(path, _as_json(findings, able))
+    except OSError as error:
+        print(f"neudash doctor: {one_line(error)}", file=sys.stderr)
         return 1
-    _show(findings, able, Console())
+    _show(findings, able, Console(file=results_to(outputs)))
     return 0 if main_job_possible(able) else 1
 
 
@@ -56,14 +62,9 @@ def examine(tries: Sequence[Probe]) -> list[Finding]:
         return list(pool.map(lambda probe: probe(), tries))
 
 
-def _saved(path: Path, findings: Sequence[Finding], able: dict[str, bool]) -> bool:
+def _as_json(findings: Sequence[Finding], able: dict[str, bool]) -> bytes:
     report = {"ok": main_job_possible(able), "can": able, "findings": [asdict(f) for f in findings]}
-    try:
-        publish_file(path, json.dumps(report, indent=1).encode() + b"\n")
-    except OSError as error:
-        sys.stderr.write(f"neudash doctor: {one_line(error)}\n")
-        return False
-    return True
+    return json.dumps(report, indent=1).encode() + b"\n"
 
 
 def _show(findings: Sequence[Finding], able: dict[str, bool], console: Console) -> None:
@@ -93,6 +94,6 @@ def _parser() -> argparse.ArgumentParser:
         " Ends with 0 where `neudash demo` can run, with 1 otherwise.",
         epilog="example: neudash doctor --json doctor.json",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the findings to FILE")
+    parser.add_argument("--json", type=output_file, metavar="FILE", help="also write the findings to FILE")
     parser.add_argument("--camera", action="store_true", help="switch the first camera on and take a picture with it")
     return parser

@@ -6,8 +6,9 @@ import importlib.util
 import json
 import os
 import subprocess
-import sys
 from typing import Any
+
+from manifests.commands import python_running
 
 
 class ProbeFailedError(Exception):
@@ -23,7 +24,7 @@ def answer_of(lines: str, *, deadline_s: float, environment: dict[str, str] | No
     """The JSON value that `lines` print last. Raises ProbeFailedError."""
     try:
         done = subprocess.run(  # noqa: S603 - our own interpreter on our own lines
-            [sys.executable, "-c", lines],
+            python_running(lines),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=deadline_s,

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 
 from manifests.bundle import MANIFEST
+from manifests.outputs import is_stream, replaced_output, write_output
 from media.frames import Frame
 from player.errors import SinkError
 from player.frames.colour import Picture, bgr_of_frame
@@ -25,6 +26,8 @@ class PictureFolder:
 
     def open(self, output: OutputFormat, audio_init: bytes | None) -> None:
         try:
+            if self._folder.exists() and not self._folder.is_dir():
+                raise SinkError(f"--frames {self._folder} is a file: name a folder")
             self._folder.mkdir(parents=True, exist_ok=True)
             occupied = next((path for name in ("frame-*.png", MANIFEST) for path in self._folder.glob(name)), None)
         except OSError as error:
@@ -48,11 +51,12 @@ def write_png(path: Path, picture: Picture) -> None:
     encoded, data = cv2.imencode(".png", picture, _PNG_SETTINGS)
     if not encoded:
         raise SinkError(f"{path}: the picture cannot be coded as PNG")
-    # Not published as the files of a bundle are: waiting for the disk after each frame would take longer than all else.
-    partial = path.with_name(f".{path.name}.partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(data.tobytes())
-        partial.replace(path)
+        if is_stream(path):
+            write_output(path, data.tobytes())
+            return
+        # Not waiting for the disk, as `write_output` does: after each frame that would take longer than all else.
+        with replaced_output(path) as partial:
+            partial.write_bytes(data.tobytes())
     except OSError as error:
         raise SinkError(f"{path} cannot be written: {error.strerror}") from error

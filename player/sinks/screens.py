@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 import cv2
 
+from manifests.commands import python_running
 from player.errors import SinkError
 from player.frames.colour import Picture
 from player.sinks.window import TITLE, Screen, ViewerQuitError
@@ -94,7 +95,7 @@ def _window_of_another_process() -> Iterator[bool]:
     Its window stays until the block ends: Xvfb starts anew when its last window is closed, and takes none meanwhile.
     """
     with subprocess.Popen(  # noqa: S603 - our own interpreter and a constant
-        [sys.executable, "-c", _PROBE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        python_running(_PROBE), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as probe:
         deadline = threading.Timer(_PROBE_DEADLINE_S, probe.kill)
         deadline.start()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import av
 import numpy as np
@@ -15,6 +16,7 @@ from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
+from manifests.outputs import is_stream, opened_stream, place_of, unfinished_file
 from media.errors import UndecodableSegmentError
 from media.frames import Frame
 from media.segments import audio_of_segment
@@ -26,6 +28,9 @@ _BT709 = 1
 _LIMITED_RANGE = 1
 _MAX_STEP = 2**31 - 1
 """Ticks from one packet to the next that MP4 can count."""
+
+_LEAST_SLICED_PX = 4
+"""A side below which FFV1 cannot cut a picture into four."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,9 @@ class _Kind:
     timed: bool = True
     """Whether it holds time stamps."""
 
+
+# To a stream an MP4 goes in fragments: its index would have to be written before what it is an index of.
+_STREAMED = {"mp4": {"movflags": "+frag_keyframe+delay_moov+default_base_moof"}}
 
 _KINDS = {
     # Visually lossless at a speed that a CPU enhancing at the same time can afford.
@@ -59,10 +67,13 @@ _KINDS = {
     ".y4m": _Kind("yuv4mpegpipe", "rawvideo", {}, {}, negative_times=False, sound=False, timed=False),
 }
 SUFFIXES = tuple(_KINDS)
+STREAM_SUFFIX = ".mkv"
+"""The kind for a stream whose name has none of SUFFIXES: it holds sound and time stamps, and any tool tells it by its
+first bytes."""
 
 
 class VideoFile:
-    """Written beside its final name and renamed when complete; frames keep their time stamps.
+    """Written beside its final name and renamed when complete, or straight to a stream; frames keep their time stamps.
 
     Matroska counts milliseconds, so there a time stamp is off by up to half of one, and the audio encoder's padding
     before time 0 (21 ms of AAC) is left out; nor is the shape of pixels told there, where they are not square.
@@ -70,10 +81,13 @@ class VideoFile:
     """
 
     def __init__(self, path: Path) -> None:
-        """`path` ends in one of SUFFIXES."""
+        """`path` ends in one of SUFFIXES, or leads to a stream."""
         self._path = path
-        self._partial = path.with_name(f".{path.name}.partial")
-        self._kind = _KINDS[path.suffix.lower()]
+        self._partial: Path | None = None
+        """The file that is written; None for a stream, and before `open`."""
+        self._stream = contextlib.ExitStack()
+        suffix = path.suffix.lower()
+        self._kind = _KINDS[suffix if suffix in _KINDS else STREAM_SUFFIX]
         self._container: OutputContainer | None = None
         self._video: VideoStream | None = None
         self._audio: AudioStream | None = None
@@ -88,16 +102,31 @@ class VideoFile:
 
     def open(self, output: OutputFormat, audio_init: bytes | None) -> None:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._container = av.open(
-                str(self._partial), "w", format=self._kind.container, options=self._kind.container_options
-            )
+            self._container = self._opened()
             self._video = self._video_stream(self._container, output)
             if audio_init is not None and self._kind.sound:
                 self._open_audio(self._container, audio_init)
             self._container.start_encoding()
         except (av.FFmpegError, OSError) as error:
+            if error.errno == errno.ENOSYS:  # an encoder's word for a size that it does not take
+                self._broken = True
+                size = f"{output.width}x{output.height}"
+                raise SinkError(
+                    f"{self._path} cannot be written: {self._kind.codec} takes no pictures of {size}; name a .y4m file"
+                ) from error
             raise self._failure(error) from error
+
+    def _opened(self) -> OutputContainer:
+        """Raises FFmpegError, OSError."""
+        kind = self._kind
+        if is_stream(self._path):
+            stream = _Appended(self._stream.enter_context(opened_stream(self._path)))
+            options = _STREAMED.get(kind.container, kind.container_options)
+            return av.open(stream, "w", format=kind.container, options=options)
+        place = place_of(self._path)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        self._partial = unfinished_file(place)
+        return av.open(str(self._partial), "w", format=kind.container, options=kind.container_options)
 
     def write(self, frame: Frame) -> None:
         assert self._container is not None and self._video is not None, "opened first"
@@ -139,7 +168,9 @@ class VideoFile:
         try:
             self._container.mux(self._video.encode(None))
             self._container.close()
-            self._partial.replace(self._path)
+            self._stream.close()
+            if self._partial is not None:
+                self._partial.replace(place_of(self._path))
         except (av.FFmpegError, OSError) as error:
             self._discard()
             raise self._failure(error) from error
@@ -181,10 +212,15 @@ class VideoFile:
             if self._container is not None:
                 self._container.close()
         with contextlib.suppress(OSError):
-            self._partial.unlink(missing_ok=True)
+            self._stream.close()
+            if self._partial is not None:
+                self._partial.unlink(missing_ok=True)
 
     def _video_stream(self, container: OutputContainer, output: OutputFormat) -> VideoStream:
-        stream = container.add_stream(self._kind.codec, rate=output.frame_rate, options=self._kind.codec_options)
+        options = dict(self._kind.codec_options)
+        if "slices" in options and min(output.width, output.height) < _LEAST_SLICED_PX:
+            options["slices"] = "1"
+        stream = container.add_stream(self._kind.codec, rate=output.frame_rate, options=options)
         assert isinstance(stream, VideoStream), "both codecs are of video"
         stream.width, stream.height, stream.pix_fmt = output.width, output.height, "yuv420p"
         context = stream.codec_context
@@ -198,6 +234,16 @@ class VideoFile:
     def _failure(self, error: av.FFmpegError | OSError) -> SinkError:
         self._broken = True
         return SinkError(f"{self._path} cannot be written: {error.strerror}")
+
+
+class _Appended:
+    """A stream that PyAV can only write to, one byte after the other: a device may take a seek and not mean it."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def write(self, data: bytes) -> int:
+        return self._stream.write(data)
 
 
 def _audio_stream(container: OutputContainer, init: bytes) -> AudioStream:

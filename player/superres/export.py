@@ -16,9 +16,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from manifests.bundle import bundle_folder, check_writable, open_bundle
+from manifests.bundle import bundle_folder, open_bundle
 from manifests.errors import BundleError, one_line
 from manifests.loading import load_model
+from manifests.outputs import (
+    check_distinct,
+    check_output,
+    is_stream,
+    output_file,
+    replaced_output,
+    results_to,
+    write_output,
+)
 from manifests.weights import MAX_MODEL_BYTES, ModelWeights, decode_model
 from media.upscale import LOBES, phase_kernels
 from player.superres.builtin import builtin_model
@@ -40,31 +49,39 @@ def main(argv: list[str]) -> int:
     """Run `neudash model`. Returns its exit code."""
     options = _parser().parse_args(argv)
     try:
+        check_distinct([options.output], [options.model])
         weights = _weights(options.model, options.segment, options.rung)
         export(weights, options.output)
     except (BundleError, ExportError, OSError) as error:
         print(f"neudash model export: {one_line(error)}", file=sys.stderr)
         return 1
-    print(f"{options.output}: {weights.spec.name}, x{weights.spec.scale}, 8-bit luma in and out")
+    told = results_to([options.output])
+    print(f"{options.output}: {weights.spec.name}, x{weights.spec.scale}, 8-bit luma in and out", file=told)
     return 0
 
 
 def export(weights: ModelWeights, path: Path) -> None:
     """Write the model as the suffix of `path` says, `.keras` or `.onnx`; whole or not at all.
 
-    Raises ExportError for another suffix or a library that is not installed, OSError.
+    A stream without such a suffix gets ONNX. Raises ExportError for another suffix or a library that is not installed,
+    OSError.
     """
-    writers = {".keras": _write_keras, ".onnx": _write_onnx}
-    if path.suffix not in writers:
+    to_stream = is_stream(path)
+    suffix = ".onnx" if to_stream and path.suffix not in _WRITERS else path.suffix
+    if suffix not in _WRITERS:
         raise ExportError(f"{path.name}: the name of an exported model ends in .keras or .onnx")
-    check_writable(path)
-    with tempfile.TemporaryDirectory(dir=path.absolute().parent) as folder:
-        temporary = Path(folder) / path.name
-        try:
-            writers[path.suffix](weights, temporary)
-        except ImportError as error:
-            raise ExportError(f"{path.suffix} needs {error.name}: install the extra `train` or `export`") from error
-        temporary.replace(path)
+    check_output(path)
+    try:
+        if to_stream:
+            with tempfile.TemporaryDirectory() as folder:
+                whole = Path(folder) / f"model{suffix}"
+                _WRITERS[suffix](weights, whole)
+                write_output(path, whole.read_bytes())
+        else:
+            with replaced_output(path) as temporary:
+                _WRITERS[suffix](weights, temporary)
+    except ImportError as error:
+        raise ExportError(f"{suffix} needs {error.name}: install the extra `train` or `export`") from error
 
 
 def onnx_model(weights: ModelWeights) -> Any:
@@ -138,6 +155,9 @@ def _write_keras(weights: ModelWeights, path: Path) -> None:
     playable_network(weights).save(path)
 
 
+_WRITERS = {".keras": _write_keras, ".onnx": _write_onnx}
+
+
 def _out_first(kernel: NDArray[np.float32]) -> NDArray[np.float32]:
     """(rows, columns, in, out), as Keras has it, to (out, in, rows, columns)."""
     return np.ascontiguousarray(kernel.transpose(3, 2, 0, 1))
@@ -181,7 +201,7 @@ def _parser() -> argparse.ArgumentParser:
     action.add_argument(
         "model", type=bundle_folder, metavar="BUNDLE-or-NDM", help="a bundle's folder, or a full .ndm file"
     )
-    action.add_argument("output", type=Path, metavar="OUTPUT", help="file to write: .keras or .onnx")
+    action.add_argument("output", type=output_file, metavar="OUTPUT", help="file to write: .keras or .onnx")
     action.add_argument(
         "--segment", type=int, metavar="N", help="of a bundle: that segment's model (default: the first)"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -338,6 +339,43 @@ def test_as_long_as_it_shall_enhance_no_rung_above_those_with_models_is_fetched(
     fetched = [str(r["path"]) for r in served_with_models.requests() if r["kind"] == "video"]
     assert len(fetched) >= 4
     assert [path for path in fetched if "/v180" in path and "init" not in path] == []
+
+
+HDR_SET = """<AdaptationSet id="9" contentType="video" mimeType="video/mp4" segmentAlignment="true" startWithSAP="1">
+<EssentialProperty schemeIdUri="urn:mpeg:mpegB:cicp:ColourPrimaries" value="9"/>
+<EssentialProperty schemeIdUri="urn:mpeg:mpegB:cicp:TransferCharacteristics" value="16"/>
+<EssentialProperty schemeIdUri="urn:mpeg:mpegB:cicp:MatrixCoefficients" value="9"/>"""
+
+
+def with_hdr(route: Any) -> None:
+    """The manifest with its rungs once more as if they were PQ, at twice the rate: what players like better."""
+    answer = route.fetch()
+    text = answer.text()
+    start, end = text.index("<AdaptationSet"), text.index("</AdaptationSet>") + len("</AdaptationSet>")
+    content = text[text.index(">", start) + 1 : end].replace("/$RepresentationID$-", "/hdr/$RepresentationID$-")
+    content = re.sub(r'Representation id="([^"]+)"', r'Representation id="\1-hdr"', content)
+    content = re.sub(r'bandwidth="(\d+)"', lambda found: f'bandwidth="{2 * int(found[1])}"', content)
+    route.fulfill(response=answer, body=text[:end] + HDR_SET + content + text[end:])
+
+
+HDR_SCREEN = """(() => {
+  const asked = matchMedia.bind(window);
+  window.matchMedia = (query) => (/dynamic-range|color-gamut/.test(query) ? { matches: true } : asked(query));
+})()"""
+
+
+@pytest.mark.parametrize("engine", ["shaka", "dashjs"])
+@pytest.mark.parametrize("rung", ["", "enhanced", "v180"])
+def test_pictures_for_hdr_screens_are_left_to_other_players(
+    engine: str, rung: str, watch: Callable[..., Any], served_with_models: Served
+) -> None:
+    """Networks are made for the other ones, and would spoil these."""
+    page = watch(served_with_models, HDR_SCREEN, {"**/manifest.mpd": with_hdr}, engine=engine, rung=rung)
+    options = page.locator("neudash-player .rung option").all_inner_texts()
+    assert options == ["Auto", "Auto, enhanced", "90p, enhanced", "180p"]
+    page.evaluate(f"{VIDEO}.loop = true; void {VIDEO}.play()")
+    until(page, f"{STATUS}.rung?.id === '{'v90' if rung == 'enhanced' else 'v180'}'", 30)
+    assert not [r for r in served_with_models.requests() if "hdr" in str(r["path"])]
 
 
 @pytest.fixture

@@ -288,7 +288,7 @@ def test_straight_alpha_is_laid_over_the_background(patches: Patches, kind: str,
     assert probe(path).video.alpha
     got = middles(first_frame(path, background=parse_background(background)))
     behind = np.array([0, 0, 0] if background == "black" else [0x33, 0x66, 0x99]) / 255
-    assert np.abs(255 * (got - (alpha * rgb + (1 - alpha) * behind))).max() <= 3
+    assert np.abs(255 * (got - (alpha * rgb + (1 - alpha) * behind))).max() <= 4
 
 
 def test_transparent_parts_of_wide_gamut_and_hdr_show_the_background_as_it_is(patches: Patches) -> None:
@@ -318,7 +318,15 @@ def test_files_with_a_hole_show_black_in_it(
     assert (video.alpha, video.opaque) == (True, False)
     frame = first_frame(path)
     assert abs(int(frame.y[32, 8]) - 16) <= 1
-    assert abs(int(frame.y[32, 56]) - (16 + 219 * 200 / 255)) <= 2
+    assert abs(int(frame.y[32, 56]) - (16 + 219 * 200 / 255)) <= 1
+
+
+@pytest.mark.parametrize("pixels", ["rgba", "yuva420p", "yuva444p10le", "yuva444p12le", "rgba64le"])
+def test_what_is_opaque_loses_nothing_to_its_alpha_plane(make_video: MakeVideo, tmp_path: Path, pixels: str) -> None:
+    white = f"color=white:size=32x32:rate=10:duration=0.2,format=rgba,scale=out_range=tv,format={pixels}"
+    frame = first_frame(make_video(tmp_path / "white.mkv", "-f", "lavfi", "-i", white, "-c:v", "ffv1"))
+    assert probe(tmp_path / "white.mkv").video.alpha
+    assert abs(frame.y.mean() - 235) < 0.3  # the scale filter dithers
 
 
 def test_colours_that_cannot_be_converted_are_refused_in_one_sentence(testsrc_video: Path) -> None:
@@ -350,6 +358,21 @@ def test_primaries_and_transfers_are_read_from_the_tags(
 ) -> None:
     colour = colour_of(replace(probe(testsrc_video).video, **facts))
     assert (colour.primaries, colour.transfer) == (primaries, transfer)
+
+
+def test_untagged_video_is_bt709_from_720_rows_on(testsrc_video: Path) -> None:
+    video = replace(probe(testsrc_video).video, matrix=None)
+    assert colour_of(replace(video, width=1280, height=720)).matrix == "bt709"
+    assert colour_of(replace(video, width=720, height=1280)).matrix == "bt709"
+    assert colour_of(replace(video, width=720, height=576)).matrix == "bt601"
+    assert colour_of(replace(video, width=720, height=576, matrix="bt2020")).matrix == "bt2020"
+
+
+@pytest.mark.parametrize(("transfer", "expected"), [(16, "pq"), (18, "hlg"), (1, "sdr"), (2, "sdr")])
+def test_hdr_is_tone_mapped_where_ffmpeg_can(testsrc_video: Path, transfer: int, expected: str) -> None:
+    colour = colour_of(replace(probe(testsrc_video).video, transfer=transfer))
+    assert colour.dynamic_range == expected
+    assert without_zscale(colour).dynamic_range == "sdr"
 
 
 def test_ordinary_video_is_not_converted_twice() -> None:

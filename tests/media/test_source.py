@@ -241,3 +241,21 @@ def test_a_variable_rate_becomes_constant_and_keeps_time(make_video: MakeVideo, 
     first_white_s = next(frame.pts_s for frame in frames if frame.y.mean() > 128)
     assert abs(first_white_s - 1) <= 1 / plan.frame_rate
     assert abs(len(frames) / plan.frame_rate - 3) < Fraction(1, 4)
+
+
+def test_a_start_while_nothing_moves_shows_the_picture_that_stands(make_video: MakeVideo, tmp_path: Path) -> None:
+    # Twelve frames, each brighter than the one before; the last of them stands for two seconds, then white.
+    still = make_video(
+        tmp_path / "still.mkv",
+        *(
+            "-f",
+            "lavfi",
+            "-i",
+            "nullsrc=size=64x64:rate=24:duration=3,geq=lum='if(lt(N,60),40+10*min(N,11),235)':cb=128:cr=128",
+        ),
+        *("-vf", "select='lt(n,12)+gte(n,60)',format=yuv420p", "-fps_mode", "vfr", "-c:v", "ffv1"),
+    )
+    plan = planned(still, "1.5", "0.25")
+    lumas = [float(frame.y.mean()) for frame in reference_frames(still, plan, 64, 64)]
+    assert len(lumas) == round(plan.frame_rate / 4)
+    assert all(abs(luma - 150) <= 1 for luma in lumas)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from manifests.bundle import open_bundle
 from packager.capture import Device, parse_device
 from packager.cli import main
+from packager.tools import _ffmpeg_says
 
 if TYPE_CHECKING:
     from conftest import MakeVideo
@@ -76,14 +78,47 @@ def test_an_ffmpeg_without_the_encoder_is_named(
     assert "has no encoder libsvtav1, which av1 needs" in line
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="the programs are Unix's")
+@pytest.mark.parametrize(
+    ("program", "said"), [("false", "is not an ffmpeg that runs"), ("echo", "does not answer as ffmpeg does")]
+)
+def test_a_program_that_is_no_ffmpeg_is_named(
+    silent_video: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    program: str,
+    said: str,
+) -> None:
+    path = shutil.which(program)
+    assert path is not None
+    monkeypatch.setattr("packager.tools.find_program", lambda name: Path(path))
+    _ffmpeg_says.cache_clear()
+    try:
+        line = fails(capsys, str(silent_video), "-o", str(tmp_path / "b"))
+    finally:
+        _ffmpeg_says.cache_clear()
+    assert f"{path} {said}" in line
+    assert "NEUDASH_FFMPEG" in line
+
+
+@pytest.mark.parametrize(
+    "address", ["rtsp://camera/1", "udp://239.0.0.1:1234", "s3://films/film.mp4", "https://a.b/c.mp4"]
+)
+def test_an_address_is_called_one(capsys: pytest.CaptureFixture[str], tmp_path: Path, address: str) -> None:
+    with pytest.raises(SystemExit):
+        main([address, "-o", str(tmp_path / "b")])
+    assert f"{address} is an address" in capsys.readouterr().err
+
+
 def test_what_a_bundle_does_not_hold_is_said(
     testsrc_video: Path, make_video: MakeVideo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    maps = ("-map", "0:v", "-map", "0:a", "-map", "0:a")
+    maps = ("-map", "0:v", "-map", "0:v", "-map", "0:a")
     film = make_video(tmp_path / "film.mkv", "-i", str(testsrc_video), *maps, "-c", "copy")
     options = ["-o", str(tmp_path / "b"), "-q", "--rungs", "144@crf40", "--preset", "ultrafast"]
     assert main([str(film), *options]) == 0
-    assert "left out: audio 2 (aac)" in capsys.readouterr().err
+    assert "left out: video 1 (h264)" in capsys.readouterr().err
 
 
 def test_progress_goes_to_stderr_and_the_result_to_stdout(

@@ -102,9 +102,9 @@ def test_audio_segments_are_whole_aac_frames_and_never_shorter_than_the_videos()
         assert segment_s <= audio_s < segment_s + Fraction(1024, 48000)
 
 
-def test_audio_covers_the_video_in_whole_frames() -> None:
-    options = audio_arguments(Path("/a.mkv"), TREATMENT, 1, Fraction(10), Path("/w/a.mp4"))
-    [graph] = value(options, "-filter_complex")
-    assert graph.startswith("[0:1]")
-    assert f"atrim=end_sample={469 * 1024}:start_sample=1024" in graph  # 10 s are 468.75 frames
+def test_audio_is_read_from_a_pipe_and_has_no_edit_list() -> None:
+    options = audio_arguments(6, 384_000, Path("/w/a.mp4"))
+    assert value(options, "-i") == ["pipe:0"]
+    assert value(options, "-ac") == ["6"]
+    assert value(options, "-b:a") == ["384000"]
     assert value(options, "-use_editlist") == ["0"]

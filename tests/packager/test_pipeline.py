@@ -210,10 +210,10 @@ def test_sound_that_cannot_be_written_ends_the_run_which_goes_on_later(
     """A full disk is no reason for a film to be silent for ever."""
     real = audio_arguments
 
-    def nowhere(source: Path, treatment: SourceTreatment, index: int, video_s: Fraction, path: Path) -> list[str]:
-        return real(source, treatment, index, video_s, path.parent / "gone" / path.name)
+    def nowhere(channels: int, bps: int, path: Path) -> list[str]:
+        return real(channels, bps, path.parent / "gone" / path.name)
 
-    monkeypatch.setattr("packager.pipeline.audio_arguments", nowhere)
+    monkeypatch.setattr("packager.soundtracks.audio_arguments", nowhere)
     with pytest.raises(AssertionError, match="neudash package: ffmpeg ended with status"):
         package(with_sound, "--rungs", "64@crf30")
     assert list((tmp_path / "bundle").glob(".work/*/v64.mp4"))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -16,7 +19,9 @@ from media.errors import ProgramNotFoundError
 from media.frames import Frame
 from media.programs import find_program
 from packager.encode import AAC_FRAME_S, ENCODERS, audio_segment_s, timescale
+from packager.errors import PackagingError
 from packager.presentation import MeasuredTrack, measure_track
+from packager.segment_mp4box import run_mp4box
 from packager.segmenter import open_segmenter
 
 if TYPE_CHECKING:
@@ -150,3 +155,32 @@ def _available(name: str) -> bool:
     except ProgramNotFoundError:
         return False
     return True
+
+
+def test_an_mp4box_that_does_not_start_gives_way_to_ffmpeg_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "packager.segmenter.find_program",
+        lambda name: Path(shutil.which("false" if name == "MP4Box" else "true") or ""),
+    )
+    said: list[str] = []
+    assert open_segmenter("auto", said.append).name == "ffmpeg"
+    [line] = said
+    assert "MP4Box is installed, but does not run" in line
+    with pytest.raises(PackagingError, match="--segmenter ffmpeg does without"):
+        open_segmenter("mp4box")
+
+
+@pytest.mark.skipif(shutil.which("MP4Box") is None, reason="MP4Box is not installed")
+def test_mp4box_needs_no_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOME")
+    assert open_segmenter("mp4box").name == "mp4box"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the program is a shell script")
+def test_mp4box_sees_an_empty_home_folder(tmp_path: Path) -> None:
+    program = tmp_path / "MP4Box"
+    program.write_text('#!/bin/sh\necho "$HOME"; ls -A "$HOME" | wc -l\n')
+    program.chmod(0o755)
+    home, files = run_mp4box(program, "-version", deadline_s=30).split()
+    assert home.decode() != os.environ.get("HOME")
+    assert int(files) == 0

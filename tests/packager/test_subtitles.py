@@ -65,7 +65,7 @@ def test_tracks_and_files_become_webvtt_beside_the_video(film: Path, package: Pa
     duration = "00:00:04.000"
     assert spoken(bundle) == {
         "t1": (
-            "ger",
+            "de",
             "WEBVTT\n\n00:00:00.500 --> 00:00:01.500\nGuten <i>Tag</i>\n\n"
             f"00:00:02.000 --> {duration}\nSalz &amp; Pfeffer\n1 &lt; 2\n",
         ),
@@ -88,7 +88,7 @@ def test_tracks_that_say_nothing_or_the_same_are_left_out(
         (tmp_path / name).write_text("1\n00:00:03,000 --> 00:00:03,500\nSpät\n")
     options = [word for name in ("a.de.srt", "b.de.srt") for word in ("--subtitles", str(tmp_path / name))]
     bundle = package(film, "--rungs", "90@crf40", "--start", "3", "--duration", "1", *options)
-    assert [language for language, _ in spoken(bundle).values()] == ["ger", "de"]
+    assert [language for language, _ in spoken(bundle).values()] == ["de", "de"]
     early = package(film, "--rungs", "90@crf40", "--duration", "0.3", *options, name="early")
     assert spoken(early) == {}
     assert "a.de.srt has nothing to say in this part; left out" in capsys.readouterr().err

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import stat
+import threading
 from fractions import Fraction
 from pathlib import Path
 
@@ -95,6 +98,70 @@ def test_the_final_name_appears_at_the_end(tmp_path: Path, name: str) -> None:
     assert not (tmp_path / name).exists()
     sink.close()
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("size", [(2, 2), (2, 4), (320, 2), (18, 10)])
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".y4m"])
+def test_the_smallest_pictures_are_written(tmp_path: Path, size: tuple[int, int], suffix: str) -> None:
+    (width, height), path = size, tmp_path / f"x{suffix}"
+    chroma = np.full((height // 2, width // 2), 128, np.uint8)
+    frame = Frame(np.full((height, width), 99, np.uint8), chroma, chroma, Fraction(0))
+    sink = VideoFile(path)
+    sink.open(OutputFormat(width, height, Fraction(24), Fraction(1, 24), Fraction(1)), None)
+    sink.write(frame)
+    sink.close()
+    [back] = read_back(path)
+    assert (back.width, back.height) == size and abs(int(back.y[0, 0]) - 99) <= 1
+
+
+def test_a_size_that_the_lossless_encoder_does_not_take_is_said(tmp_path: Path) -> None:
+    sink = VideoFile(tmp_path / "x.mkv")
+    with pytest.raises(SinkError, match=r"ffv1 takes no pictures of 2x320; name a \.y4m file"):
+        sink.open(OutputFormat(2, 320, Fraction(24), Fraction(1, 24), Fraction(1)), None)
+    sink.close()
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("name", ["x.mp4", "x.mkv", "x.y4m", "pipe"])
+def test_a_pipe_gets_every_frame_and_stays_a_pipe(tmp_path: Path, play_bundle_master: Path, name: str) -> None:
+    """A pipe cannot be gone back in: an MP4 goes in fragments. Without an ending that says otherwise: Matroska."""
+    folder = play_bundle_master / "audio/a1"
+    init, *segments = (path.read_bytes() for path in (folder / "init.mp4", *sorted(folder.glob("*.m4s"))))
+    path, copy = tmp_path / name, tmp_path / f"copy{Path(name).suffix or '.mkv'}"
+    os.mkfifo(path)
+    reader = threading.Thread(target=lambda: copy.write_bytes(path.read_bytes()), daemon=True)
+    reader.start()
+    assert written(path, init, segments) == []
+    reader.join(30)
+    assert stat.S_ISFIFO(path.lstat().st_mode)
+    assert sorted(tmp_path.iterdir()) == sorted([path, copy])
+    plain = tmp_path / f"plain{copy.suffix}"
+    assert written(plain, init, segments) == []
+    assert [frame.pts_s for frame in read_back(copy)] == [frame.pts_s for frame in read_back(plain)]
+    if copy.suffix != ".y4m":
+        assert heard(copy) == heard(plain) != []
+
+
+def test_a_reader_that_leaves_ends_the_file_with_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "x.y4m"
+    os.mkfifo(path)
+    reader = threading.Thread(target=lambda: path.open("rb").close(), daemon=True)
+    reader.start()
+    sink = VideoFile(path)
+    with pytest.raises(SinkError, match=r"x\.y4m cannot be written: Broken pipe"):
+        sink.open(OUTPUT, None)
+        for index in range(100):
+            sink.write(noise(index))
+    sink.close()
+
+
+@pytest.mark.parametrize("name", ["x.mkv", "x.mp4"])
+def test_the_target_of_a_link_gets_the_frames(tmp_path: Path, name: str) -> None:
+    link, target = tmp_path / name, tmp_path / "sub" / "target"
+    link.symlink_to(target)
+    stored(link, [noise(index) for index in range(3)])
+    assert link.is_symlink() and len(read_back(target)) == 3
+    assert [*target.parent.iterdir()] == [target]
 
 
 @pytest.mark.parametrize("opened", [False, True])

@@ -102,6 +102,23 @@ def test_if_none_match_of_another_version_sends_the_file() -> None:
     assert ask(if_none_match='"other"').status == 200
 
 
+@pytest.mark.parametrize(
+    ("condition", "status"),
+    [(TAG, 200), ("*", 200), (f'"x", {TAG}', 200), ('"x"', 412), ("W/" + TAG, 412), ("", 412)],
+)
+def test_if_match_sends_the_known_version_only(condition: str, status: int) -> None:
+    answer = ask(**{"if-match": condition, "if-none-match": '"y"'})
+    assert answer.status == status
+    assert answer.length == (0 if status == 412 else 1000)
+    assert header(answer, "etag") == TAG
+
+
+def test_if_match_comes_before_a_range_and_before_if_none_match() -> None:
+    assert ask(**{"if-match": '"x"', "range": "bytes=0-1"}).status == 412
+    assert ask(**{"if-match": '"x"', "if-none-match": TAG}).status == 412
+    assert ask(**{"if-match": TAG, "range": "bytes=0-1"}).status == 206
+
+
 def test_an_empty_file_has_no_range_at_all() -> None:
     empty = FileFacts(0, "cd" * 32, "video/mp4", "no-store")
     assert answer_for(empty, "GET", {}).status == 200

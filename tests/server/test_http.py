@@ -149,6 +149,34 @@ def test_one_connection_survives_every_kind_of_answer(tiny_server: LiveServer) -
     assert answers[0].content == b""
 
 
+@pytest.mark.parametrize(
+    "path",
+    [f"/bundles/tiny/{MANIFEST}", "/bundles/tiny/video/v180/00001.m4s", "/bundles/none", "/api/bundles", "/", "/x"],
+)
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+def test_a_method_that_is_not_allowed_is_answered_with_all_that_are(
+    tiny_server: LiveServer, path: str, method: str
+) -> None:
+    answer = httpx.request(method, tiny_server.url + path)
+    assert answer.status_code in (404, 405)
+    if answer.status_code == 405:
+        assert answer.headers.get_list("allow") == ["GET, HEAD, OPTIONS"]
+
+
+@pytest.mark.parametrize("path", [f"/bundles/tiny/{MANIFEST}", "/bundles/tiny/video/v180/00001.m4s"])
+def test_if_match_of_another_version_is_412_on_the_wire(tiny_server: LiveServer, path: str) -> None:
+    with httpx.Client(base_url=tiny_server.url, headers={"Accept-Encoding": "identity"}) as client:
+        tag = client.get(path).headers["etag"]
+        answers = [
+            client.get(path, headers={"If-Match": '"another"'}),
+            client.get(path, headers={"If-Match": tag}),
+            client.head(path, headers={"If-Match": '"another"'}),
+            client.get(path, headers={"If-Match": tag, "Range": "bytes=0-3"}),
+        ]
+    assert [answer.status_code for answer in answers] == [412, 200, 412, 206]
+    assert answers[0].content == b""
+
+
 def test_a_preflight_allows_what_players_send(tiny_server: LiveServer) -> None:
     asked = {
         "Origin": "https://player.example",

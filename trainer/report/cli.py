@@ -11,8 +11,8 @@ from pathlib import Path
 
 from manifests.bundle import PROVENANCE, QUALITY, REPORT, bundle_folder, check_writable, publish_file, read_json
 from manifests.errors import BundleError, one_line
-from manifests.options import file_ending_in, whole_number
-from manifests.outputs import check_distinct
+from manifests.options import whole_number
+from manifests.outputs import check_distinct, check_output, output_ending_in, output_file, results_to, write_output
 from media.errors import MediaError
 from player.errors import PlayerError
 from player.superres.engines import BACKENDS, ENGINES, Engine, EngineUnavailableError, open_engine
@@ -50,7 +50,9 @@ def _report(options: argparse.Namespace) -> int:
     outputs = [path for path in (options.output, options.json) if path]
     check_distinct(outputs, [options.source])
     subject = open_subject(options.bundle, options.source)
-    for path in (*outputs, options.bundle / QUALITY, options.bundle / REPORT):
+    for path in outputs:
+        check_output(path)
+    for path in (options.bundle / QUALITY, options.bundle / REPORT):
         check_writable(path)
     width, height = subject.output.width, subject.output.height
 
@@ -65,14 +67,15 @@ def _report(options: argparse.Namespace) -> int:
     title = subject.bundle.presentation.title or subject.bundle.root.resolve().name
     choices = choices_of(read_json(options.bundle, PROVENANCE))
     html = page(title, width, height, rungs, pictures, choices).encode()
-    written = [options.bundle / REPORT, *([options.output] if options.output else [])]
-    for path in written:
-        publish_file(path, html)
+    publish_file(options.bundle / REPORT, html)
+    if options.output:
+        write_output(options.output, html)
     if options.json:
-        publish_file(options.json, json.dumps(quality_json(width, height, rungs), indent=1).encode() + b"\n")
+        write_output(options.json, json.dumps(quality_json(width, height, rungs), indent=1).encode() + b"\n")
+    told = results_to(outputs)
     for rung in rungs:
-        sys.stdout.write(_line(rung, rungs) + "\n")
-    sys.stdout.write(f"report: {written[-1]}\n")
+        told.write(_line(rung, rungs) + "\n")
+    told.write(f"report: {options.output or options.bundle / REPORT}\n")
     return 0
 
 
@@ -101,11 +104,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "-o",
         "--output",
-        type=file_ending_in(".html", ".htm"),
+        type=output_ending_in(".html", ".htm"),
         metavar="FILE.html",
         help="also write the report there: one file, opens offline",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures of quality.json to FILE")
+    parser.add_argument(
+        "--json", type=output_file, metavar="FILE", help="also write the figures of quality.json to FILE"
+    )
     parser.add_argument(
         "--every",
         type=whole_number(0),
@@ -120,5 +125,5 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--backend", choices=BACKENDS, help="of the engine keras (default: KERAS_BACKEND, else tensorflow)"
     )
-    parser.add_argument("--quiet", action="store_true", help="no progress bars")
+    parser.add_argument("-q", "--quiet", action="store_true", help="no progress bars")
     return parser

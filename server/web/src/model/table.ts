@@ -6,6 +6,9 @@ export const MPD = "urn:mpeg:dash:schema:mpd:2011";
 export const NEUDASH = "urn:neudash:mpd:2026";
 const MODELS = "urn:neudash:models:2026";
 const FORMAT = "ndm/1";
+const TRANSFER = "urn:mpeg:mpegB:cicp:TransferCharacteristics";
+/** PQ and HLG, by their numbers in ISO/IEC 23091-2. */
+const HDR_TRANSFERS = ["16", "18"];
 const MAX_MODELS = 300;
 const MAX_SEGMENTS = 200_000;
 const MAX_CHAIN = 16;
@@ -53,7 +56,7 @@ export interface Rung {
   readonly problems: readonly string[];
 }
 
-/** What of a manifest concerns the picture. */
+/** What of a manifest concerns the picture. HDR is left out: networks are made for the other pictures. */
 export interface Table {
   readonly rungs: readonly Rung[];
 }
@@ -70,7 +73,7 @@ export function parseTable(text: string, url: string): Table {
   for (const element of root.getElementsByTagNameNS(MPD, "Representation")) {
     const width = Number(inherited(element, "width"));
     const height = Number(inherited(element, "height"));
-    if (width > 0 && height > 0) rungs.push(rungOf(element, width, height, url));
+    if (width > 0 && height > 0 && !isHdr(element.parentElement!)) rungs.push(rungOf(element, width, height, url));
   }
   return { rungs };
 }
@@ -78,6 +81,14 @@ export function parseTable(text: string, url: string): Table {
 /** The use at a time in seconds from the start, or null before and after all. */
 export function useAt(track: ModelTrack, timeS: number): Use | null {
   return track.uses.find((use) => timeS < use.endS) ?? null;
+}
+
+/** Whether an AdaptationSet says that its pictures are for HDR screens. */
+function isHdr(set: Element): boolean {
+  return childrenOf(set, MPD, "EssentialProperty").some((property) => {
+    const [scheme, value] = [property.getAttribute("schemeIdUri"), property.getAttribute("value") ?? ""];
+    return scheme === TRANSFER && HDR_TRANSFERS.includes(value);
+  });
 }
 
 function rungOf(element: Element, width: number, height: number, url: string): Rung {

@@ -52,7 +52,7 @@ export class DashJsAdapter implements Adapter {
   }
 
   load(manifestUrl: string, chooseSound: ChooseSound): Promise<void> {
-    // Asked of pictures too, of which the first ones are taken.
+    // Asked of pictures too, of which the first ones are taken; those for HDR screens it has left out by then.
     this.player.setCustomInitialTrackSelectionFunction((infos) => {
       return infos[0]?.type === "audio" ? [infos[chooseSound(infos.map(trackOf))]] : infos;
     });

@@ -55,7 +55,7 @@ export class ShakaAdapter implements Adapter {
       else if (type === RequestType.SEGMENT) events.bytes(response.data.byteLength);
     });
     const { adaptationSetCriteriaFactory: theirs } = player.getConfiguration();
-    player.configure({ adaptationSetCriteriaFactory: () => this.criteriaOfSound(theirs()) });
+    player.configure({ adaptationSetCriteriaFactory: () => this.criteriaOfChoice(theirs()) });
     player.addEventListener("error", (event) => {
       const { code, severity } = (event as unknown as { detail: { code: number; severity: number } }).detail;
       if (severity !== shaka.util.Error.Severity.CRITICAL) return;
@@ -92,7 +92,7 @@ export class ShakaAdapter implements Adapter {
     const all = this.player.getVariantTracks();
     // Each rung is there once for each sound track.
     const heard = all.find(({ active }) => active);
-    const tracks = all.filter(({ audioId }) => !heard || audioId === heard.audioId);
+    const tracks = all.filter(({ audioId, hdr }) => (!heard || audioId === heard.audioId) && !isHdr(hdr));
     const isTooLarge = ceiling !== null && tracks.some(({ active, height }) => active && (height ?? 0) > ceiling.height);
     const track = tracks.find(({ originalVideoId, height }) => (isTooLarge ? height === ceiling.height : originalVideoId === rungId));
     // What is buffered of the other rung goes, or the choice would show only much later, and never while paused.
@@ -146,10 +146,10 @@ export class ShakaAdapter implements Adapter {
     return [...found.values()];
   }
 
-  /** The library's own rules for what may follow what, within the sound that is wanted. */
-  private criteriaOfSound(criteria: shaka.extern.AdaptationSetCriteria): shaka.extern.AdaptationSetCriteria {
+  /** The library's own rules for what may follow what, within the pictures that can be enhanced and the sound wanted. */
+  private criteriaOfChoice(criteria: shaka.extern.AdaptationSetCriteria): shaka.extern.AdaptationSetCriteria {
     const create = criteria.create.bind(criteria);
-    criteria.create = (variants) => create(this.ofSound(variants));
+    criteria.create = (variants) => create(this.ofSound(withoutHdr(variants)));
     return criteria;
   }
 
@@ -190,6 +190,15 @@ export class ShakaAdapter implements Adapter {
   private fail(code: number): void {
     this.events.failed(reason(code));
   }
+}
+
+function withoutHdr(variants: shaka.extern.Variant[]): shaka.extern.Variant[] {
+  const others = variants.filter(({ video }) => !isHdr(video?.hdr));
+  return others.length ? others : variants;
+}
+
+function isHdr(range: string | null | undefined): boolean {
+  return range === "PQ" || range === "HLG";
 }
 
 /** What the library says of a sound track. */

@@ -1,0 +1,150 @@
+"""The frame around every command: whatever goes wrong is one line on stderr and an exit status.
+
+A command turns the errors that it knows into a line itself. Here is what is left: standard output that is closed, full
+or read no more, text that a terminal cannot show, Ctrl-C at any moment, and faults of ours.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from manifests.errors import one_line
+
+INTERRUPTED = 130
+_TRACEBACK = "NEUDASH_TRACEBACK"
+_SHOW_ANYTHING = "neudash.show-anything"
+
+
+class StandardOutputError(Exception):
+    """Standard output takes nothing. Not an OSError: a command that fails to write a file says so itself."""
+
+    def __init__(self, cause: OSError) -> None:
+        super().__init__(f"standard output cannot be written: {one_line(cause)}")
+        self.is_unread = isinstance(cause, BrokenPipeError)
+        """Whether its reader has gone, as in `neudash inspect … | head`: nobody misses what is left."""
+
+
+def run_command(name: str, command: Callable[[], int]) -> int:
+    """Run a command to its end; returns its exit status, 130 for Ctrl-C, 1 for an error that it does not know.
+
+    `name` opens the line that says what went wrong. A SystemExit, argparse's way to end, passes through.
+    """
+    _occupy_closed_descriptors()
+    with _guarded_stdout():
+        try:
+            try:
+                status = command()
+            finally:
+                sys.stdout.flush()
+        except KeyboardInterrupt:
+            _tell(f"{name}: interrupted")
+            return INTERRUPTED
+        except StandardOutputError as error:
+            _leave_stdout()
+            if error.is_unread:
+                return 0
+            _tell(f"{name}: {error}")
+            return 1
+        except Exception as error:
+            if os.environ.get(_TRACEBACK):
+                traceback.print_exc()
+            _tell(f"{name}: {_fault(error)}")
+            return 1
+        return status
+
+
+def python_running(lines: str, *arguments: str) -> list[str]:
+    """Command line of a fresh Python that runs `lines`.
+
+    It finds modules where this one does, whatever PYTHONPATH and the current folder hold.
+    """
+    return [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r}\n{lines}", *arguments]
+
+
+def _fault(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for this"
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    what = one_line(error) or "no words"
+    return (
+        f"a fault of neudash itself, {type(error).__name__} in {Path(last.filename).name} line {last.lineno}: {what}; "
+        f"{_TRACEBACK}=1 shows the whole of it, please report it"
+    )
+
+
+def _tell(line: str) -> None:
+    with suppress(OSError, ValueError):  # stderr may be full or closed as well
+        print(line, file=sys.stderr, flush=True)
+
+
+def _occupy_closed_descriptors() -> None:
+    """Open the null device in place of each standard stream that is closed, as by `>&-`.
+
+    Else the next file that is opened, a segment say, has its number, and what is printed goes there.
+    """
+    # A file that is opened takes the lowest free number.
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - as long as the process lives
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123
+
+
+@contextmanager
+def _guarded_stdout() -> Iterator[None]:
+    """For the block, stdout of this process raises StandardOutputError, and shows any text."""
+    before = sys.stdout
+    if before is not sys.__stdout__ or not isinstance(before, io.TextIOWrapper):  # somebody caught it, such as a test
+        yield
+        return
+    codecs.register_error(_SHOW_ANYTHING, _shown)
+    before.flush()
+    sys.stdout = _Stdout(
+        before.buffer, encoding=before.encoding, errors=_SHOW_ANYTHING, line_buffering=before.line_buffering
+    )
+    try:
+        yield
+    finally:
+        sys.stdout.detach()  # it would close descriptor 1 with itself
+        sys.stdout = before
+
+
+class _Stdout(io.TextIOWrapper):
+    def write(self, text: str, /) -> int:
+        try:
+            return super().write(text)
+        except OSError as error:
+            raise StandardOutputError(error) from error
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except OSError as error:
+            raise StandardOutputError(error) from error
+
+
+def _shown(error: UnicodeError) -> tuple[str | bytes, int]:
+    """For `codecs.register_error`: a byte of a name as that byte, what cannot be shown as `\\u2192`."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    character = error.object[error.start]
+    is_byte_of_name = "\udc80" <= character <= "\udcff"
+    shown = os.fsencode(character) if is_byte_of_name else character.encode("ascii", "backslashreplace")
+    return shown, error.start + 1
+
+
+def _leave_stdout() -> None:
+    """Let what is still to be written go nowhere: Python would complain of it once more when it ends."""
+    with suppress(OSError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.close(nowhere)
