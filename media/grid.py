@@ -141,7 +141,7 @@ def _fitted(times_s: Sequence[Fraction], rate: Fraction) -> Grid | None:
 
 
 def _phases(places: Sequence[float]) -> Iterator[Fraction]:
-    """Where the middle of the places on a circle of circumference 1 may be, from -1/2 to 1/2; none if they do not agree.
+    """The middles that places on a circle of circumference 1 may have, from -1/2 to 1/2; none if they do not agree.
 
     Their mean direction first, for which it does not matter if a few are elsewhere; then the place opposite to the
     largest gap, which is right for few that are spread widely.
