@@ -5,7 +5,7 @@ from __future__ import annotations
 import cmath
 import math
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -31,6 +31,9 @@ MAX_RATE_DENOMINATOR = 1001
 MANY_FRAMES = 24
 MIN_CONCENTRATION_OF_FEW = 0.9
 """The same for fewer than `MANY_FRAMES` frames, which may agree by chance."""
+
+MIN_GAP = 0.2
+"""Places within a frame that leave this part of it empty agree, too."""
 
 NEGLIGIBLE_FRAMES = Fraction(1, 20)
 
@@ -124,19 +127,39 @@ def _fitted(times_s: Sequence[Fraction], rate: Fraction) -> Grid | None:
 
     None if the rate does not fit: they agree on no place, or too few follow the one before at the next tick.
     """
-    places = [(time_s - times_s[0]) * rate % 1 for time_s in times_s]
-    mean = sum(cmath.rect(1, 2 * math.pi * float(place)) for place in places) / len(places)
-    if abs(mean) < (MIN_CONCENTRATION if len(times_s) >= MANY_FRAMES else MIN_CONCENTRATION_OF_FEW):
-        return None
-    phase = Fraction(round(cmath.phase(mean) / (2 * math.pi) * 1000), 1000)
+    steps = len(times_s) - 1
+    best, most_regular = None, -1
+    for phase in _phases([float((time_s - times_s[0]) * rate % 1) for time_s in times_s]):
+        grid = Grid(rate, times_s[0] + phase / rate, constant=True)
+        kept = [tick for tick in assign_ticks(times_s, grid) if tick is not None]
+        regular = sum(later - earlier == 1 for earlier, later in pairwise(kept))
+        if regular > most_regular:
+            best, most_regular = grid, regular
+        if regular == steps:
+            break
+    return best if most_regular >= MIN_ON_GRID * steps else None
+
+
+def _phases(places: Sequence[float]) -> Iterator[Fraction]:
+    """The middles that places on a circle of circumference 1 may have, from -1/2 to 1/2; none if they do not agree.
+
+    Their mean direction first, for which it does not matter if a few are elsewhere; then the place opposite to the
+    largest gap, which is right for few that are spread widely.
+    """
+    is_many = len(places) >= MANY_FRAMES
+    mean = sum(cmath.rect(1, 2 * math.pi * place) for place in places) / len(places)
+    if abs(mean) >= (MIN_CONCENTRATION if is_many else MIN_CONCENTRATION_OF_FEW):
+        yield _rounded_phase(cmath.phase(mean) / (2 * math.pi))
+    around = sorted(places)
+    gap, end = max((later - earlier, later) for earlier, later in pairwise([*around, around[0] + 1]))
+    if is_many and gap >= MIN_GAP:
+        yield _rounded_phase((end - gap / 2) % 1 - 0.5)
+
+
+def _rounded_phase(phase: float) -> Fraction:
     # A first frame that is off by next to nothing stays the origin: sound is not moved for rounded time stamps.
-    if abs(phase) < NEGLIGIBLE_FRAMES:
-        phase = Fraction(0)
-    grid = Grid(rate, times_s[0] + phase / rate, constant=True)
-    ticks = assign_ticks(times_s, grid)
-    kept = [tick for tick in ticks if tick is not None]
-    regular = sum(later - earlier == 1 for earlier, later in pairwise(kept))
-    return grid if regular >= MIN_ON_GRID * (len(times_s) - 1) else None
+    rounded = Fraction(round(phase * 1000), 1000)
+    return rounded if abs(rounded) >= NEGLIGIBLE_FRAMES else Fraction(0)
 
 
 def _lively_rate(times_s: Sequence[Fraction], average: Fraction) -> Fraction:

@@ -103,12 +103,13 @@ def test_odd_rates_are_kept(rate: str) -> None:
     named=st.booleans(),
     seed=st.integers(0, 10_000),
     frames=st.integers(48, 400),
-    jitter=st.integers(0, 25),
+    jitter=st.integers(0, 35),
 )
 def test_jitter_neither_doubles_nor_loses_frames(
     rate: Fraction, named: bool, seed: int, frames: int, jitter: int
 ) -> None:
     places = random.Random(seed)
+    jitter = jitter if named else min(jitter, 25)  # so much hides which rate is meant
     times = [time + Fraction(places.randint(-jitter, jitter), 100) / rate for time in even(rate, frames)]
     grid = choose_grid(sorted(times), [rate] if named else [])
     assert_each_once(sorted(times), grid)

@@ -146,19 +146,24 @@ def test_runs_of_damage_are_told_from_each_other() -> None:
     assert ReadingNotes().damage(Fraction(25)) == []
 
 
+@pytest.mark.parametrize("muxer", ["ts", "mkv"])
 def test_a_size_that_changes_on_the_way_keeps_every_frame_and_one_shape(
-    make_video: MakeVideo, numbered: Numbered, tmp_path: Path, plan_of: PlanOf, numbers_of: NumbersOf
+    make_video: MakeVideo, numbered: Numbered, tmp_path: Path, plan_of: PlanOf, numbers_of: NumbersOf, muxer: str
 ) -> None:
     parts = [
         make_video(
-            tmp_path / f"{number}.ts",
+            tmp_path / f"{number}.{muxer}",
             *("-f", "lavfi", "-i", numbered("24", 48, 48 * number), "-vf", f"scale={size}", *X264),
-            *("-output_ts_offset", str(2 * number)),
+            *("-output_ts_offset", str(2 * number if muxer == "ts" else 0)),
         )
         for number, size in enumerate(("128:64", "160:120"))
     ]
-    film = tmp_path / "joined.ts"
-    film.write_bytes(b"".join(part.read_bytes() for part in parts))
+    film = tmp_path / f"joined.{muxer}"
+    if muxer == "ts":
+        film.write_bytes(b"".join(part.read_bytes() for part in parts))
+    else:
+        (tmp_path / "list").write_text("".join(f"file '{part.name}'\n" for part in parts))
+        make_video(film, "-f", "concat", "-i", str(tmp_path / "list"), "-c", "copy")
     plan = plan_of(film)
     shape = plan.treatment.shape
     assert shape is not None
