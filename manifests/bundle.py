@@ -15,11 +15,12 @@ from typing import Any, Literal, NoReturn
 
 from manifests.checks import media_problems, model_problems, presentation_problems, quality_problems, text_problems
 from manifests.errors import BrokenBundleError, MalformedManifestError
-from manifests.hls import write_playlists
+from manifests.hls.write import write_playlists
 from manifests.measure import first_samples, measure_media, sizes_bytes
 from manifests.model import ModelFile, Presentation, Representation
 from manifests.mpd import read_mpd, write_mpd
-from manifests.mpd_tracks import clean_label
+from manifests.mpd.tracks import clean_label
+from manifests.mpd.xml import MAX_BYTES
 from manifests.names import (
     MANIFEST,
     MASTER_PLAYLIST,
@@ -33,7 +34,6 @@ from manifests.names import (
 )
 from manifests.template import initialization_href, segment_href
 from manifests.timing import format_duration, parse_duration_s
-from manifests.xmlread import MAX_BYTES
 
 __all__ = [
     "MANIFEST",

@@ -9,13 +9,13 @@ from fractions import Fraction
 from pathlib import Path
 
 from manifests.errors import MalformedManifestError
-from manifests.fragments import FragmentInfo, InitInfo
 from manifests.measure import MeasuredMedia, reason
 from manifests.model import AdaptationSet, ModelFile, Presentation, Representation, Segment
-from manifests.mpd_write import aspect_ratio
+from manifests.mp4.fragments import FragmentInfo, InitInfo
+from manifests.mpd.write import aspect_ratio
 from manifests.names import model_href, quality_href, text_href
 from manifests.pace import coverage_problems, pace_problems
-from manifests.quality import decode_quality
+from manifests.quality_table import decode_quality
 from manifests.template import initialization_href, segment_href
 
 MEDIA_FOLDERS = ("video", "audio", "text")

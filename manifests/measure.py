@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from manifests.errors import MalformedFragmentError
-from manifests.fragments import ByteRange, FragmentInfo, InitInfo, read_fragment, read_init
 from manifests.model import Presentation, Representation, Segment
+from manifests.mp4.fragments import ByteRange, FragmentInfo, InitInfo, read_fragment, read_init
 from manifests.template import initialization_href, segment_href
 
 

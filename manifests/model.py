@@ -208,7 +208,7 @@ class AdaptationSet:
     """`main` for the sound that plays when nobody chooses."""
     base_urls: tuple[str, ...] = ()
     quality: SideFile | None = None
-    """The quality table of its representations (`manifests.quality`)."""
+    """The quality table of its representations (`manifests.quality_table`)."""
 
 
 @dataclass(frozen=True)

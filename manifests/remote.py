@@ -8,7 +8,7 @@ import urllib.request
 from http.client import HTTPException
 
 from manifests.errors import BundleError
-from manifests.xmlread import MAX_BYTES
+from manifests.mpd.xml import MAX_BYTES
 
 _HANDLERS = (
     urllib.request.ProxyHandler,

@@ -15,16 +15,16 @@ from lxml import etree
 from manifests.bundle import Bundle, open_bundle, read_json
 from manifests.checks import media_problems, model_problems, presentation_problems, quality_problems, text_problems
 from manifests.errors import BrokenBundleError, BundleError, MalformedModelError, WrongHashError
-from manifests.hls import I_FRAME_STREAM, played, write_playlists
+from manifests.hls.write import I_FRAME_STREAM, played, write_playlists
 from manifests.loading import load_model
 from manifests.measure import MeasuredMedia, first_samples, is_whole, measure_media, sizes_bytes
 from manifests.model import ModelFile, ModelTrack, Representation
-from manifests.mpd_names import own
+from manifests.mpd.names import own
+from manifests.mpd.xml import Element, parse_xml
 from manifests.names import MANIFEST, MASTER_PLAYLIST, PROVENANCE, QUALITY, iframe_playlist_href
 from manifests.networks import macs_per_rung_pixel
 from manifests.template import initialization_href, segment_href
 from manifests.weights import FORMAT, NetworkSpec, parse_model, parse_network
-from manifests.xmlread import Element, parse_xml
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from fractions import Fraction
 from math import ceil
 from pathlib import Path
 
-from manifests.fragments import InitInfo, read_fragment, read_init
 from manifests.model import (
     AdaptationSet,
     AudioFormat,
@@ -21,6 +20,7 @@ from manifests.model import (
     TextTrack,
     VideoFormat,
 )
+from manifests.mp4.fragments import InitInfo, read_fragment, read_init
 from manifests.names import text_href
 from packager.ladder import Rung
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import ffmpeg
 
 from manifests.model import Role
-from manifests.mpd_names import LANGUAGE
+from manifests.mpd.names import LANGUAGE
 from media.probe import SourceInfo
 from media.programs import source_options, source_url
 from media.source import QUIET, file_sha256, seconds

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from manifests.model import ModelTrack, Representation
-from manifests.quality import QualityTable, RungQuality, models_digest
+from manifests.quality_table import QualityTable, RungQuality, models_digest
 from player.abr.state import Enhancement, ModelPart, RungChoice, Upcoming
 from player.wanted import track_problem, wanted_model
 

@@ -13,9 +13,9 @@ from lxml import etree
 
 from manifests.model import Presentation, Representation, Segment
 from manifests.mpd import write_mpd
-from manifests.mpd_names import dash
+from manifests.mpd.names import dash
+from manifests.mpd.xml import Element, parse_xml
 from manifests.timing import format_duration
-from manifests.xmlread import Element, parse_xml
 from server.catalogue import ServedFile
 
 LIVE = "live.mpd"

@@ -9,7 +9,7 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from manifests.mpd_models import MAX_MODELS
+from manifests.mpd.models import MAX_MODELS
 from trainer.judge import SegmentScore
 
 Array = NDArray[np.float64]

@@ -12,7 +12,7 @@ import numpy as np
 from bench.programs import BenchError
 from manifests.bundle import Bundle, open_bundle
 from manifests.model import ModelTrack, Representation
-from manifests.quality import QualityTable, decode_quality
+from manifests.quality_table import QualityTable, decode_quality
 from player.abr.state import Enhancement, ModelPart, RungChoice, Upcoming
 from player.outlook import believed, outlook
 

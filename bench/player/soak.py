@@ -28,8 +28,8 @@ from bench.player.faults import FaultyProxy
 from bench.programs import ROOT, BenchError
 from manifests.bundle import Bundle, open_bundle
 from manifests.errors import BundleError
-from manifests.fragments import read_fragment, read_init
 from manifests.model import Representation
+from manifests.mp4.fragments import read_fragment, read_init
 from manifests.outputs import write_output
 from manifests.template import initialization_href, segment_href
 

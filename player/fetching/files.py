@@ -10,7 +10,7 @@ from urllib.parse import urljoin
 from manifests.errors import MalformedManifestError
 from manifests.hrefs import base_urls
 from manifests.model import AdaptationSet, ModelFile, Presentation, Representation, Segment
-from manifests.quality import QualityTable, decode_quality
+from manifests.quality_table import QualityTable, decode_quality
 from manifests.template import initialization_href, segment_href
 from player.errors import FetchError
 from player.fetching.fetch import MAX_INIT_BYTES, MAX_SEGMENT_BYTES, Download, Expected, Fetcher

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from manifests.bundle import MANIFEST, publish_file
 from manifests.errors import BundleError, one_line
-from manifests.hls import write_playlists
+from manifests.hls.write import write_playlists
 from manifests.model import Presentation, Representation
 from manifests.mpd import write_mpd
 from manifests.template import segment_href

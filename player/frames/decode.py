@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from manifests.errors import MalformedFragmentError
-from manifests.fragments import read_fragment, read_init
+from manifests.mp4.fragments import read_fragment, read_init
 from media.errors import UndecodableSegmentError
 from media.frames import Frame, decode_segment
 from player.fetching.delivery import Delivery

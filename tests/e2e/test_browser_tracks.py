@@ -10,7 +10,7 @@ import pytest
 from lxml import etree
 
 from manifests.model import AdaptationSet, AudioFormat, Representation, Role, Segment
-from manifests.mpd_tracks import append_channels
+from manifests.mpd.tracks import append_channels
 from player.errors import UnplayableError
 from player.soundtracks import chosen_sound
 

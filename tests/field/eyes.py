@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manifests.bundle import Bundle, open_bundle
-from manifests.fragments import read_fragment, read_init
 from manifests.model import AdaptationSet, Representation
+from manifests.mp4.fragments import read_fragment, read_init
 from manifests.names import MASTER_PLAYLIST
 from manifests.template import initialization_href, segment_href
 from manifests.verify import verify_bundle

@@ -19,7 +19,6 @@ import pytest
 from lxml import etree
 
 from manifests.bundle import model_href, publish_file, publish_manifest
-from manifests.fragments import read_fragment, read_init
 from manifests.model import (
     AdaptationSet,
     AudioFormat,
@@ -32,6 +31,7 @@ from manifests.model import (
     TextTrack,
     VideoFormat,
 )
+from manifests.mp4.fragments import read_fragment, read_init
 from manifests.names import text_href
 from manifests.weights import CodedLayer, CodedModel, NetworkSpec, encode_model
 

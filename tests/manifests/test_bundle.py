@@ -28,8 +28,8 @@ from manifests.bundle import (
 )
 from manifests.describe import as_text, describe
 from manifests.errors import BrokenBundleError, BundleError, MalformedManifestError
-from manifests.fragments import read_fragment, read_init
 from manifests.model import ModelFile, Representation, Segment, TextTrack, VideoFormat
+from manifests.mp4.fragments import read_fragment, read_init
 from manifests.names import text_href
 from manifests.outputs import OverwritesError, check_distinct
 from manifests.template import initialization_href, segment_href

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from manifests.boxes import Box, boxes
-from manifests.codecs import ColourCodes, audio_format, codec_name, colour_codes
 from manifests.errors import MalformedFragmentError
-from manifests.fragments import InitInfo, read_init
+from manifests.mp4.boxes import Box, boxes
+from manifests.mp4.codecs import ColourCodes, audio_format, codec_name, colour_codes
+from manifests.mp4.fragments import InitInfo, read_init
 
 # The machine may be busy: an example that takes long is no failure.
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from manifests.boxes import MAX_BOXES, boxes
 from manifests.errors import MalformedFragmentError
-from manifests.fragments import ByteRange, FragmentInfo, InitInfo, SampleDefaults, read_fragment, read_init
+from manifests.mp4.boxes import MAX_BOXES, boxes
+from manifests.mp4.fragments import ByteRange, FragmentInfo, InitInfo, SampleDefaults, read_fragment, read_init
 
 # The machine may be busy: an example that takes long is no failure.
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

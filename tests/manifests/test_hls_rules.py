@@ -18,11 +18,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from manifests.boxes import boxes
-from manifests.fragments import read_fragment, read_init
-from manifests.hls import write_playlists
-from manifests.hls_rates import measured_rates
+from manifests.hls.rates import measured_rates
+from manifests.hls.write import write_playlists
 from manifests.model import AdaptationSet, AudioFormat, Presentation, Representation, Segment
+from manifests.mp4.boxes import boxes
+from manifests.mp4.fragments import read_fragment, read_init
 from manifests.names import MASTER_PLAYLIST
 
 # The machine may be busy: an example that takes long is no failure.

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from manifests.languages import MAX_TAG_CHARACTERS, bcp47, language_name
-from manifests.mpd_names import LANGUAGE
+from manifests.mpd.names import LANGUAGE
 
 # The machine may be busy: an example that takes long is no failure.
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

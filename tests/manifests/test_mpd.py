@@ -29,7 +29,7 @@ from manifests.model import (
     VideoFormat,
 )
 from manifests.mpd import read_mpd, write_mpd
-from manifests.mpd_tracks import clean_label
+from manifests.mpd.tracks import clean_label
 from manifests.verify import schema_problems
 
 # The machine may be busy: an example that takes long is no failure.

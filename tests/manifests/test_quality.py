@@ -20,7 +20,7 @@ from manifests.errors import BrokenBundleError, MalformedManifestError
 from manifests.model import ModelFile, SideFile
 from manifests.mpd import read_mpd
 from manifests.names import quality_href
-from manifests.quality import (
+from manifests.quality_table import (
     MAX_TABLE_BYTES,
     QualityTable,
     RungQuality,

@@ -21,7 +21,7 @@ from manifests.cli import main
 from manifests.errors import BrokenBundleError, MalformedManifestError
 from manifests.model import ModelTrack, Presentation
 from manifests.mpd import read_mpd, write_mpd
-from manifests.mpd_tracks import clean_label
+from manifests.mpd.tracks import clean_label
 from manifests.verify import verify_bundle
 
 # The machine may be busy: an example that takes long is no failure.

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manifests.mpd_names import ID
+from manifests.mpd.names import ID
 from media.mixing import STEREO, SURROUND
 from media.probe import DISPOSITIONS, AudioInfo, SourceInfo, VideoInfo
 from packager.errors import SoundError

@@ -24,7 +24,6 @@ import numpy as np
 import pytest
 
 from manifests.bundle import MANIFEST, model_href, open_bundle, publish_manifest
-from manifests.fragments import read_fragment, read_init
 from manifests.model import (
     AdaptationSet,
     AudioFormat,
@@ -35,6 +34,7 @@ from manifests.model import (
     Segment,
     VideoFormat,
 )
+from manifests.mp4.fragments import read_fragment, read_init
 from manifests.weights import CodedLayer, CodedModel, NetworkSpec, encode_model
 from media.programs import find_program
 

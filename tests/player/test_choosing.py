@@ -14,7 +14,7 @@ import pytest
 from manifests.bundle import open_bundle, publish_file, publish_manifest
 from manifests.model import Representation, SideFile
 from manifests.names import quality_href
-from manifests.quality import QualityTable, RungQuality, SegmentQuality, decode_quality, encode_quality
+from manifests.quality_table import QualityTable, RungQuality, SegmentQuality, decode_quality, encode_quality
 from manifests.template import segment_href
 from player.abr import rules
 from player.abr.state import Decision, State

@@ -10,7 +10,7 @@ import pytest
 
 from manifests.bundle import MANIFEST, QUALITY, REPORT, model_href, open_bundle, publish_file, publish_manifest
 from manifests.model import ModelFile, ModelTrack, Representation
-from manifests.quality import decode_quality
+from manifests.quality_table import decode_quality
 from manifests.template import segment_href
 from manifests.verify import verify_bundle
 from manifests.weights import CodedLayer, CodedModel, NetworkSpec, encode_model, parse_model

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manifests.mpd_models import MAX_MODELS
+from manifests.mpd.models import MAX_MODELS
 from trainer.judge import SegmentScore
 from trainer.select import Candidate, choose, side_by_side, worth_bytes
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from manifests.bundle import open_bundle, publish_file, publish_manifest
 from manifests.model import AdaptationSet, Representation, SideFile
 from manifests.names import quality_href
-from manifests.quality import QualityTable, RungQuality, SegmentQuality, encode_quality, models_digest
+from manifests.quality_table import QualityTable, RungQuality, SegmentQuality, encode_quality, models_digest
 from player.wanted import wanted_model
 from trainer.report.results import RungResult, Scores, SegmentResult
 

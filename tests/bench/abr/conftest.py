@@ -12,7 +12,7 @@ import pytest
 from manifests.bundle import open_bundle, publish_file, publish_manifest
 from manifests.model import SideFile
 from manifests.names import quality_href
-from manifests.quality import QualityTable, RungQuality, SegmentQuality, encode_quality
+from manifests.quality_table import QualityTable, RungQuality, SegmentQuality, encode_quality
 from manifests.template import segment_href
 
 

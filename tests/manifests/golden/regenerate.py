@@ -16,8 +16,7 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 sys.path.insert(0, str(FOLDER.parents[2]))
 
-from manifests.fragments import ByteRange  # noqa: E402 - the path above makes the script run by itself
-from manifests.hls import write_playlists  # noqa: E402
+from manifests.hls.write import write_playlists  # noqa: E402
 from manifests.model import (  # noqa: E402
     AdaptationSet,
     AudioFormat,
@@ -30,9 +29,10 @@ from manifests.model import (  # noqa: E402
     TextTrack,
     VideoFormat,
 )
+from manifests.mp4.fragments import ByteRange  # noqa: E402 - the path above makes the script run by itself
 from manifests.mpd import write_mpd  # noqa: E402
 from manifests.names import MASTER_PLAYLIST, quality_href  # noqa: E402
-from manifests.quality import (  # noqa: E402
+from manifests.quality_table import (  # noqa: E402
     QualityTable,
     RungQuality,
     SegmentQuality,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from manifests.model import Segment
-from manifests.mpd_names import dash
+from manifests.mpd.names import dash
+from manifests.mpd.xml import Element, fail, required, uint
 from manifests.template import tells_segments_apart
-from manifests.xmlread import Element, fail, required, uint
 
 MAX_SEGMENTS = 200_000
 """Of all representations together, counted before any is built."""

@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-from manifests.fragments import ByteRange
-from manifests.hls_rates import NOTHING, Rates, measured_rates, most
-from manifests.hls_tracks import TEXT_GROUP, AudioGroup, audio_groups, subtitle_lines
+from manifests.hls.rates import NOTHING, Rates, measured_rates, most
+from manifests.hls.renditions import TEXT_GROUP, AudioGroup, audio_groups, subtitle_lines
 from manifests.model import Presentation, Representation, Segment, TextTrack
+from manifests.mp4.fragments import ByteRange
 from manifests.names import MASTER_PLAYLIST, iframe_playlist_href, playlist_href
 from manifests.template import initialization_href, segment_href
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from manifests.errors import MalformedManifestError
 from manifests.model import ModelFile
-from manifests.mpd_names import ID
+from manifests.mpd.names import ID
 
 MAGIC = b"NDQ1"
 MAX_TABLE_BYTES = 2 << 20

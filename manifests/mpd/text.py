@@ -9,9 +9,9 @@ from lxml import etree
 from manifests.errors import MalformedManifestError
 from manifests.hrefs import checked_href
 from manifests.model import TextTrack
-from manifests.mpd_names import ID, LANGUAGE, WEBVTT, dash
-from manifests.mpd_tracks import append_label_and_role, read_label, read_role
-from manifests.xmlread import Element, matching, uint
+from manifests.mpd.names import ID, LANGUAGE, WEBVTT, dash
+from manifests.mpd.tracks import append_label_and_role, read_label, read_role
+from manifests.mpd.xml import Element, matching, uint
 
 
 def read_text(element: Element) -> TextTrack | None:

@@ -8,8 +8,8 @@ from lxml import etree
 
 from manifests.errors import MalformedManifestError
 from manifests.model import DynamicRange, Role
-from manifests.mpd_names import AUDIO_CHANNELS_SCHEME, ROLE_SCHEME, dash
-from manifests.xmlread import Element, uint
+from manifests.mpd.names import AUDIO_CHANNELS_SCHEME, ROLE_SCHEME, dash
+from manifests.mpd.xml import Element, uint
 
 MAX_LABEL_CHARACTERS = 200
 

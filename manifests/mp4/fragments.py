@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from manifests.boxes import Box, boxes
-from manifests.codecs import audio_format, codec_name, dynamic_range
 from manifests.errors import MalformedFragmentError
 from manifests.model import DynamicRange
+from manifests.mp4.boxes import Box, boxes
+from manifests.mp4.codecs import audio_format, codec_name, dynamic_range
 
 if TYPE_CHECKING:
     import numpy as np

@@ -17,21 +17,21 @@ from manifests.model import (
     Representation,
     VideoFormat,
 )
-from manifests.mpd_models import read_model_tracks
-from manifests.mpd_names import AUDIO_CHANNELS_SCHEME, CODECS, ID, LANGUAGE, MIME_TYPE, SET_ID, dash
-from manifests.mpd_quality import read_quality
-from manifests.mpd_segments import (
+from manifests.mpd.models import read_model_tracks
+from manifests.mpd.names import AUDIO_CHANNELS_SCHEME, CODECS, ID, LANGUAGE, MIME_TYPE, SET_ID, dash
+from manifests.mpd.quality import read_quality
+from manifests.mpd.segments import (
     SegmentBudget,
     read_segments,
     segment_templates,
     template_text,
     template_uint,
 )
-from manifests.mpd_text import read_text
-from manifests.mpd_tracks import read_channels, read_dynamic_range, read_label, read_role
+from manifests.mpd.text import read_text
+from manifests.mpd.tracks import read_channels, read_dynamic_range, read_label, read_role
+from manifests.mpd.xml import Element, fail, matching, parse_xml, parsed_uint, required, uint
 from manifests.template import initialization_href, segment_href
 from manifests.timing import parse_duration_s, parse_frame_rate, parse_ratio
-from manifests.xmlread import Element, fail, matching, parse_xml, parsed_uint, required, uint
 
 MAX_BASE_URLS = 8
 

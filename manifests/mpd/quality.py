@@ -6,9 +6,9 @@ from lxml import etree
 
 from manifests.hrefs import checked_href
 from manifests.model import SideFile
-from manifests.mpd_names import QUALITY_SCHEME, QUALITY_SCHEME_VALUE, SHA256, dash, own
-from manifests.quality import MAX_TABLE_BYTES
-from manifests.xmlread import Element, fail, matching, uint
+from manifests.mpd.names import QUALITY_SCHEME, QUALITY_SCHEME_VALUE, SHA256, dash, own
+from manifests.mpd.xml import Element, fail, matching, uint
+from manifests.quality_table import MAX_TABLE_BYTES
 
 
 def read_quality(properties: list[Element]) -> SideFile | None:

@@ -9,9 +9,9 @@ from lxml import etree
 from manifests.errors import MalformedManifestError
 from manifests.hrefs import checked_href
 from manifests.model import ModelFile, ModelTrack, Representation, Segment, VideoFormat
-from manifests.mpd_names import GAIN, ID, MODEL_SCHEME, MODEL_SCHEME_VALUE, SHA256, TOKEN, dash, own
+from manifests.mpd.names import GAIN, ID, MODEL_SCHEME, MODEL_SCHEME_VALUE, SHA256, TOKEN, dash, own
+from manifests.mpd.xml import Element, fail, matching, uint
 from manifests.networks import Size
-from manifests.xmlread import Element, fail, matching, uint
 
 MAX_TRACKS = 8
 """Network sizes offered for one representation."""

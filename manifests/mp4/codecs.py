@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from manifests.boxes import Box
 from manifests.errors import MalformedFragmentError
 from manifests.model import DynamicRange
+from manifests.mp4.boxes import Box
 
 VISUAL_FIELDS = 78
 """Bytes of a VisualSampleEntry before its boxes (ISO/IEC 14496-12, 12.1.3)."""

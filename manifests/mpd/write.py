@@ -9,13 +9,13 @@ from lxml import etree
 
 from manifests.errors import MalformedManifestError
 from manifests.model import AdaptationSet, DynamicRange, Presentation, Representation, Segment
-from manifests.mpd_models import append_model_tracks
-from manifests.mpd_names import DASH_NAMESPACE, LIVE_PROFILE, MODEL_NAMESPACE, dash
-from manifests.mpd_quality import append_quality
-from manifests.mpd_text import append_text
-from manifests.mpd_tracks import append_channels, append_dynamic_range, append_label_and_role
+from manifests.mpd.models import append_model_tracks
+from manifests.mpd.names import DASH_NAMESPACE, LIVE_PROFILE, MODEL_NAMESPACE, dash
+from manifests.mpd.quality import append_quality
+from manifests.mpd.text import append_text
+from manifests.mpd.tracks import append_channels, append_dynamic_range, append_label_and_role
+from manifests.mpd.xml import Element
 from manifests.timing import format_duration, format_frame_rate, format_ratio
-from manifests.xmlread import Element
 
 
 def write_mpd(p: Presentation) -> bytes:

@@ -1,0 +1,1 @@
+"""HLS playlists over the same segments."""

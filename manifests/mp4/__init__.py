@@ -1,0 +1,1 @@
+"""ISO base media files, measured: boxes, fragments, codec names."""

@@ -1,0 +1,1 @@
+"""The extended MPD: bytes to domain types and back."""
