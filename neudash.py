@@ -30,7 +30,7 @@ _SHARED_MODULES = ("manifests.cli",)
 def main(argv: list[str] | None = None) -> int:
     """Run one command. Returns its exit code: 0 done, 1 failed, 2 asked wrongly, 130 interrupted."""
     _put_own_packages_first()
-    from manifests.commands import run_command
+    from console.command import run_command
 
     arguments = sys.argv[1:] if argv is None else argv
     if arguments[:1] == ["help"] and len(arguments) > 1:
@@ -45,7 +45,7 @@ def _run(arguments: list[str]) -> int:
         return 0 if arguments else 2
     command, *rest = arguments
     if command in ("-V", "--version"):
-        from manifests.version import neudash_version
+        from console.version import neudash_version
 
         print(f"neudash {neudash_version()}")
         return 0

@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from console.command import python_running
+from console.options import seconds, video_file, whole_number
+from console.outputs import output_folder
+from console.progress import progress
 from manifests.bundle import open_bundle
-from manifests.commands import python_running
 from manifests.errors import BundleError, one_line
-from manifests.options import seconds, video_file, whole_number
-from manifests.outputs import output_folder
 from media.errors import MediaError
 from media.probe import probe
-from media.progress import progress
 from media.sample import DURATION_S, MAX_DURATION_S, frame_count, render_sample
 
 INTERRUPTED = 130

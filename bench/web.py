@@ -27,8 +27,8 @@ from typing import Any
 import numpy as np
 
 from bench.machine import machine
+from console.outputs import write_output
 from manifests.networks import NetworkSpec
-from manifests.outputs import write_output
 from manifests.weights import CodedLayer, CodedModel, encode_model
 from server.web.build import BuildError, build
 

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import json
-import os
-import secrets
-import tempfile
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +10,7 @@ from typing import Any, Literal, NoReturn
 
 from manifests.checks import media_problems, model_problems, presentation_problems, quality_problems, text_problems
 from manifests.errors import BrokenBundleError, MalformedManifestError
+from manifests.files import publish_file
 from manifests.hls.write import write_playlists
 from manifests.measure import first_samples, measure_media, sizes_bytes
 from manifests.model import ModelFile, Presentation, Representation
@@ -29,32 +25,10 @@ from manifests.names import (
     QUALITY,
     REPORT,
     iframe_playlist_href,
-    model_href,
     playlist_href,
 )
 from manifests.template import initialization_href, segment_href
 from manifests.timing import format_duration, parse_duration_s
-
-__all__ = [
-    "MANIFEST",
-    "MASTER_PLAYLIST",
-    "POSTER",
-    "PROVENANCE",
-    "QUALITY",
-    "REPORT",
-    "Bundle",
-    "FileKind",
-    "ListedFile",
-    "bundle_folder",
-    "check_writable",
-    "model_href",
-    "open_bundle",
-    "publish_file",
-    "publish_json",
-    "publish_manifest",
-    "read_json",
-    "read_manifest",
-]
 
 FileKind = Literal[
     "manifest", "playlist", "init", "segment", "text", "model", "quality", "metadata", "poster", "report"
@@ -175,47 +149,6 @@ def bundle_folder(text: str) -> Path:
     """The folder that a command was given, be it by the name of its manifest, as `neudash package` prints it."""
     path = Path(text)
     return path.parent if path.name == MANIFEST and path.is_file() else path
-
-
-def publish_file(path: Path, data: bytes) -> None:
-    """Write `data` to `path`, folders included, such that a reader finds the old file or the new one, whole.
-
-    The bytes are on the disk before the name is. Raises OSError; then `path` is as it was.
-    """
-    _make_folder(path.parent)
-    # Not from tempfile: its files can be read by their owner alone, and the server may be another user.
-    temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}.tmp"
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException as error:
-        if isinstance(error, OSError):
-            error.filename = str(path)  # the temporary name says nothing to whoever reads the message
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
-
-
-def check_writable(path: Path) -> None:
-    """Raise OSError where `publish_file` could not write to `path`: asked before minutes of work, not after them."""
-    _make_folder(path.parent)
-    if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    try:
-        tempfile.TemporaryFile(dir=path.parent).close()
-    except OSError as error:
-        error.filename = str(path)
-        raise
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except FileExistsError:  # what mkdir says of a file in its place
-        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path)) from None
 
 
 def publish_manifest(root: Path, p: Presentation) -> None:

@@ -15,20 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manifests.errors import MalformedModelError, UnknownNetworkError
-from manifests.networks import NetworkSpec, parse_network
-
-__all__ = [
-    "FORMAT",
-    "MAX_MODEL_BYTES",
-    "CodedLayer",
-    "CodedModel",
-    "ModelWeights",
-    "NetworkSpec",
-    "decode_model",
-    "encode_model",
-    "parse_model",
-    "parse_network",
-]
+from manifests.networks import NetworkSpec
 
 FORMAT = "ndm/1"
 MAX_MODEL_BYTES = 4 << 20

@@ -13,13 +13,13 @@ from pathlib import Path
 
 from rich.progress import Progress, TaskID
 
+from console.options import video_file, whole_number
+from console.outputs import output_folder
+from console.progress import progress
 from manifests.errors import BundleError, one_line
-from manifests.options import video_file, whole_number
-from manifests.outputs import output_folder
 from media.colour import BLACK, parse_background
 from media.errors import MediaError, ProgramFailedError
 from media.programs import RunProgress
-from media.progress import progress
 from packager.capture import Device, parse_device, record
 from packager.encode import AUTO_CRF, ENCODERS, PRESETS
 from packager.errors import LadderError, PackagingError, SoundError

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from console.version import neudash_version
 from manifests.bundle import (
     MANIFEST,
     MASTER_PLAYLIST,
@@ -24,7 +25,6 @@ from manifests.bundle import (
 )
 from manifests.errors import BundleError
 from manifests.names import text_href
-from manifests.version import neudash_version
 from packager.errors import OutputFolderError
 from packager.ladder import Rung
 from packager.plan import Plan

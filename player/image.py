@@ -11,12 +11,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from console.options import whole_number
+from console.outputs import check_distinct, check_output, output_ending_in, results_to
 from manifests.errors import BundleError, one_line
 from manifests.model import ModelTrack, Presentation, Representation
 from manifests.mpd import read_mpd
 from manifests.networks import Size
-from manifests.options import whole_number
-from manifests.outputs import check_distinct, check_output, output_ending_in, results_to
 from manifests.weights import ModelWeights
 from media.upscale import plain_resize
 from player.errors import PlayerError, UnplayableError

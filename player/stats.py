@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from console.outputs import write_output
 from manifests.describe import counted
-from manifests.outputs import write_output
 
 ModelKind = Literal["none", "base", "update"]
 

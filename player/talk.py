@@ -7,7 +7,7 @@ from types import TracebackType
 
 from rich.progress import TaskID
 
-from media.progress import progress
+from console.progress import progress
 from player.stats import SessionStats
 
 

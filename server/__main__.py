@@ -2,7 +2,7 @@
 
 import sys
 
-from manifests.commands import run_command
+from console.command import run_command
 from server.cli import main
 
 if __name__ == "__main__":

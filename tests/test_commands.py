@@ -14,7 +14,7 @@ import av
 import pytest
 
 import neudash
-from manifests.commands import run_command
+from console.command import run_command
 
 ROOT = Path(neudash.__file__).parent
 POSIX = pytest.mark.skipif(os.name != "posix", reason="of shells and devices of Unix")
@@ -96,7 +96,7 @@ def test_any_bytes_are_a_name(
 
 
 def test_text_that_the_terminal_cannot_show_is_escaped() -> None:
-    code = "from manifests.commands import run_command; run_command('x', lambda: print('\\u2192 \\udce9 ok') or 0)"
+    code = "from console.command import run_command; run_command('x', lambda: print('\\u2192 \\udce9 ok') or 0)"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env={**os.environ, **C_LOCALE}, capture_output=True, check=True
     )

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 from rich.progress import TaskID
 
+from console.options import video_file, whole_number
+from console.outputs import check_distinct, check_output, output_file, results_to, write_output
+from console.progress import progress
 from manifests.bundle import bundle_folder
 from manifests.errors import BundleError, UnknownNetworkError, one_line
-from manifests.options import video_file, whole_number
-from manifests.outputs import check_distinct, check_output, output_file, results_to, write_output
 from media.errors import MediaError
-from media.progress import progress
 from player.superres.engines import BACKENDS, EngineUnavailableError, quiet_stderr, require_keras
 from trainer.errors import TrainingError
 from trainer.networks import SizeClass, trained_network

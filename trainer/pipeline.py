@@ -10,9 +10,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from console.version import neudash_version
 from manifests.bundle import PROVENANCE, Bundle, open_bundle, read_json
 from manifests.networks import Size
-from manifests.version import neudash_version
 from media.probe import probe
 from media.source import SourceTreatment
 from player.superres.engines import open_engine

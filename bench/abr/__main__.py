@@ -17,8 +17,8 @@ from bench.abr.table import markdown_of
 from bench.abr.title import Title, read_title
 from bench.machine import machine
 from bench.programs import ROOT, BenchError
+from console.outputs import write_output
 from manifests.errors import BundleError
-from manifests.outputs import write_output
 from player.abr.rules import DEFAULT
 from player.errors import PlayerError
 

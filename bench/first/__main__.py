@@ -23,10 +23,10 @@ from bench.first.table import goals_of, text_of
 from bench.judging import at_size, judged, lossless_frames, resized_frames
 from bench.machine import machine
 from bench.programs import ROOT, BenchError, neudash, served
+from console.outputs import write_output
 from manifests.bundle import Bundle, open_bundle
 from manifests.errors import BundleError
 from manifests.model import Representation
-from manifests.outputs import write_output
 from manifests.template import initialization_href, segment_href
 from manifests.weights import decode_model
 from media.errors import MediaError

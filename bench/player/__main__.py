@@ -26,9 +26,9 @@ from bench.machine import machine
 from bench.player.plots import memory_plot, speed_plot
 from bench.player.table import goals_of, text_of
 from bench.programs import ROOT, BenchError, neudash, served
+from console.outputs import write_output
 from manifests.bundle import open_bundle
 from manifests.errors import BundleError
-from manifests.outputs import write_output
 
 SHARED = ROOT.parent / "shared"
 RIVALS = ("FSRCNN", "ESPCN")

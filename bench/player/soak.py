@@ -26,11 +26,11 @@ from urllib.parse import urlsplit
 from bench.machine import machine
 from bench.player.faults import FaultyProxy
 from bench.programs import ROOT, BenchError
+from console.outputs import write_output
 from manifests.bundle import Bundle, open_bundle
 from manifests.errors import BundleError
 from manifests.model import Representation
 from manifests.mp4.fragments import read_fragment, read_init
-from manifests.outputs import write_output
 from manifests.template import initialization_href, segment_href
 
 OUTAGE_S = 5.0

@@ -15,8 +15,8 @@ from bench.rd.run import measure_clip
 from bench.rd.settings import CLASSES, CODEC_CRFS, QUICK_RIVALS, RIVALS, Settings, small
 from bench.rd.table import markdown_of
 from bench.rd.talk import Talk
+from console.outputs import write_output
 from manifests.errors import BundleError
-from manifests.outputs import write_output
 from media.errors import MediaError
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from bench.rd.points import Point
-from media.progress import progress
+from console.progress import progress
 
 
 class Talk:

@@ -25,7 +25,7 @@ from bench.programs import BenchError
 from bench.server import plots, table
 from bench.server.library import ITEMS, write_bundle
 from bench.server.load import Measured, Running, bare, load, nginx, ours
-from manifests.outputs import write_output
+from console.outputs import write_output
 
 CONNECTIONS = (1, 32, 256)
 LISTED_BUNDLES = 200

@@ -25,7 +25,7 @@ from bench.machine import machine
 from bench.programs import ROOT, BenchError
 from bench.server.library import write_bundle
 from bench.server.load import Measured, Running, load, ours
-from manifests.outputs import write_output
+from console.outputs import write_output
 
 CONNECTIONS = 8
 MOST_TIMES = 5.0

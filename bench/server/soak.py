@@ -28,8 +28,8 @@ from bench.machine import machine
 from bench.processes import proportional_bytes
 from bench.programs import ROOT, BenchError, started
 from bench.server.library import write_bundle
+from console.outputs import write_output
 from manifests.bundle import open_bundle, publish_file
-from manifests.outputs import write_output
 
 WORKERS = 2
 _EXCUSED_S = 5.0

@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
+from console.outputs import check_output, output_file, results_to, write_output
 from manifests.errors import one_line
-from manifests.outputs import check_output, output_file, results_to, write_output
 from player.doctor import engines, machine, programs
 from player.doctor.findings import JOBS, Finding, Probe, hinders, jobs_possible, main_job_possible
 

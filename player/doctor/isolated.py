@@ -8,7 +8,7 @@ import os
 import subprocess
 from typing import Any
 
-from manifests.commands import python_running
+from console.command import python_running
 
 
 class ProbeFailedError(Exception):

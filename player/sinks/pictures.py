@@ -6,8 +6,8 @@ from pathlib import Path
 
 import cv2
 
+from console.outputs import is_stream, replaced_output, write_output
 from manifests.bundle import MANIFEST
-from manifests.outputs import is_stream, replaced_output, write_output
 from media.frames import Frame
 from player.errors import SinkError
 from player.frames.colour import Picture, bgr_of_frame

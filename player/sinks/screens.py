@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import cv2
 
-from manifests.commands import python_running
+from console.command import python_running
 from player.errors import SinkError
 from player.frames.colour import Picture
 from player.sinks.window import TITLE, Screen, ViewerQuitError

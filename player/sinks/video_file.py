@@ -16,7 +16,7 @@ from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
-from manifests.outputs import is_stream, opened_stream, place_of, unfinished_file
+from console.outputs import is_stream, opened_stream, place_of, unfinished_file
 from media.errors import UndecodableSegmentError
 from media.frames import Frame
 from media.segments import audio_of_segment

@@ -16,10 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from manifests.bundle import bundle_folder, open_bundle
-from manifests.errors import BundleError, one_line
-from manifests.loading import load_model
-from manifests.outputs import (
+from console.outputs import (
     check_distinct,
     check_output,
     is_stream,
@@ -28,6 +25,9 @@ from manifests.outputs import (
     results_to,
     write_output,
 )
+from manifests.bundle import bundle_folder, open_bundle
+from manifests.errors import BundleError, one_line
+from manifests.loading import load_model
 from manifests.weights import MAX_MODEL_BYTES, ModelWeights, decode_model
 from media.upscale import LOBES, phase_kernels
 from player.superres.builtin import builtin_model

@@ -12,6 +12,7 @@ from typing import Any
 import imageio_ffmpeg
 import pytest
 
+from console.outputs import OverwritesError, check_distinct
 from manifests.bundle import (
     MANIFEST,
     MASTER_PLAYLIST,
@@ -31,7 +32,6 @@ from manifests.errors import BrokenBundleError, BundleError, MalformedManifestEr
 from manifests.model import ModelFile, Representation, Segment, TextTrack, VideoFormat
 from manifests.mp4.fragments import read_fragment, read_init
 from manifests.names import text_href
-from manifests.outputs import OverwritesError, check_distinct
 from manifests.template import initialization_href, segment_href
 from manifests.verify import verify_bundle
 

@@ -15,8 +15,7 @@ from pathlib import Path
 import pytest
 
 import neudash
-from manifests.bundle import MANIFEST
-from manifests.outputs import (
+from console.outputs import (
     OverwritesError,
     check_distinct,
     check_output,
@@ -27,6 +26,7 @@ from manifests.outputs import (
     replaced_output,
     write_output,
 )
+from manifests.bundle import MANIFEST
 
 ROOT = Path(neudash.__file__).parent
 DATA = bytes(range(256)) * 400
@@ -145,7 +145,7 @@ def test_a_folder_behind_a_link_that_leads_nowhere_yet_is_its_target(tmp_path: P
     assert output_folder(str(link)) == tmp_path / "target" == place_of(link)
 
 
-WRITE = "from pathlib import Path; from manifests.outputs import *; print('before'); {}; print('after')"
+WRITE = "from pathlib import Path; from console.outputs import *; print('before'); {}; print('after')"
 
 
 @pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "LINK"])
@@ -164,9 +164,7 @@ def test_stdout_is_written_to_in_its_turn(name: str, to_file: bool, tmp_path: Pa
 
 
 def test_an_open_descriptor_is_written_to(tmp_path: Path) -> None:
-    code = (
-        "import sys; from pathlib import Path; from manifests.outputs import *; write_output(Path(sys.argv[1]), b'x')"
-    )
+    code = "import sys; from pathlib import Path; from console.outputs import *; write_output(Path(sys.argv[1]), b'x')"
     read, write = os.pipe()
     subprocess.run([sys.executable, "-c", code, f"/dev/fd/{write}"], cwd=ROOT, pass_fds=[write], check=True)
     os.close(write)

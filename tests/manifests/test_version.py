@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import neudash
-from manifests import version
+from console import version
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -41,4 +41,4 @@ def test_nobody_asks_for_it_otherwise() -> None:
     folders = ("manifests", "media", "packager", "trainer", "player", "server")
     modules = [ROOT / "neudash.py", ROOT / "neudash_demo.py", *(p for f in folders for p in (ROOT / f).rglob("*.py"))]
     asking = [path.relative_to(ROOT).as_posix() for path in modules if 'version("neudash")' in path.read_text("utf-8")]
-    assert asking == ["manifests/version.py"]
+    assert asking == ["console/version.py"]

@@ -1,0 +1,1 @@
+"""One way to be a command: options, outputs, progress, errors in one line, exit codes."""
