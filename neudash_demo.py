@@ -21,8 +21,9 @@ from console.command import python_running
 from console.options import seconds, video_file, whole_number
 from console.outputs import output_folder
 from console.progress import progress
+from console.text import one_line
 from manifests.bundle import open_bundle
-from manifests.errors import BundleError, one_line
+from manifests.errors import BundleError
 from media.errors import MediaError
 from media.probe import probe
 from media.sample import DURATION_S, MAX_DURATION_S, frame_count, render_sample

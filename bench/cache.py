@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from manifests.bundle import publish_file
+from manifests.files import publish_file
 
 ROOT = Path(__file__).parents[1]
 

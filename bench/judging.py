@@ -12,8 +12,9 @@ import av
 import cv2
 
 from bench.programs import BenchError
-from manifests.bundle import PROVENANCE, Bundle, read_json
+from manifests.bundle import Bundle, read_json
 from manifests.model import Representation
+from manifests.names import PROVENANCE
 from manifests.template import initialization_href, segment_href
 from media.frames import Frame, decode_segment, fit, frame_from_i420
 from media.quality import FrameScore, measure, pooled

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from manifests.errors import one_line
+from console.text import one_line
 
 INTERRUPTED = 130
 _TRACEBACK = "NEUDASH_TRACEBACK"

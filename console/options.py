@@ -8,6 +8,8 @@ from argparse import ArgumentTypeError
 from collections.abc import Callable
 from pathlib import Path
 
+from manifests.names import MANIFEST
+
 _SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.-]*")
 _LIVE_SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "tcp", "srt", "mms", "mmsh")
 
@@ -49,3 +51,9 @@ def seconds(most: float = math.inf) -> Callable[[str], float]:
         return value
 
     return parsed
+
+
+def bundle_folder(text: str) -> Path:
+    """The folder that a command was given, be it by the name of its manifest, as `neudash package` prints it."""
+    path = Path(text)
+    return path.parent if path.name == MANIFEST and path.is_file() else path

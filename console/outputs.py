@@ -18,8 +18,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
-from manifests.bundle import check_writable, publish_file
 from manifests.errors import BundleError
+from manifests.files import check_writable, publish_file
 
 STDOUT = Path("/dev/stdout")
 _STANDARD = {Path("/dev/stdin"): 0, STDOUT: 1, Path("/dev/stderr"): 2}

@@ -14,8 +14,9 @@ from manifests.files import publish_file
 from manifests.hls.write import write_playlists
 from manifests.measure import first_samples, measure_media, sizes_bytes
 from manifests.model import ModelFile, Presentation, Representation
-from manifests.mpd import read_mpd, write_mpd
+from manifests.mpd.read import read_mpd
 from manifests.mpd.tracks import clean_label
+from manifests.mpd.write import write_mpd
 from manifests.mpd.xml import MAX_BYTES
 from manifests.names import (
     MANIFEST,
@@ -143,12 +144,6 @@ def read_manifest(data: bytes, where: str) -> Presentation:
         return read_mpd(data)
     except MalformedManifestError as error:
         raise MalformedManifestError(f"{where} is no manifest: {error}") from error
-
-
-def bundle_folder(text: str) -> Path:
-    """The folder that a command was given, be it by the name of its manifest, as `neudash package` prints it."""
-    path = Path(text)
-    return path.parent if path.name == MANIFEST and path.is_file() else path
 
 
 def publish_manifest(root: Path, p: Presentation) -> None:

@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from console.options import seconds
+from console.options import bundle_folder, seconds
 from console.outputs import check_distinct, check_output, is_stdout, output_file, write_output
-from manifests.bundle import Bundle, bundle_folder, open_bundle, read_manifest
-from manifests.describe import as_text, counted, describe
-from manifests.errors import BundleError, one_line
+from console.text import counted, one_line
+from manifests.bundle import Bundle, open_bundle, read_manifest
+from manifests.describe import as_text, describe
+from manifests.errors import BundleError
 from manifests.mpd.xml import MAX_BYTES
 from manifests.remote import fetch_manifest
 from manifests.verify import verify_bundle

@@ -132,8 +132,3 @@ def _bytes(size: int | None) -> str:
 def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-
-
-def counted(number: int, thing: str) -> str:
-    """`1 segment`, `2 segments`."""
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

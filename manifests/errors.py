@@ -32,10 +32,3 @@ class MalformedFragmentError(BundleError):
 
 class BrokenBundleError(BundleError):
     """A folder that is not a publishable bundle: a listed file is missing, boundaries differ, ..."""
-
-
-def one_line(error: Exception) -> str:
-    """What a command says of an error before it ends: one line, and of a file the reason without Python's number."""
-    reason, name = getattr(error, "strerror", None), getattr(error, "filename", None)
-    text = str(error) if reason is None else reason if name is None else f"{name}: {reason}"
-    return " ".join(text.split())

@@ -22,9 +22,9 @@ from manifests.model import ModelFile, ModelTrack, Representation
 from manifests.mpd.names import own
 from manifests.mpd.xml import Element, parse_xml
 from manifests.names import MANIFEST, MASTER_PLAYLIST, PROVENANCE, QUALITY, iframe_playlist_href
-from manifests.networks import macs_per_rung_pixel
+from manifests.networks import NetworkSpec, macs_per_rung_pixel, parse_network
 from manifests.template import initialization_href, segment_href
-from manifests.weights import FORMAT, NetworkSpec, parse_model, parse_network
+from manifests.weights import FORMAT, parse_model
 
 
 @dataclass(frozen=True)

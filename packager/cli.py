@@ -16,7 +16,8 @@ from rich.progress import Progress, TaskID
 from console.options import video_file, whole_number
 from console.outputs import output_folder
 from console.progress import progress
-from manifests.errors import BundleError, one_line
+from console.text import one_line
+from manifests.errors import BundleError
 from media.colour import BLACK, parse_background
 from media.errors import MediaError, ProgramFailedError
 from media.programs import RunProgress

@@ -11,20 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from console.version import neudash_version
-from manifests.bundle import (
-    MANIFEST,
-    MASTER_PLAYLIST,
-    POSTER,
-    PROVENANCE,
-    QUALITY,
-    REPORT,
-    publish_file,
-    publish_json,
-    publish_manifest,
-    read_json,
-)
+from manifests.bundle import publish_json, publish_manifest, read_json
 from manifests.errors import BundleError
-from manifests.names import text_href
+from manifests.files import publish_file
+from manifests.names import MANIFEST, MASTER_PLAYLIST, POSTER, PROVENANCE, QUALITY, REPORT, text_href
 from packager.errors import OutputFolderError
 from packager.ladder import Rung
 from packager.plan import Plan

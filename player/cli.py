@@ -19,7 +19,7 @@ from types import FrameType
 
 from console.options import seconds, whole_number
 from console.outputs import check_distinct, check_output, is_stream, output_file, output_folder, results_to
-from manifests.errors import one_line
+from console.text import one_line
 from player.abr.rules import DEFAULT, RULES
 from player.errors import PlayerError
 from player.fetching.downloads import CAPACITY_S

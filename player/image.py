@@ -13,9 +13,10 @@ import numpy as np
 
 from console.options import whole_number
 from console.outputs import check_distinct, check_output, output_ending_in, results_to
-from manifests.errors import BundleError, one_line
+from console.text import one_line
+from manifests.errors import BundleError
 from manifests.model import ModelTrack, Presentation, Representation
-from manifests.mpd import read_mpd
+from manifests.mpd.read import read_mpd
 from manifests.networks import Size
 from manifests.weights import ModelWeights
 from media.upscale import plain_resize

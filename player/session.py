@@ -11,7 +11,7 @@ from pathlib import Path
 
 from manifests.errors import BundleError
 from manifests.model import Presentation, Representation
-from manifests.mpd import read_mpd
+from manifests.mpd.read import read_mpd
 from player.abr.rules import ABANDON, DEFAULT, RULES
 from player.errors import UnplayableError
 from player.fetching.downloads import CAPACITY_S, Downloads

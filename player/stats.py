@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from console.outputs import write_output
-from manifests.describe import counted
+from console.text import counted
 
 ModelKind = Literal["none", "base", "update"]
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from manifests.errors import UnknownNetworkError
 from manifests.model import ModelFile, ModelTrack, Representation
-from manifests.weights import FORMAT, parse_network
+from manifests.networks import parse_network
+from manifests.weights import FORMAT
 from player.stats import ModelKind
 
 NO_MODELS = "this rung has no models"

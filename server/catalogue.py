@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
-from manifests.bundle import MANIFEST, Bundle, ListedFile, open_bundle
+from manifests.bundle import Bundle, ListedFile, open_bundle
 from manifests.errors import BundleError
 from manifests.model import Presentation
+from manifests.names import MANIFEST
 from server import delivery, storage
 
 logger = logging.getLogger("server")

@@ -19,8 +19,8 @@ from typing import Literal
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from manifests.bundle import check_writable
-from manifests.errors import one_line
+from console.text import one_line
+from manifests.files import check_writable
 from server.app import create_app
 from server.catalogue import Catalogue, Index
 from server.front import Front

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from pydantic import BaseModel, Field
 
-from manifests.bundle import MASTER_PLAYLIST, POSTER, QUALITY, REPORT
 from manifests.model import ModelTrack, Representation, VideoFormat
+from manifests.names import MASTER_PLAYLIST, POSTER, QUALITY, REPORT
 from server.catalogue import Index, ServedBundle
 from server.cmcd import Reports
 from server.metrics import Counters

@@ -12,8 +12,8 @@ from math import floor
 from lxml import etree
 
 from manifests.model import Presentation, Representation, Segment
-from manifests.mpd import write_mpd
 from manifests.mpd.names import dash
+from manifests.mpd.write import write_mpd
 from manifests.mpd.xml import Element, parse_xml
 from manifests.timing import format_duration
 from server.catalogue import ServedFile

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from rich.progress import TaskID
 
-from console.options import video_file, whole_number
+from console.options import bundle_folder, video_file, whole_number
 from console.outputs import check_distinct, check_output, output_file, results_to, write_output
 from console.progress import progress
-from manifests.bundle import bundle_folder
-from manifests.errors import BundleError, UnknownNetworkError, one_line
+from console.text import one_line
+from manifests.errors import BundleError, UnknownNetworkError
 from media.errors import MediaError
 from player.superres.engines import BACKENDS, EngineUnavailableError, quiet_stderr, require_keras
 from trainer.errors import TrainingError

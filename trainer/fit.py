@@ -18,8 +18,9 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from manifests.bundle import publish_file
-from manifests.weights import ModelWeights, NetworkSpec
+from manifests.files import publish_file
+from manifests.networks import NetworkSpec
+from manifests.weights import ModelWeights
 from player.superres.network import residual_network, set_leak
 from trainer.pairs import PatchSource
 

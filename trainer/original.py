@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from manifests.bundle import PROVENANCE, read_json
+from manifests.bundle import read_json
 from manifests.errors import BrokenBundleError
+from manifests.names import PROVENANCE
 from media.source import SourceTreatment, file_sha256
 from trainer.errors import TrainingError
 

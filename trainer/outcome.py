@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from manifests.bundle import publish_file
+from manifests.files import publish_file
 from manifests.networks import NetworkSpec, parse_network
 from trainer.judge import SegmentScore
 from trainer.networks import SizedNetwork

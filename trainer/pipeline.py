@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from console.version import neudash_version
-from manifests.bundle import PROVENANCE, Bundle, open_bundle, read_json
+from manifests.bundle import Bundle, open_bundle, read_json
+from manifests.names import PROVENANCE
 from manifests.networks import Size
 from media.probe import probe
 from media.source import SourceTreatment

@@ -8,17 +8,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import fmean
 
-from manifests.bundle import (
-    PROVENANCE,
-    REPORT,
-    model_href,
-    open_bundle,
-    publish_file,
-    publish_json,
-    publish_manifest,
-    read_json,
-)
+from manifests.bundle import open_bundle, publish_json, publish_manifest, read_json
+from manifests.files import publish_file
 from manifests.model import ModelFile, ModelTrack, Presentation, Representation
+from manifests.names import PROVENANCE, REPORT, model_href
 from manifests.networks import macs_per_rung_pixel
 from manifests.weights import FORMAT
 from trainer.outcome import NetworkOutcome, RungOutcome

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from manifests.bundle import publish_file
+from manifests.files import publish_file
 from manifests.networks import NetworkSpec
 from manifests.weights import ModelWeights, decode_model, parse_model
 from player.superres.engines import Engine

@@ -22,7 +22,7 @@ from bench.rd.plain import FETCHING_CODE, JUDGING_CODE, frame_count, quality_key
 from bench.rd.points import Point, point_of
 from bench.rd.rungs import Rung, write_view
 from bench.rd.training import recipe_of, trained
-from manifests.bundle import MANIFEST
+from manifests.names import MANIFEST
 from media.frames import Frame
 from media.reference import reference_frames
 

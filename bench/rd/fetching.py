@@ -13,8 +13,8 @@ from urllib.parse import quote, urljoin
 import httpx
 
 from bench.programs import BenchError, served
-from manifests.bundle import MANIFEST
-from manifests.mpd import read_mpd
+from manifests.mpd.read import read_mpd
+from manifests.names import MANIFEST
 from manifests.template import initialization_href, segment_href
 
 TIMEOUT_S = 60.0

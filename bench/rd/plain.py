@@ -16,7 +16,7 @@ from bench.rd.fetching import Bytes, loopback
 from bench.rd.judging import RESIZED, enlargement, judged
 from bench.rd.points import Point, point_of
 from bench.rd.rungs import Rung, write_view
-from manifests.bundle import MANIFEST
+from manifests.names import MANIFEST
 from media.frames import Frame, decode_segment
 from media.reference import reference_frames
 from media.vmaf import vmaf_program

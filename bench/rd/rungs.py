@@ -13,8 +13,9 @@ from bench.cache import code_digest, digest_of
 from bench.machine import ffmpeg_version
 from bench.programs import neudash
 from bench.rd.settings import SEGMENT_S, Settings, heights
-from manifests.bundle import PROVENANCE, Bundle, open_bundle, publish_json, publish_manifest, read_json
+from manifests.bundle import Bundle, open_bundle, publish_json, publish_manifest, read_json
 from manifests.model import Presentation, Representation
+from manifests.names import PROVENANCE
 from manifests.template import initialization_href, segment_href
 from media.probe import probe
 from media.source import SourceTreatment

@@ -7,7 +7,6 @@ import random
 from fractions import Fraction
 from pathlib import Path
 
-from manifests.bundle import MANIFEST
 from manifests.model import (
     AdaptationSet,
     ModelFile,
@@ -17,7 +16,8 @@ from manifests.model import (
     Segment,
     VideoFormat,
 )
-from manifests.mpd import write_mpd
+from manifests.mpd.write import write_mpd
+from manifests.names import MANIFEST
 
 SEGMENTS = {"segment_50kB": 50_000, "segment_250kB": 250_000, "segment_1MB": 1_000_000}
 ITEMS = ("model_10kB", "manifest_20kB", *SEGMENTS)

@@ -29,7 +29,8 @@ from bench.processes import proportional_bytes
 from bench.programs import ROOT, BenchError, started
 from bench.server.library import write_bundle
 from console.outputs import write_output
-from manifests.bundle import open_bundle, publish_file
+from manifests.bundle import open_bundle
+from manifests.files import publish_file
 
 WORKERS = 2
 _EXCUSED_S = 5.0

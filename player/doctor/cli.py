@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from console.outputs import check_output, output_file, results_to, write_output
-from manifests.errors import one_line
+from console.text import one_line
 from player.doctor import engines, machine, programs
 from player.doctor.findings import JOBS, Finding, Probe, hinders, jobs_possible, main_job_possible
 

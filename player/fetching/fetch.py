@@ -18,7 +18,8 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import httpx
 
-from manifests.bundle import MANIFEST, bundles_inside
+from manifests.bundle import bundles_inside
+from manifests.names import MANIFEST
 from player.errors import FetchError, UnplayableError
 
 MAX_MANIFEST_BYTES = 2 << 20

@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from manifests.bundle import MANIFEST, publish_file
-from manifests.errors import BundleError, one_line
+from console.text import one_line
+from manifests.errors import BundleError
+from manifests.files import publish_file
 from manifests.hls.write import write_playlists
 from manifests.model import Presentation, Representation
-from manifests.mpd import write_mpd
+from manifests.mpd.write import write_mpd
+from manifests.names import MANIFEST
 from manifests.template import segment_href
 from player.errors import SinkError
 

@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable
 
 from manifests.errors import BundleError
 from manifests.model import ModelFile, Representation
-from manifests.weights import MAX_MODEL_BYTES, ModelWeights, decode_model, parse_network
+from manifests.networks import parse_network
+from manifests.weights import MAX_MODEL_BYTES, ModelWeights, decode_model
 from player.errors import FetchError
 from player.fetching.fetch import Download, Expected
 from player.wanted import NO_MODELS, WantedModel

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 
 from console.outputs import is_stream, replaced_output, write_output
-from manifests.bundle import MANIFEST
+from manifests.names import MANIFEST
 from media.frames import Frame
 from player.errors import SinkError
 from player.frames.colour import Picture, bgr_of_frame

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from console.options import bundle_folder
 from console.outputs import (
     check_distinct,
     check_output,
@@ -25,8 +26,9 @@ from console.outputs import (
     results_to,
     write_output,
 )
-from manifests.bundle import bundle_folder, open_bundle
-from manifests.errors import BundleError, one_line
+from console.text import one_line
+from manifests.bundle import open_bundle
+from manifests.errors import BundleError
 from manifests.loading import load_model
 from manifests.weights import MAX_MODEL_BYTES, ModelWeights, decode_model
 from media.upscale import LOBES, phase_kernels

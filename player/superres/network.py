@@ -14,7 +14,8 @@ import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
 
-from manifests.weights import ModelWeights, NetworkSpec
+from manifests.networks import NetworkSpec
+from manifests.weights import ModelWeights
 from media.upscale import LOBES, phase_kernels
 
 

@@ -36,8 +36,9 @@ from bench.rd.summary import hulls, unions
 from bench.rd.table import markdown_of
 from bench.rd.talk import Talk
 from bench.rd.training import recipe_of, train_arguments, worth_training
-from manifests.bundle import MANIFEST, open_bundle
+from manifests.bundle import open_bundle
 from manifests.model import ModelTrack
+from manifests.names import MANIFEST
 from media.frames import Frame
 from media.quality import HIGHEST_PSNR_DB
 from media.sample import render_sample

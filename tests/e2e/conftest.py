@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from manifests.bundle import model_href, open_bundle, publish_file, publish_manifest
+from manifests.bundle import open_bundle, publish_manifest
+from manifests.files import publish_file
 from manifests.model import ModelFile, ModelTrack, Presentation, Representation
+from manifests.names import model_href
 from server.web.build import NodeMissingError, build
 from tests.e2e.striped import Striped, striped_bundle
 

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from manifests.bundle import model_href, open_bundle, publish_file, publish_manifest
+from manifests.bundle import open_bundle, publish_manifest
+from manifests.files import publish_file
 from manifests.model import ModelFile, ModelTrack, Presentation
+from manifests.names import model_href
 from manifests.networks import NetworkSpec
 from manifests.weights import CodedLayer, CodedModel, encode_model
 from packager.cli import main as package_main

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from manifests.bundle import model_href, open_bundle, publish_file, publish_manifest
+from manifests.bundle import open_bundle, publish_manifest
+from manifests.files import publish_file
 from manifests.model import AdaptationSet, AudioFormat, Representation, Role, TextTrack
-from manifests.names import text_href
+from manifests.names import model_href, text_href
 from manifests.template import initialization_href, segment_href
 from manifests.weights import decode_model
 from media.frames import Frame, decode_segment

@@ -21,7 +21,8 @@ from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 
-from manifests.errors import BundleError, one_line
+from console.text import one_line
+from manifests.errors import BundleError
 from media.errors import MediaError
 from media.programs import find_program
 from tests.field.expected import RIGHT

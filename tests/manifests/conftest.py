@@ -18,7 +18,8 @@ import numpy as np
 import pytest
 from lxml import etree
 
-from manifests.bundle import model_href, publish_file, publish_manifest
+from manifests.bundle import publish_manifest
+from manifests.files import publish_file
 from manifests.model import (
     AdaptationSet,
     AudioFormat,
@@ -32,8 +33,9 @@ from manifests.model import (
     VideoFormat,
 )
 from manifests.mp4.fragments import read_fragment, read_init
-from manifests.names import text_href
-from manifests.weights import CodedLayer, CodedModel, NetworkSpec, encode_model
+from manifests.names import model_href, text_href
+from manifests.networks import NetworkSpec
+from manifests.weights import CodedLayer, CodedModel, encode_model
 
 HERE = Path(__file__).parent
 

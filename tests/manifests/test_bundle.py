@@ -13,25 +13,13 @@ import imageio_ffmpeg
 import pytest
 
 from console.outputs import OverwritesError, check_distinct
-from manifests.bundle import (
-    MANIFEST,
-    MASTER_PLAYLIST,
-    POSTER,
-    PROVENANCE,
-    QUALITY,
-    ListedFile,
-    model_href,
-    open_bundle,
-    publish_file,
-    publish_json,
-    publish_manifest,
-    read_json,
-)
+from manifests.bundle import ListedFile, open_bundle, publish_json, publish_manifest, read_json
 from manifests.describe import as_text, describe
 from manifests.errors import BrokenBundleError, BundleError, MalformedManifestError
+from manifests.files import publish_file
 from manifests.model import ModelFile, Representation, Segment, TextTrack, VideoFormat
 from manifests.mp4.fragments import read_fragment, read_init
-from manifests.names import text_href
+from manifests.names import MANIFEST, MASTER_PLAYLIST, POSTER, PROVENANCE, QUALITY, model_href, text_href
 from manifests.template import initialization_href, segment_href
 from manifests.verify import verify_bundle
 

@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 
-from manifests.bundle import MANIFEST, publish_json
+from manifests.bundle import publish_json
 from manifests.cli import main
 from manifests.errors import BundleError
+from manifests.names import MANIFEST
 from manifests.remote import UnreachableManifestError, fetch_manifest
 from manifests.verify import verify_bundle
 

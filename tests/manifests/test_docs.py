@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lxml import etree
 
-from manifests.mpd import read_mpd
+from manifests.mpd.read import read_mpd
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "bundle.md").read_text("utf-8")

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from manifests.errors import MalformedManifestError
 from manifests.model import Presentation
-from manifests.mpd import read_mpd, write_mpd
+from manifests.mpd.read import read_mpd
 from manifests.mpd.segments import MAX_SEGMENTS
+from manifests.mpd.write import write_mpd
 from manifests.template import segment_href
 
 GOLDEN = Path(__file__).parent / "golden" / "models.mpd"

@@ -28,8 +28,9 @@ from manifests.model import (
     TextTrack,
     VideoFormat,
 )
-from manifests.mpd import read_mpd, write_mpd
+from manifests.mpd.read import read_mpd
 from manifests.mpd.tracks import clean_label
+from manifests.mpd.write import write_mpd
 from manifests.verify import schema_problems
 
 # The machine may be busy: an example that takes long is no failure.

@@ -26,7 +26,7 @@ from console.outputs import (
     replaced_output,
     write_output,
 )
-from manifests.bundle import MANIFEST
+from manifests.names import MANIFEST
 
 ROOT = Path(neudash.__file__).parent
 DATA = bytes(range(256)) * 400

@@ -16,14 +16,15 @@ from typing import Any
 import imageio_ffmpeg
 import pytest
 
-from manifests.bundle import MANIFEST, publish_manifest
+from manifests.bundle import publish_manifest
 from manifests.checks import presentation_problems
 from manifests.errors import BrokenBundleError
 from manifests.hls.write import I_FRAME_STREAM
 from manifests.measure import MeasuredMedia, MeasuredSegment
 from manifests.model import AdaptationSet, Presentation, Representation, Segment, VideoFormat
 from manifests.mp4.fragments import ByteRange, FragmentInfo, read_fragment, read_init
-from manifests.mpd import write_mpd
+from manifests.mpd.write import write_mpd
+from manifests.names import MANIFEST
 from manifests.pace import pace_problems
 from manifests.verify import verify_bundle
 

@@ -15,10 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from manifests.bundle import open_bundle, publish_file, publish_manifest
+from manifests.bundle import open_bundle, publish_manifest
 from manifests.errors import BrokenBundleError, MalformedManifestError
+from manifests.files import publish_file
 from manifests.model import ModelFile, SideFile
-from manifests.mpd import read_mpd
+from manifests.mpd.read import read_mpd
 from manifests.names import quality_href
 from manifests.quality_table import (
     MAX_TABLE_BYTES,

@@ -16,12 +16,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from manifests.bundle import MANIFEST, MASTER_PLAYLIST, open_bundle, publish_manifest
+from manifests.bundle import open_bundle, publish_manifest
 from manifests.cli import main
 from manifests.errors import BrokenBundleError, MalformedManifestError
 from manifests.model import ModelTrack, Presentation
-from manifests.mpd import read_mpd, write_mpd
+from manifests.mpd.read import read_mpd
 from manifests.mpd.tracks import clean_label
+from manifests.mpd.write import write_mpd
+from manifests.names import MANIFEST, MASTER_PLAYLIST
 from manifests.verify import verify_bundle
 
 # The machine may be busy: an example that takes long is no failure.

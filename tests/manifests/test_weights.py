@@ -12,17 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manifests.errors import BundleError, MalformedModelError, UnknownNetworkError
-from manifests.networks import macs_per_rung_pixel
+from manifests.networks import NetworkSpec, macs_per_rung_pixel, parse_network
 from manifests.weights import (
     MAX_MODEL_BYTES,
     CodedLayer,
     CodedModel,
     ModelWeights,
-    NetworkSpec,
     decode_model,
     encode_model,
     parse_model,
-    parse_network,
 )
 
 GOLDEN = Path(__file__).parent / "golden"

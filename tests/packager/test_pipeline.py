@@ -14,7 +14,8 @@ import av
 import numpy as np
 import pytest
 
-from manifests.bundle import PROVENANCE, open_bundle, read_json
+from manifests.bundle import open_bundle, read_json
+from manifests.names import PROVENANCE
 from manifests.verify import verify_bundle
 from media.frames import Frame
 from media.probe import probe

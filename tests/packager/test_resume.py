@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from manifests.bundle import MANIFEST, open_bundle
+from manifests.bundle import open_bundle
 from manifests.errors import BrokenBundleError
+from manifests.names import MANIFEST
 from media.programs import RunProgress
 from packager.cli import main
 from packager.errors import OutputFolderError

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from manifests.bundle import PROVENANCE, open_bundle, read_json
+from manifests.bundle import open_bundle, read_json
 from manifests.model import AdaptationSet
+from manifests.names import PROVENANCE
 from manifests.template import initialization_href, segment_href
 from manifests.verify import verify_bundle
 from media.placement import Samples

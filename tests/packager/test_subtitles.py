@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manifests.bundle import PROVENANCE, open_bundle, read_json
+from manifests.bundle import open_bundle, read_json
+from manifests.names import PROVENANCE
 from manifests.verify import verify_bundle
 from packager.cli import main
 from packager.errors import SubtitlesError

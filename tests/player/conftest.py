@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from manifests.bundle import MANIFEST, model_href, open_bundle, publish_manifest
+from manifests.bundle import open_bundle, publish_manifest
 from manifests.model import (
     AdaptationSet,
     AudioFormat,
@@ -35,7 +35,9 @@ from manifests.model import (
     VideoFormat,
 )
 from manifests.mp4.fragments import read_fragment, read_init
-from manifests.weights import CodedLayer, CodedModel, NetworkSpec, encode_model
+from manifests.names import MANIFEST, model_href
+from manifests.networks import NetworkSpec
+from manifests.weights import CodedLayer, CodedModel, encode_model
 from media.programs import find_program
 
 SPEC = NetworkSpec(scale=2, width=4, depth=1)

@@ -14,9 +14,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from manifests.bundle import MANIFEST, model_href, open_bundle, publish_file
+from manifests.bundle import open_bundle
+from manifests.files import publish_file
 from manifests.model import ModelFile, ModelTrack, Presentation
-from manifests.mpd import write_mpd
+from manifests.mpd.write import write_mpd
+from manifests.names import MANIFEST, model_href
 from manifests.networks import NetworkSpec, macs_per_rung_pixel
 from manifests.weights import CodedLayer, CodedModel, encode_model
 from media.upscale import plain_resize

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from manifests.bundle import open_bundle, publish_file, publish_manifest
+from manifests.bundle import open_bundle, publish_manifest
+from manifests.files import publish_file
 from manifests.model import Representation, SideFile
 from manifests.names import quality_href
 from manifests.quality_table import QualityTable, RungQuality, SegmentQuality, decode_quality, encode_quality

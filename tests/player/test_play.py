@@ -19,10 +19,11 @@ import av
 import numpy as np
 import pytest
 
-from manifests.bundle import MANIFEST, open_bundle, publish_file
+from manifests.bundle import open_bundle
+from manifests.files import publish_file
 from manifests.model import TextTrack
-from manifests.mpd import write_mpd
-from manifests.names import text_href
+from manifests.mpd.write import write_mpd
+from manifests.names import MANIFEST, text_href
 from manifests.verify import verify_bundle
 from player.cli import main
 from player.frames.enhancement import LazyEngine

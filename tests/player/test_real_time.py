@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from manifests.bundle import model_href, open_bundle, publish_manifest
+from manifests.bundle import open_bundle, publish_manifest
 from manifests.model import ModelFile, ModelTrack
-from manifests.weights import NetworkSpec
+from manifests.names import model_href
+from manifests.networks import NetworkSpec
 from media.frames import Frame
 from player.fetching.fetch import open_fetcher
 from player.frames.enhancement import LazyEngine

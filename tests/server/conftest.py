@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 import uvicorn
 
-from manifests.bundle import MANIFEST, MASTER_PLAYLIST, POSTER, PROVENANCE, QUALITY, REPORT
 from manifests.model import (
     AdaptationSet,
     AudioFormat,
@@ -26,7 +25,8 @@ from manifests.model import (
     Segment,
     VideoFormat,
 )
-from manifests.mpd import write_mpd
+from manifests.mpd.write import write_mpd
+from manifests.names import MANIFEST, MASTER_PLAYLIST, POSTER, PROVENANCE, QUALITY, REPORT
 from server.app import create_app
 from server.cli import configured, listen
 from server.settings import ServerSettings

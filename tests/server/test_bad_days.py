@@ -23,9 +23,9 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from manifests.bundle import publish_file
 from manifests.errors import BundleError
-from manifests.mpd import read_mpd
+from manifests.files import publish_file
+from manifests.mpd.read import read_mpd
 from manifests.weights import decode_model
 from server import storage
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from manifests.bundle import MANIFEST
+from manifests.names import MANIFEST
 from server.catalogue import Catalogue, Index, build_index, find_bundles
 
 

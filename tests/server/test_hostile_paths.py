@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from manifests.bundle import MANIFEST
+from manifests.names import MANIFEST
 
 if TYPE_CHECKING:
     from conftest import LiveServer

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from manifests.bundle import MANIFEST, QUALITY
+from manifests.names import MANIFEST, QUALITY
 
 if TYPE_CHECKING:
     from conftest import LiveServer

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from manifests.weights import ModelWeights, NetworkSpec
+from manifests.networks import NetworkSpec
+from manifests.weights import ModelWeights
 from media.vmaf import vmaf_program
 from player.superres.engines import open_engine
 from trainer.confirm import SecondOpinion

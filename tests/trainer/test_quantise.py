@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from manifests.weights import ModelWeights, NetworkSpec, decode_model, encode_model
+from manifests.networks import NetworkSpec
+from manifests.weights import ModelWeights, decode_model, encode_model
 from trainer.quantise import quantise, quantise_update
 
 SPEC = NetworkSpec(2, 8, 1)

@@ -8,12 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from manifests.bundle import MANIFEST, QUALITY, REPORT, model_href, open_bundle, publish_file, publish_manifest
+from manifests.bundle import open_bundle, publish_manifest
+from manifests.files import publish_file
 from manifests.model import ModelFile, ModelTrack, Representation
+from manifests.names import MANIFEST, QUALITY, REPORT, model_href
+from manifests.networks import NetworkSpec
 from manifests.quality_table import decode_quality
 from manifests.template import segment_href
 from manifests.verify import verify_bundle
-from manifests.weights import CodedLayer, CodedModel, NetworkSpec, encode_model, parse_model
+from manifests.weights import CodedLayer, CodedModel, encode_model, parse_model
 from media.frames import Frame
 from media.quality import psnr_y, squared_error
 from player.outlook import rung_models_digest

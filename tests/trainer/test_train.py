@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from manifests.bundle import PROVENANCE, open_bundle, read_json
+from manifests.bundle import open_bundle, read_json
 from manifests.model import Representation, VideoFormat
+from manifests.names import PROVENANCE
 from manifests.networks import NetworkSpec, macs_per_rung_pixel
 from manifests.verify import verify_bundle
 from media.programs import find_program, run

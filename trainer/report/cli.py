@@ -8,10 +8,13 @@ import os
 import sys
 from functools import cache
 
-from console.options import video_file, whole_number
+from console.options import bundle_folder, video_file, whole_number
 from console.outputs import check_distinct, check_output, output_ending_in, output_file, results_to, write_output
-from manifests.bundle import PROVENANCE, QUALITY, REPORT, bundle_folder, check_writable, publish_file, read_json
-from manifests.errors import BundleError, one_line
+from console.text import one_line
+from manifests.bundle import read_json
+from manifests.errors import BundleError
+from manifests.files import check_writable, publish_file
+from manifests.names import PROVENANCE, QUALITY, REPORT
 from media.errors import MediaError
 from player.errors import PlayerError
 from player.superres.engines import BACKENDS, ENGINES, Engine, EngineUnavailableError, open_engine

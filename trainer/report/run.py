@@ -7,9 +7,10 @@ from functools import partial
 from pathlib import Path
 
 from console.progress import progress
-from manifests.bundle import PROVENANCE, QUALITY, open_bundle, publish_json, read_json
+from manifests.bundle import open_bundle, publish_json, read_json
 from manifests.errors import BrokenBundleError
 from manifests.model import Representation
+from manifests.names import PROVENANCE, QUALITY
 from player.geometry import output_format
 from player.superres.engines import Engine
 from trainer.original import treatment_of

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from manifests.bundle import open_bundle, publish_file, publish_manifest
+from manifests.bundle import open_bundle, publish_manifest
+from manifests.files import publish_file
 from manifests.model import AdaptationSet, Representation, SideFile
 from manifests.names import quality_href
 from manifests.quality_table import QualityTable, RungQuality, SegmentQuality, encode_quality, models_digest

@@ -8,7 +8,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from manifests.weights import ModelWeights, NetworkSpec
+from manifests.networks import NetworkSpec
+from manifests.weights import ModelWeights
 from player.superres.network import load_weights, playable_network
 
 Plane = NDArray[np.uint8]

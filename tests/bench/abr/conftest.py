@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from manifests.bundle import open_bundle, publish_file, publish_manifest
+from manifests.bundle import open_bundle, publish_manifest
+from manifests.files import publish_file
 from manifests.model import SideFile
 from manifests.names import quality_href
 from manifests.quality_table import QualityTable, RungQuality, SegmentQuality, encode_quality

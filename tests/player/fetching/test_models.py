@@ -13,7 +13,8 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from manifests.model import ModelFile, ModelTrack, Representation, Segment, VideoFormat
-from manifests.weights import ModelWeights, NetworkSpec
+from manifests.networks import NetworkSpec
+from manifests.weights import ModelWeights
 from player.errors import FetchError, SinkError
 from player.fetching import models
 from player.fetching.fetch import Download

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from manifests.weights import CodedLayer, CodedModel, ModelWeights, NetworkSpec, decode_model, encode_model
+from manifests.networks import NetworkSpec
+from manifests.weights import CodedLayer, CodedModel, ModelWeights, decode_model, encode_model
 from media.upscale import plain_upscale
 from player.superres import engines
 from player.superres.engines import (

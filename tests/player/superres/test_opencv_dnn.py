@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from manifests.errors import MalformedModelError
-from manifests.weights import ModelWeights, NetworkSpec
+from manifests.networks import NetworkSpec
+from manifests.weights import ModelWeights
 from player.superres.engines import open_engine
 from player.superres.engines.opencv_dnn import PretrainedGraph
 from player.superres.export import export
