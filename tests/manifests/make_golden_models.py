@@ -12,8 +12,8 @@ sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
 # Only now can the test's own maker of models be found.
 from test_weights import GOLDEN, coded_model  # noqa: E402
 
-from manifests.networks import NetworkSpec
-from manifests.weights import ModelWeights, decode_model, encode_model
+from manifests.networks import NetworkSpec  # noqa: E402
+from manifests.weights import ModelWeights, decode_model, encode_model  # noqa: E402
 
 
 def write(name: str, data: bytes, base: ModelWeights | None = None) -> ModelWeights:

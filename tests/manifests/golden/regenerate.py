@@ -30,7 +30,7 @@ from manifests.model import (  # noqa: E402
     VideoFormat,
 )
 from manifests.mp4.fragments import ByteRange  # noqa: E402 - the path above makes the script run by itself
-from manifests.mpd.write import write_mpd
+from manifests.mpd.write import write_mpd  # noqa: E402
 from manifests.names import MASTER_PLAYLIST, quality_href  # noqa: E402
 from manifests.quality_table import (  # noqa: E402
     QualityTable,
