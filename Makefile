@@ -22,7 +22,7 @@ help: ## this list
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):[^#]*## */  make \1|/' | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
 
 setup: $(READY) ## make .venv with everything, from the lock file; again only after a change of it
-	@$(RUN) neudash.py doctor || echo "setup: .ci/install-system-packages gets what Debian and Ubuntu lack"
+	@$(RUN) -m neudash doctor || echo "setup: .ci/install-system-packages gets what Debian and Ubuntu lack"
 
 # TensorFlow publishes no wheels for a Python newer than the one this refuses.
 $(READY): requirements.lock pyproject.toml

@@ -12,7 +12,7 @@ import numpy as np
 
 from media.frames import Frame
 from media.quality import psnr_y, squared_error
-from neudash_demo import rung_to_play
+from neudash.demo import rung_to_play
 from player.frames.colour import Picture, bgr_of_frame
 from player.superres.engines import open_engine
 from trainer.report.measure import RungPlayer, pairs, rung_player

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-import neudash
+from neudash import cli
 
 
 def mounted(folder: Path, size_kb: int) -> Iterator[Path]:
@@ -44,7 +44,7 @@ def read_only_disk(tmp_path: Path, packaged_bundle: Path) -> Iterator[Path]:
 def said(capfd: pytest.CaptureFixture[str], command: str, **places: Path) -> str:
     """The last line that a command says as it fails."""
     capfd.readouterr()
-    assert neudash.main([word.format(**places) for word in command.split()]) == 1
+    assert cli.main([word.format(**places) for word in command.split()]) == 1
     err = capfd.readouterr().err
     assert "Traceback" not in err
     return err.splitlines()[-1]
@@ -107,5 +107,5 @@ def test_without_a_folder_for_temporary_files_another_one_is_taken(
     monkeypatch.setenv("TMPDIR", str(tmp_path / "missing"))
     monkeypatch.setattr("tempfile.tempdir", None)
     options = ["--rungs", "72@crf40", "--preset", "ultrafast", "-q"]
-    assert neudash.main(["package", str(silent_video), "-o", str(tmp_path / "b"), *options]) == 0
-    assert neudash.main(["play", str(tmp_path / "b"), "--out", str(tmp_path / "x.mkv")]) == 0
+    assert cli.main(["package", str(silent_video), "-o", str(tmp_path / "b"), *options]) == 0
+    assert cli.main(["play", str(tmp_path / "b"), "--out", str(tmp_path / "x.mkv")]) == 0

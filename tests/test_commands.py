@@ -13,8 +13,8 @@ from pathlib import Path
 import av
 import pytest
 
-import neudash
 from console.command import run_command
+from neudash import cli
 
 ROOT = Path(neudash.__file__).parent
 POSIX = pytest.mark.skipif(os.name != "posix", reason="of shells and devices of Unix")
@@ -121,7 +121,7 @@ def test_a_fault_of_ours_is_one_line_and_its_traceback_is_there_for_the_asking(
 @pytest.mark.parametrize("command", ["package v -o b", "train b --source v", "report b --source v"])
 def test_every_command_that_can_be_quiet_takes_q(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        neudash.main([*command.split(), "-q", "--help"])
+        cli.main([*command.split(), "-q", "--help"])
     assert ended.value.code == 0
     assert "-q, --quiet" in capsys.readouterr().out
 
@@ -130,7 +130,7 @@ def test_every_command_that_can_be_quiet_takes_q(command: str, capsys: pytest.Ca
 @pytest.mark.parametrize("address", ["rtsp://camera/1", "s3://films/film.mp4", "file:///film.mp4"])
 def test_an_address_is_called_one(command: str, address: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        neudash.main(command.format(address).split())
+        cli.main(command.format(address).split())
     assert ended.value.code == 2
     assert f"{address} is an address; " in capsys.readouterr().err
 

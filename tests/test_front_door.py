@@ -14,7 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-import neudash
+from neudash import cli
 
 ROOT = Path(neudash.__file__).parent
 HEAVY = {"tensorflow", "keras", "openvino", "cv2", "av", "numpy", "fastapi", "rich"}
@@ -34,18 +34,20 @@ def modules_after(code: str) -> set[str]:
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["no-such-command"]])
 def test_the_front_door_itself_loads_nothing_heavy(arguments: list[str]) -> None:
-    assert not modules_after(f"import neudash; neudash.main({arguments})") & HEAVY
+    assert not modules_after(f"from neudash import cli; cli.main({arguments})") & HEAVY
 
 
-@pytest.mark.parametrize("module", ["packager.pipeline", "packager.cli", "server.app", "server.cli", "manifests.cli"])
+@pytest.mark.parametrize(
+    "module", ["packager.pipeline", "packager.cli", "server.app", "server.cli", "neudash.inspect.cli"]
+)
 def test_packaging_serving_and_inspecting_load_no_network_library(module: str) -> None:
     assert not modules_after(f"import {module}") & {"tensorflow", "keras", "openvino", "jax", "torch", "onnx"}
 
 
-@pytest.mark.parametrize("command", [*neudash.COMMANDS, "model export"])
+@pytest.mark.parametrize("command", [*cli.COMMANDS, "model export"])
 def test_every_command_explains_itself_by_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        neudash.main([*command.split(), "--help"])
+        cli.main([*command.split(), "--help"])
     assert ended.value.code == 0
     text = capsys.readouterr().out
     assert re.search(r"^examples?:", text, re.MULTILINE), "no example"
@@ -70,7 +72,7 @@ def test_every_command_explains_itself_by_an_example(command: str, capsys: pytes
 )
 def test_a_wrong_value_is_refused_in_words(line: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        neudash.main(line.split())
+        cli.main(line.split())
     assert ended.value.code == 2
     assert said in capsys.readouterr().err
 
@@ -82,7 +84,7 @@ def test_ctrl_c_while_a_program_is_being_loaded_is_one_line(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("importlib.import_module", interrupted)
-    assert neudash.main(["package", "video.mp4", "-o", "bundle"]) == 130
+    assert cli.main(["package", "video.mp4", "-o", "bundle"]) == 130
     assert capsys.readouterr().err == "neudash package: interrupted\n"
 
 
@@ -97,13 +99,13 @@ def test_what_the_readme_types_is_understood(line: str, capsys: pytest.CaptureFi
     words = shlex.split(line, comments=True)[1:]
     command = words[:2] if words[0] == "model" else words[:1]
     with pytest.raises(SystemExit):
-        neudash.main([*command, "--help"])
+        cli.main([*command, "--help"])
     known = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", capsys.readouterr().out))
     assert {word for word in words if re.match(r"--?[a-z]", word)} <= known
 
 
 def test_the_readme_shows_every_command() -> None:
-    assert {line.split()[1] for line in documented_lines()} == set(neudash.COMMANDS)
+    assert {line.split()[1] for line in documented_lines()} == set(cli.COMMANDS)
 
 
 @pytest.mark.parametrize(
@@ -118,20 +120,20 @@ def test_links_between_documents_lead_somewhere(page: Path) -> None:
 
 def test_help_of_a_command_is_that_command_s(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        neudash.main(["help", "package"])
+        cli.main(["help", "package"])
     assert ended.value.code == 0
     assert capsys.readouterr().out.startswith("usage: neudash package")
 
 
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
-    assert neudash.main(["--help"]) == 0
-    assert set(neudash.COMMANDS) <= set(capsys.readouterr().out.split())
+    assert cli.main(["--help"]) == 0
+    assert set(cli.COMMANDS) <= set(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize("arguments", [[], ["no-such-command"], ["package"], ["serve", "--no-such-flag"]])
 def test_a_wrong_question_ends_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     try:
-        status: object = neudash.main(arguments)
+        status: object = cli.main(arguments)
     except SystemExit as ended:  # argparse's way
         status = ended.code
     assert status == 2

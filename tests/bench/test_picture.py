@@ -3,7 +3,7 @@
 import numpy as np
 
 from bench.picture import GAP, PARTS, STRIP, ZOOM, sheet
-from media.sample import HEIGHT, WIDTH
+from neudash.sample.video import HEIGHT, WIDTH
 
 
 def test_each_version_has_a_column_and_each_part_a_row_of_unchanged_pixels() -> None:

@@ -41,7 +41,7 @@ from manifests.model import ModelTrack
 from manifests.names import MANIFEST
 from media.frames import Frame
 from media.quality import HIGHEST_PSNR_DB
-from media.sample import render_sample
+from neudash.sample.video import render_sample
 from trainer.settings import AUTO, GENERIC
 
 if TYPE_CHECKING:

@@ -17,10 +17,10 @@ import av
 import httpx
 import pytest
 
-import neudash_demo
 from manifests.bundle import open_bundle
 from media.programs import find_program, run
-from media.sample import render_sample
+from neudash import demo
+from neudash.sample.video import render_sample
 
 pytestmark = pytest.mark.train
 
@@ -140,7 +140,7 @@ def test_a_video_that_is_none_ends_in_one_line(tmp_path: Path) -> None:
     [(None, "canal-10s"), (Path("films/Été à Paris.mov"), "été-à-paris-10s"), (Path("!.mkv"), "video-10s")],
 )
 def test_each_video_has_a_folder_of_its_own(video: Path | None, folder: str) -> None:
-    assert neudash_demo.default_folder(video, 10.0) == Path("demo-out") / folder
+    assert demo.default_folder(video, 10.0) == Path("demo-out") / folder
 
 
 @pytest.mark.parametrize(
@@ -153,4 +153,4 @@ def test_each_video_has_a_folder_of_its_own(video: Path | None, folder: str) -> 
     ],
 )
 def test_a_large_source_gets_a_ladder_that_a_laptop_can_measure(size: tuple[int, int], rungs: str) -> None:
-    assert neudash_demo.wanted_rungs(*size) == rungs
+    assert demo.wanted_rungs(*size) == rungs

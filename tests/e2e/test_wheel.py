@@ -137,12 +137,12 @@ _CHILDREN = """
 import subprocess
 from functools import partial
 
-import neudash
+from neudash import cli
 
 if __name__ == "__main__":
-    neudash._put_own_packages_first()
-    from neudash_demo import _python
-    from player.doctor.isolated import answer_of
+    cli._put_own_packages_first()
+    from neudash.demo import _python
+    from neudash.doctor.isolated import answer_of
     from trainer.processes import called
 
     subprocess.run(_python(["demo", "--help"]), check=True)

@@ -14,7 +14,6 @@ import pytest
 
 from console.outputs import OverwritesError, check_distinct
 from manifests.bundle import ListedFile, open_bundle, publish_json, publish_manifest, read_json
-from manifests.describe import as_text, describe
 from manifests.errors import BrokenBundleError, BundleError, MalformedManifestError
 from manifests.files import publish_file
 from manifests.model import ModelFile, Representation, Segment, TextTrack, VideoFormat
@@ -22,6 +21,7 @@ from manifests.mp4.fragments import read_fragment, read_init
 from manifests.names import MANIFEST, MASTER_PLAYLIST, POSTER, PROVENANCE, QUALITY, model_href, text_href
 from manifests.template import initialization_href, segment_href
 from manifests.verify import verify_bundle
+from neudash.inspect.describe import as_text, describe
 
 
 def tree(root: Path) -> dict[str, bytes]:

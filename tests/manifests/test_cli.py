@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 
 from manifests.bundle import publish_json
-from manifests.cli import main
 from manifests.errors import BundleError
 from manifests.names import MANIFEST
-from manifests.remote import UnreachableManifestError, fetch_manifest
 from manifests.verify import verify_bundle
+from neudash.inspect.cli import main
+from neudash.inspect.remote import UnreachableManifestError, fetch_manifest
 
 
 def test_inspect_prints_rungs_segments_models_and_bytes(

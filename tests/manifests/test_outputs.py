@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-import neudash
 from console.outputs import (
     OverwritesError,
     check_distinct,
@@ -27,6 +26,7 @@ from console.outputs import (
     write_output,
 )
 from manifests.names import MANIFEST
+from neudash import cli
 
 ROOT = Path(neudash.__file__).parent
 DATA = bytes(range(256)) * 400
@@ -180,14 +180,14 @@ def test_json_of_inspect_and_verify_goes_to_pipes_and_devices(
     command: str, packaged_bundle: Path, fifo: Path, null_device: Path
 ) -> None:
     with read_from(fifo) as got:
-        assert neudash.main([command, str(packaged_bundle), "--json", str(fifo)]) == 0
+        assert cli.main([command, str(packaged_bundle), "--json", str(fifo)]) == 0
     assert got[0].startswith(b"{")
-    assert neudash.main([command, str(packaged_bundle), "--json", str(null_device)]) == 0
+    assert cli.main([command, str(packaged_bundle), "--json", str(null_device)]) == 0
     assert stat.S_ISCHR(null_device.lstat().st_mode) and stat.S_ISFIFO(fifo.lstat().st_mode)
 
 
 def test_a_manifest_is_not_overwritten_by_its_own_description(packaged_bundle: Path) -> None:
     manifest = packaged_bundle / MANIFEST
     before = manifest.read_bytes()
-    assert neudash.main(["inspect", str(manifest), "--json", str(manifest)]) == 1
+    assert cli.main(["inspect", str(manifest), "--json", str(manifest)]) == 1
     assert manifest.read_bytes() == before

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from manifests.bundle import open_bundle, publish_manifest
-from manifests.cli import main
 from manifests.errors import BrokenBundleError, MalformedManifestError
 from manifests.model import ModelTrack, Presentation
 from manifests.mpd.read import read_mpd
@@ -25,6 +24,7 @@ from manifests.mpd.tracks import clean_label
 from manifests.mpd.write import write_mpd
 from manifests.names import MANIFEST, MASTER_PLAYLIST
 from manifests.verify import verify_bundle
+from neudash.inspect.cli import main
 
 # The machine may be busy: an example that takes long is no failure.
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-import neudash
 from console import version
+from neudash import cli
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -26,7 +26,7 @@ def not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("not_installed")
 def test_it_is_unknown_where_nothing_is_installed(capsys: pytest.CaptureFixture[str]) -> None:
     assert version.neudash_version() == "unknown"
-    assert neudash.main(["--version"]) == 0
+    assert cli.main(["--version"]) == 0
     assert capsys.readouterr().out == "neudash unknown\n"
 
 
@@ -38,7 +38,7 @@ def test_installed_it_is_that_of_the_package() -> None:
 
 def test_nobody_asks_for_it_otherwise() -> None:
     """Whoever does fails in such a checkout, the trainer after hours."""
-    folders = ("manifests", "media", "packager", "trainer", "player", "server")
-    modules = [ROOT / "neudash.py", ROOT / "neudash_demo.py", *(p for f in folders for p in (ROOT / f).rglob("*.py"))]
+    folders = ("console", "neudash", "manifests", "media", "packager", "trainer", "player", "server")
+    modules = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
     asking = [path.relative_to(ROOT).as_posix() for path in modules if 'version("neudash")' in path.read_text("utf-8")]
     assert asking == ["console/version.py"]

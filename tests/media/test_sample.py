@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from media.sample import FRAME_RATE, HEIGHT, WIDTH, frame_count, render_sample, sample_frames
 from media.upscale import plain_upscale
+from neudash.sample.video import FRAME_RATE, HEIGHT, WIDTH, frame_count, render_sample, sample_frames
 
 
 @pytest.fixture(scope="module")

@@ -22,9 +22,9 @@ from manifests.names import MANIFEST, model_href
 from manifests.networks import NetworkSpec, macs_per_rung_pixel
 from manifests.weights import CodedLayer, CodedModel, encode_model
 from media.upscale import plain_resize
+from neudash.image import enlarged_picture
+from neudash.image import main as image
 from player.cli import main
-from player.image import enlarged_picture
-from player.image import main as image
 from player.superres import builtin
 from player.superres.builtin import UnknownBuiltinModelError, builtin_model, builtin_names
 from player.superres.engines import open_engine

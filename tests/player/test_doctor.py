@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from media.programs import find_program
-from player.doctor import engines, isolated, machine, main, programs
-from player.doctor.findings import Finding, hinders, jobs_possible, main_job_possible
+from neudash.doctor import engines, isolated, machine, main, programs
+from neudash.doctor.findings import Finding, hinders, jobs_possible, main_job_possible
 
 
 def found(ok: bool, needed_for: tuple[str, ...] = (), one_of: tuple[str, ...] = ()) -> Finding:
@@ -94,6 +94,6 @@ def test_the_whole_examination_of_this_machine(
 def test_a_report_that_cannot_be_written_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("player.doctor.cli.every_probe", lambda try_camera: [machine.python])
+    monkeypatch.setattr("neudash.doctor.cli.every_probe", lambda try_camera: [machine.python])
     assert main(["--json", str(tmp_path)]) == 1
     assert capsys.readouterr().err.startswith("neudash doctor: ")

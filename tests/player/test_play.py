@@ -486,7 +486,7 @@ def test_time_stamps_are_those_of_the_manifest(play_bundle_master: Path, tmp_pat
 
 def test_neither_keras_nor_an_engine_is_imported_before_it_is_needed() -> None:
     code = (
-        "import sys, player.cli, player.image; "
+        "import sys, player.cli, neudash.image; "
         "print([m for m in ('keras', 'tensorflow', 'openvino', 'torch', 'jax') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from manifests.networks import NetworkSpec
 from manifests.weights import CodedLayer, CodedModel, ModelWeights, decode_model, encode_model
 from media.upscale import plain_upscale
+from neudash.export import export
 from player.superres import engines
 from player.superres.engines import (
     Engine,
@@ -23,7 +24,6 @@ from player.superres.engines import (
     open_engine,
     open_pretrained,
 )
-from player.superres.export import export
 
 WIDTH, HEIGHT = 48, 34
 

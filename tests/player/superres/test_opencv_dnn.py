@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from manifests.errors import MalformedModelError
 from manifests.networks import NetworkSpec
 from manifests.weights import ModelWeights
+from neudash.export import export
 from player.superres.engines import open_engine
 from player.superres.engines.opencv_dnn import PretrainedGraph
-from player.superres.export import export
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ from manifests.bundle import open_bundle
 from manifests.errors import BundleError
 from media.errors import MediaError
 from media.probe import probe
-from media.sample import DURATION_S, MAX_DURATION_S, frame_count, render_sample
+from neudash.sample.video import DURATION_S, MAX_DURATION_S, frame_count, render_sample
 
 INTERRUPTED = 130
 TOP_PX = 1080
@@ -202,7 +202,7 @@ def _neudash(*arguments: object) -> None:
 
 
 def _python(command: Sequence[str]) -> list[str]:
-    return python_running("from neudash import main; sys.exit(main())", *command)
+    return python_running("from neudash.cli import main; sys.exit(main())", *command)
 
 
 @contextmanager

@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from media import sample_scene
 from media.programs import fed, file_url, find_ffmpeg
-from media.sample_scene import Picture
+from neudash.sample import scene
+from neudash.sample.scene import Picture
 
 Number = TypeVar("Number", np.uint8, np.float32)
 
@@ -56,9 +56,9 @@ def sample_frames(duration_s: float = DURATION_S) -> Iterator[Picture]:
 
     The town ends after MAX_DURATION_S.
     """
-    scene = _Scene(np.random.default_rng(SEED))
+    town = _Scene(np.random.default_rng(SEED))
     for number in range(frame_count(duration_s)):
-        yield scene.at(number / FRAME_RATE)
+        yield town.at(number / FRAME_RATE)
 
 
 class _Scene:
@@ -66,14 +66,12 @@ class _Scene:
 
     def __init__(self, random: np.random.Generator) -> None:
         reach = WIDTH + int(_PAN_PX_PER_S * MAX_DURATION_S)
-        self._sky = sample_scene.sky(random, WIDTH + 260, _WATERLINE)
-        self._houses = sample_scene.houses(random, reach, _WATERLINE - 40)
-        self._quay = sample_scene.quay(random, reach, _QUAY_ROWS)
-        self._boat = sample_scene.boat(random)
-        self._branch = sample_scene.branch(random, 2 * reach, 230)
-        self._ripples = [
-            sample_scene.noise(random, HEIGHT - _WATERLINE, WIDTH + 400, cell, 3) for cell in (150.0, 60.0)
-        ]
+        self._sky = scene.sky(random, WIDTH + 260, _WATERLINE)
+        self._houses = scene.houses(random, reach, _WATERLINE - 40)
+        self._quay = scene.quay(random, reach, _QUAY_ROWS)
+        self._boat = scene.boat(random)
+        self._branch = scene.branch(random, 2 * reach, 230)
+        self._ripples = [scene.noise(random, HEIGHT - _WATERLINE, WIDTH + 400, cell, 3) for cell in (150.0, 60.0)]
 
     def at(self, time_s: float) -> Picture:
         pan = _PAN_PX_PER_S * time_s

@@ -12,11 +12,11 @@ from console.options import bundle_folder, seconds
 from console.outputs import check_distinct, check_output, is_stdout, output_file, write_output
 from console.text import counted, one_line
 from manifests.bundle import Bundle, open_bundle, read_manifest
-from manifests.describe import as_text, describe
 from manifests.errors import BundleError
 from manifests.mpd.xml import MAX_BYTES
-from manifests.remote import fetch_manifest
 from manifests.verify import verify_bundle
+from neudash.inspect.describe import as_text, describe
+from neudash.inspect.remote import fetch_manifest
 
 _EXAMPLES = """examples:
   neudash inspect out/bundle

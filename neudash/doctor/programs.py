@@ -6,7 +6,7 @@ import platform
 
 from media.errors import MediaError
 from media.programs import find_ffmpeg, find_program, run
-from player.doctor.findings import Finding
+from neudash.doctor.findings import Finding
 
 DEADLINE_S = 20
 OUR_FFMPEG = "unset NEUDASH_FFMPEG: the ffmpeg of the Python package imageio-ffmpeg has it"

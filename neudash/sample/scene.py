@@ -1,6 +1,6 @@
 """The picture of our own sample video: a canal town at dusk, drawn from random numbers.
 
-Everything is drawn once, twice as large as it is shown, into layers that `media.sample` moves past each other.
+Everything is drawn once, twice as large as it is shown, into layers that `neudash.sample.video` moves past each other.
 Pictures are uint8 (rows, columns, channels), BGR; a layer has alpha last and colours multiplied by it.
 """
 

@@ -9,9 +9,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from neudash.doctor.findings import JOBS, Finding
+from neudash.doctor.isolated import ProbeFailedError, answer_of
 from player.clock import Clock
-from player.doctor.findings import JOBS, Finding
-from player.doctor.isolated import ProbeFailedError, answer_of
 from player.sound.speaker import SpeakerUnavailableError, open_speaker
 
 OLDEST_PYTHON = (3, 10)

@@ -16,8 +16,8 @@ from rich.table import Column, Table
 
 from console.outputs import check_output, output_file, results_to, write_output
 from console.text import one_line
-from player.doctor import engines, machine, programs
-from player.doctor.findings import JOBS, Finding, Probe, hinders, jobs_possible, main_job_possible
+from neudash.doctor import engines, machine, programs
+from neudash.doctor.findings import JOBS, Finding, Probe, hinders, jobs_possible, main_job_possible
 
 
 def main(argv: list[str]) -> int:

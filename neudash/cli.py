@@ -7,7 +7,7 @@ import sys
 from importlib.machinery import PathFinder
 from pathlib import Path
 
-_PACKAGES = ("manifests", "media", "packager", "trainer", "player", "server", "neudash_demo")
+_PACKAGES = ("manifests", "console", "media", "packager", "trainer", "player", "server", "report", "neudash")
 """Our top-level modules. Their names are plain words, which others use as well."""
 
 COMMANDS = {
@@ -16,14 +16,14 @@ COMMANDS = {
     "serve": ("server.cli", "serve bundles over HTTP"),
     "play": ("player.cli", "play a manifest enhanced: into a file, a window, or pictures"),
     "report": ("trainer.report.cli", "measure what the models gained and cost, as one HTML page"),
-    "inspect": ("manifests.cli", "what is in a bundle: rungs, segments, models, bytes"),
-    "verify": ("manifests.cli", "check a bundle: hashes, schema, alignment, models"),
-    "image": ("player.image", "enhance one picture with a segment's model"),
-    "model": ("player.superres.export", "write a model as .keras or ONNX for other tools"),
-    "doctor": ("player.doctor", "what works on this machine, what is missing, how to get it"),
-    "demo": ("neudash_demo", "all of it on one video, ending with the report and a page's address"),
+    "inspect": ("neudash.inspect.cli", "what is in a bundle: rungs, segments, models, bytes"),
+    "verify": ("neudash.inspect.cli", "check a bundle: hashes, schema, alignment, models"),
+    "image": ("neudash.image", "enhance one picture with a segment's model"),
+    "model": ("neudash.export", "write a model as .keras or ONNX for other tools"),
+    "doctor": ("neudash.doctor", "what works on this machine, what is missing, how to get it"),
+    "demo": ("neudash.demo", "all of it on one video, ending with the report and a page's address"),
 }
-_SHARED_MODULES = ("manifests.cli",)
+_SHARED_MODULES = ("neudash.inspect.cli",)
 """Modules that serve several commands: they are told which one."""
 
 
@@ -65,7 +65,7 @@ def _put_own_packages_first() -> None:
     everything our folder, which holds what is installed beside us, would hide modules of Python itself. Processes that
     are started from here get this path as well.
     """
-    own = str(Path(__file__).resolve().parent)
+    own = str(Path(__file__).resolve().parents[1])
     strangers = [place for place in sys.path if _holds_ours(place) and str(Path(place).resolve()) != own]
     others = [place for place in sys.path if place not in strangers]
     is_there = any(str(Path(place).resolve()) == own for place in others)
@@ -91,7 +91,3 @@ def _help() -> str:
             "`neudash <command> --help` tells more. Start with `neudash demo`.",
         ]
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

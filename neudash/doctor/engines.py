@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 import subprocess
 
-from player.doctor.findings import Finding
-from player.doctor.isolated import ProbeFailedError, answer_of, installed
+from neudash.doctor.findings import Finding
+from neudash.doctor.isolated import ProbeFailedError, answer_of, installed
 
 DEADLINE_S = 90
 BACKENDS = {"tensorflow": "tensorflow-cpu", "jax": "jax", "torch": "torch"}

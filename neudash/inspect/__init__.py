@@ -1,0 +1,1 @@
+"""`neudash inspect` and `neudash verify`: the contents of a bundle, and their faults."""

@@ -1,0 +1,1 @@
+"""The sample video: a boat trip through a canal town at dusk, drawn by us."""
