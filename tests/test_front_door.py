@@ -18,7 +18,7 @@ from neudash import cli
 
 ROOT = Path(neudash.__file__).parent
 HEAVY = {"tensorflow", "keras", "openvino", "cv2", "av", "numpy", "fastapi", "rich"}
-PACKAGES = ("manifests", "media", "packager", "trainer", "player", "server")
+PACKAGES = ("console", "neudash", "manifests", "media", "packager", "trainer", "player", "server", "report")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LOCK = (ROOT / "requirements.lock").read_text()
 

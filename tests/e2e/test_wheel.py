@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 TOP = Path(__file__).parents[2]
-PACKAGES = ("manifests", "media", "packager", "trainer", "player", "server")
+PACKAGES = ("console", "neudash", "manifests", "media", "packager", "trainer", "player", "server", "report")
 posix = pytest.mark.skipif(os.name != "posix", reason="the programs of a virtual environment lie elsewhere")
 
 
