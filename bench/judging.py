@@ -18,8 +18,8 @@ from manifests.names import PROVENANCE
 from manifests.template import initialization_href, segment_href
 from media.frames import Frame, decode_segment, fit, frame_from_i420
 from media.quality import FrameScore, measure, pooled
-from media.reference import reference_frames
-from media.source import SourceTreatment
+from media.source.reference import reference_frames
+from media.source.treatment import SourceTreatment
 
 
 def lossless_frames(path: Path) -> Iterator[Frame]:

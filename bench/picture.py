@@ -10,10 +10,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from media.colour.bgr import Picture, bgr_of_frame
 from media.frames import Frame
 from media.quality import psnr_y, squared_error
 from neudash.demo import rung_to_play
-from player.frames.colour import Picture, bgr_of_frame
 from player.superres.engines import open_engine
 from trainer.report.measure import RungPlayer, pairs, rung_player
 from trainer.report.run import open_subject

@@ -12,8 +12,8 @@ from av.video.reformatter import Interpolation
 from numpy.typing import NDArray
 
 from media.errors import UndecodableSegmentError
+from media.resize import plain_resize
 from media.segments import video_of_segment
-from media.upscale import plain_resize
 
 Plane = NDArray[np.uint8]
 

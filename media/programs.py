@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import IO
 
 from media.errors import ProgramFailedError, ProgramNotFoundError
-from media.formats import accepted
 from media.running import GRACE_S, Running, end_process, started
+from media.source.formats import accepted
 
 _LOG = logging.getLogger(__name__)
 

@@ -25,7 +25,7 @@ from console.text import one_line
 from manifests.bundle import open_bundle
 from manifests.errors import BundleError
 from media.errors import MediaError
-from media.probe import probe
+from media.source.probe import probe
 from neudash.sample.video import DURATION_S, MAX_DURATION_S, frame_count, render_sample
 
 INTERRUPTED = 130

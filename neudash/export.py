@@ -31,7 +31,7 @@ from manifests.bundle import open_bundle
 from manifests.errors import BundleError
 from manifests.loading import load_model
 from manifests.weights import MAX_MODEL_BYTES, ModelWeights, decode_model
-from media.upscale import LOBES, phase_kernels
+from media.resize import LOBES, phase_kernels
 from player.superres.builtin import builtin_model
 from player.superres.engines import quiet_stderr
 

@@ -19,12 +19,12 @@ from manifests.model import ModelTrack, Presentation, Representation
 from manifests.mpd.read import read_mpd
 from manifests.networks import Size
 from manifests.weights import ModelWeights
-from media.upscale import plain_resize
+from media.colour.bgr import Picture, bgr_of_planes, planes_of_bgr
+from media.resize import plain_resize
 from player.errors import PlayerError, UnplayableError
 from player.fetching.fetch import Fetcher, open_fetcher
 from player.fetching.files import PresentationFiles
 from player.fetching.models import ModelStore
-from player.frames.colour import Picture, bgr_of_planes, planes_of_bgr
 from player.frames.enhancement import ModelEnhancer
 from player.geometry import fixed_rung
 from player.sinks.pictures import write_png

@@ -15,7 +15,7 @@ import ffmpeg
 
 from media.errors import ProgramFailedError
 from media.programs import file_url, find_ffmpeg, run
-from media.source import seconds
+from media.source.treatment import seconds
 from packager.errors import CaptureError
 
 FORMATS = ("v4l2", "avfoundation", "dshow", "lavfi")

@@ -18,7 +18,7 @@ from console.outputs import output_folder
 from console.progress import progress
 from console.text import one_line
 from manifests.errors import BundleError
-from media.colour import BLACK, parse_background
+from media.colour.conversion import BLACK, parse_background
 from media.errors import MediaError, ProgramFailedError
 from media.programs import RunProgress
 from packager.capture import Device, parse_device, record

@@ -11,11 +11,11 @@ from typing import Literal
 
 import ffmpeg
 
-from media.colour import hdr_filters, hdr_size_filters, sdr_filters, sdr_size_filters
-from media.placement import SOUND_RATE_HZ
+from media.colour.conversion import hdr_filters, hdr_size_filters, sdr_filters, sdr_size_filters
 from media.programs import file_url
-from media.shape import Shape
-from media.source import (
+from media.sound.placement import SOUND_RATE_HZ
+from media.source.shape import Shape
+from media.source.treatment import (
     QUIET,
     SourceTreatment,
     apply_filters,
@@ -73,7 +73,7 @@ def encode_arguments(
     hdr: HdrSettings | None = None,
     hdr_outputs: Sequence[tuple[Rung, Path]] = (),
 ) -> list[str]:
-    """All rungs in one go, from the raw frames of `media.reading.source_frames` on stdin."""
+    """All rungs in one go, from the raw frames of `media.source.reading.source_frames` on stdin."""
     upright = apply_filters(raw_input(treatment, shape), shape_filters(treatment))
     branches = _copies(upright, bool(outputs) + bool(hdr_outputs))
     nodes = []

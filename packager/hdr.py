@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from media.mastering import MasteringDisplay, Point
+from media.colour.mastering import MasteringDisplay, Point
 from packager.ladder import Rung
 from packager.rungs import Crf
 

@@ -11,7 +11,7 @@ from time import monotonic
 from manifests.languages import bcp47
 from media.errors import ProgramFailedError
 from media.programs import RunProgress, fed, find_program, run
-from media.reading import Damage, DamageKind, ReadingNotes, source_frames
+from media.source.reading import Damage, DamageKind, ReadingNotes, source_frames
 from packager.encode import (
     AAC_FRAME_S,
     audio_segment_s,

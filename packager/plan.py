@@ -8,16 +8,16 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from media.colour import BLACK
-from media.colour_tags import colour_of, colour_warnings, without_zscale
+from media.colour.conversion import BLACK
+from media.colour.tags import colour_of, colour_warnings, without_zscale
 from media.errors import UnreadableSourceError
-from media.grid import Grid, choose_grid
-from media.interlacing import judge_fields
-from media.probe import SourceInfo, probe
-from media.reading import Damage, Schedule
-from media.scan import Scan, scan
-from media.shape import common_shape
-from media.source import SourceTreatment, file_sha256
+from media.source.grid import Grid, choose_grid
+from media.source.interlacing import judge_fields
+from media.source.probe import SourceInfo, probe
+from media.source.reading import Damage, Schedule
+from media.source.scan import Scan, scan
+from media.source.shape import common_shape
+from media.source.treatment import SourceTreatment, file_sha256
 from packager.encode import AUTO_CRF, MAX_CRF, Codec, VideoSettings
 from packager.errors import HdrError, LadderError
 from packager.hdr import HdrCodec, HdrSettings, hdr_rungs

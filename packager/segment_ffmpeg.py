@@ -9,7 +9,7 @@ from pathlib import Path
 import ffmpeg
 
 from media.programs import file_url, run
-from media.source import seconds
+from media.source.treatment import seconds
 
 DEADLINE_S = 1800.0
 _MANIFEST = "ffmpeg.mpd"

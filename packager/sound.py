@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from manifests.languages import bcp47
 from manifests.model import Role
-from media.mixing import STEREO, SURROUND, has_surround, is_named
-from media.probe import AudioInfo, SourceInfo
+from media.sound.mixing import STEREO, SURROUND, has_surround, is_named
+from media.source.probe import AudioInfo, SourceInfo
 from packager.errors import SoundError
 from packager.labels import label_of, numbered, unique_labels
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from media.mixing import MONO, mix_matrix
-from media.placement import SOUND_RATE_HZ, Samples
-from media.probe import AudioInfo
 from media.programs import fed, find_program
-from media.sound import Clock, SoundLog, SoundReader, SoundStream
+from media.sound.mixing import MONO, mix_matrix
+from media.sound.placement import SOUND_RATE_HZ, Samples
+from media.sound.reading import Clock, SoundLog, SoundReader, SoundStream
+from media.source.probe import AudioInfo
 from packager.encode import AAC_FRAME, audio_arguments
 from packager.sound import STEREO_BPS, SURROUND_BPS, SoundTrack, described
 from packager.workfolder import WorkFolder

@@ -12,9 +12,9 @@ import ffmpeg
 
 from manifests.model import Role
 from manifests.mpd.names import LANGUAGE
-from media.probe import SourceInfo
 from media.programs import source_options, source_url
-from media.source import QUIET, file_sha256, seconds
+from media.source.probe import SourceInfo
+from media.source.treatment import QUIET, file_sha256, seconds
 from packager.errors import SubtitlesError
 
 SUFFIXES = (".srt", ".vtt", ".ass", ".ssa")

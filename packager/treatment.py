@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from media.colour import Colour
-from media.grid import Grid
-from media.probe import SourceInfo
-from media.reading import TELECINE_CYCLE
-from media.shape import Shape
-from media.source import Fields, SourceTreatment
+from media.colour.conversion import Colour
+from media.source.grid import Grid
+from media.source.probe import SourceInfo
+from media.source.reading import TELECINE_CYCLE
+from media.source.shape import Shape
+from media.source.treatment import Fields, SourceTreatment
 
 MAX_DOUBLED_RATE = Fraction(30)
 """Interlaced sources of at most this many frames a second give a frame for each field."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from media.upscale import phase_taps
+from media.resize import phase_taps
 
 SPECIFICATION = (Path(__file__).parents[1] / "docs" / "bundle.md").read_text(encoding="utf-8")
 

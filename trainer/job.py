@@ -11,7 +11,7 @@ from pathlib import Path
 
 from manifests.networks import NetworkSpec
 from manifests.weights import ModelWeights
-from media.source import SourceTreatment
+from media.source.treatment import SourceTreatment
 from player.superres.engines import Engine
 from trainer.fit import Fitter
 from trainer.networks import (

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from manifests.networks import Size
 from manifests.weights import ModelWeights
 from media.quality import psnr_y, squared_error
-from media.upscale import plain_resize
+from media.resize import plain_resize
 from player.superres.engines import Engine
 from trainer.sampling import Shot
 from trainer.scratch import Scratch

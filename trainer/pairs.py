@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manifests.networks import Size
-from media.upscale import plain_resize, plain_upscale
+from media.resize import plain_resize, plain_upscale
 from trainer.sampling import Shot
 from trainer.scratch import Scratch
 

@@ -14,15 +14,15 @@ from console.version import neudash_version
 from manifests.bundle import Bundle, open_bundle, read_json
 from manifests.names import PROVENANCE
 from manifests.networks import Size
-from media.probe import probe
-from media.source import SourceTreatment
+from media.source.original import treatment_of
+from media.source.probe import probe
+from media.source.treatment import SourceTreatment
 from player.superres.engines import open_engine
 from trainer.errors import TrainingError
 from trainer.fit import prepare_backend
 from trainer.job import Group, title_key, train_group
 from trainer.judge import plain_psnr_y
 from trainer.networks import Exact, fits, largest_picture, times, trained_network
-from trainer.original import treatment_of
 from trainer.outcome import RungOutcome
 from trainer.processes import called
 from trainer.publish import publish_models

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from media.reference import reference_frames
-from media.source import SourceTreatment
+from media.source.reference import reference_frames
+from media.source.treatment import SourceTreatment
 from trainer.errors import TrainingError
 from trainer.rung import Rung
 from trainer.scratch import Scratch

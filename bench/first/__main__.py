@@ -31,8 +31,8 @@ from manifests.template import initialization_href, segment_href
 from manifests.weights import decode_model
 from media.errors import MediaError
 from media.frames import Frame, decode_segment
-from media.probe import probe
-from media.upscale import plain_upscale
+from media.resize import plain_upscale
+from media.source.probe import probe
 from player.superres.engines import EngineUnavailableError, open_engine
 from player.superres.engines.opencv_dnn import PretrainedGraph
 
@@ -46,7 +46,7 @@ SPEED_FRAMES, SPEED_ROUNDS = 4, 5
 DEFAULT_STEPS = 2000
 
 # What each result depends on beside its inputs.
-JUDGING_CODE = ("bench/judging.py", "media/frames.py", "media/quality.py", "media/vmaf.py", "media/source.py")
+JUDGING_CODE = ("bench/judging.py", "media/frames.py", "media/quality.py", "media/vmaf.py", "media/source/treatment.py")
 PRETRAINED_CODE = (*JUDGING_CODE, "player/superres/engines/opencv_dnn.py", "player/superres/enhancer.py")
 BUNDLE_CODE = ("manifests", "media", "packager", "trainer", "player/superres")
 PLAYER_CODE = (*JUDGING_CODE, "manifests", "media", "player")

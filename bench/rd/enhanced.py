@@ -24,7 +24,7 @@ from bench.rd.rungs import Rung, write_view
 from bench.rd.training import recipe_of, trained
 from manifests.names import MANIFEST
 from media.frames import Frame
-from media.reference import reference_frames
+from media.source.reference import reference_frames
 
 PLAYING_CODE = (*JUDGING_CODE, *FETCHING_CODE, "bench/judging.py", "manifests", "media", "player")
 """What an enhanced picture depends on beside bytes."""

@@ -18,10 +18,10 @@ from bench.rd.points import Point, point_of
 from bench.rd.rungs import Rung, write_view
 from manifests.names import MANIFEST
 from media.frames import Frame, decode_segment
-from media.reference import reference_frames
+from media.source.reference import reference_frames
 from media.vmaf import vmaf_program
 
-JUDGING_CODE = ("bench/rd/judging.py", "media/quality.py", "media/vmaf.py", "media/source.py")
+JUDGING_CODE = ("bench/rd/judging.py", "media/quality.py", "media/vmaf.py", "media/source/treatment.py")
 """What a plain quality depends on beside its bytes. Not on the decoder: H.264, HEVC and AV1 decode exactly."""
 FETCHING_CODE = (
     *("bench/rd/fetching.py", "server/catalogue.py", "server/delivery.py", "server/files.py", "server/storage.py"),

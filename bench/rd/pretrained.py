@@ -24,7 +24,7 @@ from bench.rd.points import Point, point_of
 from bench.rd.rungs import Rung
 from media.frames import Frame
 from media.quality import judge, pooled
-from media.reference import reference_frames
+from media.source.reference import reference_frames
 from player.superres.engines.opencv_dnn import PretrainedGraph
 
 FOLDER = ROOT.parent / "shared" / "pretrained"

@@ -17,10 +17,10 @@ from manifests.bundle import Bundle, open_bundle, publish_json, publish_manifest
 from manifests.model import Presentation, Representation
 from manifests.names import PROVENANCE
 from manifests.template import initialization_href, segment_href
-from media.probe import probe
-from media.source import SourceTreatment
+from media.source.probe import probe
+from media.source.treatment import SourceTreatment
 
-PACKAGE_CODE = ("packager/encode.py", "packager/ladder.py", "packager/treatment.py", "media/source.py")
+PACKAGE_CODE = ("packager/encode.py", "packager/ladder.py", "packager/treatment.py", "media/source/treatment.py")
 """What decides the bytes of a segment. (Both segmenters cut alike.)"""
 
 

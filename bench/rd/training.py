@@ -21,7 +21,7 @@ from trainer.settings import AUTO, GENERIC
 
 TRAINING_CODE = (
     *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "trainer").glob("*.py")),
-    *("player/superres", "manifests/weights.py", "media/source.py", "media/upscale.py"),
+    *("player/superres", "manifests/weights.py", "media/source/treatment.py", "media/resize.py"),
 )
 """What models depend on beside rungs, source and settings."""
 LADDER = "ladder-"

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 import cv2
 
 from console.command import python_running
+from media.colour.bgr import Picture
 from player.errors import SinkError
-from player.frames.colour import Picture
 from player.sinks.window import TITLE, Screen, ViewerQuitError
 
 _PROBE = "import cv2; cv2.namedWindow('probe'); cv2.waitKey(1); print('open', flush=True); input()"

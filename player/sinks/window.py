@@ -10,9 +10,9 @@ from typing import Literal, Protocol
 
 import cv2
 
+from media.colour.bgr import Picture, bgr_of_frame
 from media.frames import Frame
 from player.clock import Clock
-from player.frames.colour import Picture, bgr_of_frame
 
 TITLE = "neudash"
 MAX_LATE_S = 0.2

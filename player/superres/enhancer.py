@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from manifests.networks import Size
 from media.frames import Frame
-from media.upscale import plain_resize
+from media.resize import plain_resize
 from player.superres.engines import Upscaler
 
 

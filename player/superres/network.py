@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from manifests.networks import NetworkSpec
 from manifests.weights import ModelWeights
-from media.upscale import LOBES, phase_kernels
+from media.resize import LOBES, phase_kernels
 
 
 def residual_network(spec: NetworkSpec) -> keras.Model:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from media.upscale import plain_upscale
+from media.resize import plain_upscale
 from player.superres.engines import Upscaler
 
 Plane = NDArray[np.uint8]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from manifests.networks import NetworkSpec
 from manifests.weights import CodedLayer, CodedModel, decode_model, encode_model
 from media.frames import Frame
-from media.upscale import plain_resize, resize_taps
+from media.resize import plain_resize, resize_taps
 from neudash.export import onnx_model
 from player.superres.engines import open_engine
 from player.superres.enhancer import enhance_frame

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from media.reading import ReadingNotes, source_frames
+from media.source.reading import ReadingNotes, source_frames
 from packager.plan import Plan
 
 BITS = 8

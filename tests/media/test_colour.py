@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from media.colour import BLACK, Colour, parse_background, sdr_filters, sdr_size_filters
-from media.colour_tags import colour_of, without_zscale
+from media.colour.conversion import BLACK, Colour, parse_background, sdr_filters, sdr_size_filters
+from media.colour.mastering import MasteringDisplay
+from media.colour.tags import colour_of, without_zscale
 from media.errors import UnreadableSourceError
 from media.frames import Frame, frame_from_i420
-from media.mastering import MasteringDisplay
-from media.probe import probe
 from media.programs import find_program
-from media.reference import reference_frames
-from media.source import apply_filters
+from media.source.probe import probe
+from media.source.reference import reference_frames
+from media.source.treatment import apply_filters
 from packager.plan import Request, make_plan
 
 if TYPE_CHECKING:

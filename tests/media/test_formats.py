@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from media.errors import UnreadableSourceError
-from media.formats import CONTAINERS, accepted, why_not_opened
-from media.probe import probe
+from media.source.formats import CONTAINERS, accepted, why_not_opened
+from media.source.probe import probe
 
 if TYPE_CHECKING:
     from conftest import MakeVideo

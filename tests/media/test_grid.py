@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.grid import STANDARD_RATES, Grid, assign_ticks, choose_grid, frame_count
+from media.source.grid import STANDARD_RATES, Grid, assign_ticks, choose_grid, frame_count
 
 Times = list[Fraction]
 

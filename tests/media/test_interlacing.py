@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from media.grid import choose_grid
-from media.interlacing import Verdict, judge_fields, verdict_on
-from media.reading import Schedule
-from media.scan import scan
-from media.source import Fields
+from media.source.grid import choose_grid
+from media.source.interlacing import Verdict, judge_fields, verdict_on
+from media.source.reading import Schedule
+from media.source.scan import scan
+from media.source.treatment import Fields
 
 if TYPE_CHECKING:
     from conftest import MakeVideo

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.mixing import MONO, STEREO, SURROUND, has_surround, mix_matrix
+from media.sound.mixing import MONO, STEREO, SURROUND, has_surround, mix_matrix
 
 LAYOUTS = "mono stereo 2.1 3.0 4.0 quad 5.0 5.0(side) 5.1 5.1(side) 6.1 7.1 7.1(wide) 7.1.4 hexadecagonal 22.2 downmix"
 NAMED = [tuple(c.name for c in av.AudioLayout(name).channels) for name in LAYOUTS.split()]

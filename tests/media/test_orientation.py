@@ -12,8 +12,8 @@ from av.video.frame import VideoFrame
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.filters import filtered, open_graph
-from media.orientation import SIDEWAYS, Turn, turn_filters, turn_of
+from media.source.filters import filtered, open_graph
+from media.source.orientation import SIDEWAYS, Turn, turn_filters, turn_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from media.placement import JITTER, MOST, STEP, Placement, Placer, stretched
+from media.sound.placement import JITTER, MOST, STEP, Placement, Placer, stretched
 
 END = 10 * 48_000
 BLOCK = 1024

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from media.errors import UnreadableSourceError
-from media.probe import SubtitleInfo, probe
+from media.source.probe import SubtitleInfo, probe
 
 if TYPE_CHECKING:
     from conftest import MakeVideo

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from media.reading import Damage, ReadingNotes, source_frames
+from media.source.reading import Damage, ReadingNotes, source_frames
 from packager.plan import Plan
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from media.upscale import plain_upscale
+from media.resize import plain_upscale
 from neudash.sample.video import FRAME_RATE, HEIGHT, WIDTH, frame_count, render_sample, sample_frames
 
 

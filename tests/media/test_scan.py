@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from media.errors import UnreadableSourceError
-from media.scan import Scan, scan
-from media.timeline import has_presentation_times
+from media.source.scan import Scan, scan
+from media.source.timeline import has_presentation_times
 
 if TYPE_CHECKING:
     from conftest import MakeVideo

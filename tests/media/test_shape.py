@@ -15,8 +15,8 @@ from av.video.frame import VideoFrame
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.scan import Look
-from media.shape import Shape, common_shape, fitted, packed, planar_format
+from media.source.scan import Look
+from media.source.shape import Shape, common_shape, fitted, packed, planar_format
 
 
 @given(

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from media.errors import UnreadableSourceError
-from media.mixing import MONO, STEREO, SURROUND
-from media.placement import Samples
-from media.sound import SoundLog, SoundReader, SoundStream
+from media.sound.mixing import MONO, STEREO, SURROUND
+from media.sound.placement import Samples
+from media.sound.reading import SoundLog, SoundReader, SoundStream
 
 if TYPE_CHECKING:
     from conftest import MakeVideo

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from media.colour import Colour
+from media.colour.conversion import Colour
 from media.errors import UnreadableSourceError
 from media.frames import Frame
-from media.probe import probe
-from media.reference import reference_frames
-from media.shape import Shape
-from media.source import Crop, SourceTreatment
+from media.source.probe import probe
+from media.source.reference import reference_frames
+from media.source.shape import Shape
+from media.source.treatment import Crop, SourceTreatment
 from packager.plan import Request, make_plan
 
 if TYPE_CHECKING:

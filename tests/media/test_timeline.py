@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.timeline import PacketTable, Timeline, build_timeline
+from media.source.timeline import PacketTable, Timeline, build_timeline
 
 PICTURE, SOUND = 0, 1
 CLOCK_HZ = 90_000

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.transport import programmes, programmes_of
+from media.source.transport_stream import programmes, programmes_of
 
 if TYPE_CHECKING:
     from conftest import MakeVideo

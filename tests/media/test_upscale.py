@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from media.upscale import LOBES, TAP_UNIT, phase_kernels, phase_taps, plain_resize, plain_upscale, resize_taps
+from media.resize import LOBES, TAP_UNIT, phase_kernels, phase_taps, plain_resize, plain_upscale, resize_taps
 
 # As docs/bundle.md prints them.
 TAPS_X2 = ((-1, 4, -12, 36, 115, -19, 7, -2, 0), (0, -2, 7, -19, 115, 36, -12, 4, -1))

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from media.colour import Colour
-from media.shape import Shape
-from media.source import Crop, SourceTreatment
+from media.colour.conversion import Colour
+from media.source.shape import Shape
+from media.source.treatment import Crop, SourceTreatment
 from packager.encode import (
     ENCODERS,
     Codec,

@@ -14,9 +14,9 @@ import pytest
 from manifests.bundle import open_bundle
 from manifests.template import initialization_href, segment_href
 from manifests.verify import verify_bundle
-from media.dolby_vision import DolbyVision, dolby_vision
-from media.mastering import MasteringDisplay
-from media.probe import VideoInfo, probe
+from media.colour.dolby_vision import DolbyVision, dolby_vision
+from media.colour.mastering import MasteringDisplay
+from media.source.probe import VideoInfo, probe
 from packager.cli import main
 from packager.hdr import HdrSettings, hdr_rungs, svtav1_parameters, x265_parameters
 from packager.ladder import Rung, Size

@@ -12,11 +12,11 @@ from pathlib import Path
 import av
 import pytest
 
-from media.colour import Colour
+from media.colour.conversion import Colour
 from media.errors import MediaError
 from media.programs import find_program, run, source_options, source_url
-from media.reference import reference_frames
-from media.source import SourceTreatment
+from media.source.reference import reference_frames
+from media.source.treatment import SourceTreatment
 from packager.cli import main
 
 

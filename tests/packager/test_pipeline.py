@@ -18,9 +18,9 @@ from manifests.bundle import open_bundle, read_json
 from manifests.names import PROVENANCE
 from manifests.verify import verify_bundle
 from media.frames import Frame
-from media.probe import probe
-from media.reference import reference_frames
-from media.source import SourceTreatment
+from media.source.probe import probe
+from media.source.reference import reference_frames
+from media.source.treatment import SourceTreatment
 from packager.encode import audio_arguments, poster_arguments
 
 if TYPE_CHECKING:

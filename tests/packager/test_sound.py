@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manifests.mpd.names import ID
-from media.mixing import STEREO, SURROUND
-from media.probe import DISPOSITIONS, AudioInfo, SourceInfo, VideoInfo
+from media.sound.mixing import STEREO, SURROUND
+from media.source.probe import DISPOSITIONS, AudioInfo, SourceInfo, VideoInfo
 from packager.errors import SoundError
 from packager.labels import label_of, unique_labels
 from packager.sound import MAX_TRACKS, SoundPlan, parse_audio, plan_sound

@@ -17,7 +17,7 @@ from manifests.model import AdaptationSet
 from manifests.names import PROVENANCE
 from manifests.template import initialization_href, segment_href
 from manifests.verify import verify_bundle
-from media.placement import Samples
+from media.sound.placement import Samples
 from packager import soundtracks
 from packager.cli import main
 from packager.soundtracks import Joiner

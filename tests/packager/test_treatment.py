@@ -7,13 +7,13 @@ from fractions import Fraction
 
 import pytest
 
-from media.colour import Colour
-from media.colour_tags import colour_of, without_zscale
-from media.grid import Grid
-from media.orientation import Turn
-from media.probe import SourceInfo, VideoInfo
-from media.shape import Shape
-from media.source import Crop, Fields, SourceTreatment
+from media.colour.conversion import Colour
+from media.colour.tags import colour_of, without_zscale
+from media.source.grid import Grid
+from media.source.orientation import Turn
+from media.source.probe import SourceInfo, VideoInfo
+from media.source.shape import Shape
+from media.source.treatment import Crop, Fields, SourceTreatment
 from packager.treatment import output_rate, plan_treatment
 
 PQ, HLG = 16, 18

@@ -21,7 +21,7 @@ from manifests.mpd.write import write_mpd
 from manifests.names import MANIFEST, model_href
 from manifests.networks import NetworkSpec, macs_per_rung_pixel
 from manifests.weights import CodedLayer, CodedModel, encode_model
-from media.upscale import plain_resize
+from media.resize import plain_resize
 from neudash.image import enlarged_picture
 from neudash.image import main as image
 from player.cli import main

@@ -13,8 +13,8 @@ import pytest
 
 from manifests.bundle import open_bundle
 from manifests.weights import decode_model
+from media.colour.bgr import planes_of_bgr
 from neudash.image import enlarged_picture, main
-from player.frames.colour import planes_of_bgr
 from player.superres.engines import open_engine
 
 

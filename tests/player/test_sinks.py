@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 import pytest
 
+from media.colour.bgr import bgr_of_frame
 from media.errors import UndecodableSegmentError
 from media.frames import Frame
 from player.errors import SinkError
-from player.frames.colour import bgr_of_frame
 from player.geometry import OutputFormat
 from player.sinks import Sink
 from player.sinks.pictures import PictureFolder

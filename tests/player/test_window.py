@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from media.colour.bgr import Picture, bgr_of_frame
 from media.frames import Frame
-from player.frames.colour import Picture, bgr_of_frame
 from player.sinks.screens import NoScreen, open_screen
 from player.sinks.window import ViewerQuitError, ViewerSeekError, Window, picture_of_view
 

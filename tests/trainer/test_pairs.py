@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from media.upscale import plain_resize, plain_upscale
+from media.resize import plain_resize, plain_upscale
 from trainer.pairs import PATCH, Pair, PatchSource, make_pair, target
 from trainer.sampling import Shot
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manifests.bundle import open_bundle
-from trainer.original import treatment_of
+from media.source.original import treatment_of
 from trainer.rung import Rung
 from trainer.sampling import kept_positions, read_references
 from trainer.settings import Silent

@@ -20,8 +20,8 @@ from manifests.weights import ModelWeights
 from media.errors import UndecodableSegmentError
 from media.frames import Frame, decode_segment, fit
 from media.quality import FrameScore, Judge, judge, pooled
-from media.reference import reference_frames
-from media.source import SourceTreatment
+from media.source.reference import reference_frames
+from media.source.treatment import SourceTreatment
 from player.frames.enlarge import enlarged
 from player.geometry import OutputFormat
 from player.superres.builtin import builtin_model

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from media.colour.bgr import Picture, bgr_of_frame
 from media.frames import Frame
 from media.quality import psnr_y, squared_error
-from player.frames.colour import Picture, bgr_of_frame
 from trainer.report.measure import RungPlayer, pairs
 from trainer.report.results import RungResult
 

@@ -11,9 +11,9 @@ from manifests.bundle import open_bundle, publish_json, read_json
 from manifests.errors import BrokenBundleError
 from manifests.model import Representation
 from manifests.names import PROVENANCE, QUALITY
+from media.source.original import treatment_of
 from player.geometry import output_format
 from player.superres.engines import Engine
-from trainer.original import treatment_of
 from trainer.report.measure import Subject, frame_count, measure_rung, rung_key, rung_player
 from trainer.report.pictures import Shown, moments, shown, telling_segments
 from trainer.report.results import RungResult, quality_json, rungs_of_json

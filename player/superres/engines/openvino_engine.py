@@ -21,7 +21,7 @@ import openvino as ov
 from openvino import opset13 as ops
 
 from manifests.weights import ModelWeights
-from media.upscale import LOBES, phase_kernels
+from media.resize import LOBES, phase_kernels
 
 Plane = NDArray[np.uint8]
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from media.colour.bgr import bgr_of_frame, bgr_of_planes, planes_of_bgr
 from media.frames import Frame
-from player.frames.colour import bgr_of_frame, bgr_of_planes, planes_of_bgr
 
 # ITU-R BT.709-6 with 8-bit quantisation: the colour bars at 100 %.
 BARS = {

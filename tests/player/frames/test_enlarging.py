@@ -9,7 +9,7 @@ import numpy as np
 
 from manifests.bundle import open_bundle
 from media.frames import Frame
-from media.upscale import plain_upscale
+from media.resize import plain_upscale
 from player.fetching.delivery import Delivery
 from player.frames.effort import Effort
 from player.frames.enlarging import SegmentEnlarger

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from manifests.networks import NetworkSpec
 from manifests.weights import CodedLayer, CodedModel, ModelWeights, decode_model, encode_model
-from media.upscale import plain_upscale
+from media.resize import plain_upscale
 from neudash.export import export
 from player.superres import engines
 from player.superres.engines import (

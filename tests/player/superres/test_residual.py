@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from media.upscale import plain_upscale
+from media.resize import plain_upscale
 from player.superres.residual import Plane, Remembering
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from media.reading import TELECINE_CYCLE, Schedule, timed_frames
-from media.scan import Look, Scan
-from media.source import Fields
+from media.source.reading import TELECINE_CYCLE, Schedule, timed_frames
+from media.source.scan import Look, Scan
+from media.source.treatment import Fields
 
 EXCERPTS = 6
 EXCERPT_FRAMES = 6 * TELECINE_CYCLE

@@ -7,7 +7,7 @@ from pathlib import Path
 from manifests.bundle import read_json
 from manifests.errors import BrokenBundleError
 from manifests.names import PROVENANCE
-from media.source import SourceTreatment, file_sha256
+from media.source.treatment import SourceTreatment, file_sha256
 from trainer.errors import TrainingError
 
 

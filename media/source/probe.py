@@ -23,15 +23,15 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream as AvVideoStream
 
 from manifests.languages import bcp47
-from media.dolby_vision import DolbyVision, dolby_vision
+from media.colour.dolby_vision import DolbyVision, dolby_vision
+from media.colour.mastering import MasteringDisplay, content_light, mastering_display, side_data
 from media.errors import ProgramFailedError, UnreadableSourceError
-from media.formats import why_not_opened
-from media.mastering import MasteringDisplay, content_light, mastering_display, side_data
-from media.orientation import Turn, turn_of
 from media.programs import MAX_SOURCE_PIXELS, find_program, run, source_options, source_url
-from media.scan import MAX_PACKETS_TO_FIRST_FRAME, decoded, open_container, packets, undecodable, video_decoder
-from media.source import Crop, display_size
-from media.transport import programmes_of
+from media.source.formats import why_not_opened
+from media.source.orientation import Turn, turn_of
+from media.source.scan import MAX_PACKETS_TO_FIRST_FRAME, decoded, open_container, packets, undecodable, video_decoder
+from media.source.transport_stream import programmes_of
+from media.source.treatment import Crop, display_size
 
 DESCRIPTION_DEADLINE_S = 120.0
 
@@ -94,7 +94,7 @@ class VideoInfo:
     """Whether the duration is this stream's own; even then it may be a lie."""
     full_range: bool
     matrix: str | None
-    """YUV matrix as in `media.colour.Colour`; `gbr` for RGB, None if the file does not say."""
+    """YUV matrix as in `media.colour.conversion.Colour`; `gbr` for RGB, None if the file does not say."""
     transfer: int
     """Transfer characteristics, a number of ITU-T H.273; 2 is unknown."""
     primaries: int = 2

@@ -13,12 +13,12 @@ from typing import Any, Literal, get_args
 
 import ffmpeg
 
-from media.colour import Colour, Filter, sdr_filters, sdr_size_filters
-from media.grid import Grid
-from media.orientation import SIDEWAYS, Turn, turn_filters
-from media.scan import Scan
-from media.shape import Shape, common_shape
-from media.timeline import Timeline
+from media.colour.conversion import Colour, Filter, sdr_filters, sdr_size_filters
+from media.source.grid import Grid
+from media.source.orientation import SIDEWAYS, Turn, turn_filters
+from media.source.scan import Scan
+from media.source.shape import Shape, common_shape
+from media.source.timeline import Timeline
 
 _OLD_COLOUR = ("matrix", "full_range", "transfer")
 """Fields that were a treatment's own before there was a `Colour`."""
@@ -176,7 +176,7 @@ def file_sha256(path: Path) -> str:
 
 
 def raw_input(treatment: SourceTreatment, shape: Shape) -> ffmpeg.nodes.FilterableStream:
-    """The raw frames of `media.reading.source_frames` on stdin, as an input of an ffmpeg-python graph."""
+    """The raw frames of `media.source.reading.source_frames` on stdin, as an input of an ffmpeg-python graph."""
     return ffmpeg.input(
         "pipe:0",
         f="rawvideo",

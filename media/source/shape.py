@@ -19,7 +19,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from media.programs import MAX_SOURCE_PIXELS
-from media.scan import Look
+from media.source.scan import Look
 
 _PLANAR = re.compile(r"(?:yuva?4(?:20|22|44|40|11|10)p|gbra?p|gray)(?:(?:9|10|12|14|16)le)?")
 """Formats whose planes are handed on as they are: whole planes of samples of one or two bytes."""

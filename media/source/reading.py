@@ -1,6 +1,6 @@
 """Decoded frames of a source at a constant rate, in one shape, each at its tick.
 
-The times come from the scan of the packets (`media.timeline`), so a frame that does not decode leaves its tick to the
+The times come from the scan of the packets (`media.source.timeline`), so a frame that does not decode leaves its tick to the
 one before it and moves nothing else.
 """
 
@@ -19,12 +19,12 @@ import av
 from av.video.frame import VideoFrame
 
 from media.errors import UnreadableSourceError
-from media.filters import filtered, open_graph
-from media.grid import Grid, assign_ticks, frame_count
-from media.scan import Scan, decoded, open_container, packet_of, packets, video_decoder
-from media.shape import Shape, fitted, packed
-from media.source import SourceTreatment
-from media.timeline import has_presentation_times
+from media.source.filters import filtered, open_graph
+from media.source.grid import Grid, assign_ticks, frame_count
+from media.source.scan import Scan, decoded, open_container, packet_of, packets, video_decoder
+from media.source.shape import Shape, fitted, packed
+from media.source.timeline import has_presentation_times
+from media.source.treatment import SourceTreatment
 
 MAX_REORDERED = 16
 """The most packets that a codec (H.264, HEVC) may hold back to reorder them."""

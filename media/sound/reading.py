@@ -17,9 +17,9 @@ from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.stream import Stream
 
-from media.mixing import mix_matrix
-from media.placement import SOUND_RATE_HZ, Placer, Samples, stretched
-from media.scan import AnyPacket, open_container, packets
+from media.sound.mixing import mix_matrix
+from media.sound.placement import SOUND_RATE_HZ, Placer, Samples, stretched
+from media.source.scan import AnyPacket, open_container, packets
 
 RUN_UP_S = Fraction(1)
 """Sound is decoded from this long before the first sample that is wanted: decoders remember what came before."""
@@ -62,7 +62,7 @@ class SoundStream:
     index: int
     """Number of the stream within the file."""
     outputs: tuple[tuple[str, ...], ...]
-    """The layouts to mix it to (`media.mixing`), one beside the other in each block."""
+    """The layouts to mix it to (`media.sound.mixing`), one beside the other in each block."""
 
 
 @dataclass

@@ -20,9 +20,9 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from media.errors import UnreadableSourceError
-from media.formats import why_not_opened
 from media.programs import MAX_SOURCE_PIXELS, source_options, source_url
-from media.timeline import PacketTable, Timeline, build_timeline
+from media.source.formats import why_not_opened
+from media.source.timeline import PacketTable, Timeline, build_timeline
 
 MAX_PACKETS_TO_FIRST_FRAME = 2000
 """A stream in which this many packets give no frame is taken for undecodable."""

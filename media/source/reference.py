@@ -8,9 +8,9 @@ from pathlib import Path
 
 from media.frames import Frame, frame_from_i420
 from media.programs import find_ffmpeg, piped
-from media.reading import source_frames
-from media.scan import scan
-from media.source import QUIET, SourceTreatment, apply_filters, raw_input, video_filters
+from media.source.reading import source_frames
+from media.source.scan import scan
+from media.source.treatment import QUIET, SourceTreatment, apply_filters, raw_input, video_filters
 
 FRAME_DEADLINE_S = 300.0
 """Longest wait for one frame; the first one of a piece far into a film takes the longest."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import av
 
-from media.colour import (
+from media.colour.conversion import (
     BLACK,
     DYNAMIC_RANGES,
     MAX_PEAK_NITS,
@@ -16,7 +16,7 @@ from media.colour import (
     Colour,
 )
 from media.errors import UnreadableSourceError
-from media.probe import VideoInfo
+from media.source.probe import VideoInfo
 
 HD_ROWS = 720
 """Untagged video of this many rows or more is taken for BT.709, below for BT.601, as encoders before tags did."""

@@ -1,0 +1,1 @@
+"""Colours: tags read, gamuts and ranges converted, HDR metadata."""

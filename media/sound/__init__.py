@@ -1,0 +1,1 @@
+"""The sound of a source, each sample at its time."""

@@ -1,0 +1,1 @@
+"""A source video read: probed, scanned, timed, decoded, each frame at its tick."""
