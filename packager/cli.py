@@ -27,7 +27,7 @@ from packager.errors import LadderError, PackagingError, SoundError
 from packager.pipeline import Listener, Result, package
 from packager.plan import Request
 from packager.rungs import WantedRung, parse_rungs
-from packager.sound import AudioWish, parse_audio
+from packager.sound.choice import AudioWish, parse_audio
 
 _TIME = re.compile(r"(?:(?:(\d{1,3}):)?(\d{1,3}):)?(\d{1,6}(?:\.\d{1,6})?)")
 

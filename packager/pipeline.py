@@ -19,13 +19,13 @@ from packager.encode import (
     poster_arguments,
 )
 from packager.errors import SubtitlesError
-from packager.labels import label_of, unique_labels
 from packager.ladder import Rung
 from packager.plan import Plan, Request, make_plan, plan_warnings
 from packager.presentation import MeasuredSound, MeasuredTrack, Text, measure_track
 from packager.publish import Pieces, check_output, is_done, publish
-from packager.segmenter import Segmenter, open_segmenter
-from packager.soundtracks import make_soundtracks
+from packager.segmenters.choice import Segmenter, open_segmenter
+from packager.sound.encoding import make_soundtracks
+from packager.sound.labels import label_of, unique_labels
 from packager.subtitles import Subtitles, in_period, webvtt_arguments
 from packager.workfolder import WorkFolder, settings_key
 

@@ -23,7 +23,7 @@ from packager.errors import HdrError, LadderError
 from packager.hdr import HdrCodec, HdrSettings, hdr_rungs
 from packager.ladder import Rung, auto_ladder, wanted_ladder
 from packager.rungs import Crf, WantedRung
-from packager.sound import AudioWish, SoundPlan, plan_sound
+from packager.sound.choice import AudioWish, SoundPlan, plan_sound
 from packager.subtitles import Subtitles, read_file, tracks_of
 from packager.tools import can_convert_colours, require_encoder
 from packager.treatment import plan_treatment

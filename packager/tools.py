@@ -8,7 +8,7 @@ from media.errors import MediaError, ProgramFailedError
 from media.programs import HOW_TO_GET, find_program, run
 from packager.encode import ENCODERS, Codec
 from packager.errors import PackagingError
-from packager.segment_mp4box import run_mp4box
+from packager.segmenters.mp4box import run_mp4box
 
 ANSWER_S = 60.0
 

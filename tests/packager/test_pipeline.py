@@ -214,7 +214,7 @@ def test_sound_that_cannot_be_written_ends_the_run_which_goes_on_later(
     def nowhere(channels: int, bps: int, path: Path) -> list[str]:
         return real(channels, bps, path.parent / "gone" / path.name)
 
-    monkeypatch.setattr("packager.soundtracks.audio_arguments", nowhere)
+    monkeypatch.setattr("packager.sound.encoding.audio_arguments", nowhere)
     with pytest.raises(AssertionError, match="neudash package: ffmpeg ended with status"):
         package(with_sound, "--rungs", "64@crf30")
     assert list((tmp_path / "bundle").glob(".work/*/v64.mp4"))

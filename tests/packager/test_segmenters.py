@@ -23,8 +23,8 @@ from packager.cli import main
 from packager.encode import AAC_FRAME_S, ENCODERS, audio_segment_s, timescale
 from packager.errors import PackagingError
 from packager.presentation import MeasuredTrack, measure_track
-from packager.segment_mp4box import run_mp4box
-from packager.segmenter import open_segmenter
+from packager.segmenters.choice import open_segmenter
+from packager.segmenters.mp4box import run_mp4box
 
 if TYPE_CHECKING:
     from conftest import MakeVideo
@@ -161,7 +161,7 @@ def _available(name: str) -> bool:
 
 def test_an_mp4box_that_does_not_start_gives_way_to_ffmpeg_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "packager.segmenter.find_program",
+        "packager.segmenters.choice.find_program",
         lambda name: Path(shutil.which("false" if name == "MP4Box" else "true") or ""),
     )
     said: list[str] = []
@@ -203,7 +203,9 @@ def test_an_mp4box_that_fails_in_the_middle_gives_way_to_ffmpeg(
 ) -> None:
     program = fake_mp4box(tmp_path, then)
     real = find_program
-    monkeypatch.setattr("packager.segmenter.find_program", lambda name: program if name == "MP4Box" else real(name))
+    monkeypatch.setattr(
+        "packager.segmenters.choice.find_program", lambda name: program if name == "MP4Box" else real(name)
+    )
     arguments = [str(testsrc_video), "--rungs", "90@crf30", "--preset", "ultrafast", "-q"]
     assert main([*arguments, "-o", str(tmp_path / "auto")]) == 0
     said = capfd.readouterr().err
@@ -219,6 +221,8 @@ def test_a_program_that_is_not_mp4box_is_told_from_it(monkeypatch: pytest.Monkey
     path = shutil.which(program)
     assert path is not None
     real = find_program
-    monkeypatch.setattr("packager.segmenter.find_program", lambda name: Path(path) if name == "MP4Box" else real(name))
+    monkeypatch.setattr(
+        "packager.segmenters.choice.find_program", lambda name: Path(path) if name == "MP4Box" else real(name)
+    )
     with pytest.raises(PackagingError, match="does not answer as MP4Box does"):
         open_segmenter("mp4box")

@@ -13,8 +13,8 @@ from manifests.mpd.names import ID
 from media.sound.mixing import STEREO, SURROUND
 from media.source.probe import DISPOSITIONS, AudioInfo, SourceInfo, VideoInfo
 from packager.errors import SoundError
-from packager.labels import label_of, unique_labels
-from packager.sound import MAX_TRACKS, SoundPlan, parse_audio, plan_sound
+from packager.sound.choice import MAX_TRACKS, SoundPlan, parse_audio, plan_sound
+from packager.sound.labels import label_of, unique_labels
 
 
 def stream(

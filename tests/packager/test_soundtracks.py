@@ -18,9 +18,9 @@ from manifests.names import PROVENANCE
 from manifests.template import initialization_href, segment_href
 from manifests.verify import verify_bundle
 from media.sound.placement import Samples
-from packager import soundtracks
 from packager.cli import main
-from packager.soundtracks import Joiner
+from packager.sound.choice import encoding
+from packager.sound.encoding import Joiner
 
 if TYPE_CHECKING:
     from conftest import MakeVideo
@@ -237,7 +237,7 @@ def test_warnings_about_sound_survive_a_run_that_is_stopped_later(
     with monkeypatch.context() as patch:
         patch.setattr("packager.pipeline.publish", stop)
         assert main([str(film), "-o", str(tmp_path / "bundle"), "-q", "--preset", "ultrafast", *SMALL]) == 130
-    monkeypatch.setattr("packager.soundtracks.SoundReader", None)
+    monkeypatch.setattr("packager.sound.encoding.SoundReader", None)
     capsys.readouterr()
     package(film, *SMALL)
     assert "the audio could not be kept" in capsys.readouterr().err
@@ -262,8 +262,8 @@ def test_joined_streams_keep_step(blocks: list[tuple[int, int]]) -> None:
 
 
 def test_a_stream_that_comes_much_later_in_the_file_costs_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(soundtracks, "MAX_AHEAD", 2000)
-    monkeypatch.setattr(soundtracks, "CHUNK", 100)
+    monkeypatch.setattr(encoding, "MAX_AHEAD", 2000)
+    monkeypatch.setattr(encoding, "CHUNK", 100)
     joiner, ones = Joiner(2), np.ones((1000, 1), np.float32)
     line = [joiner.add(0, ones) for _ in range(5)] + [joiner.add(1, ones) for _ in range(5)]
     whole = np.concatenate([*line, joiner.rest()])

@@ -18,7 +18,7 @@ from media.sound.placement import SOUND_RATE_HZ, Samples
 from media.sound.reading import Clock, SoundLog, SoundReader, SoundStream
 from media.source.probe import AudioInfo
 from packager.encode import AAC_FRAME, audio_arguments
-from packager.sound import STEREO_BPS, SURROUND_BPS, SoundTrack, described
+from packager.sound.choice import STEREO_BPS, SURROUND_BPS, SoundTrack, described
 from packager.workfolder import WorkFolder
 
 ENCODER_DEADLINE_S = 600.0

@@ -12,7 +12,7 @@ from manifests.model import Role
 from media.sound.mixing import STEREO, SURROUND, has_surround, is_named
 from media.source.probe import AudioInfo, SourceInfo
 from packager.errors import SoundError
-from packager.labels import label_of, numbered, unique_labels
+from packager.sound.labels import label_of, numbered, unique_labels
 
 AudioWish = Literal["all", "default", "none"] | tuple[int | str, ...]
 """A wish for sound, as `--audio` states it; the tuple holds numbers of streams and BCP 47 tags."""

@@ -10,8 +10,8 @@ from typing import Protocol
 from media.errors import MediaError, ProgramFailedError, ProgramNotFoundError
 from media.programs import find_program
 from packager.errors import PackagingError
-from packager.segment_ffmpeg import FfmpegSegmenter
-from packager.segment_mp4box import Mp4boxSegmenter, run_mp4box
+from packager.segmenters.ffmpeg import FfmpegSegmenter
+from packager.segmenters.mp4box import Mp4boxSegmenter, run_mp4box
 
 
 class Segmenter(Protocol):

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from media.errors import ProgramFailedError
 from media.programs import find_program, run
 from packager.presentation import measure_track
-from packager.segment_ffmpeg import FfmpegSegmenter
+from packager.segmenters.ffmpeg import FfmpegSegmenter
 
 DEADLINE_S = 1800.0
 _TICKS_PER_S = 1_000_000
@@ -22,7 +22,7 @@ _MANIFEST = "mp4box.mpd"
 
 @dataclass(frozen=True)
 class Mp4boxSegmenter:
-    """See `packager.segmenter.Segmenter`."""
+    """See `packager.segmenters.choice.Segmenter`."""
 
     program: Path
     name: str = "mp4box"

@@ -17,7 +17,7 @@ _MANIFEST = "ffmpeg.mpd"
 
 @dataclass(frozen=True)
 class FfmpegSegmenter:
-    """See `packager.segmenter.Segmenter`."""
+    """See `packager.segmenters.choice.Segmenter`."""
 
     program: Path
     name: str = "ffmpeg"

@@ -1,0 +1,1 @@
+"""The programs that cut an encoded track into segments."""

@@ -1,0 +1,1 @@
+"""The sound tracks of a bundle: chosen, named, encoded."""
