@@ -15,8 +15,8 @@ from media.frames import Frame
 from media.quality import psnr_y, squared_error
 from neudash.demo import rung_to_play
 from player.superres.engines import open_engine
-from trainer.report.measure import RungPlayer, pairs, rung_player
-from trainer.report.run import open_subject
+from report.measure import RungPlayer, pairs, rung_player
+from report.run import open_subject
 
 FRAME = 150
 PARTS = ((560, 165, 204, 130), (226, 340, 204, 130))

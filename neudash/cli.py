@@ -15,7 +15,7 @@ COMMANDS = {
     "train": ("trainer.cli", "put enhancement models into a bundle"),
     "serve": ("server.cli", "serve bundles over HTTP"),
     "play": ("player.cli", "play a manifest enhanced: into a file, a window, or pictures"),
-    "report": ("trainer.report.cli", "measure what the models gained and cost, as one HTML page"),
+    "report": ("report.cli", "measure what the models gained and cost, as one HTML page"),
     "inspect": ("neudash.inspect.cli", "what is in a bundle: rungs, segments, models, bytes"),
     "verify": ("neudash.inspect.cli", "check a bundle: hashes, schema, alignment, models"),
     "image": ("neudash.image", "enhance one picture with a segment's model"),

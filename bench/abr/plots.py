@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.abr.run import PLAIN
 from bench.svg import GRID, OURS, WIDTH, sheet
-from trainer.report.plots import Axis
+from report.plots import Axis
 
 HEIGHT = 400
 LEFT, RIGHT, TOP, BOTTOM = 58, 184, 34, 46

@@ -6,7 +6,7 @@ from html import escape
 from typing import Any
 
 from bench.svg import GRID, OURS, RIVAL, WIDTH, sheet
-from trainer.report.plots import Axis
+from report.plots import Axis
 
 BAR, LEFT, RIGHT = 26, 230, 60
 

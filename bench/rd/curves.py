@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.report.hull import Point, upper_hull
+from report.hull import Point, upper_hull
 
 Array = NDArray[np.float64]
 

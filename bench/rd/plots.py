@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bench.svg import GRID, INK, OURS, RIVAL, WIDTH, sheet
-from trainer.report.plots import Axis
+from report.plots import Axis
 
 HEIGHT = 478
 LEFT, RIGHT, TOP, BOTTOM = 58, 150, 52, 46

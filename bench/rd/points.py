@@ -9,7 +9,7 @@ from typing import Any
 from bench.rd.fetching import Bytes
 from bench.rd.judging import METRICS
 from bench.rd.rungs import Rung
-from trainer.report.hull import Point as RateAndQuality
+from report.hull import Point as RateAndQuality
 
 COMPARED = ("psnr_y", "vmaf", "vmaf_neg")
 """Metrics for which there are hulls."""

@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from bench.svg import GRID, OURS, RIVAL, WIDTH, sheet
-from trainer.report.plots import Axis
+from report.plots import Axis
 
 BAR, GAP, LEFT, RIGHT, TOP = 18, 14, 230, 60, 56
 COLOURS = {"direct": OURS, "plain": "#8a5a00", "guarded": "#b98b3c", "bare": "#b8c0c8", "nginx": RIVAL}

@@ -7,12 +7,12 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from trainer.report.choices import Choice, choices_of
-from trainer.report.hull import bytes_at, upper_hull
-from trainer.report.page import headline, page
-from trainer.report.pictures import DETAIL, Shown, telling_box, telling_segments
-from trainer.report.plots import Axis, kbps, rate_quality_plot, segment_plot
-from trainer.report.results import (
+from report.choices import Choice, choices_of
+from report.hull import bytes_at, upper_hull
+from report.page import headline, page
+from report.pictures import DETAIL, Shown, telling_box, telling_segments
+from report.plots import Axis, kbps, rate_quality_plot, segment_plot
+from report.results import (
     RungResult,
     Scores,
     SegmentResult,

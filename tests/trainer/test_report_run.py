@@ -21,11 +21,11 @@ from media.frames import Frame
 from media.quality import psnr_y, squared_error
 from player.outlook import rung_models_digest
 from player.superres.engines import open_engine
-from trainer.report import run
-from trainer.report.cli import main
-from trainer.report.measure import pairs, rung_player
-from trainer.report.results import RungResult
-from trainer.report.run import measured_rungs, open_subject
+from report import run
+from report.cli import main
+from report.measure import pairs, rung_player
+from report.results import RungResult
+from report.run import measured_rungs, open_subject
 
 SPEC = NetworkSpec(scale=2, width=4, depth=0)
 USES = (1, None, 1, 1)

@@ -18,12 +18,12 @@ from manifests.names import PROVENANCE, QUALITY, REPORT
 from media.errors import MediaError
 from player.errors import PlayerError
 from player.superres.engines import BACKENDS, ENGINES, Engine, EngineUnavailableError, open_engine
+from report.choices import choices_of
+from report.page import headline, page
+from report.results import RungResult, quality_json
+from report.run import measured_rungs, open_subject, telling_pictures
+from report.table import publish_quality
 from trainer.errors import TrainingError
-from trainer.report.choices import choices_of
-from trainer.report.page import headline, page
-from trainer.report.results import RungResult, quality_json
-from trainer.report.run import measured_rungs, open_subject, telling_pictures
-from trainer.report.table import publish_quality
 
 INTERRUPTED = 130
 

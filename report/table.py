@@ -13,7 +13,7 @@ from manifests.model import AdaptationSet, Representation, SideFile
 from manifests.names import quality_href
 from manifests.quality_table import QualityTable, RungQuality, SegmentQuality, encode_quality, models_digest
 from player.wanted import wanted_model
-from trainer.report.results import RungResult, Scores, SegmentResult
+from report.results import RungResult, Scores, SegmentResult
 
 
 def publish_quality(root: Path, results: Sequence[RungResult]) -> None:

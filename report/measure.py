@@ -27,8 +27,8 @@ from player.geometry import OutputFormat
 from player.superres.builtin import builtin_model
 from player.superres.engines import Engine, Upscaler
 from player.wanted import WantedModel, wanted_model
+from report.results import RungResult, SegmentResult, scores_of
 from trainer.errors import TrainingError
-from trainer.report.results import RungResult, SegmentResult, scores_of
 
 METHOD = "2"
 """Counts up when measuring changes what it says, so that no old result is taken for a new one."""

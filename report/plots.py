@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from math import floor, log10
 
-from trainer.report.results import RungResult, Scores
+from report.results import RungResult, Scores
 
 WIDTH, HEIGHT = 520, 330
 LEFT, RIGHT, TOP, BOTTOM = 52, 16, 18, 40

@@ -14,9 +14,9 @@ from manifests.names import PROVENANCE, QUALITY
 from media.source.original import treatment_of
 from player.geometry import output_format
 from player.superres.engines import Engine
-from trainer.report.measure import Subject, frame_count, measure_rung, rung_key, rung_player
-from trainer.report.pictures import Shown, moments, shown, telling_segments
-from trainer.report.results import RungResult, quality_json, rungs_of_json
+from report.measure import Subject, frame_count, measure_rung, rung_key, rung_player
+from report.pictures import Shown, moments, shown, telling_segments
+from report.results import RungResult, quality_json, rungs_of_json
 
 
 def open_subject(root: Path, source: Path) -> Subject:

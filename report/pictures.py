@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from media.colour.bgr import Picture, bgr_of_frame
 from media.frames import Frame
 from media.quality import psnr_y, squared_error
-from trainer.report.measure import RungPlayer, pairs
-from trainer.report.results import RungResult
+from report.measure import RungPlayer, pairs
+from report.results import RungResult
 
 MOMENTS = 3
 FRAME_STEP = 4

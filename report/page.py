@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
-from trainer.report.choices import Choice
-from trainer.report.hull import bytes_at
-from trainer.report.pictures import Shown
-from trainer.report.plots import kbps, rate_quality_plot, segment_plot
-from trainer.report.results import RungResult
+from report.choices import Choice
+from report.hull import bytes_at
+from report.pictures import Shown
+from report.plots import kbps, rate_quality_plot, segment_plot
+from report.results import RungResult
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def page(
     enhanced = [rung for rung in ordered if rung.enhanced]
     plots = [rate_quality_plot(ordered, metric) for metric in ("psnr_y", "vmaf_neg")]
     # S701 asks for autoescape, which is on: the template's file name would decide it otherwise.
-    environment = Environment(loader=PackageLoader("trainer.report"), autoescape=True, trim_blocks=True)
+    environment = Environment(loader=PackageLoader("report"), autoescape=True, trim_blocks=True)
     environment.filters |= {"kb": _kb, "signed": _signed}
     return environment.get_template("report.html").render(
         title=title,
