@@ -20,8 +20,8 @@ from console.text import one_line
 from manifests.errors import BundleError, UnknownNetworkError
 from media.errors import MediaError
 from player.superres.engines import BACKENDS, EngineUnavailableError, quiet_stderr, require_keras
+from trainer.choice.networks import SizeClass, trained_network
 from trainer.errors import TrainingError
-from trainer.networks import SizeClass, trained_network
 from trainer.settings import AUTO, GENERIC, TrainSettings
 
 if TYPE_CHECKING:

@@ -13,8 +13,7 @@ from manifests.networks import NetworkSpec
 from manifests.weights import ModelWeights
 from media.source.treatment import SourceTreatment
 from player.superres.engines import Engine
-from trainer.fit import Fitter
-from trainer.networks import (
+from trainer.choice.networks import (
     Outdone,
     Rejected,
     SizedNetwork,
@@ -23,12 +22,13 @@ from trainer.networks import (
     without_outdone,
     worth_training,
 )
-from trainer.outcome import RungOutcome, load_outcome, outdone, save_outcome
-from trainer.rung import Rung
+from trainer.choice.results import RungOutcome, load_outcome, outdone, save_outcome
+from trainer.choice.training_order import training_order
+from trainer.data.rung import Rung
+from trainer.data.samples import References, shots
+from trainer.fitting.fit import Fitter
 from trainer.rung_training import RungTraining, title_weights
-from trainer.sampling import References, shots
 from trainer.settings import GENERIC, Reporter, TrainSettings
-from trainer.siblings import training_order
 
 CODE_VERSION = 11
 """Part of every key: raised when the same inputs would give other models."""

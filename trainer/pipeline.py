@@ -18,19 +18,19 @@ from media.source.original import treatment_of
 from media.source.probe import probe
 from media.source.treatment import SourceTreatment
 from player.superres.engines import open_engine
+from trainer.choice.byte_value import RATE_PER_DB, PlainPoint, rates_per_db
+from trainer.choice.judge import plain_psnr_y
+from trainer.choice.networks import Exact, fits, largest_picture, times, trained_network
+from trainer.choice.record import choice_record
+from trainer.choice.results import RungOutcome
+from trainer.data.rung import Rung
+from trainer.data.samples import References, read_references, shots
 from trainer.errors import TrainingError
-from trainer.fit import prepare_backend
+from trainer.fitting.fit import prepare_backend
 from trainer.job import Group, title_key, train_group
-from trainer.judge import plain_psnr_y
-from trainer.networks import Exact, fits, largest_picture, times, trained_network
-from trainer.outcome import RungOutcome
 from trainer.processes import called
 from trainer.publish import publish_models
-from trainer.record import choice_record
-from trainer.rung import Rung
-from trainer.sampling import References, read_references, shots
 from trainer.settings import Reporter, Silent, TrainSettings
-from trainer.worth import RATE_PER_DB, PlainPoint, rates_per_db
 
 WORK = ".train"
 """Folder in the bundle for what is not finished: never listed, removed when all is published."""
@@ -54,7 +54,7 @@ class RungSummary:
     stays: list[str]
     """Networks of earlier runs whose models play as before."""
     choice: dict[str, Any]
-    """As `trainer.record.choice_record` tells it."""
+    """As `trainer.choice.record.choice_record` tells it."""
 
 
 def enhanceable_rungs(bundle: Bundle, source: Exact, settings: TrainSettings) -> list[Rung]:

@@ -14,7 +14,7 @@ from manifests.model import ModelFile, ModelTrack, Presentation, Representation
 from manifests.names import PROVENANCE, REPORT, model_href
 from manifests.networks import macs_per_rung_pixel
 from manifests.weights import FORMAT
-from trainer.outcome import NetworkOutcome, RungOutcome
+from trainer.choice.results import NetworkOutcome, RungOutcome
 from trainer.settings import TrainSettings
 
 

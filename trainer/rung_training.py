@@ -12,18 +12,18 @@ from manifests.files import publish_file
 from manifests.networks import NetworkSpec
 from manifests.weights import ModelWeights, decode_model, parse_model
 from player.superres.engines import Engine
-from trainer.coding import best_coding
-from trainer.confirm import SecondOpinion
-from trainer.fit import FitSettings, Fitter
-from trainer.generic import generic_model
-from trainer.judge import Errors, RungJudge
-from trainer.networks import SizedNetwork, scene_could_pay, update_could_pay
-from trainer.outcome import NetworkOutcome, RungOutcome, TrainedModel
-from trainer.pairs import Pair, PatchSource, make_pairs
-from trainer.rung import Rung
-from trainer.sampling import Shot
-from trainer.scenes import scenes_of
-from trainer.select import choose, side_by_side
+from trainer.choice.builtin_models import generic_model
+from trainer.choice.judge import Errors, RungJudge
+from trainer.choice.networks import SizedNetwork, scene_could_pay, update_could_pay
+from trainer.choice.results import NetworkOutcome, RungOutcome, TrainedModel
+from trainer.choice.select import choose, side_by_side
+from trainer.choice.vmaf_check import SecondOpinion
+from trainer.data.pairs import Pair, PatchSource, make_pairs
+from trainer.data.rung import Rung
+from trainer.data.samples import Shot
+from trainer.data.scenes import scenes_of
+from trainer.fitting.coding import best_coding
+from trainer.fitting.fit import FitSettings, Fitter
 from trainer.settings import Reporter, TrainSettings
 
 Starts = Mapping[NetworkSpec, ModelWeights]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from trainer.networks import SizeClass
+from trainer.choice.networks import SizeClass
 
 Scope = Literal["auto", "title", "scene", "segment"]
 AUTO, GENERIC = "auto", "generic"

@@ -147,7 +147,7 @@ if __name__ == "__main__":
 
     subprocess.run(_python(["demo", "--help"]), check=True)
     assert answer_of("import json, media.frames; print(json.dumps(1))", deadline_s=60) == 1
-    from trainer.networks import trained_network
+    from trainer.choice.networks import trained_network
     print(called([partial(trained_network, "c4d1")] * 2, 2)[0].name)
 """
 

@@ -12,12 +12,12 @@ import pytest
 from manifests.networks import NetworkSpec
 from manifests.weights import ModelWeights, decode_model, encode_model, parse_model
 from player.superres.engines import open_engine
-from trainer.coding import best_coding
-from trainer.fit import FitSettings, Fitter
-from trainer.judge import RungJudge
-from trainer.pairs import PatchSource, make_pair
-from trainer.quantise import quantise
-from trainer.sampling import Shot
+from trainer.choice.judge import RungJudge
+from trainer.data.pairs import PatchSource, make_pair
+from trainer.data.samples import Shot
+from trainer.fitting.coding import best_coding
+from trainer.fitting.fit import FitSettings, Fitter
+from trainer.fitting.quantise import quantise
 
 SPEC = NetworkSpec(2, 4, 1)
 SIZE = (64, 48)

@@ -12,9 +12,9 @@ from manifests.networks import NetworkSpec
 from manifests.weights import ModelWeights
 from media.vmaf import vmaf_program
 from player.superres.engines import open_engine
-from trainer.confirm import SecondOpinion
-from trainer.judge import RungJudge
-from trainer.sampling import Shot
+from trainer.choice.judge import RungJudge
+from trainer.choice.vmaf_check import SecondOpinion
+from trainer.data.samples import Shot
 
 WIDTH, HEIGHT = 160, 96
 SPEC = NetworkSpec(2, 1, 0)

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from manifests.networks import NetworkSpec, Size
 from manifests.weights import ModelWeights, encode_model
-from trainer.fit import initial_weights
-from trainer.networks import (
+from trainer.choice.networks import (
     CPU_MACS_PER_S,
     MACS_PER_PICTURE_PIXEL,
     Outdone,
@@ -25,7 +24,8 @@ from trainer.networks import (
     without_outdone,
     worth_training,
 )
-from trainer.quantise import quantise, quantise_update
+from trainer.fitting.fit import initial_weights
+from trainer.fitting.quantise import quantise, quantise_update
 
 HD = (1280, 720)
 

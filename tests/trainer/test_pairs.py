@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from media.resize import plain_resize, plain_upscale
-from trainer.pairs import PATCH, Pair, PatchSource, make_pair, target
-from trainer.sampling import Shot
+from trainer.data.pairs import PATCH, Pair, PatchSource, make_pair, target
+from trainer.data.samples import Shot
 
 
 def test_plain_upscale_plus_residual_is_the_target() -> None:
@@ -122,9 +122,9 @@ def test_of_a_long_title_statistics_are_of_some_frames(monkeypatch: pytest.Monke
     ]
     every, third = PatchSource(pairs).statistics(), PatchSource(pairs[::3]).statistics()
     assert every != third
-    monkeypatch.setattr("trainer.pairs._STATISTICS_BYTES", 10 * 32 * 32 * 4)
+    monkeypatch.setattr("trainer.data.pairs._STATISTICS_BYTES", 10 * 32 * 32 * 4)
     assert PatchSource(pairs).statistics() == every
-    monkeypatch.setattr("trainer.pairs._STATISTICS_BYTES", 4 * 32 * 32 * 4)
+    monkeypatch.setattr("trainer.data.pairs._STATISTICS_BYTES", 4 * 32 * 32 * 4)
     assert PatchSource(pairs).statistics() == third
 
 

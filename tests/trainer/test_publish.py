@@ -7,9 +7,9 @@ from pathlib import Path
 
 from manifests.model import Representation, Segment, VideoFormat
 from manifests.networks import NetworkSpec
-from trainer.judge import SegmentScore
-from trainer.networks import SizedNetwork
-from trainer.outcome import NetworkOutcome, RungOutcome, TrainedModel, load_outcome, outdone, save_outcome
+from trainer.choice.judge import SegmentScore
+from trainer.choice.networks import SizedNetwork
+from trainer.choice.results import NetworkOutcome, RungOutcome, TrainedModel, load_outcome, outdone, save_outcome
 from trainer.publish import model_track
 
 RUNG = Representation(

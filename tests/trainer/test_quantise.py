@@ -7,7 +7,7 @@ import pytest
 
 from manifests.networks import NetworkSpec
 from manifests.weights import ModelWeights, decode_model, encode_model
-from trainer.quantise import quantise, quantise_update
+from trainer.fitting.quantise import quantise, quantise_update
 
 SPEC = NetworkSpec(2, 8, 1)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from manifests.networks import NetworkSpec
-from trainer.judge import SegmentScore
-from trainer.networks import SizedNetwork
-from trainer.outcome import NetworkOutcome, RungOutcome, TrainedModel
-from trainer.record import choice_record
+from trainer.choice.judge import SegmentScore
+from trainer.choice.networks import SizedNetwork
+from trainer.choice.record import choice_record
+from trainer.choice.results import NetworkOutcome, RungOutcome, TrainedModel
 
 WIDE = SizedNetwork(NetworkSpec(1, 24, 3, fold=4), (1280, 720))
 NARROW = SizedNetwork(NetworkSpec(2, 16, 2), (640, 360))

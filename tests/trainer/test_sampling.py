@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from manifests.bundle import open_bundle
 from media.source.original import treatment_of
-from trainer.rung import Rung
-from trainer.sampling import kept_positions, read_references
+from trainer.data.rung import Rung
+from trainer.data.samples import kept_positions, read_references
 from trainer.settings import Silent
 
 counts = st.lists(st.integers(1, 50), min_size=1, max_size=20)

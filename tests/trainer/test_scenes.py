@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from trainer.sampling import Shot
-from trainer.scenes import scenes_of
+from trainer.data.samples import Shot
+from trainer.data.scenes import scenes_of
 
 
 def shot(segment: int, level: int) -> Shot:

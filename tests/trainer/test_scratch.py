@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trainer.scratch import Scratch
+from trainer.data.mapped_arrays import Scratch
 
 
 def test_arrays_come_back_as_they_were_while_anybody_has_one(tmp_path: Path) -> None:

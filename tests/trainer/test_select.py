@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manifests.mpd.models import MAX_MODELS
-from trainer.judge import SegmentScore
-from trainer.select import Candidate, choose, side_by_side, worth_bytes
+from trainer.choice.judge import SegmentScore
+from trainer.choice.select import Candidate, choose, side_by_side, worth_bytes
 
 PLAIN = 1_000_000
 RATE = 0.2

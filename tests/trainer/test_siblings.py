@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.siblings import Turn, training_order
+from trainer.choice.training_order import Turn, training_order
 
 
 def test_from_the_middle_outwards_each_from_its_neighbour() -> None:

@@ -24,10 +24,10 @@ from manifests.verify import verify_bundle
 from media.programs import find_program, run
 from packager.cli import main as package
 from player.superres import builtin
+from trainer.choice.networks import trained_network
 from trainer.cli import main
-from trainer.fit import FitSettings, Fitter
-from trainer.networks import trained_network
-from trainer.pairs import Pair, PatchSource
+from trainer.data.pairs import Pair, PatchSource
+from trainer.fitting.fit import FitSettings, Fitter
 from trainer.pipeline import enhanceable_rungs
 from trainer.settings import TrainSettings
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.worth import HIGHEST, LOWEST, RATE_PER_DB, PlainPoint, rates_per_db
+from trainer.choice.byte_value import HIGHEST, LOWEST, RATE_PER_DB, PlainPoint, rates_per_db
 
 
 def test_a_rung_alone_is_taken_for_an_average_one() -> None:

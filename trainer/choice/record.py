@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any
 
-from trainer.outcome import NetworkOutcome, RungOutcome
-from trainer.select import worth_bytes
+from trainer.choice.results import NetworkOutcome, RungOutcome
+from trainer.choice.select import worth_bytes
 
 
 @dataclass(frozen=True)

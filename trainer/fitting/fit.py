@@ -22,7 +22,7 @@ from manifests.files import publish_file
 from manifests.networks import NetworkSpec
 from manifests.weights import ModelWeights
 from player.superres.network import residual_network, set_leak
-from trainer.pairs import PatchSource
+from trainer.data.pairs import PatchSource
 
 BATCH = 32
 _REPORT_STEPS = 50

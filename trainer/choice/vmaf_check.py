@@ -16,7 +16,7 @@ from manifests.networks import Size
 from manifests.weights import ModelWeights
 from media.frames import Frame
 from media.quality import judge
-from trainer.judge import RungJudge
+from trainer.choice.judge import RungJudge
 
 Plane = NDArray[np.uint8]
 

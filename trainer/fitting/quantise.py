@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manifests.weights import CodedLayer, CodedModel, ModelWeights
-from trainer.networks import FULL_BITS
+from trainer.choice.networks import FULL_BITS
 
 _SHRINKS = np.linspace(0.5, 1.0, 26)
 """Fractions of the scale that would fit the largest weight: clipping a few pays when the rest get finer steps."""

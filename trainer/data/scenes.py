@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from trainer.sampling import Shot
+from trainer.data.samples import Shot
 
 _BINS = 32
 _DIFFERENT = 0.5

@@ -8,7 +8,7 @@ from fractions import Fraction
 from manifests.networks import NetworkSpec, Size
 from manifests.weights import ModelWeights, decode_model
 from player.superres.builtin import builtin_model, builtin_names
-from trainer.networks import SizedNetwork
+from trainer.choice.networks import SizedNetwork
 
 _RATIOS = (Fraction(1), Fraction(3, 2), Fraction(2), Fraction(3))
 """Enlargements from the rung to the picture that built-in models are made for."""

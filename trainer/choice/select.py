@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manifests.mpd.models import MAX_MODELS
-from trainer.judge import SegmentScore
+from trainer.choice.judge import SegmentScore
 
 Array = NDArray[np.float64]
 

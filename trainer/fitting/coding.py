@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from manifests.networks import Size
 from manifests.weights import ModelWeights, decode_model, encode_model
-from trainer.judge import RungJudge
-from trainer.quantise import quantise, quantise_update
+from trainer.choice.judge import RungJudge
+from trainer.fitting.quantise import quantise, quantise_update
 
 _FRAMES_JUDGED = 12
 """To choose among codings; the choice whether to send any is made on every judged frame."""

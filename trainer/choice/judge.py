@@ -15,8 +15,8 @@ from manifests.weights import ModelWeights
 from media.quality import psnr_y, squared_error
 from media.resize import plain_resize
 from player.superres.engines import Engine
-from trainer.sampling import Shot
-from trainer.scratch import Scratch
+from trainer.data.mapped_arrays import Scratch
+from trainer.data.samples import Shot
 
 Plane = NDArray[np.uint8]
 Errors = tuple[int | None, ...]

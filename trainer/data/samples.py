@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from media.source.reference import reference_frames
 from media.source.treatment import SourceTreatment
+from trainer.data.mapped_arrays import Scratch
+from trainer.data.rung import Rung
 from trainer.errors import TrainingError
-from trainer.rung import Rung
-from trainer.scratch import Scratch
 from trainer.settings import Reporter
 
 Plane = NDArray[np.uint8]

@@ -10,9 +10,9 @@ from typing import Any
 
 from manifests.files import publish_file
 from manifests.networks import NetworkSpec, parse_network
-from trainer.judge import SegmentScore
-from trainer.networks import SizedNetwork
-from trainer.select import Candidate, worth_bytes
+from trainer.choice.judge import SegmentScore
+from trainer.choice.networks import SizedNetwork
+from trainer.choice.select import Candidate, worth_bytes
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from manifests.networks import Size
 from media.resize import plain_resize, plain_upscale
-from trainer.sampling import Shot
-from trainer.scratch import Scratch
+from trainer.data.mapped_arrays import Scratch
+from trainer.data.samples import Shot
 
 PATCH = 32
 """Side of a training patch in positions of the convolutions: pixels, or the squares that a fold makes of them."""

@@ -1,0 +1,1 @@
+"""Weights fitted, quantised and coded."""
