@@ -22,14 +22,14 @@ from manifests.weights import ModelWeights
 from media.colour.bgr import Picture, bgr_of_planes, planes_of_bgr
 from media.resize import plain_resize
 from player.errors import PlayerError, UnplayableError
-from player.fetching.fetch import Fetcher, open_fetcher
-from player.fetching.files import PresentationFiles
-from player.fetching.models import ModelStore
-from player.frames.enhancement import ModelEnhancer
-from player.geometry import fixed_rung
+from player.fetching.model_store import ModelStore
+from player.fetching.presentation_files import PresentationFiles
+from player.fetching.transport import Fetcher, open_fetcher
+from player.frames.upscalers import ModelEnhancer
 from player.sinks.pictures import write_png
 from player.superres.engines import BACKENDS, ENGINES, Upscaler
-from player.wanted import wanted_model
+from player.superres.model_choice import wanted_model
+from player.superres.output import fixed_rung
 
 MAX_PICTURE_BYTES = 256 << 20
 

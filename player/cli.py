@@ -22,11 +22,12 @@ from console.outputs import check_distinct, check_output, is_stream, output_file
 from console.text import one_line
 from player.abr.rules import DEFAULT, RULES
 from player.errors import PlayerError
-from player.fetching.downloads import CAPACITY_S
-from player.fetching.fetch import Fetcher, open_fetcher
-from player.fetching.keep import KeptFiles
+from player.fetching.download_recorder import KeptFiles
 from player.fetching.network_trace import read_trace
-from player.fetching.shaped import ShapedFetcher
+from player.fetching.scheduler import CAPACITY_S
+from player.fetching.throttled import ShapedFetcher
+from player.fetching.transport import Fetcher, open_fetcher
+from player.progress import Talk
 from player.session import Outputs, Session, Settings
 from player.sinks import Sink
 from player.sinks.pictures import PictureFolder
@@ -36,7 +37,6 @@ from player.sinks.window import Window
 from player.sound.speaker import SpeakerUnavailableError, open_speaker
 from player.stats import summary
 from player.superres.engines import BACKENDS, ENGINES
-from player.talk import Talk
 
 INTERRUPTED = 130
 WINDOW_MODEL_PATIENCE_S = 1.0

@@ -18,17 +18,17 @@ from media.errors import UndecodableSegmentError
 from media.frames import Frame
 from player.concurrency import OneThread, run_together
 from player.errors import UnplayableError
-from player.fetching.delivery import Delivery
-from player.fetching.downloads import Downloads
+from player.fetching.fetched_segment import Delivery
+from player.fetching.scheduler import Downloads
 from player.frames.decode import segment_frames
 from player.frames.effort import Effort, EffortRule
-from player.frames.enhancement import Enhancer
-from player.frames.enlarging import SegmentEnlarger
-from player.geometry import OutputFormat
+from player.frames.segment_enhancer import SegmentEnlarger
+from player.frames.upscalers import Enhancer
 from player.sinks import Sink
 from player.sinks.window import Window
 from player.sound.speaker import Speaker
 from player.stats import SessionStats
+from player.superres.output import OutputFormat
 
 SEGMENTS_AHEAD = 1
 """Ready to be decoded, beside the one under way and the next one in the making."""

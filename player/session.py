@@ -14,19 +14,19 @@ from manifests.model import Presentation, Representation
 from manifests.mpd.read import read_mpd
 from player.abr.rules import ABANDON, DEFAULT, RULES
 from player.errors import UnplayableError
-from player.fetching.downloads import CAPACITY_S, Downloads
-from player.fetching.fetch import Fetcher
-from player.fetching.files import PresentationFiles
-from player.fetching.keep import KeptFiles
+from player.fetching.download_recorder import KeptFiles
+from player.fetching.presentation_files import PresentationFiles
+from player.fetching.scheduler import CAPACITY_S, Downloads
 from player.fetching.soundtrack import Soundtrack
-from player.frames.enhancement import Enhancer, FileEnhancer, ModelEnhancer, NoEnhancer
-from player.geometry import OutputFormat, fixed_rung, output_format, switchable
+from player.fetching.transport import Fetcher
+from player.frames.upscalers import Enhancer, FileEnhancer, ModelEnhancer, NoEnhancer
 from player.pipeline import Pipeline, Talk
 from player.sinks import Sink
 from player.sinks.window import ViewerQuitError, ViewerSeekError, Window
+from player.sound.choice import chosen_sound
 from player.sound.speaker import Speaker
-from player.soundtracks import chosen_sound
 from player.stats import SessionStats
+from player.superres.output import OutputFormat, fixed_rung, output_format, switchable
 
 
 @dataclass(frozen=True)

@@ -23,10 +23,10 @@ from media.quality import FrameScore, Judge, judge, pooled
 from media.source.reference import reference_frames
 from media.source.treatment import SourceTreatment
 from player.frames.enlarge import enlarged
-from player.geometry import OutputFormat
 from player.superres.builtin import builtin_model
 from player.superres.engines import Engine, Upscaler
-from player.wanted import WantedModel, wanted_model
+from player.superres.model_choice import WantedModel, wanted_model
+from player.superres.output import OutputFormat
 from report.results import RungResult, SegmentResult, scores_of
 from trainer.errors import TrainingError
 

@@ -12,8 +12,8 @@ from manifests.errors import BrokenBundleError
 from manifests.model import Representation
 from manifests.names import PROVENANCE, QUALITY
 from media.source.original import treatment_of
-from player.geometry import output_format
 from player.superres.engines import Engine
+from player.superres.output import output_format
 from report.measure import Subject, frame_count, measure_rung, rung_key, rung_player
 from report.pictures import Shown, moments, shown, telling_segments
 from report.results import RungResult, quality_json, rungs_of_json

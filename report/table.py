@@ -12,7 +12,7 @@ from manifests.files import publish_file
 from manifests.model import AdaptationSet, Representation, SideFile
 from manifests.names import quality_href
 from manifests.quality_table import QualityTable, RungQuality, SegmentQuality, encode_quality, models_digest
-from player.wanted import wanted_model
+from player.superres.model_choice import wanted_model
 from report.results import RungResult, Scores, SegmentResult
 
 

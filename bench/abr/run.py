@@ -13,7 +13,7 @@ from bench.abr.metrics import groups_of, mean_metrics, metrics
 from bench.abr.simulate import Link, simulate
 from bench.abr.title import Title
 from bench.programs import BenchError
-from player.abr.bones import bones_with
+from player.abr.policies.bones import bones_with
 from player.abr.rules import ABANDON, DEFAULT, RULES
 from player.abr.state import Abandon, Policy
 from player.fetching.network_trace import NetworkTrace, read_trace

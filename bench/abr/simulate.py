@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from player.abr.controller import TRANSFERS_REMEMBERED
+from player.abr.inputs import TOLD_AHEAD
+from player.abr.progress import LOOK_S, RECENT_S
 from player.abr.state import Abandon, Decision, Enhancement, Policy, Progress, RungChoice, State, Transfer, Upcoming
-from player.choosing import TRANSFERS_REMEMBERED
 from player.fetching.network_trace import NetworkTrace
-from player.fetching.under_way import LOOK_S, RECENT_S
-from player.outlook import TOLD_AHEAD
 
 INIT_BYTES = 800
 """Of an init segment, about."""

@@ -13,8 +13,8 @@ from bench.programs import BenchError
 from manifests.bundle import Bundle, open_bundle
 from manifests.model import ModelTrack, Representation
 from manifests.quality_table import QualityTable, decode_quality
+from player.abr.inputs import believed, outlook
 from player.abr.state import Enhancement, ModelPart, RungChoice, Upcoming
-from player.outlook import believed, outlook
 
 
 @dataclass(frozen=True)

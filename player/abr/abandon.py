@@ -6,9 +6,9 @@ Reference Player", MMSys 2018. dash.js applies it beside whichever rule chooses.
 
 from __future__ import annotations
 
-from player.abr.by_throughput import SAFETY
-from player.abr.plain import rung_below, with_model
+from player.abr.policies.throughput import SAFETY
 from player.abr.state import Decision, Progress, State, choice_of
+from player.abr.without_models import rung_below, with_model
 
 GRACE_S = 0.5
 """So long nothing is given up."""

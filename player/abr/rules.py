@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from player.abr.abandon import abandon_request
-from player.abr.bola import bola
-from player.abr.bones import bones
-from player.abr.by_throughput import by_throughput
-from player.abr.dynamic import dynamic
-from player.abr.joint import joint
 from player.abr.joint_abandon import joint_abandon
-from player.abr.robust_mpc import robust_mpc
+from player.abr.policies.bola import bola
+from player.abr.policies.bones import bones
+from player.abr.policies.dynamic import dynamic
+from player.abr.policies.joint import joint
+from player.abr.policies.robust_mpc import robust_mpc
+from player.abr.policies.throughput import by_throughput
 from player.abr.state import Abandon, Policy
 
 RULES: dict[str, Policy] = {

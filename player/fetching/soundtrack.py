@@ -8,8 +8,8 @@ from fractions import Fraction
 
 from manifests.model import Representation
 from player.errors import FetchError
-from player.fetching.files import PresentationFiles
-from player.geometry import start_s
+from player.fetching.presentation_files import PresentationFiles
+from player.superres.output import start_s
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from manifests.errors import MalformedFragmentError
 from manifests.mp4.fragments import read_fragment, read_init
 from media.errors import UndecodableSegmentError
 from media.frames import Frame, decode_segment
-from player.fetching.delivery import Delivery
+from player.fetching.fetched_segment import Delivery
 
 MAX_GROWTH = 4
 """Frames may differ in size from what the manifest says, but not by so many times: queues are counted in frames."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from manifests.networks import Size
 from media.frames import Frame, fit
-from player.geometry import OutputFormat
 from player.superres.engines import Upscaler
 from player.superres.enhancer import enhance_frame
+from player.superres.output import OutputFormat
 
 
 def enlarged(frame: Frame, upscaler: Upscaler | None, input_size: Size, output: OutputFormat) -> Frame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from media.frames import Frame
-from player.geometry import OutputFormat
+from player.superres.output import OutputFormat
 
 
 class Sink(Protocol):

@@ -11,7 +11,7 @@ from manifests.names import MANIFEST
 from media.colour.bgr import Picture, bgr_of_frame
 from media.frames import Frame
 from player.errors import SinkError
-from player.geometry import OutputFormat
+from player.superres.output import OutputFormat
 
 # Level 1 of 9: a third of the time of the default for a tenth more bytes.
 _PNG_SETTINGS = (cv2.IMWRITE_PNG_COMPRESSION, 1)

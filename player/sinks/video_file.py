@@ -21,7 +21,7 @@ from media.errors import UndecodableSegmentError
 from media.frames import Frame
 from media.segments import audio_of_segment
 from player.errors import SinkError
-from player.geometry import OutputFormat
+from player.superres.output import OutputFormat
 
 # ITU-T H.273 code points: BT.709 primaries, transfer and matrix; and libavutil's AVCOL_RANGE_MPEG.
 _BT709 = 1

@@ -12,7 +12,7 @@ from lxml import etree
 from manifests.model import AdaptationSet, AudioFormat, Representation, Role, Segment
 from manifests.mpd.tracks import append_channels
 from player.errors import UnplayableError
-from player.soundtracks import chosen_sound
+from player.sound.choice import chosen_sound
 
 pytestmark = pytest.mark.browser
 

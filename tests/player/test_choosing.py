@@ -18,14 +18,14 @@ from manifests.names import quality_href
 from manifests.quality_table import QualityTable, RungQuality, SegmentQuality, decode_quality, encode_quality
 from manifests.template import segment_href
 from player.abr import rules
+from player.abr.inputs import believed, outlook, rung_models_digest
 from player.abr.state import Decision, State
 from player.cli import main
-from player.fetching.fetch import open_fetcher
-from player.outlook import believed, outlook, rung_models_digest
+from player.fetching.transport import open_fetcher
 from player.session import Outputs, Session, Settings
 from player.sinks.screens import NoScreen
 from player.sinks.window import Window
-from player.wanted import WantedModel, wanted_model
+from player.superres.model_choice import WantedModel, wanted_model
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -123,7 +123,7 @@ def test_a_decision_costs_no_look_at_the_whole_film(play_bundle: Path, monkeypat
         looked_at.append(position)
         return wanted_model(rung, position)
 
-    monkeypatch.setattr("player.outlook.wanted_model", watched)
+    monkeypatch.setattr("player.abr.inputs.wanted_model", watched)
     told = outlook(p.video, known, range(1, 2), lambda rung, track: 0.1)[0].choices[0]
     assert told.enhancements[0].quality == 70.0
     assert set(looked_at) == {1}

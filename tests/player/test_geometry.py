@@ -9,7 +9,7 @@ import pytest
 
 from manifests.model import ModelTrack, Representation, Segment, VideoFormat
 from player.errors import UnplayableError
-from player.geometry import fixed_rung, output_format, switchable
+from player.superres.output import fixed_rung, output_format, switchable
 
 TRACK = ModelTrack("t", "c4d1", 2, 100, 1, 1000, "ndm/1", (), (None,))
 

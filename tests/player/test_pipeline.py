@@ -13,12 +13,12 @@ import pytest
 
 from media.frames import Frame
 from player.errors import SinkError
-from player.fetching.fetch import open_fetcher
-from player.frames.enhancement import LazyEngine
-from player.geometry import OutputFormat
+from player.fetching.transport import open_fetcher
+from player.frames.upscalers import LazyEngine
 from player.session import Outputs, Session, Settings
 from player.sinks.window import ViewerQuitError, Window
 from player.stats import SessionStats
+from player.superres.output import OutputFormat
 
 
 class Silence:

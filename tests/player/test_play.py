@@ -26,7 +26,7 @@ from manifests.mpd.write import write_mpd
 from manifests.names import MANIFEST, text_href
 from manifests.verify import verify_bundle
 from player.cli import main
-from player.frames.enhancement import LazyEngine
+from player.frames.upscalers import LazyEngine
 from player.superres.engines import EngineUnavailableError
 
 FRAMES = 12
@@ -170,7 +170,7 @@ def test_a_server_that_errs_on_a_model_costs_only_enhancement(
     plain_session: Played,
     fault: str,
 ) -> None:
-    monkeypatch.setattr("player.fetching.fetch.Patience.pause_s", lambda *_: 0.01)
+    monkeypatch.setattr("player.fetching.transport.Patience.pause_s", lambda *_: 0.01)
     faulty_server.faults[model_hrefs(faulty_server.root)[1]] = {
         "404": faults.failing(404),
         "500": faults.failing(500),
@@ -225,7 +225,7 @@ def test_a_segment_that_does_not_come_is_skipped_and_said(
     enhanced_session: Played,
     fault: str,
 ) -> None:
-    monkeypatch.setattr("player.fetching.fetch.Patience.pause_s", lambda *_: 0.01)
+    monkeypatch.setattr("player.fetching.transport.Patience.pause_s", lambda *_: 0.01)
     faulty_server.faults["v90/00002.m4s"] = {
         "404": faults.failing(404),
         "500": faults.failing(500),
@@ -261,7 +261,7 @@ def test_where_rungs_may_be_switched_another_one_stands_in(
 def test_a_server_that_dies_ends_the_session_and_leaves_what_came(
     faulty_server: Any, faults: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    monkeypatch.setattr("player.fetching.fetch.Patience.pause_s", lambda *_: 0.01)
+    monkeypatch.setattr("player.fetching.transport.Patience.pause_s", lambda *_: 0.01)
     for number in (2, 3, 4):
         faulty_server.faults[f"v90/0000{number}.m4s"] = faults.truncated
     session = played(faulty_server.url, tmp_path)

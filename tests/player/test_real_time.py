@@ -17,8 +17,8 @@ from manifests.model import ModelFile, ModelTrack
 from manifests.names import model_href
 from manifests.networks import NetworkSpec
 from media.frames import Frame
-from player.fetching.fetch import open_fetcher
-from player.frames.enhancement import LazyEngine
+from player.fetching.transport import open_fetcher
+from player.frames.upscalers import LazyEngine
 from player.session import Outputs, Session, Settings
 from player.sinks.window import ViewerQuitError, Window
 from player.stats import SessionStats

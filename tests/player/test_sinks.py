@@ -17,10 +17,10 @@ from media.colour.bgr import bgr_of_frame
 from media.errors import UndecodableSegmentError
 from media.frames import Frame
 from player.errors import SinkError
-from player.geometry import OutputFormat
 from player.sinks import Sink
 from player.sinks.pictures import PictureFolder
 from player.sinks.video_file import VideoFile
+from player.superres.output import OutputFormat
 
 OUTPUT = OutputFormat(64, 36, Fraction(30000, 1001), Fraction(1, 30000), Fraction(4, 3))
 

@@ -15,7 +15,7 @@ from manifests.model import AdaptationSet, AudioFormat, Representation, Role, Se
 from manifests.verify import verify_bundle
 from player.cli import main
 from player.errors import UnplayableError
-from player.soundtracks import chosen_sound
+from player.sound.choice import chosen_sound
 
 
 def stream(name: str, channels: int = 2, bandwidth_bps: int = 128_000) -> Representation:

@@ -19,7 +19,7 @@ from manifests.verify import verify_bundle
 from manifests.weights import CodedLayer, CodedModel, encode_model, parse_model
 from media.frames import Frame
 from media.quality import psnr_y, squared_error
-from player.outlook import rung_models_digest
+from player.abr.inputs import rung_models_digest
 from player.superres.engines import open_engine
 from report import run
 from report.cli import main

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from player.abr.joint import expected_segments, joint
+from player.abr.policies.joint import expected_segments, joint
 from player.abr.rules import DEFAULT, RULES
 from player.abr.state import Enhancement, ModelPart, Policy, RungChoice, State, Transfer, Upcoming
 

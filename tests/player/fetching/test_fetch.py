@@ -17,7 +17,16 @@ from typing import Any
 import pytest
 
 from player.errors import FetchError, UnplayableError
-from player.fetching.fetch import Download, Expected, Fetcher, HttpFetcher, LocalFetcher, Patience, open_fetcher, origin
+from player.fetching.transport import (
+    Download,
+    Expected,
+    Fetcher,
+    HttpFetcher,
+    LocalFetcher,
+    Patience,
+    open_fetcher,
+    origin,
+)
 
 QUICK = Patience(attempts=3, deadline_s=2.0, backoff_s=0.01)
 BODY = bytes(range(256)) * 40

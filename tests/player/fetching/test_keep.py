@@ -6,7 +6,7 @@ from pathlib import Path
 
 from manifests.bundle import open_bundle
 from manifests.model import Presentation
-from player.fetching.keep import KeptFiles, kept_presentation
+from player.fetching.download_recorder import KeptFiles, kept_presentation
 
 
 def test_whole_rungs_are_preferred(play_bundle_master: Path) -> None:

@@ -16,14 +16,14 @@ from manifests.model import ModelFile, ModelTrack, Representation, Segment, Vide
 from manifests.networks import NetworkSpec
 from manifests.weights import ModelWeights
 from player.errors import FetchError, SinkError
-from player.fetching import models
-from player.fetching.fetch import Download
-from player.fetching.models import (
+from player.fetching import model_store
+from player.fetching.model_store import (
     MAX_HELD,
     ModelStore,
     expected_model,
 )
-from player.wanted import NO_MODELS, PLAIN_IS_BEST, WantedModel, wanted_model
+from player.fetching.transport import Download
+from player.superres.model_choice import NO_MODELS, PLAIN_IS_BEST, WantedModel, wanted_model
 
 SHA = {n: f"{n:064x}" for n in range(1, 4)}
 
@@ -33,8 +33,8 @@ def file(n: int, base: int | None = None) -> ModelFile:
 
 
 def track(uses: tuple[int | None, ...], **changes: object) -> ModelTrack:
-    models = (file(1), file(2, base=1), file(3, base=2))
-    whole = ModelTrack("t", "c4d1", 2, 100, 1, 1000, "ndm/1", models, uses)
+    model_store = (file(1), file(2, base=1), file(3, base=2))
+    whole = ModelTrack("t", "c4d1", 2, 100, 1, 1000, "ndm/1", model_store, uses)
     return dataclasses.replace(whole, **changes)  # type: ignore[arg-type]  # the tests name fields of it
 
 
@@ -116,12 +116,12 @@ class Chain:
 def chain(faults: ModuleType) -> Chain:
     full = faults.coded_model(1)
     update = faults.coded_model(2, base_sha256=hashlib.sha256(full).hexdigest())
-    models = tuple(
+    model_store = tuple(
         ModelFile(n, f"models/{n}.ndm", len(data), hashlib.sha256(data).hexdigest(), base)
         for n, data, base in ((1, full, None), (2, update, 1))
     )
-    made = rung(track((1, 2), models=models))
-    library = Library({model.href: data for model, data in zip(models, (full, update), strict=True)})
+    made = rung(track((1, 2), models=model_store))
+    library = Library({model.href: data for model, data in zip(model_store, (full, update), strict=True)})
     return Chain(wanted_model(made, 0), wanted_model(made, 1), library)
 
 
@@ -241,7 +241,7 @@ def test_models_held_stay_within_their_bound(chain: Chain, faults: ModuleType) -
 
 
 def test_a_model_that_was_forgotten_is_waited_for_again(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models, "MAX_HELD", 1)
+    monkeypatch.setattr(model_store, "MAX_HELD", 1)
 
     async def again() -> ModelWeights | str:
         store = ModelStore(chain.library.download)
@@ -249,7 +249,7 @@ def test_a_model_that_was_forgotten_is_waited_for_again(chain: Chain, monkeypatc
             store.request(wanted, lambda _: None)
             await store.weights(wanted, None)
         chain.library.delay_s = 0.1
-        monkeypatch.setattr(models, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 100))
+        monkeypatch.setattr(model_store, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 100))
         store.request(chain.update, lambda _: None)
         return await store.weights(chain.update, 50.0)
 

@@ -12,9 +12,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from player.errors import UnplayableError
-from player.fetching.fetch import Expected, open_fetcher
 from player.fetching.network_trace import MAX_ROWS, NetworkTrace, parse_trace, read_trace
-from player.fetching.shaped import ShapedFetcher
+from player.fetching.throttled import ShapedFetcher
+from player.fetching.transport import Expected, open_fetcher
 
 rates = st.lists(st.just(0.0) | st.floats(1, 1e6), min_size=1, max_size=30).filter(any).map(tuple)
 traces = st.builds(NetworkTrace, rates)

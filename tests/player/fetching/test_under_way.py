@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from player.abr import rules
+from player.abr.progress import RECENT_S, UnderWay, unless_given_up
 from player.abr.state import Decision, Progress, State
-from player.fetching import shaped
-from player.fetching.fetch import Expected, open_fetcher
+from player.fetching import throttled
 from player.fetching.network_trace import NetworkTrace
-from player.fetching.shaped import ShapedFetcher
-from player.fetching.under_way import RECENT_S, UnderWay, unless_given_up
+from player.fetching.throttled import ShapedFetcher
+from player.fetching.transport import Expected, open_fetcher
 from player.session import Outputs, Session, Settings
 from player.sinks.screens import NoScreen
 from player.sinks.window import Window
@@ -67,7 +67,7 @@ def test_a_fetch_ends_by_itself_or_is_ended() -> None:
 def test_a_file_given_up_leaves_the_link_to_the_next(
     play_bundle: Path, virtual_time: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shaped, "time", SimpleNamespace(monotonic=virtual_time))
+    monkeypatch.setattr(throttled, "time", SimpleNamespace(monotonic=virtual_time))
     first, second = (play_bundle / f"video/v180/{n:05d}.m4s" for n in (1, 2))
     assert 8 * first.stat().st_size / 40e3 > 2
 

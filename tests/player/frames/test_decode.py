@@ -11,7 +11,7 @@ import pytest
 from manifests.bundle import open_bundle
 from manifests.model import Segment, VideoFormat
 from media.errors import UndecodableSegmentError
-from player.fetching.delivery import Delivery
+from player.fetching.fetched_segment import Delivery
 from player.frames.decode import segment_frames
 from player.stats import SegmentStats
 

@@ -10,12 +10,12 @@ import numpy as np
 from manifests.bundle import open_bundle
 from media.frames import Frame
 from media.resize import plain_upscale
-from player.fetching.delivery import Delivery
+from player.fetching.fetched_segment import Delivery
 from player.frames.effort import Effort
-from player.frames.enlarging import SegmentEnlarger
-from player.geometry import output_format
+from player.frames.segment_enhancer import SegmentEnlarger
 from player.stats import SegmentStats, SessionStats
-from player.superres.residual import Plane
+from player.superres.output import output_format
+from player.superres.residual_reuse import Plane
 
 
 class Brighter:

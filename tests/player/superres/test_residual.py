@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from media.resize import plain_upscale
-from player.superres.residual import Plane, Remembering
+from player.superres.residual_reuse import Plane, Remembering
 
 
 class Brighter:

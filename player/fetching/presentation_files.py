@@ -13,9 +13,9 @@ from manifests.model import AdaptationSet, ModelFile, Presentation, Representati
 from manifests.quality_table import QualityTable, decode_quality
 from manifests.template import initialization_href, segment_href
 from player.errors import FetchError
-from player.fetching.fetch import MAX_INIT_BYTES, MAX_SEGMENT_BYTES, Download, Expected, Fetcher
-from player.fetching.keep import KeptFiles
-from player.fetching.models import expected_model
+from player.fetching.download_recorder import KeptFiles
+from player.fetching.model_store import expected_model
+from player.fetching.transport import MAX_INIT_BYTES, MAX_SEGMENT_BYTES, Download, Expected, Fetcher
 from player.superres.builtin import UnknownBuiltinModelError, builtin_model
 
 _TEXT_BYTES = 16 << 20

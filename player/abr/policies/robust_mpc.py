@@ -11,8 +11,8 @@ import numpy as np
 
 from player.abr.estimate import robust_bps
 from player.abr.objective import STALL_PER_S, SWITCH
-from player.abr.plain import with_model
 from player.abr.state import Decision, State, full_wait_s
+from player.abr.without_models import with_model
 
 HORIZON = 5
 MAX_PLANS = 50_000

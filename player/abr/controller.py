@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from manifests.model import ModelTrack, Representation
+from player.abr.buffer import Viewing
+from player.abr.inputs import TOLD_AHEAD, Known, outlook
+from player.abr.progress import UnderWay
 from player.abr.state import Abandon, Decision, Policy, RungChoice, State, Transfer, Upcoming, full_wait_s
-from player.fetching.models import ModelStore
-from player.fetching.under_way import UnderWay
-from player.outlook import TOLD_AHEAD, Known, outlook
+from player.fetching.model_store import ModelStore
 from player.stats import SegmentStats
-from player.viewing import Viewing
-from player.wanted import WantedModel, wanted_models
+from player.superres.model_choice import WantedModel, wanted_models
 
 TRANSFERS_REMEMBERED = 100
 SPEED_SEGMENTS = 4

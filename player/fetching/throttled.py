@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterable
 from dataclasses import replace
 
-from player.fetching.fetch import Download, Expected, Fetcher
 from player.fetching.network_trace import NetworkTrace
+from player.fetching.transport import Download, Expected, Fetcher
 
 LOOK_S = 0.1
 """How often what came is counted."""

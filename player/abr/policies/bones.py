@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from player.abr.plain import in_time
 from player.abr.state import Decision, Enhancement, RungChoice, State, full_wait_s
+from player.abr.without_models import in_time
 
 GAMMA_P = 10.0
 """What keeping the buffer filled is worth, in quality: gamma·p of the paper."""

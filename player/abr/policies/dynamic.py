@@ -6,10 +6,10 @@ Reference Player", MMSys 2018.
 
 from __future__ import annotations
 
-from player.abr.bola import bola_rung
-from player.abr.by_throughput import throughput_rung
-from player.abr.plain import with_model
+from player.abr.policies.bola import bola_rung
+from player.abr.policies.throughput import throughput_rung
 from player.abr.state import Decision, State, full_wait_s
+from player.abr.without_models import with_model
 
 SWITCH_S = 10.0
 """Of buffer; half of one smaller than twice that."""

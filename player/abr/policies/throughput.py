@@ -7,8 +7,8 @@ Reference Player", MMSys 2018: THROUGHPUT, with the estimate and the safety of d
 from __future__ import annotations
 
 from player.abr.estimate import ewma_bps
-from player.abr.plain import capped, rung_below, with_model
 from player.abr.state import Decision, State, full_wait_s
+from player.abr.without_models import capped, rung_below, with_model
 
 SAFETY = 0.9
 """The part of the estimated throughput that a rung may need."""

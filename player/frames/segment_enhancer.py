@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 
 from media.frames import Frame, fit
-from player.fetching.delivery import Delivery
+from player.fetching.fetched_segment import Delivery
 from player.frames.effort import Effort
-from player.frames.enhancement import said
 from player.frames.enlarge import enlarged
-from player.geometry import OutputFormat
+from player.frames.upscalers import said
 from player.stats import SessionStats
 from player.superres.engines import Upscaler
-from player.superres.residual import Remembering
+from player.superres.output import OutputFormat
+from player.superres.residual_reuse import Remembering
 
 
 class SegmentEnlarger:

@@ -9,9 +9,9 @@ from manifests.model import ModelTrack, Representation, Segment
 from manifests.networks import Size
 from manifests.weights import ModelWeights
 from player.fetching.soundtrack import AudioSegment
-from player.geometry import end_s, start_s
 from player.stats import SegmentStats
-from player.wanted import WantedModel
+from player.superres.model_choice import WantedModel
+from player.superres.output import end_s, start_s
 
 
 @dataclass

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import math
 
-from player.abr.by_throughput import SAFETY
 from player.abr.estimate import ewma_bps
-from player.abr.plain import capped, rung_below, with_model
+from player.abr.policies.throughput import SAFETY
 from player.abr.state import Decision, State, choice_of, full_wait_s
+from player.abr.without_models import capped, rung_below, with_model
 
 MINIMUM_BUFFER_S = 10.0
 """Up to there the lowest rung; of a buffer smaller than twice that, half of it."""

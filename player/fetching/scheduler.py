@@ -9,19 +9,19 @@ from collections.abc import Awaitable, Callable, Sequence
 from fractions import Fraction
 
 from manifests.model import AdaptationSet, Representation
+from player.abr.controller import Chooser, Chosen
+from player.abr.inputs import believed
+from player.abr.progress import unless_given_up
 from player.abr.state import Abandon, Policy, Transfer
-from player.choosing import Chooser, Chosen
 from player.concurrency import run_together
 from player.errors import FetchError, UnplayableError
-from player.fetching.delivery import Delivery
-from player.fetching.files import PresentationFiles
-from player.fetching.models import ModelStore
+from player.fetching.fetched_segment import Delivery
+from player.fetching.model_store import ModelStore
+from player.fetching.presentation_files import PresentationFiles
 from player.fetching.soundtrack import Soundtrack
-from player.fetching.under_way import unless_given_up
-from player.geometry import end_s
-from player.outlook import believed
 from player.stats import SegmentStats
-from player.wanted import WantedModel
+from player.superres.model_choice import WantedModel
+from player.superres.output import end_s
 
 CAPACITY_S = 20.0
 """Video that a session fetches ahead of what is shown."""

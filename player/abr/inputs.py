@@ -9,7 +9,7 @@ from dataclasses import replace
 from manifests.model import ModelTrack, Representation
 from manifests.quality_table import QualityTable, RungQuality, models_digest
 from player.abr.state import Enhancement, ModelPart, RungChoice, Upcoming
-from player.wanted import track_problem, wanted_model
+from player.superres.model_choice import track_problem, wanted_model
 
 TOLD_AHEAD = 8
 """Segments that a policy is told of."""

@@ -18,9 +18,9 @@ import numpy as np
 
 from player.abr.forecast import forecast
 from player.abr.objective import STALL_PER_S, SWITCH
-from player.abr.plain import in_time
-from player.abr.plan import MOST_LEVELS, Array, Planner, Step
+from player.abr.planner import MOST_LEVELS, Array, Planner, Step
 from player.abr.state import Decision, Enhancement, RungChoice, State, Upcoming, full_wait_s
+from player.abr.without_models import in_time
 
 EXPECTED_SEGMENTS = 20
 """So many it expects beyond those that it is told of;"""

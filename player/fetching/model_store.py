@@ -12,8 +12,8 @@ from manifests.model import ModelFile, Representation
 from manifests.networks import parse_network
 from manifests.weights import MAX_MODEL_BYTES, ModelWeights, decode_model
 from player.errors import FetchError
-from player.fetching.fetch import Download, Expected
-from player.wanted import NO_MODELS, WantedModel
+from player.fetching.transport import Download, Expected
+from player.superres.model_choice import NO_MODELS, WantedModel
 
 MAX_HELD = 64
 """Models kept decoded. Sessions with an update for every segment of a film must not grow without end."""

@@ -1,0 +1,1 @@
+"""The policies: each file here is one rule that chooses rungs."""
