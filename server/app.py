@@ -13,17 +13,17 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from server import delivery
+from server import responses
+from server.access import Gate
 from server.catalogue import Catalogue
 from server.cmcd import Reports
-from server.files import OpenFiles
-from server.front import Front
-from server.gate import Gate
+from server.file_app import Front
+from server.generated_manifests import with_base_urls
 from server.metrics import AccessLog, Accounting, Counters
+from server.open_files import OpenFiles
+from server.prometheus import Snapshots
 from server.routes import Operation, make_router
 from server.settings import ServerSettings, read_settings
-from server.snapshots import Snapshots
-from server.views import with_base_urls
 
 logger = logging.getLogger("server")
 
@@ -44,17 +44,17 @@ class OpenToAll:
             await self._app(scope, receive, send)
             return
         if scope["method"] == "OPTIONS":
-            await send({"type": "http.response.start", "status": 204, "headers": list(delivery.PREFLIGHT)})
+            await send({"type": "http.response.start", "status": 204, "headers": list(responses.PREFLIGHT)})
             await send({"type": "http.response.body", "body": b""})
             return
 
         async def opened(message: Message) -> None:
             if message["type"] == "http.response.start":
                 there = {name for name, _ in message["headers"]}
-                missing = [header for header in delivery.OPEN_TO_ALL if header[0] not in there]
+                missing = [header for header in responses.OPEN_TO_ALL if header[0] not in there]
                 own = message["headers"]
                 if message["status"] == 405:  # the framework's routes know GET alone
-                    own = [*(header for header in own if header[0] != b"allow"), delivery.ALLOW]
+                    own = [*(header for header in own if header[0] != b"allow"), responses.ALLOW]
                 message = {**message, "headers": [*own, *missing]}
             await send(message)
 

@@ -22,7 +22,7 @@ from manifests.bundle import Bundle, ListedFile, open_bundle
 from manifests.errors import BundleError
 from manifests.model import Presentation
 from manifests.names import MANIFEST
-from server import delivery, storage
+from server import disk, responses
 
 logger = logging.getLogger("server")
 
@@ -36,7 +36,7 @@ _MEDIA_TYPES = {
     ".m3u8": "application/vnd.apple.mpegurl",
     ".json": "application/json",
     ".jpg": "image/jpeg",
-    ".html": delivery.HTML,
+    ".html": responses.HTML,
     ".vtt": "text/vtt",
     ".ndm": "application/octet-stream",
     ".ndq": "application/octet-stream",
@@ -76,7 +76,7 @@ class ServedFile:
     @property
     def is_immutable(self) -> bool:
         """Whether its name promises its content."""
-        return self.cache_control == delivery.CACHE_IMMUTABLE
+        return self.cache_control == responses.CACHE_IMMUTABLE
 
     @property
     def is_packed(self) -> bool:
@@ -93,7 +93,7 @@ class ServedBundle:
     root: Path
     presentation: Presentation
     files: tuple[ServedFile, ...]
-    version: tuple[storage.Signature, int]
+    version: tuple[disk.Signature, int]
     """Changes whenever a file at the top of the bundle is published."""
 
     def size_bytes(self, kind: Kind) -> int:
@@ -221,9 +221,9 @@ def _bundle_or_reason(name: str, folder: Path, before: ServedBundle | None) -> S
         return str(error).replace(str(folder), name)
 
 
-def _version(root: Path) -> tuple[storage.Signature, int]:
+def _version(root: Path) -> tuple[disk.Signature, int]:
     # Publishing renames a file into the folder, which changes the folder's own time.
-    return storage.signature_of((root / MANIFEST).lstat()), root.stat().st_mtime_ns
+    return disk.signature_of((root / MANIFEST).lstat()), root.stat().st_mtime_ns
 
 
 def _served(name: str, bundle: Bundle, listed: ListedFile) -> ServedFile:
@@ -238,7 +238,7 @@ def _served(name: str, bundle: Bundle, listed: ListedFile) -> ServedFile:
         listed.href,
         kind,
         _media_type(listed, kind),
-        delivery.CACHE_IMMUTABLE if immutable else delivery.CACHE_SHORT,
+        responses.CACHE_IMMUTABLE if immutable else responses.CACHE_SHORT,
         _size_bytes(bundle.root / listed.href),
     )
 
@@ -246,7 +246,7 @@ def _served(name: str, bundle: Bundle, listed: ListedFile) -> ServedFile:
 def _size_bytes(path: Path) -> int | None:
     # One missing model costs its enhancement and nothing more, so the bundle is served without it.
     try:
-        return storage.signature_of(path.lstat())[1]
+        return disk.signature_of(path.lstat())[1]
     except OSError:
         return None
 

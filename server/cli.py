@@ -21,10 +21,10 @@ from uvicorn.supervisors import Multiprocess
 
 from console.text import one_line
 from manifests.files import check_writable
+from server.access import sign
 from server.app import create_app
 from server.catalogue import Catalogue, Index
-from server.front import Front
-from server.gate import sign
+from server.file_app import Front
 from server.settings import PROTOCOLS, ServerError, ServerSettings, SettingsError, read_settings
 
 logger = logging.getLogger("server")
@@ -170,8 +170,8 @@ def _protocol(settings: ServerSettings) -> type[asyncio.Protocol] | Literal["aut
     if settings.protocol == "plain":
         return "auto"
     try:
-        from server.contract import contract_problem
         from server.protocol import GuardedProtocol
+        from server.protocol_check import contract_problem
     except ImportError as error:
         problem: str | None = str(error)
     else:

@@ -9,7 +9,7 @@ from pathlib import Path
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from server import delivery, schemas
+from server import responses, schemas
 
 PAGE_FOLDER = Path(__file__).with_name("page")
 """What was built: in a wheel it is there, in a source tree after `make page`."""
@@ -47,7 +47,7 @@ class _Part:
         self._path = path
         self._headers = {
             "content-security-policy": _PAGE_POLICY,
-            "cache-control": delivery.CACHE_IMMUTABLE if name.startswith(_HASHED) else _CACHE_PAGE,
+            "cache-control": responses.CACHE_IMMUTABLE if name.startswith(_HASHED) else _CACHE_PAGE,
             "vary": "accept-encoding",
         }
 
@@ -90,4 +90,4 @@ def not_found() -> Response:
     """404 with a body of JSON, for whatever has no answer."""
     body = schemas.Problem(detail="no manifest lists this file").model_dump_json()
     # Short, so that a cache in between notices soon when a trainer has published a model.
-    return Response(body, 404, {"cache-control": delivery.CACHE_SHORT}, "application/json")
+    return Response(body, 404, {"cache-control": responses.CACHE_SHORT}, "application/json")

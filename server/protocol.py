@@ -4,7 +4,7 @@ Guards: a deadline for the head of a request and a bound on its size, a deadline
 no bodies. The short way: a request that is exactly `GET` of an open file, with nothing in its head that could change
 the answer, is recognised by its bytes and answered by one write. Everything else is uvicorn's.
 
-This builds on methods of uvicorn that are not promised to anybody; `server.contract` tries them before they are used.
+This builds on methods of uvicorn that are not promised to anybody; `server.protocol_check` tries them before they are used.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from server import storage
-from server.delivery import best_coding
-from server.front import Front
+from server import disk
+from server.file_app import Front
+from server.responses import best_coding
 
 _MOST_HEADERS = 100
 _LONGEST_KNOWN_HEAD_BYTES = 2048
@@ -109,10 +109,10 @@ class GuardedProtocol(HttpToolsProtocol):
         started_s = time.perf_counter()
         coding = best_coding(codings, file.codings) if file.codings else None
         head, kept, length = file.wire[coding]
-        if length > storage.CHUNK_BYTES:
+        if length > disk.CHUNK_BYTES:
             return False
         try:
-            body = storage.read_now(file.descriptor, 0, length) if kept is None else kept
+            body = disk.read_now(file.descriptor, 0, length) if kept is None else kept
         except OSError:
             return False
         if body is None:

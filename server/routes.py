@@ -15,12 +15,12 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
-from server import pages, schemas, views
+from server import generated_manifests, pages, schemas
+from server.access import Gate
 from server.catalogue import BUNDLES_AT, Catalogue
 from server.cmcd import Reports
-from server.gate import Gate
 from server.metrics import Counters
-from server.snapshots import Snapshots
+from server.prometheus import Snapshots
 
 _TIME = re.compile(r"[0-9]{1,11}(\.[0-9]{1,9})?")
 
@@ -117,7 +117,7 @@ def _add_files(router: APIRouter, catalogue: Catalogue) -> None:
         "openapi_extra": {"parameters": [_path_parameter("path", "Name of a bundle, `/`, and a file that it lists.")]},
     }
 
-    # Files themselves are answered by `server.front`; what comes here is none.
+    # Files themselves are answered by `server.file_app`; what comes here is none.
     @router.get(address, summary="A file of a bundle, whole or one range of it", responses=responses, **described)
     async def file(request: Request) -> Response:
         return await _made(catalogue, request)
@@ -131,7 +131,7 @@ async def _made(catalogue: Catalogue, request: Request) -> Response:
     """A manifest that is made when it is asked for: `NAME/live.mpd`."""
     name, _, asked = request.scope["path"].removeprefix(BUNDLES_AT).rpartition("/")
     bundle = (await catalogue.current()).bundles.get(name)
-    if bundle is None or asked != views.LIVE or not bundle.presentation.video:
+    if bundle is None or asked != generated_manifests.LIVE or not bundle.presentation.video:
         return pages.not_found()
     given = request.query_params.get("now")
     if given is not None and _TIME.fullmatch(given) is None:
@@ -139,7 +139,7 @@ async def _made(catalogue: Catalogue, request: Request) -> Response:
     now_s = Fraction(given) if given else Fraction(time.time_ns(), 10**9)
     up = name.count("/") + 2 + request.scope.get("neudash.token_steps", 0)
     time_url = None if given else "../" * up + "api/time"
-    text = await asyncio.to_thread(views.live_manifest, bundle.presentation, now_s, time_url)
+    text = await asyncio.to_thread(generated_manifests.live_manifest, bundle.presentation, now_s, time_url)
     return Response(text, 200, {"cache-control": "no-store"}, "application/dash+xml")
 
 

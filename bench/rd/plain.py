@@ -24,7 +24,7 @@ from media.vmaf import vmaf_program
 JUDGING_CODE = ("bench/rd/judging.py", "media/quality.py", "media/vmaf.py", "media/source/treatment.py")
 """What a plain quality depends on beside its bytes. Not on the decoder: H.264, HEVC and AV1 decode exactly."""
 FETCHING_CODE = (
-    *("bench/rd/fetching.py", "server/catalogue.py", "server/delivery.py", "server/files.py", "server/storage.py"),
+    *("bench/rd/fetching.py", "server/catalogue.py", "server/responses.py", "server/open_files.py", "server/disk.py"),
 )
 """What decides how many bytes are sent: of manifests, those of their packed form."""
 

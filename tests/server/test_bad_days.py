@@ -27,7 +27,7 @@ from manifests.errors import BundleError
 from manifests.files import publish_file
 from manifests.mpd.read import read_mpd
 from manifests.weights import decode_model
-from server import storage
+from server import disk
 
 if TYPE_CHECKING:
     from conftest import LiveServer
@@ -107,7 +107,7 @@ def test_a_disk_that_fails_is_503_before_the_answer_and_an_end_within_it(
 ) -> None:
     server = serve_folder(bundle.parent, None, rescan_s=1000.0)
     whole = fetched(server, SEGMENT).content
-    read, good_bytes = storage._pread, 0
+    read, good_bytes = disk._pread, 0
 
     def failing(descriptor: int, length: int, start: int) -> bytes:
         if start >= good_bytes:
@@ -115,14 +115,14 @@ def test_a_disk_that_fails_is_503_before_the_answer_and_an_end_within_it(
         return read(descriptor, length, start)
 
     # A disk that fails cannot be had without being root; a read that says so can. Nothing lies in memory.
-    monkeypatch.setattr(storage, "_NOWAIT", None)
-    monkeypatch.setattr(storage, "_pread", failing)
+    monkeypatch.setattr(disk, "_NOWAIT", None)
+    monkeypatch.setattr(disk, "_pread", failing)
     refused = fetched(server, SEGMENT)
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
     good_bytes = 1 << 20
     with pytest.raises(httpx.RemoteProtocolError):
         fetched(server, SEGMENT)
-    monkeypatch.setattr(storage, "_pread", read)
+    monkeypatch.setattr(disk, "_pread", read)
     assert fetched(server, SEGMENT).content == whole
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.delivery import Answer, FileFacts, answer_for, best_coding
+from server.responses import Answer, FileFacts, answer_for, best_coding
 
 FACTS = FileFacts(1000, "ab" * 32, "video/mp4", "public, max-age=5")
 TAG = FACTS.etag()

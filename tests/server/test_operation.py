@@ -23,10 +23,10 @@ from lxml import etree
 from prometheus_client.parser import text_string_to_metric_families
 
 from manifests.bundle import open_bundle
+from server.access import Gate, sign
 from server.cli import main
 from server.cmcd import Reports, parse_cmcd, texts_of
-from server.gate import Gate, sign
-from server.views import live_manifest
+from server.generated_manifests import live_manifest
 
 if TYPE_CHECKING:
     from conftest import LiveServer

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from server.cmcd import Reports
 from server.metrics import Counters
-from server.snapshots import Snapshots
+from server.prometheus import Snapshots
 
 
 def worker(folder: Path | None) -> tuple[Counters, Snapshots]:

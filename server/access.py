@@ -13,7 +13,7 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from starlette.responses import Response
 from starlette.types import Scope
 
-from server import delivery
+from server import responses
 from server.catalogue import BUNDLES_AT
 
 _SALT = "neudash bundle"
@@ -114,7 +114,7 @@ class Gate:
 
 
 def _refusal(status: int, more: tuple[tuple[str, str], ...]) -> Response:
-    headers = {name.decode(): value.decode() for name, value in delivery.OPEN_TO_ALL}
+    headers = {name.decode(): value.decode() for name, value in responses.OPEN_TO_ALL}
     return Response(b"", status, {**headers, "cache-control": "no-store", **dict(more)})
 
 

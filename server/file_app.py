@@ -14,12 +14,12 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from server import delivery, storage
+from server import disk, responses
+from server.access import Gate
 from server.catalogue import BUNDLES_AT, Catalogue, ServedFile
 from server.cmcd import CMCD_HEADERS, Reports
-from server.files import OpenFile, OpenFiles, start_of
-from server.gate import Gate
 from server.metrics import AccessLog, Counters, record_of, request_id
+from server.open_files import OpenFile, OpenFiles, start_of
 from server.settings import ServerSettings
 
 logger = logging.getLogger("server")
@@ -37,7 +37,7 @@ _UNAVAILABLE = (
     (b"content-length", b"0"),
     (b"retry-after", b"1"),
     (b"cache-control", b"no-store"),
-    *delivery.OPEN_TO_ALL,
+    *responses.OPEN_TO_ALL,
 )
 
 
@@ -104,20 +104,20 @@ class Front:
             return None
         return self._files.get(target)
 
-    def _plain(self, scope: Scope) -> tuple[Message, storage.Block] | None:
+    def _plain(self, scope: Scope) -> tuple[Message, disk.Block] | None:
         """How the answer begins, and its body, if the plain answer will do and lies in memory; it is counted then.
 
         Says the same as `_answer`, and costs half.
         """
         file = self.direct(scope["raw_path"])
-        if file is None or file.plain.length > storage.CHUNK_BYTES or b"CMCD=" in scope["query_string"]:
+        if file is None or file.plain.length > disk.CHUNK_BYTES or b"CMCD=" in scope["query_string"]:
             return None
         noted = _NOTED if file.codings else _NOTED_OF_MEDIA
         for name, _ in scope["headers"]:
             if name in noted:
                 return None
         try:
-            body = file.bodies.get(None) or storage.read_now(file.descriptor, 0, file.plain.length)
+            body = file.bodies.get(None) or disk.read_now(file.descriptor, 0, file.plain.length)
         except OSError:
             return None
         if body is None:
@@ -157,7 +157,7 @@ class Front:
             try:
                 file = await self._files.open(served)
                 answered = await self._answer(file, scope, receive, send)
-            except (storage.NotServableError, FileNotFoundError, NotADirectoryError) as error:
+            except (disk.NotServableError, FileNotFoundError, NotADirectoryError) as error:
                 await self._missing(served, error, scope, receive, send)
                 return
             except OSError as error:
@@ -188,7 +188,7 @@ class Front:
         answer, start = file.plain, file.start
         noted = [header for header in scope["headers"] if header[0] in _NOTED]
         if noted and (file.facts.packed or any(name in _CONDITIONS for name, _ in noted)):
-            answer = delivery.answer_for(file.facts, scope["method"], _texts(scope["headers"]))
+            answer = responses.answer_for(file.facts, scope["method"], _texts(scope["headers"]))
             start = start_of(answer)
         told = [header for header in noted if header[0] in CMCD_HEADERS]
         if told or b"CMCD=" in scope["query_string"]:
@@ -196,17 +196,17 @@ class Front:
         if "neudash.private" in scope:
             start = {**start, "headers": [*map(_unshared, start["headers"])]}
         length = answer.length if scope["method"] == "GET" else 0
-        first: storage.Block | None = file.bodies.get(answer.coding)
+        first: disk.Block | None = file.bodies.get(answer.coding)
         file.users += 1
         try:
             if first is not None:
                 first = first[answer.start : answer.start + length]
             else:
-                first_bytes = min(length, storage.CHUNK_BYTES)
+                first_bytes = min(length, disk.CHUNK_BYTES)
                 try:
-                    first = storage.read_now(file.descriptor, answer.start, first_bytes)
+                    first = disk.read_now(file.descriptor, answer.start, first_bytes)
                     if first is None:
-                        first = await storage.read_slice(file.descriptor, answer.start, first_bytes)
+                        first = await disk.read_slice(file.descriptor, answer.start, first_bytes)
                         took_ms = (time.perf_counter() - started_s) * 1e3
                         # For a person who looks at a slow segment in a browser.
                         timing = (b"server-timing", b"disk;dur=%.1f" % took_ms)
@@ -226,8 +226,8 @@ class Front:
     async def _send(
         self,
         file: OpenFile,
-        answer: delivery.Answer,
-        block: storage.Block,
+        answer: responses.Answer,
+        block: disk.Block,
         length: int,
         started_s: float,
         scope: Scope,
@@ -248,9 +248,9 @@ class Front:
                 if gone:
                     # Sending to a client that has gone returns at once: only a pause lets us hear of it.
                     await asyncio.sleep(0)
-                count = min(left, storage.CHUNK_BYTES)
-                now = storage.read_now(file.descriptor, place, count)
-                block = await storage.read_slice(file.descriptor, place, count) if now is None else now
+                count = min(left, disk.CHUNK_BYTES)
+                now = disk.read_now(file.descriptor, place, count)
+                block = await disk.read_slice(file.descriptor, place, count) if now is None else now
                 place, left = place + count, left - count
         except OSError as error:
             # The head is out: all that is left is to end the connection, which returning early does.
@@ -293,7 +293,7 @@ def _texts(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
 
 def _is_there(served: ServedFile) -> bool:
     try:
-        storage.signature_of(storage.resolved_inside(served.root, served.href).lstat())
+        disk.signature_of(disk.resolved_inside(served.root, served.href).lstat())
     except OSError:
         return False
     return True

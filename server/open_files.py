@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from server import delivery, storage
+from server import disk, responses
 from server.catalogue import Catalogue, Index, ServedFile
 from server.metrics import Counters, Traffic
 
@@ -42,8 +42,8 @@ class OpenFile:
         self,
         served: ServedFile,
         descriptor: int,
-        signature: storage.Signature,
-        content: storage.Content,
+        signature: disk.Signature,
+        content: disk.Content,
         traffic: Traffic,
     ) -> None:
         self.served = served
@@ -51,7 +51,7 @@ class OpenFile:
         self.signature = signature
         self.bodies = content.bodies
         packed = {coding: len(body) for coding, body in content.bodies.items() if coding is not None}
-        self.facts = delivery.FileFacts(
+        self.facts = responses.FileFacts(
             content.size_bytes,
             content.sha256,
             served.media_type,
@@ -59,7 +59,7 @@ class OpenFile:
             signature[2] // 10**9,
             packed,
         )
-        self.plain = delivery.answer_for(self.facts, "GET", {})
+        self.plain = responses.answer_for(self.facts, "GET", {})
         self.start: dict[str, Any] = start_of(self.plain)
         self.codings = tuple(packed)
         self.wire = {coding: self._wire(coding) for coding in (None, *packed)}
@@ -70,7 +70,7 @@ class OpenFile:
         """Answers under way, and 1 for being kept."""
 
     def _wire(self, coding: str | None) -> tuple[bytes, bytes | None, int]:
-        answer = delivery.answer_for(self.facts, "GET", {"accept-encoding": coding or "identity"})
+        answer = responses.answer_for(self.facts, "GET", {"accept-encoding": coding or "identity"})
         head = b"".join(b"%b: %b\r\n" % header for header in answer.headers) + b"\r\n"
         return head, self.bodies.get(coding), answer.length
 
@@ -79,7 +79,7 @@ class OpenFile:
         if index.files.get(self.served.url_path) != self.served:
             return False
         try:
-            return storage.signature_of((self.served.root / self.served.href).lstat()) == self.signature
+            return disk.signature_of((self.served.root / self.served.href).lstat()) == self.signature
         except OSError:
             return False
 
@@ -90,7 +90,7 @@ class OpenFile:
             os.close(self.descriptor)
 
 
-def start_of(answer: delivery.Answer) -> dict[str, Any]:
+def start_of(answer: responses.Answer) -> dict[str, Any]:
     """The ASGI message that begins an answer."""
     return {"type": "http.response.start", "status": answer.status, "headers": list(answer.headers)}
 
@@ -109,7 +109,7 @@ class OpenFiles:
         self._kept: OrderedDict[bytes, OpenFile] = OrderedDict()
         self._opening: dict[bytes, asyncio.Task[None]] = {}
         # What was learnt by reading a file whole is kept longer than its descriptor.
-        self._contents: dict[str, tuple[storage.Signature, storage.Content]] = {}
+        self._contents: dict[str, tuple[disk.Signature, disk.Content]] = {}
 
     def get(self, target: bytes) -> OpenFile | None:
         """The file at a path, if it is open."""
@@ -131,20 +131,20 @@ class OpenFiles:
         return kept
 
     async def _opened(self, target: bytes, served: ServedFile) -> None:
-        opened = await storage.open_inside(served.root, served.href)
+        opened = await disk.open_inside(served.root, served.href)
         try:
             descriptor = os.dup(opened.fileno())
         finally:
             await opened.close()
         try:
-            signature = storage.signature_of(os.fstat(descriptor))
+            signature = disk.signature_of(os.fstat(descriptor))
             known = self._contents.get(served.url_path)
             if known is None or known[0] != signature:
                 known = (signature, await asyncio.to_thread(self._read, served, descriptor))
                 self._contents[served.url_path] = known
             content = known[1]
             if content.size_bytes <= _KEPT_BYTES and None not in content.bodies:
-                body = await storage.read_slice(descriptor, 0, content.size_bytes)
+                body = await disk.read_slice(descriptor, 0, content.size_bytes)
                 content = replace(content, bodies={**content.bodies, None: body})
             traffic = self._counters.traffic_of(served.bundle, served.kind)
             file = OpenFile(served, descriptor, signature, content, traffic)
@@ -156,9 +156,9 @@ class OpenFiles:
         if len(self._kept) > self._most:
             self.drop(next(iter(self._kept)))
 
-    def _read(self, served: ServedFile, descriptor: int) -> storage.Content:
+    def _read(self, served: ServedFile, descriptor: int) -> disk.Content:
         rewrite = self._rewrites.get(os.path.splitext(served.href)[1])  # noqa: PTH122  # an href is no path of here
-        return storage.content_of(
+        return disk.content_of(
             descriptor,
             pack=served.is_packed,
             rewrite=None if rewrite is None else lambda data: rewrite(served, data),
