@@ -26,3 +26,7 @@ class UnreadableSourceError(MediaError):
 
 class UndecodableSegmentError(MediaError):
     """A media segment that does not decode to the frames it should hold."""
+
+
+class WrongSourceError(MediaError):
+    """The video that was named is not the one that a bundle was packaged from."""

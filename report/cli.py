@@ -19,11 +19,11 @@ from media.errors import MediaError
 from player.errors import PlayerError
 from player.superres.engines import BACKENDS, ENGINES, Engine, EngineUnavailableError, open_engine
 from report.choices import choices_of
+from report.errors import ReportError
 from report.page import headline, page
 from report.results import RungResult, quality_json
 from report.run import measured_rungs, open_subject, telling_pictures
 from report.table import publish_quality
-from trainer.errors import TrainingError
 
 INTERRUPTED = 130
 
@@ -40,7 +40,7 @@ def main(argv: list[str]) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets at length
     try:
         return _report(options)
-    except (BundleError, MediaError, TrainingError, PlayerError, EngineUnavailableError, OSError) as error:
+    except (BundleError, MediaError, ReportError, PlayerError, EngineUnavailableError, OSError) as error:
         sys.stderr.write(f"neudash report: {one_line(error)}\n")
         return 1
     except KeyboardInterrupt:

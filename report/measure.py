@@ -22,13 +22,13 @@ from media.frames import Frame, decode_segment, fit
 from media.quality import FrameScore, Judge, judge, pooled
 from media.source.reference import reference_frames
 from media.source.treatment import SourceTreatment
-from player.frames.enlarge import enlarged
 from player.superres.builtin import builtin_model
 from player.superres.engines import Engine, Upscaler
+from player.superres.frames import output_frame
 from player.superres.model_choice import WantedModel, wanted_model
 from player.superres.output import OutputFormat
+from report.errors import ReportError
 from report.results import RungResult, SegmentResult, scores_of
-from trainer.errors import TrainingError
 
 METHOD = "2"
 """Counts up when measuring changes what it says, so that no old result is taken for a new one."""
@@ -74,7 +74,7 @@ class RungPlayer:
         return fit(decoded, self.subject.output.width, self.subject.output.height)
 
     def played(self, decoded: Frame, position: int) -> Frame:
-        return enlarged(decoded, self.upscalers[position], self.input_sizes[position], self.subject.output)
+        return output_frame(decoded, self.upscalers[position], self.input_sizes[position], self.subject.output)
 
 
 def rung_player(subject: Subject, representation: Representation, engine: Callable[[], Engine]) -> RungPlayer:
@@ -129,7 +129,7 @@ def rung_key(subject: Subject, representation: Representation, source_sha256: st
 
 
 def measure_rung(player: RungPlayer, key: str, vmaf_every: int, on_frame: Callable[[], None]) -> RungResult:
-    """Every frame of the rung. Raises TrainingError where source and bundle differ in length, MediaError."""
+    """Every frame of the rung. Raises ReportError where source and bundle differ in length, MediaError."""
     output = player.subject.output
     counts = [0] * len(player.upscalers)
     with ExitStack() as judges:
@@ -154,7 +154,7 @@ def pairs(player: RungPlayer) -> Iterator[tuple[int, Frame, Frame]]:
     for frame, reference in zip_longest(decoded, player.subject.references()):
         if frame is None or reference is None:
             longer, shorter = (source, "the bundle") if frame is None else ("the bundle", source)
-            raise TrainingError(f"{longer} is longer than {shorter}: was the bundle packaged from {source}?")
+            raise ReportError(f"{longer} is longer than {shorter}: was the bundle packaged from {source}?")
         yield *frame, reference
 
 

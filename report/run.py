@@ -20,7 +20,7 @@ from report.results import RungResult, quality_json, rungs_of_json
 
 
 def open_subject(root: Path, source: Path) -> Subject:
-    """The bundle beside the source that its provenance describes. Raises BundleError, TrainingError."""
+    """The bundle beside the source that its provenance describes. Raises BundleError, WrongSourceError."""
     bundle, treatment = open_bundle(root), treatment_of(root, source)
     if not bundle.presentation.video:
         raise BrokenBundleError(f"{root} has no video to report on")
@@ -32,7 +32,7 @@ def measured_rungs(
 ) -> list[RungResult]:
     """Every rung, from quality.json where it is still true; each one is put there as soon as it is measured.
 
-    Raises TrainingError, BundleError, MediaError, EngineUnavailableError.
+    Raises ReportError, BundleError, MediaError, EngineUnavailableError.
     """
     video = subject.bundle.presentation.video
     # `open_subject` has held the file against it.

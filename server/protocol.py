@@ -4,7 +4,8 @@ Guards: a deadline for the head of a request and a bound on its size, a deadline
 no bodies. The short way: a request that is exactly `GET` of an open file, with nothing in its head that could change
 the answer, is recognised by its bytes and answered by one write. Everything else is uvicorn's.
 
-This builds on methods of uvicorn that are not promised to anybody; `server.protocol_check` tries them before they are used.
+This builds on methods of uvicorn that are not promised to anybody; `server.protocol_check` tries them before they are
+used.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ import pytest
 from console.command import run_command
 from neudash import cli
 
-ROOT = Path(neudash.__file__).parent
+ROOT = Path(cli.__file__).parents[1]
 POSIX = pytest.mark.skipif(os.name != "posix", reason="of shells and devices of Unix")
 pytestmark = POSIX
 C_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}

@@ -7,14 +7,14 @@ from pathlib import Path
 from manifests.bundle import read_json
 from manifests.errors import BrokenBundleError
 from manifests.names import PROVENANCE
+from media.errors import WrongSourceError
 from media.source.treatment import SourceTreatment, file_sha256
-from trainer.errors import TrainingError
 
 
 def treatment_of(root: Path, source: Path) -> SourceTreatment:
     """How the packager treated `source`, from which the bundle in `root` was made.
 
-    Raises TrainingError where it was made from another file, BrokenBundleError where the bundle does not say, OSError.
+    Raises WrongSourceError if it was made from another file, BrokenBundleError if the bundle does not say how, OSError.
     """
     try:
         provenance = read_json(root, PROVENANCE)
@@ -24,7 +24,9 @@ def treatment_of(root: Path, source: Path) -> SourceTreatment:
         raise BrokenBundleError(f"{PROVENANCE} does not tell how the source was treated; package it again") from error
     if not source.is_file():
         problem = "is no file" if source.exists() else "does not exist"
-        raise TrainingError(f"{source} {problem}; --source names the video that the bundle was packaged from, {name}")
+        raise WrongSourceError(
+            f"{source} {problem}; --source names the video that the bundle was packaged from, {name}"
+        )
     if file_sha256(source) != sha256:
-        raise TrainingError(f"{root} was packaged from another file than {source}: name that one, {name}")
+        raise WrongSourceError(f"{root} was packaged from another file than {source}: name that one, {name}")
     return treatment

@@ -1,7 +1,7 @@
 """Decoded frames of a source at a constant rate, in one shape, each at its tick.
 
-The times come from the scan of the packets (`media.source.timeline`), so a frame that does not decode leaves its tick to the
-one before it and moves nothing else.
+The times come from the scan of the packets (`media.source.timeline`), so a frame that does not decode leaves its
+tick to the one before it and moves nothing else.
 """
 
 from __future__ import annotations

@@ -7,10 +7,10 @@ import time
 from media.frames import Frame, fit
 from player.fetching.fetched_segment import Delivery
 from player.frames.effort import Effort
-from player.frames.enlarge import enlarged
 from player.frames.upscalers import said
 from player.stats import SessionStats
 from player.superres.engines import Upscaler
+from player.superres.frames import output_frame
 from player.superres.output import OutputFormat
 from player.superres.residual_reuse import Remembering
 
@@ -60,7 +60,7 @@ class SegmentEnlarger:
         reuse = effort is Effort.REUSE and self._by_network_last
         upscaler: Upscaler = network.again if reuse and network.again is not None else network
         try:
-            made = enlarged(frame, upscaler, self._delivery.input_size, self._output)
+            made = output_frame(frame, upscaler, self._delivery.input_size, self._output)
         except Exception as error:  # frameworks raise what they like, and it costs this enhancement alone
             self._give_up(f"the engine failed: {said(error)}")
             return None

@@ -19,7 +19,7 @@ from media.frames import Frame
 from media.resize import plain_resize, resize_taps
 from neudash.export import onnx_model
 from player.superres.engines import open_engine
-from player.superres.enhancer import enhance_frame
+from player.superres.frames import enhance_frame
 
 pytestmark = pytest.mark.browser
 

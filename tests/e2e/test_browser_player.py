@@ -24,7 +24,7 @@ from media.frames import Frame, decode_segment
 from packager.cli import main as package_main
 from packager.presentation import bandwidth_bps, measure_track
 from player.superres.engines import open_engine
-from player.superres.enhancer import enhance_frame
+from player.superres.frames import enhance_frame
 from tests.e2e.conftest import serving, with_models
 from tests.e2e.striped import PIECE_S, Striped
 

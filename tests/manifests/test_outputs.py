@@ -28,7 +28,7 @@ from console.outputs import (
 from manifests.names import MANIFEST
 from neudash import cli
 
-ROOT = Path(neudash.__file__).parent
+ROOT = Path(cli.__file__).parents[1]
 DATA = bytes(range(256)) * 400
 """More than a pipe holds at once."""
 

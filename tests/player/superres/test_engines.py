@@ -197,7 +197,7 @@ def test_an_unknown_engine_is_refused_by_name() -> None:
 
 def test_opening_the_package_imports_no_framework() -> None:
     program = (
-        "import sys, player.superres.engines, player.superres.enhancer; "
+        "import sys, player.superres.engines, player.superres.frames; "
         "print([m for m in ('keras', 'tensorflow', 'openvino', 'onnx') if m in sys.modules])"
     )
     result = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)

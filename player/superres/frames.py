@@ -1,11 +1,12 @@
-"""A whole frame enhanced: luma by the model's network, chroma by the plain resize."""
+"""Whole frames through an upscaler and to the size that is shown: luma by the network, chroma by the plain resize."""
 
 from __future__ import annotations
 
 from manifests.networks import Size
-from media.frames import Frame
+from media.frames import Frame, fit
 from media.resize import plain_resize
 from player.superres.engines import Upscaler
+from player.superres.output import OutputFormat
 
 
 def enhance_frame(frame: Frame, upscaler: Upscaler, input_size: Size) -> Frame:
@@ -18,3 +19,9 @@ def enhance_frame(frame: Frame, upscaler: Upscaler, input_size: Size) -> Frame:
     height, width = luma.shape
     u, v = (plain_resize(plane, width // 2, height // 2) for plane in (frame.u, frame.v))
     return Frame(luma, u, v, frame.pts_s)
+
+
+def output_frame(frame: Frame, upscaler: Upscaler | None, input_size: Size, output: OutputFormat) -> Frame:
+    """Enhances `frame` by `upscaler`, made for `input_size` (width, height), if there is one; resizes to the output."""
+    enhanced = frame if upscaler is None else enhance_frame(frame, upscaler, input_size)
+    return fit(enhanced, output.width, output.height)

@@ -1,0 +1,5 @@
+"""Errors of a report, apart from those of bundles and media."""
+
+
+class ReportError(Exception):
+    """The bundle and the source do not have the same number of frames. `str()` says what to do."""
