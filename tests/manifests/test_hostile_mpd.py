@@ -220,7 +220,7 @@ _BOUNDED = """
 import json, resource, runpy, sys
 rows = runpy.run_path(sys.argv[1])
 from manifests.errors import MalformedManifestError
-from manifests.mpd import read_mpd
+from manifests.mpd.read import read_mpd
 resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
 resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
 refused = []
