@@ -16,7 +16,7 @@ from manifests.bundle import Bundle, read_json
 from manifests.model import Representation
 from manifests.names import PROVENANCE
 from manifests.template import initialization_href, segment_href
-from media.frames import Frame, decode_segment, fit, frame_from_i420
+from media.frames import Frame, decode_segment, frame_from_i420, resize_frame
 from media.quality import FrameScore, measure, pooled
 from media.source.reference import reference_frames
 from media.source.treatment import SourceTreatment
@@ -35,7 +35,7 @@ def lossless_frames(path: Path) -> Iterator[Frame]:
 def at_size(frames: Iterator[Frame], width: int, height: int) -> Iterator[Frame]:
     """The frames, enlarged plainly where the player left them at the rung's size for want of any model."""
     for frame in frames:
-        yield fit(frame, width, height)
+        yield resize_frame(frame, width, height)
 
 
 def resized_frames(bundle: Bundle, rung: Representation, width: int, height: int, filter_: int) -> Iterator[Frame]:

@@ -37,7 +37,7 @@ def served(root: Path, *arguments: str | Path) -> Iterator[str]:
     `arguments`: further ones of `neudash serve`. Raises BenchError.
     """
     command = _command(["serve", root, "--port", "0", *arguments])
-    with started(command, cwd=ROOT) as process:
+    with start_command(command, cwd=ROOT) as process:
         assert process.stdout is not None
         address = process.stdout.readline().strip()
         if not address.startswith("http"):
@@ -46,7 +46,7 @@ def served(root: Path, *arguments: str | Path) -> Iterator[str]:
 
 
 @contextmanager
-def started(command: list[str], **options: Any) -> Iterator[subprocess.Popen[str]]:
+def start_command(command: list[str], **options: Any) -> Iterator[subprocess.Popen[str]]:
     """A program that runs until it is left, its output to be read."""
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, **options)
     try:

@@ -12,7 +12,7 @@ from av.video.reformatter import Interpolation
 from numpy.typing import NDArray
 
 from media.errors import UndecodableSegmentError
-from media.resize import plain_resize
+from media.resize import resize
 from media.segments import video_of_segment
 
 Plane = NDArray[np.uint8]
@@ -55,7 +55,7 @@ def decode_segment(init: bytes, media: bytes) -> Iterator[Frame]:
             yield _to_frame(decoded)
 
 
-def fit(frame: Frame, width: int, height: int) -> Frame:
+def resize_frame(frame: Frame, width: int, height: int) -> Frame:
     """The frame at another size; the same frame where it already has that size.
 
     Enlarged by the plain resize, made smaller by libswscale's Lanczos, which filters against aliasing.
@@ -63,8 +63,8 @@ def fit(frame: Frame, width: int, height: int) -> Frame:
     if (frame.width, frame.height) == (width, height):
         return frame
     if width >= frame.width and height >= frame.height:
-        u, v = (plain_resize(plane, width // 2, height // 2) for plane in (frame.u, frame.v))
-        return Frame(plain_resize(frame.y, width, height), u, v, frame.pts_s)
+        u, v = (resize(plane, width // 2, height // 2) for plane in (frame.u, frame.v))
+        return Frame(resize(frame.y, width, height), u, v, frame.pts_s)
     source = av.VideoFrame.from_ndarray(_stacked(frame), format="yuv420p")
     scaled = source.reformat(width, height, format="yuv420p", interpolation=Interpolation.LANCZOS)
     return Frame(*_planes(scaled), pts_s=frame.pts_s)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO
 
 from media.errors import ProgramFailedError, ProgramNotFoundError
-from media.running import GRACE_S, Running, end_process, started
+from media.running import GRACE_S, Running, end_process, start_program
 from media.source.formats import accepted
 
 _LOG = logging.getLogger(__name__)
@@ -143,7 +143,7 @@ def run(
     `input` is written to the program's stdin, which is closed otherwise. `home` stands for the user's home folder.
     Raises ProgramFailedError, also at `deadline_s`, and ProgramNotFoundError if `arguments[0]` cannot be started.
     """
-    with started(arguments, stdin=input is not None, cwd=cwd, home=home) as running:
+    with start_program(arguments, stdin=input is not None, cwd=cwd, home=home) as running:
         output: list[bytes] = []
         pipes = running.process
         readers = [running.thread(_read_output, pipes.stdout, output)]
@@ -161,13 +161,15 @@ def run(
     return b"".join(output)
 
 
-def piped(arguments: Sequence[str], pieces: Iterator[bytes], *, frame_bytes: int, deadline_s: float) -> Iterator[bytes]:
+def pipe_program(
+    arguments: Sequence[str], pieces: Iterator[bytes], *, frame_bytes: int, deadline_s: float
+) -> Iterator[bytes]:
     """Write `pieces` to a program's stdin, and yield its stdout in pieces of exactly `frame_bytes`.
 
     Closing the iterator ends the program. `deadline_s` is the longest wait for one piece, so a slow reader costs
     nothing. Raises what `pieces` raises, and ProgramFailedError, also if the output is not a whole number of pieces.
     """
-    with started(arguments, stdin=True, cwd=None) as running:
+    with start_program(arguments, stdin=True, cwd=None) as running:
         output: queue.Queue[bytes] = queue.Queue(maxsize=4)
         abandoned = threading.Event()
         failures: list[Exception] = []
@@ -186,13 +188,15 @@ def piped(arguments: Sequence[str], pieces: Iterator[bytes], *, frame_bytes: int
 
 
 @contextmanager
-def fed(arguments: Sequence[str], *, deadline_s: float, cwd: Path | None = None) -> Iterator[Callable[[bytes], None]]:
+def feed_program(
+    arguments: Sequence[str], *, deadline_s: float, cwd: Path | None = None
+) -> Iterator[Callable[[bytes], None]]:
     """A running program that is written to bit by bit: yields the function that writes to its stdin.
 
     Leaving the block closes stdin and waits for the end; leaving it by an exception ends the program.
     `deadline_s` is the longest wait for one write, and for the end. Raises ProgramFailedError.
     """
-    with started(arguments, stdin=True, cwd=cwd) as running:
+    with start_program(arguments, stdin=True, cwd=cwd) as running:
         pipe = running.process.stdin
         assert pipe is not None
 

@@ -82,13 +82,13 @@ def phase_kernels(scale: int, fold: int = 1) -> NDArray[np.float32]:
     return np.stack(kernels, axis=-1)[:, :, None, :]
 
 
-def plain_upscale(plane: Plane, scale: int) -> Plane:
+def base_upsample(plane: Plane, scale: int) -> Plane:
     """Enlarge an 8-bit plane (h, w) to (h·scale, w·scale)."""
     height, width = plane.shape
-    return plain_resize(plane, width * scale, height * scale)
+    return resize(plane, width * scale, height * scale)
 
 
-def plain_resize(plane: Plane, width: int, height: int) -> Plane:
+def resize(plane: Plane, width: int, height: int) -> Plane:
     """An 8-bit plane (h, w) at (height, width), each at least as large; the same plane where it has that size.
 
     Raises ValueError for a smaller size: that would need a filter against aliasing.

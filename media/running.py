@@ -82,7 +82,9 @@ class Running:
 
 
 @contextmanager
-def started(arguments: Sequence[str], *, stdin: bool, cwd: Path | None, home: Path | None = None) -> Iterator[Running]:
+def start_program(
+    arguments: Sequence[str], *, stdin: bool, cwd: Path | None, home: Path | None = None
+) -> Iterator[Running]:
     """The running program; on leaving it runs no more. `home` is the home folder that it is told of, if not ours."""
     _LOG.info("%s", shlex.join(arguments))
     try:

@@ -19,7 +19,7 @@ import imageio_ffmpeg
 
 from media.errors import MediaError, ProgramFailedError, ProgramNotFoundError
 from media.frames import Frame
-from media.programs import fed, find_program, run
+from media.programs import feed_program, find_program, run
 
 THREADS = 2
 DEADLINE_S = 120.0
@@ -112,7 +112,7 @@ def vmaf_meter(program: Path, width: int, height: int, *, every: int = 1) -> Ite
     with tempfile.TemporaryDirectory(prefix="neudash-vmaf-") as name:
         folder, command = Path(name), [str(program), *arguments(width, height, every=every)]
         # It runs in that folder, so that the log has no path whose colon and backslashes a filter misreads.
-        with fed(command, deadline_s=DEADLINE_S, cwd=folder) as write:
+        with feed_program(command, deadline_s=DEADLINE_S, cwd=folder) as write:
             meter = VmafMeter(write)
             yield meter
         meter.scores.update(_read_log(folder / LOG))

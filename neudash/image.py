@@ -20,15 +20,15 @@ from manifests.mpd.read import read_mpd
 from manifests.networks import Size
 from manifests.weights import ModelWeights
 from media.colour.bgr import Picture, bgr_of_planes, planes_of_bgr
-from media.resize import plain_resize
+from media.resize import resize
 from player.errors import PlayerError, UnplayableError
 from player.fetching.model_store import ModelStore
 from player.fetching.presentation_files import PresentationFiles
-from player.fetching.transport import Fetcher, open_fetcher
+from player.fetching.transport import Transport, open_transport
 from player.frames.upscalers import ModelEnhancer
 from player.sinks.pictures import write_png
 from player.superres.engines import BACKENDS, ENGINES, Upscaler
-from player.superres.model_choice import wanted_model
+from player.superres.model_choice import model_for_segment
 from player.superres.output import fixed_rung
 
 MAX_PICTURE_BYTES = 256 << 20
@@ -51,7 +51,7 @@ def main(argv: list[str]) -> int:
         upscaler = ModelEnhancer(arguments.engine, arguments.backend).prepare(model.weights, *size)
         if isinstance(upscaler, str):
             raise UnplayableError(upscaler)
-        enlarged = enlarged_picture(picture, upscaler, size)
+        enlarged = enhanced_picture(picture, upscaler, size)
         write_png(arguments.output, enlarged)
     except (PlayerError, BundleError, OSError) as error:
         print(f"neudash image: {one_line(error)}", file=sys.stderr)
@@ -117,17 +117,17 @@ class _Model:
         return round(width * input_width / video.width), round(height * input_height / video.height)
 
 
-def enlarged_picture(picture: Picture, upscaler: Upscaler, input_size: Size) -> Picture:
+def enhanced_picture(picture: Picture, upscaler: Upscaler, input_size: Size) -> Picture:
     """Luma by the network, made for `input_size` (width, height), chroma (at full resolution here) plainly."""
     y, cb, cr = planes_of_bgr(picture)
-    luma = upscaler.upscale(plain_resize(y, *input_size))
+    luma = upscaler.upscale(resize(y, *input_size))
     height, width = luma.shape
-    return bgr_of_planes(luma, plain_resize(cb, width, height), plain_resize(cr, width, height))
+    return bgr_of_planes(luma, resize(cb, width, height), resize(cr, width, height))
 
 
 async def _model(address: str, wish: str | None, number: int) -> _Model:
     """Of the segment `number`. Raises UnplayableError, MalformedManifestError."""
-    fetcher = open_fetcher(address)
+    fetcher = open_transport(address)
     try:
         presentation = read_mpd(await fetcher.manifest())
         rung = _rung(presentation, wish)
@@ -146,18 +146,18 @@ def _rung(presentation: Presentation, wish: str | None) -> Representation:
     return (larger or with_models)[-1]
 
 
-async def _model_of(fetcher: Fetcher, presentation: Presentation, rung: Representation, number: int) -> _Model:
+async def _model_of(fetcher: Transport, presentation: Presentation, rung: Representation, number: int) -> _Model:
     positions = [position for position, segment in enumerate(rung.segments) if segment.number == number]
     if not positions:
         numbers = f"{rung.segments[0].number} to {rung.segments[-1].number}"
         raise UnplayableError(f"there is no segment {number}; {rung.id} has {numbers}")
-    wanted = wanted_model(rung, positions[0])
+    wanted = model_for_segment(rung, positions[0])
     store = ModelStore(PresentationFiles(fetcher, presentation, None).model)
     store.request(wanted, lambda _: None)
     # The fetcher's own deadlines and attempts bound this.
     weights = await store.weights(wanted, patience_s=None)
     if isinstance(weights, str) or wanted.track is None:
-        with_models = [s.number for position, s in enumerate(rung.segments) if wanted_model(rung, position).files]
+        with_models = [s.number for position, s in enumerate(rung.segments) if model_for_segment(rung, position).files]
         hint = f"; segments with a model: {', '.join(map(str, with_models[:20])) or 'none'}"
         raise UnplayableError(f"segment {number} of {rung.id}: {weights}{hint}")
     return _Model(rung, wanted.track, weights)

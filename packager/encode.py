@@ -24,7 +24,7 @@ from media.source.treatment import (
     shape_filters,
 )
 from packager.hdr import HdrSettings, colour_options, svtav1_parameters, x265_parameters
-from packager.ladder import Rung
+from packager.ladder import LadderRung
 from packager.rungs import Crf
 
 Codec = Literal["h264", "hevc", "av1"]
@@ -69,9 +69,9 @@ def encode_arguments(
     treatment: SourceTreatment,
     shape: Shape,
     settings: VideoSettings,
-    outputs: Sequence[tuple[Rung, Path]],
+    outputs: Sequence[tuple[LadderRung, Path]],
     hdr: HdrSettings | None = None,
-    hdr_outputs: Sequence[tuple[Rung, Path]] = (),
+    hdr_outputs: Sequence[tuple[LadderRung, Path]] = (),
 ) -> list[str]:
     """All rungs in one go, from the raw frames of `media.source.reading.source_frames` on stdin."""
     upright = apply_filters(raw_input(treatment, shape), shape_filters(treatment))
@@ -101,7 +101,7 @@ def _output(
     stream: ffmpeg.nodes.FilterableStream,
     treatment: SourceTreatment,
     settings: VideoSettings,
-    rung: Rung,
+    rung: LadderRung,
     path: Path,
     hdr: HdrSettings | None = None,
 ) -> ffmpeg.nodes.OutputStream:
@@ -144,7 +144,7 @@ def _encoder_options(settings: VideoSettings, hdr: HdrSettings | None) -> dict[s
     }
 
 
-def _rate_options(rung: Rung, codec: Codec) -> dict[str, str]:
+def _rate_options(rung: LadderRung, codec: Codec) -> dict[str, str]:
     if isinstance(rung.rate, Crf):
         return {"crf": f"{rung.rate.value:g}"}
     bps = rung.rate.bps

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from media.colour.mastering import MasteringDisplay, Point
-from packager.ladder import Rung
+from packager.ladder import LadderRung
 from packager.rungs import Crf
 
 HdrCodec = Literal["hevc", "av1"]
@@ -29,7 +29,7 @@ class HdrSettings:
     """MaxCLL and MaxFALL in nits; None if the source does not say."""
 
 
-def hdr_rungs(rungs: Sequence[Rung], crf_shift: int, max_crf: int) -> tuple[Rung, ...]:
+def hdr_rungs(rungs: Sequence[LadderRung], crf_shift: int, max_crf: int) -> tuple[LadderRung, ...]:
     """The same sizes for HDR; `crf_shift` is what its codec's scale of quality differs by, `max_crf` where it ends."""
     return tuple(
         replace(

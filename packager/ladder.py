@@ -48,7 +48,7 @@ class Size:
 
 
 @dataclass(frozen=True)
-class Rung:
+class LadderRung:
     """One video representation to be made."""
 
     id: str
@@ -57,7 +57,7 @@ class Rung:
     rate: Rate
 
 
-def auto_ladder(source: Area, rate: Rate) -> tuple[Rung, ...]:
+def auto_ladder(source: Area, rate: Rate) -> tuple[LadderRung, ...]:
     """The source's size (or what can be halved exactly near it), its half and its quarter, lowest first.
 
     Each rung is the x2 partner of the next. Raises LadderError for a source smaller than 2x2.
@@ -70,10 +70,10 @@ def auto_ladder(source: Area, rate: Rate) -> tuple[Rung, ...]:
     sizes = [nearest_size(lowest, lowest[0] / lowest[1], lowest[1])]
     for _ in range(halvings):
         sizes.append(sizes[-1].doubled())
-    return tuple(Rung(f"v{size.height}", size, rate) for size in sizes)
+    return tuple(LadderRung(f"v{size.height}", size, rate) for size in sizes)
 
 
-def wanted_ladder(source: Area, wanted: Sequence[WantedRung]) -> tuple[Rung, ...]:
+def wanted_ladder(source: Area, wanted: Sequence[WantedRung]) -> tuple[LadderRung, ...]:
     """The rungs that were asked for, in that order; a rung of half the height is exactly half the size.
 
     Raises LadderError for a rung above the source, or the same rung twice.
@@ -88,7 +88,7 @@ def wanted_ladder(source: Area, wanted: Sequence[WantedRung]) -> tuple[Rung, ...
     for index, name in enumerate(ids):
         if name in ids[:index]:
             raise LadderError(f"rung {wanted[index]} comes out the same as another one; leave it out")
-    return tuple(Rung(name, sizes[r.height], r.rate) for name, r in zip(ids, wanted, strict=True))
+    return tuple(LadderRung(name, sizes[r.height], r.rate) for name, r in zip(ids, wanted, strict=True))
 
 
 def _partnered(source: Area, heights: Sequence[int]) -> dict[int, Size]:

@@ -10,7 +10,7 @@ from time import monotonic
 
 from manifests.languages import bcp47
 from media.errors import ProgramFailedError
-from media.programs import RunProgress, fed, find_program, run
+from media.programs import RunProgress, feed_program, find_program, run
 from media.source.reading import Damage, DamageKind, ReadingNotes, source_frames
 from packager.encode import (
     AAC_FRAME_S,
@@ -19,7 +19,7 @@ from packager.encode import (
     poster_arguments,
 )
 from packager.errors import SubtitlesError
-from packager.ladder import Rung
+from packager.ladder import LadderRung
 from packager.plan import Plan, Request, make_plan, plan_warnings
 from packager.presentation import MeasuredSound, MeasuredTrack, Text, measure_track
 from packager.publish import Pieces, check_output, is_done, publish
@@ -133,7 +133,7 @@ def _run_encoder(plan: Plan, arguments: list[str], notes: ReadingNotes, listener
     """Run ffmpeg on all frames of the source."""
     program = str(find_program("ffmpeg"))
     begun_s, reported_s = monotonic(), 0.0
-    with fed([program, *arguments], deadline_s=STALLED_S) as write:
+    with feed_program([program, *arguments], deadline_s=STALLED_S) as write:
         frames = source_frames(plan.request.source, plan.found, plan.treatment, notes)
         for number, data in enumerate(frames, start=1):
             write(data)
@@ -172,11 +172,11 @@ def clock(at_s: Fraction) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
-def _track_name(rung: Rung) -> str:
+def _track_name(rung: LadderRung) -> str:
     return f"{rung.id}.mp4"
 
 
-def _segmented_video(plan: Plan, work: WorkFolder, rung: Rung, segmenter: Segmenter) -> MeasuredTrack:
+def _segmented_video(plan: Plan, work: WorkFolder, rung: LadderRung, segmenter: Segmenter) -> MeasuredTrack:
     def make(folder: Path) -> None:
         folder.mkdir()
         track = work.root / _track_name(rung)

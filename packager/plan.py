@@ -21,7 +21,7 @@ from media.source.treatment import SourceTreatment, file_sha256
 from packager.encode import AUTO_CRF, MAX_CRF, Codec, VideoSettings
 from packager.errors import HdrError, LadderError
 from packager.hdr import HdrCodec, HdrSettings, hdr_rungs
-from packager.ladder import Rung, auto_ladder, wanted_ladder
+from packager.ladder import LadderRung, auto_ladder, wanted_ladder
 from packager.rungs import Crf, WantedRung
 from packager.sound.choice import AudioWish, SoundPlan, plan_sound
 from packager.subtitles import Subtitles, read_file, tracks_of
@@ -71,7 +71,7 @@ class Plan:
     sha256: str
     """Of the source."""
     treatment: SourceTreatment
-    rungs: tuple[Rung, ...]
+    rungs: tuple[LadderRung, ...]
     video: VideoSettings
     found: Scan
     """The packets of the source and what its key frames look like."""
@@ -84,7 +84,7 @@ class Plan:
     sound: SoundPlan
     subtitles: tuple[Subtitles, ...] = ()
     hdr: HdrSettings | None = None
-    hdr_rungs: tuple[Rung, ...] = ()
+    hdr_rungs: tuple[LadderRung, ...] = ()
     """HDR rungs of the same sizes as the others; none without `hdr`."""
 
     @property
@@ -198,7 +198,7 @@ def refuse_still_picture(info: SourceInfo, frames: int) -> None:
         raise UnreadableSourceError(f"{info.name!r} is a picture, not a video")
 
 
-def _rungs(request: Request, treatment: SourceTreatment) -> tuple[Rung, ...]:
+def _rungs(request: Request, treatment: SourceTreatment) -> tuple[LadderRung, ...]:
     area = treatment.display_size
     if request.wanted is None:
         return auto_ladder(area, Crf(AUTO_CRF[request.codec]))
@@ -224,11 +224,11 @@ def hdr_settings(info: SourceInfo, treatment: SourceTreatment, codec: Codec) -> 
     return HdrSettings(hdr_codec, colour.transfer, info.video.mastering, info.video.content_light)
 
 
-def _hdr_rungs(request: Request, rungs: tuple[Rung, ...], hdr: HdrSettings) -> tuple[Rung, ...]:
+def _hdr_rungs(request: Request, rungs: tuple[LadderRung, ...], hdr: HdrSettings) -> tuple[LadderRung, ...]:
     return hdr_rungs(rungs, AUTO_CRF[hdr.codec] - AUTO_CRF[request.codec], MAX_CRF[hdr.codec])
 
 
-def _described(rungs: tuple[Rung, ...]) -> list[dict[str, Any]]:
+def _described(rungs: tuple[LadderRung, ...]) -> list[dict[str, Any]]:
     return [{"id": r.id, "width": r.size.width, "height": r.size.height, "rate": str(r.rate)} for r in rungs]
 
 

@@ -22,7 +22,7 @@ from manifests.model import (
 )
 from manifests.mp4.fragments import InitInfo, read_fragment, read_init
 from manifests.names import text_href
-from packager.ladder import Rung
+from packager.ladder import LadderRung
 
 
 @dataclass(frozen=True)
@@ -104,11 +104,11 @@ class HdrLadder:
     """The rungs that are HDR, and how."""
 
     dynamic_range: DynamicRange
-    rungs: tuple[tuple[Rung, MeasuredTrack], ...]
+    rungs: tuple[tuple[LadderRung, MeasuredTrack], ...]
 
 
 def build_presentation(
-    video: Sequence[tuple[Rung, MeasuredTrack]],
+    video: Sequence[tuple[LadderRung, MeasuredTrack]],
     frame_rate: Fraction,
     sound: Sequence[MeasuredSound],
     text: Sequence[Text],
@@ -152,7 +152,7 @@ def build_presentation(
 
 
 def _video_representation(
-    rung: Rung, track: MeasuredTrack, frame_rate: Fraction, tag: str, dynamic_range: DynamicRange = "sdr"
+    rung: LadderRung, track: MeasuredTrack, frame_rate: Fraction, tag: str, dynamic_range: DynamicRange = "sdr"
 ) -> Representation:
     return Representation(
         id=rung.id,

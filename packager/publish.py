@@ -16,7 +16,7 @@ from manifests.errors import BundleError
 from manifests.files import publish_file
 from manifests.names import MANIFEST, MASTER_PLAYLIST, POSTER, PROVENANCE, QUALITY, REPORT, text_href
 from packager.errors import OutputFolderError
-from packager.ladder import Rung
+from packager.ladder import LadderRung
 from packager.plan import Plan
 from packager.presentation import HdrLadder, MeasuredSound, MeasuredTrack, Text, build_presentation, content_tag
 from packager.tools import tool_versions
@@ -43,13 +43,13 @@ _FILES = (MASTER_PLAYLIST, "playlist_*.m3u8", QUALITY, PROVENANCE, POSTER, REPOR
 class Pieces:
     """What is to be published; the segments lie in the work folder as `video-<id>` and `audio-<id>`."""
 
-    video: tuple[tuple[Rung, MeasuredTrack], ...]
+    video: tuple[tuple[LadderRung, MeasuredTrack], ...]
     sound: tuple[MeasuredSound, ...]
     text: tuple[Text, ...]
     poster: bytes
     """JPEG."""
     segmenter: str
-    hdr: tuple[tuple[Rung, MeasuredTrack], ...] = ()
+    hdr: tuple[tuple[LadderRung, MeasuredTrack], ...] = ()
     """The HDR rungs."""
 
 

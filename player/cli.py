@@ -22,12 +22,12 @@ from console.outputs import check_distinct, check_output, is_stream, output_file
 from console.text import one_line
 from player.abr.rules import DEFAULT, RULES
 from player.errors import PlayerError
-from player.fetching.download_recorder import KeptFiles
+from player.fetching.download_recorder import DownloadRecorder
 from player.fetching.network_trace import read_trace
 from player.fetching.scheduler import CAPACITY_S
-from player.fetching.throttled import ShapedFetcher
-from player.fetching.transport import Fetcher, open_fetcher
-from player.progress import Talk
+from player.fetching.throttled import ThrottledTransport
+from player.fetching.transport import Transport, open_transport
+from player.progress import PlaybackProgress
 from player.session import Outputs, Session, Settings
 from player.sinks import Sink
 from player.sinks.pictures import PictureFolder
@@ -191,7 +191,7 @@ def _play(arguments: argparse.Namespace) -> int:
         model_patience_s=WINDOW_MODEL_PATIENCE_S if arguments.window else Settings.model_patience_s,
     )
     outputs, notes = _outputs(arguments)
-    with Talk() as talk:
+    with PlaybackProgress() as talk:
         for note in notes:
             talk.warn(note)
         session = Session(_fetcher(arguments), settings, outputs, talk)
@@ -206,12 +206,12 @@ def _play(arguments: argparse.Namespace) -> int:
     return 0 if session.complete and session.stats.frames else 1
 
 
-def _fetcher(arguments: argparse.Namespace) -> Fetcher:
+def _fetcher(arguments: argparse.Namespace) -> Transport:
     """Raises UnplayableError."""
-    fetcher = open_fetcher(arguments.address)
+    fetcher = open_transport(arguments.address)
     if arguments.network_trace is None:
         return fetcher
-    return ShapedFetcher(fetcher, read_trace(arguments.network_trace), arguments.network_rtt)
+    return ThrottledTransport(fetcher, read_trace(arguments.network_trace), arguments.network_rtt)
 
 
 def _outputs(arguments: argparse.Namespace) -> tuple[Outputs, list[str]]:
@@ -226,7 +226,7 @@ def _outputs(arguments: argparse.Namespace) -> tuple[Outputs, list[str]]:
     sinks: list[Sink] = [VideoFile(path) for path in arguments.out]
     if arguments.frames is not None:
         sinks.append(PictureFolder(arguments.frames))
-    kept = KeptFiles(arguments.keep) if arguments.keep is not None else None
+    kept = DownloadRecorder(arguments.keep) if arguments.keep is not None else None
     if kept is not None:
         kept.open()
     if not arguments.window:

@@ -18,11 +18,11 @@ from media.errors import UndecodableSegmentError
 from media.frames import Frame
 from player.concurrency import OneThread, run_together
 from player.errors import UnplayableError
-from player.fetching.fetched_segment import Delivery
-from player.fetching.scheduler import Downloads
+from player.fetching.fetched_segment import FetchedSegment
+from player.fetching.scheduler import SegmentScheduler
 from player.frames.decode import segment_frames
 from player.frames.effort import Effort, EffortRule
-from player.frames.segment_enhancer import SegmentEnlarger
+from player.frames.segment_enhancer import SegmentEnhancer
 from player.frames.upscalers import Enhancer
 from player.sinks import Sink
 from player.sinks.window import Window
@@ -39,7 +39,7 @@ FILLING_S = 1.0
 """The longest that a window waits for that many frames before it plays on with what there is."""
 
 
-class Talk(Protocol):
+class PlaybackListener(Protocol):
     """What a session says while it runs."""
 
     def starts(self, frames: int, after: int) -> None:
@@ -57,8 +57,8 @@ class Talk(Protocol):
 class _Job:
     """A segment that is ready to be decoded, and what enlarges its frames."""
 
-    delivery: Delivery
-    enlarger: SegmentEnlarger
+    delivery: FetchedSegment
+    enlarger: SegmentEnhancer
 
 
 @dataclass(frozen=True)
@@ -79,13 +79,13 @@ class Pipeline:
 
     def __init__(
         self,
-        downloads: Downloads,
+        downloads: SegmentScheduler,
         enhancer: Enhancer,
         output: OutputFormat,
         sinks: Sequence[Sink],
         window: Window | None,
         stats: SessionStats,
-        talk: Talk,
+        talk: PlaybackListener,
         *,
         speaker: Speaker | None = None,
     ) -> None:
@@ -150,7 +150,7 @@ class Pipeline:
             await self._fetched.put(await self._prepared(delivery, thread))
         await self._fetched.put(None)
 
-    async def _prepared(self, delivery: Delivery, thread: OneThread) -> _Job:
+    async def _prepared(self, delivery: FetchedSegment, thread: OneThread) -> _Job:
         upscaler, record = None, delivery.record
         if delivery.media is not None:
             made = await thread.do(partial(self._enhancer.prepare, delivery.weights, *delivery.input_size))
@@ -158,7 +158,7 @@ class Pipeline:
                 record.reason = record.reason or made
             else:
                 upscaler, record.reason = made, None
-        return _Job(delivery, SegmentEnlarger(delivery, upscaler, self._output, self._stats))
+        return _Job(delivery, SegmentEnhancer(delivery, upscaler, self._output, self._stats))
 
     async def _decode(self, thread: OneThread) -> None:
         while (job := await self._fetched.get()) is not None:

@@ -11,7 +11,7 @@ from console.progress import progress
 from player.stats import SessionStats
 
 
-class Talk:
+class PlaybackProgress:
     """A context manager; the bar appears with the first segment."""
 
     def __init__(self) -> None:
@@ -21,7 +21,7 @@ class Talk:
         self._frames_before = 0
         self._said: set[str] = set()
 
-    def __enter__(self) -> Talk:
+    def __enter__(self) -> PlaybackProgress:
         return self
 
     def __exit__(

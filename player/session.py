@@ -14,16 +14,16 @@ from manifests.model import Presentation, Representation
 from manifests.mpd.read import read_mpd
 from player.abr.rules import ABANDON, DEFAULT, RULES
 from player.errors import UnplayableError
-from player.fetching.download_recorder import KeptFiles
+from player.fetching.download_recorder import DownloadRecorder
 from player.fetching.presentation_files import PresentationFiles
-from player.fetching.scheduler import CAPACITY_S, Downloads
+from player.fetching.scheduler import CAPACITY_S, SegmentScheduler
 from player.fetching.soundtrack import Soundtrack
-from player.fetching.transport import Fetcher
+from player.fetching.transport import Transport
 from player.frames.upscalers import Enhancer, FileEnhancer, ModelEnhancer, NoEnhancer
-from player.pipeline import Pipeline, Talk
+from player.pipeline import Pipeline, PlaybackListener
 from player.sinks import Sink
 from player.sinks.window import ViewerQuitError, ViewerSeekError, Window
-from player.sound.choice import chosen_sound
+from player.sound.choice import choose_soundtrack
 from player.sound.speaker import Speaker
 from player.stats import SessionStats
 from player.superres.output import OutputFormat, fixed_rung, output_format, switchable
@@ -61,13 +61,13 @@ class Outputs:
     window: Window | None = None
     speaker: Speaker | None = None
     """What is heard beside the window."""
-    kept: KeptFiles | None = None
+    kept: DownloadRecorder | None = None
 
 
 class Session:
     """Plays one presentation once."""
 
-    def __init__(self, fetcher: Fetcher, settings: Settings, outputs: Outputs, talk: Talk) -> None:
+    def __init__(self, fetcher: Transport, settings: Settings, outputs: Outputs, talk: PlaybackListener) -> None:
         self.stats = SessionStats()
         """True at every moment, and so after a session that was cut short."""
         self.complete = True
@@ -106,7 +106,7 @@ class Session:
         rungs = presentation.video
         fixed = None if self._settings.rung is None else fixed_rung(rungs, self._settings.rung)
         playable = switchable(rungs) if fixed is None else (fixed,)
-        sound = chosen_sound(presentation.adaptation_sets, self._settings.audio)
+        sound = choose_soundtrack(presentation.adaptation_sets, self._settings.audio)
         enhancer = self._enhancer()
         output = output_format(rungs, self._own_scale(enhancer, playable[0]), fixed.id if fixed is not None else None)
         try:
@@ -114,7 +114,7 @@ class Session:
         except BundleError as error:
             raise UnplayableError(str(error)) from error
         soundtrack = Soundtrack(files, sound, self._talk.warn)
-        downloads = Downloads(
+        downloads = SegmentScheduler(
             files,
             soundtrack,
             playable,
@@ -147,7 +147,7 @@ class Session:
     async def _run(
         self,
         pipeline: Pipeline,
-        downloads: Downloads,
+        downloads: SegmentScheduler,
         soundtrack: Soundtrack,
         duration_s: Fraction,
         output: OutputFormat,

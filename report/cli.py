@@ -22,7 +22,7 @@ from report.choices import choices_of
 from report.errors import ReportError
 from report.page import headline, page
 from report.results import RungResult, quality_json
-from report.run import measured_rungs, open_subject, telling_pictures
+from report.run import clearest_pictures, measured_rungs, open_subject
 from report.table import publish_quality
 
 INTERRUPTED = 130
@@ -65,7 +65,7 @@ def _report(options: argparse.Namespace) -> int:
 
     rungs = measured_rungs(subject, engine, options.every, fresh=options.fresh, quiet=options.quiet)
     publish_quality(options.bundle, rungs)
-    pictures = telling_pictures(subject, engine, rungs, quiet=options.quiet)
+    pictures = clearest_pictures(subject, engine, rungs, quiet=options.quiet)
     title = subject.bundle.presentation.title or subject.bundle.root.resolve().name
     choices = choices_of(read_json(options.bundle, PROVENANCE))
     html = page(title, width, height, rungs, pictures, choices).encode()

@@ -18,14 +18,14 @@ from manifests.networks import Size
 from manifests.template import initialization_href, segment_href
 from manifests.weights import ModelWeights
 from media.errors import UndecodableSegmentError
-from media.frames import Frame, decode_segment, fit
+from media.frames import Frame, decode_segment, resize_frame
 from media.quality import FrameScore, Judge, judge, pooled
 from media.source.reference import reference_frames
 from media.source.treatment import SourceTreatment
 from player.superres.builtin import builtin_model
 from player.superres.engines import Engine, Upscaler
 from player.superres.frames import output_frame
-from player.superres.model_choice import WantedModel, wanted_model
+from player.superres.model_choice import SegmentModel, model_for_segment
 from player.superres.output import OutputFormat
 from report.errors import ReportError
 from report.results import RungResult, SegmentResult, scores_of
@@ -71,7 +71,7 @@ class RungPlayer:
             raise UndecodableSegmentError(f"{href}: {error}") from error
 
     def plain(self, decoded: Frame) -> Frame:
-        return fit(decoded, self.subject.output.width, self.subject.output.height)
+        return resize_frame(decoded, self.subject.output.width, self.subject.output.height)
 
     def played(self, decoded: Frame, position: int) -> Frame:
         return output_frame(decoded, self.upscalers[position], self.input_sizes[position], self.subject.output)
@@ -85,7 +85,7 @@ def rung_player(subject: Subject, representation: Representation, engine: Callab
     held: set[str] = set()
     upscalers, input_sizes, model_bytes = [], [], []
     for position in range(len(representation.segments)):
-        wanted = wanted_model(representation, position)
+        wanted = model_for_segment(representation, position)
         model_bytes.append(sum(file.size_bytes for file in wanted.files if file.label not in held))
         held |= {file.label for file in wanted.files}
         size = wanted.track.input_size_of(video) if wanted.track else (video.width, video.height)
@@ -98,7 +98,7 @@ def rung_player(subject: Subject, representation: Representation, engine: Callab
     return RungPlayer(subject, representation, tuple(upscalers), tuple(input_sizes), tuple(model_bytes))
 
 
-def _weights(bundle: Bundle, wanted: WantedModel) -> ModelWeights | None:
+def _weights(bundle: Bundle, wanted: SegmentModel) -> ModelWeights | None:
     if wanted.track is None:
         return None
     try:
@@ -121,7 +121,7 @@ def rung_key(subject: Subject, representation: Representation, source_sha256: st
     digest.update(subject.bundle.read(initialization_href(representation)))
     for position, segment in enumerate(representation.segments):
         digest.update(subject.bundle.read(segment_href(representation, segment)))
-        wanted = wanted_model(representation, position)
+        wanted = model_for_segment(representation, position)
         digest.update("".join(file.sha256 for file in wanted.files).encode())
         if wanted.track is not None:
             digest.update(f"{wanted.track.network} {wanted.track.input_size}".encode())
@@ -174,7 +174,7 @@ def _result(
         run = slice(first, first + counts[position])
         first = run.stop
         enhanced = player.upscalers[position] is not None and played is not None
-        track = wanted_model(representation, position).track
+        track = model_for_segment(representation, position).track
         segments.append(
             SegmentResult(
                 number=segment.number,

@@ -68,7 +68,7 @@ class Shown:
     height: int
 
 
-def telling_segments(rung: RungResult, count: int = MOMENTS) -> list[int]:
+def clearest_segments(rung: RungResult, count: int = MOMENTS) -> list[int]:
     """Positions of the enhanced segments that gain most, in the order of the title."""
     gains = {
         position: segment.enhanced.psnr_y - segment.plain.psnr_y
@@ -100,11 +100,11 @@ def _moment(player: RungPlayer, position: int, number: int, decoded: Frame, refe
     plain, enhanced = player.plain(decoded), player.played(decoded, position)
     before, after = squared_error(reference.y, plain.y), squared_error(reference.y, enhanced.y)
     gain_db = psnr_y(after, reference.y.size) - psnr_y(before, reference.y.size)
-    detail = telling_box(reference.y, plain.y, enhanced.y)
+    detail = clearest_box(reference.y, plain.y, enhanced.y)
     return before - after, Moment(number, float(reference.pts_s), gain_db, plain, enhanced, reference, detail)
 
 
-def telling_box(source: NDArray[np.uint8], plain: NDArray[np.uint8], enhanced: NDArray[np.uint8]) -> Box:
+def clearest_box(source: NDArray[np.uint8], plain: NDArray[np.uint8], enhanced: NDArray[np.uint8]) -> Box:
     """The part of DETAIL's size where the squared error falls most."""
     height, width = source.shape
     box_width, box_height = min(DETAIL[0], width), min(DETAIL[1], height)

@@ -15,7 +15,7 @@ from media.source.original import treatment_of
 from player.superres.engines import Engine
 from player.superres.output import output_format
 from report.measure import Subject, frame_count, measure_rung, rung_key, rung_player
-from report.pictures import Shown, moments, shown, telling_segments
+from report.pictures import Shown, clearest_segments, moments, shown
 from report.results import RungResult, quality_json, rungs_of_json
 
 
@@ -63,7 +63,7 @@ def _publish(subject: Subject, rungs: Sequence[RungResult]) -> None:
     publish_json(subject.bundle.root, QUALITY, content)
 
 
-def telling_pictures(
+def clearest_pictures(
     subject: Subject, engine: Callable[[], Engine], rungs: Sequence[RungResult], *, quiet: bool
 ) -> list[Shown]:
     """Moments of the best enhanced rung, most gain first; none without any. Raises as `measured_rungs` does."""
@@ -75,7 +75,7 @@ def telling_pictures(
     with progress(quiet=quiet) as bars:
         task = bars.add_task("pictures", total=None, note="")
         player = rung_player(subject, representation, engine)
-        found = sorted(moments(player, telling_segments(best)), key=lambda moment: -moment.gain_db)
+        found = sorted(moments(player, clearest_segments(best)), key=lambda moment: -moment.gain_db)
         pictures = [shown(moment) for moment in found]
         bars.update(task, total=1, completed=1)
     return pictures

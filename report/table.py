@@ -12,7 +12,7 @@ from manifests.files import publish_file
 from manifests.model import AdaptationSet, Representation, SideFile
 from manifests.names import quality_href
 from manifests.quality_table import QualityTable, RungQuality, SegmentQuality, encode_quality, models_digest
-from player.superres.model_choice import wanted_model
+from player.superres.model_choice import model_for_segment
 from report.results import RungResult, Scores, SegmentResult
 
 
@@ -43,7 +43,7 @@ def _described(root: Path, s: AdaptationSet, known: dict[str, RungResult]) -> Ad
 
 
 def _rung(r: Representation, result: RungResult) -> RungQuality:
-    digest = models_digest([wanted_model(r, position).files for position in range(len(r.segments))])
+    digest = models_digest([model_for_segment(r, position).files for position in range(len(r.segments))])
     return RungQuality(tuple(_segment(segment) for segment in result.segments), digest)
 
 

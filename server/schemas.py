@@ -31,7 +31,7 @@ class Models(BaseModel):
     segments: int = Field(description="Segments that are enhanced; the others are upscaled plainly.")
 
 
-class Rung(BaseModel):
+class RungSummary(BaseModel):
     """One video representation."""
 
     id: str
@@ -65,7 +65,7 @@ class BundleSummary(BaseModel):
     quality_url: str | None = Field(description="Measured quality of every segment, plain and enhanced.")
     report_url: str | None = Field(description="The same as a page, with pictures and what the trainer chose.")
     bytes: Bytes
-    rungs: list[Rung] = Field(description="Lowest bandwidth first.")
+    rungs: list[RungSummary] = Field(description="Lowest bandwidth first.")
 
 
 class ListedFileSummary(BaseModel):
@@ -199,10 +199,10 @@ def sessions(reports: Reports, process_id: int) -> Sessions:
     )
 
 
-def _rung(representation: Representation) -> Rung:
+def _rung(representation: Representation) -> RungSummary:
     video = representation.video
     assert video is not None, "a video representation"
-    return Rung(
+    return RungSummary(
         id=representation.id,
         width=video.width,
         height=video.height,

@@ -25,7 +25,7 @@ from trainer.errors import TrainingError
 from trainer.settings import AUTO, GENERIC, TrainSettings
 
 if TYPE_CHECKING:
-    from trainer.pipeline import RungSummary
+    from trainer.pipeline import TrainedRung
 
 _EXAMPLE = """examples:
   neudash package holiday.mp4 -o holiday/
@@ -76,7 +76,7 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _trainer() -> Callable[..., list[RungSummary]]:
+def _trainer() -> Callable[..., list[TrainedRung]]:
     """Imports Keras: seconds, and only once the backend is chosen. Raises EngineUnavailableError."""
     require_keras()
     with quiet_stderr():
@@ -143,7 +143,7 @@ def _network(text: str) -> str:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def _line(summary: RungSummary) -> str:
+def _line(summary: TrainedRung) -> str:
     if summary.enhanced_segments == 0 and summary.stays:
         return f"{summary.representation}: no new model pays; what {', '.join(summary.stays)} gained before stays"
     if summary.enhanced_segments == 0:

@@ -14,18 +14,18 @@ from manifests.weights import ModelWeights
 from media.source.treatment import SourceTreatment
 from player.superres.engines import Engine
 from trainer.choice.networks import (
-    Outdone,
+    Dominated,
     Rejected,
     SizedNetwork,
     class_networks,
     trained_network,
-    without_outdone,
+    without_dominated,
     worth_training,
 )
-from trainer.choice.results import RungOutcome, load_outcome, outdone, save_outcome
+from trainer.choice.results import RungOutcome, dominated, load_outcome, save_outcome
 from trainer.choice.training_order import training_order
-from trainer.data.rung import Rung
-from trainer.data.samples import References, shots
+from trainer.data.rung import TrainingRung
+from trainer.data.samples import References, samples
 from trainer.fitting.fit import Fitter
 from trainer.rung_training import RungTraining, title_weights
 from trainer.settings import GENERIC, Reporter, TrainSettings
@@ -38,7 +38,7 @@ CODE_VERSION = 11
 class Group:
     """What a process needs to train the rungs of one size."""
 
-    rungs: tuple[Rung, ...]
+    rungs: tuple[TrainingRung, ...]
     settings: TrainSettings
     references: References
     rates_per_db: Mapping[str, float]
@@ -47,7 +47,7 @@ class Group:
     """For finished work."""
 
 
-def title_key(rungs: Sequence[Rung], treatment: SourceTreatment, settings: TrainSettings) -> str:
+def title_key(rungs: Sequence[TrainingRung], treatment: SourceTreatment, settings: TrainSettings) -> str:
     """Names the work on a title: the same for the same media of all its rungs, source treatment, settings and code.
 
     All rungs, for fits start from those of siblings, and what a decibel is worth is read off the whole ladder.
@@ -89,18 +89,18 @@ class _Learnt:
 
     starts: Mapping[NetworkSpec, ModelWeights]
     """The title's weights, of the nearest sibling that has such a network."""
-    outdone: Mapping[NetworkSpec, Outdone]
+    dominated: Mapping[NetworkSpec, Dominated]
 
     def and_from(self, rung: str, outcome: RungOutcome) -> _Learnt:
         """With what the outcome of another rung adds."""
         starts = {n.network.spec: w for n in outcome.networks if (w := title_weights(n)) is not None}
-        lost = {spec: Outdone(narrower, rung) for spec, narrower in outdone(outcome.networks).items()}
-        return _Learnt({**self.starts, **starts}, {**self.outdone, **lost})
+        lost = {spec: Dominated(narrower, rung) for spec, narrower in dominated(outcome.networks).items()}
+        return _Learnt({**self.starts, **starts}, {**self.dominated, **lost})
 
 
 def _trained(
     group: Group,
-    rung: Rung,
+    rung: TrainingRung,
     before: _Learnt,
     fitters: Callable[[NetworkSpec], Fitter],
     engine: Engine,
@@ -108,14 +108,14 @@ def _trained(
 ) -> RungOutcome:
     settings, rate_per_db = group.settings, group.rates_per_db[rung.id]
     networks, trained, rejected = networks_for(rung, settings, rate_per_db)
-    trained, lost = without_outdone(trained, before.outdone)
-    kept = shots(rung, group.references)
+    trained, lost = without_dominated(trained, before.dominated)
+    kept = samples(rung, group.references)
     training = RungTraining(rung, kept, rate_per_db, settings, group.folder, engine, fitters, reporter)
     return replace(training.outcome(networks, trained, before.starts), rejected=rejected + _told(lost))
 
 
 def networks_for(
-    rung: Rung, settings: TrainSettings, rate_per_db: float
+    rung: TrainingRung, settings: TrainSettings, rate_per_db: float
 ) -> tuple[list[SizedNetwork], list[SizedNetwork], tuple[tuple[str, str], ...]]:
     """(the networks to try, those of them to train, and for each other its name and why it is not trained)."""
     if not settings.chooses:

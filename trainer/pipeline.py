@@ -23,14 +23,14 @@ from trainer.choice.judge import plain_psnr_y
 from trainer.choice.networks import Exact, fits, largest_picture, times, trained_network
 from trainer.choice.record import choice_record
 from trainer.choice.results import RungOutcome
-from trainer.data.rung import Rung
-from trainer.data.samples import References, read_references, shots
+from trainer.data.rung import TrainingRung
+from trainer.data.samples import References, read_references, samples
 from trainer.errors import TrainingError
 from trainer.fitting.fit import prepare_backend
 from trainer.job import Group, title_key, train_group
-from trainer.processes import called
+from trainer.processes import run_in_processes
 from trainer.publish import publish_models
-from trainer.settings import Reporter, Silent, TrainSettings
+from trainer.settings import NullReporter, Reporter, TrainSettings
 
 WORK = ".train"
 """Folder in the bundle for what is not finished: never listed, removed when all is published."""
@@ -40,7 +40,7 @@ ReporterOf = Callable[[str], Reporter]
 
 
 @dataclass(frozen=True)
-class RungSummary:
+class TrainedRung:
     """What came of one rung, for people and for `--json`."""
 
     representation: str
@@ -57,7 +57,7 @@ class RungSummary:
     """As `trainer.choice.record.choice_record` tells it."""
 
 
-def enhanceable_rungs(bundle: Bundle, source: Exact, settings: TrainSettings) -> list[Rung]:
+def enhanceable_rungs(bundle: Bundle, source: Exact, settings: TrainSettings) -> list[TrainingRung]:
     """The rungs that can be enhanced, with the size that they are to have then, from the source's (width, height).
 
     That of the largest picture of the title for all of them; with a network that was named and is not folded, twice
@@ -71,13 +71,13 @@ def enhanceable_rungs(bundle: Bundle, source: Exact, settings: TrainSettings) ->
         doubles = spec is not None and spec.fold == 1
         enhanced: Size = times(sizes[r.id], spec.scale) if spec is not None and doubles else picture
         if fits(enhanced, source) if doubles else fits(sizes[r.id], picture):
-            found.append(Rung(bundle, r, enhanced))
+            found.append(TrainingRung(bundle, r, enhanced))
     return found
 
 
 def train_bundle(
     root: Path, source: Path, settings: TrainSettings, reporter_of: ReporterOf, *, jobs: int = 1, force: bool = False
-) -> list[RungSummary]:
+) -> list[TrainedRung]:
     """Train every rung that can be enhanced and publish the models that pay.
 
     A bundle that was trained with these settings before is left as it is unless `force`. With `jobs` above 1 that
@@ -107,7 +107,7 @@ def train_bundle(
     return summaries(open_bundle(root), [rung.id for rung in rungs])
 
 
-def _record(key: str, rung: Rung, outcome: RungOutcome) -> dict[str, object]:
+def _record(key: str, rung: TrainingRung, outcome: RungOutcome) -> dict[str, object]:
     """What provenance.json keeps of a rung's training, beside the settings."""
     gains = outcome.tracks()[0].gains_db() if outcome.published else [0.0] * len(rung.representation.segments)
     return {
@@ -123,13 +123,13 @@ def _trained(
     root: Path,
     source: Path,
     treatment: SourceTreatment,
-    rungs: Sequence[Rung],
+    rungs: Sequence[TrainingRung],
     settings: TrainSettings,
     folder: Path,
     reporter_of: ReporterOf,
     jobs: int,
 ) -> dict[str, RungOutcome]:
-    by_picture: dict[Size, list[Rung]] = {}
+    by_picture: dict[Size, list[TrainingRung]] = {}
     for rung in rungs:
         by_picture.setdefault(rung.enhanced_size, []).append(rung)
     groups: list[Group] = []
@@ -138,14 +138,14 @@ def _trained(
         reporter = reporter_of(f"{width}x{height}")
         references = read_references(source, treatment, alike[0], settings.budget_bytes, path, reporter)
         rates = _rates(alike, references, reporter_of)
-        by_size: dict[Size, list[Rung]] = {}
+        by_size: dict[Size, list[TrainingRung]] = {}
         for rung in alike:
             by_size.setdefault(rung.size, []).append(rung)
         groups += [Group(tuple(group), settings, references, rates, folder) for group in by_size.values()]
     return _run_all(groups, reporter_of, jobs)
 
 
-def _rates(rungs: Sequence[Rung], references: References, reporter_of: ReporterOf) -> Mapping[str, float]:
+def _rates(rungs: Sequence[TrainingRung], references: References, reporter_of: ReporterOf) -> Mapping[str, float]:
     """What a decibel is worth on each rung, from all of them played plainly."""
     if len(rungs) == 1:
         return {rungs[0].id: RATE_PER_DB}
@@ -153,7 +153,7 @@ def _rates(rungs: Sequence[Rung], references: References, reporter_of: ReporterO
     for rung in rungs:
         reporter = reporter_of(rung.id)
         reporter.begin("plain quality", 1)
-        judged = shots(rung, references, judged_alone=True)
+        judged = samples(rung, references, judged_alone=True)
         points[rung.id] = PlainPoint(sum(rung.media_bytes()), plain_psnr_y(judged))
         reporter.at(1, f"{points[rung.id].psnr_y:.2f} dB")
     return rates_per_db(points)
@@ -169,7 +169,7 @@ def _run_all(groups: Sequence[Group], reporter_of: ReporterOf, jobs: int) -> dic
     for reporter in reporters:
         reporter.begin("training in a process of its own", 1)
     calls = [partial(_run, group, _silent) for group in groups]
-    for trained in called(calls, jobs, lambda index: reporters[index].at(1)):
+    for trained in run_in_processes(calls, jobs, lambda index: reporters[index].at(1)):
         outcomes |= trained
     return outcomes
 
@@ -180,10 +180,10 @@ def _run(group: Group, reporter_of: ReporterOf) -> dict[str, RungOutcome]:
 
 
 def _silent(_: str) -> Reporter:
-    return Silent()
+    return NullReporter()
 
 
-def summaries(bundle: Bundle, names: Sequence[str]) -> list[RungSummary]:
+def summaries(bundle: Bundle, names: Sequence[str]) -> list[TrainedRung]:
     """What the bundle says of the models that play on the representations `names`."""
     training = read_json(bundle.root, PROVENANCE).get("training", {})
     result = []
@@ -197,7 +197,7 @@ def summaries(bundle: Bundle, names: Sequence[str]) -> list[RungSummary]:
         uses = best[0].uses if best else (None,) * len(representation.segments)
         media = [href for href, file in bundle.files().items() if file.representation_id == representation.id]
         result.append(
-            RungSummary(
+            TrainedRung(
                 representation=representation.id,
                 segments=len(uses),
                 enhanced_segments=sum(use is not None for use in uses),

@@ -21,7 +21,7 @@ _Result = TypeVar("_Result")
 _CONTEXT = get_context("spawn")
 
 
-def called(
+def run_in_processes(
     calls: Sequence[Callable[[], _Result]], jobs: int, on_done: Callable[[int], None] = lambda index: None
 ) -> list[_Result]:
     """What each call returns, at most `jobs` at a time; `on_done` is told the index of each that has ended.

@@ -17,10 +17,10 @@ from trainer.choice.judge import Errors, RungJudge
 from trainer.choice.networks import SizedNetwork, scene_could_pay, update_could_pay
 from trainer.choice.results import NetworkOutcome, RungOutcome, TrainedModel
 from trainer.choice.select import choose, side_by_side
-from trainer.choice.vmaf_check import SecondOpinion
+from trainer.choice.vmaf_check import VmafCheck
 from trainer.data.pairs import Pair, PatchSource, make_pairs
-from trainer.data.rung import Rung
-from trainer.data.samples import Shot
+from trainer.data.rung import TrainingRung
+from trainer.data.samples import Sample
 from trainer.data.scenes import scenes_of
 from trainer.fitting.coding import best_coding
 from trainer.fitting.fit import FitSettings, Fitter
@@ -35,8 +35,8 @@ class RungTraining:
 
     def __init__(
         self,
-        rung: Rung,
-        shots: Sequence[Shot],
+        rung: TrainingRung,
+        shots: Sequence[Sample],
         rate_per_db: float,
         settings: TrainSettings,
         work: Path,
@@ -56,7 +56,7 @@ class RungTraining:
         judged = [shot for shot in shots if shot.judged or shot.segment not in judged_segments]
         self._learnt = [shot for shot in shots if not shot.judged] or list(shots)
         self._judge = RungJudge(judged, len(self._media_bytes), engine, work)
-        self._opinion = SecondOpinion(self._judge)
+        self._opinion = VmafCheck(self._judge)
         self._pairs: tuple[object, list[Pair]] = (None, [])
 
     def outcome(self, networks: Sequence[SizedNetwork], trained: Sequence[SizedNetwork], starts: Starts) -> RungOutcome:
@@ -201,7 +201,7 @@ class RungTraining:
         weights = weights_of(tried.models)
         played = [None if use is None else weights[use] for use in tried.uses]
         self._reporter.begin(f"{tried.network.spec.name} VMAF-NEG check", self._opinion.frames)
-        spoilt = self._opinion.spoilt_segments(played, tried.network.input_size, self._reporter.at)
+        spoilt = self._opinion.rejected_segments(played, tried.network.input_size, self._reporter.at)
         if not spoilt:
             return tried
         scores = tuple(score.barred() if s in spoilt else score for s, score in enumerate(tried.scores))

@@ -43,7 +43,7 @@ class Reporter(Protocol):
         """The stage has come to `done`."""
 
 
-class Silent:
+class NullReporter:
     """A reporter to whom nobody listens."""
 
     def begin(self, what: str, total: int) -> None:

@@ -13,7 +13,7 @@ from bench.programs import BenchError
 from manifests.bundle import Bundle, open_bundle
 from manifests.model import ModelTrack, Representation
 from manifests.quality_table import QualityTable, decode_quality
-from player.abr.inputs import believed, outlook
+from player.abr.inputs import upcoming_segments, usable_entries
 from player.abr.state import Enhancement, ModelPart, RungChoice, Upcoming
 
 
@@ -93,7 +93,7 @@ def read_title(root: Path, macs_per_s: float) -> Title:
         pixels_per_s = rung.video.width * rung.video.height * float(rung.video.frame_rate)
         return track.macs_per_pixel * pixels_per_s / macs_per_s
 
-    segments = outlook(video, believed(video, table), range(len(video[0].segments)), seconds_of)
+    segments = upcoming_segments(video, usable_entries(video, table), range(len(video[0].segments)), seconds_of)
     return Title(bundle.presentation.title or root.resolve().name, segments, size_bytes)
 
 

@@ -31,7 +31,7 @@ from manifests.template import initialization_href, segment_href
 from manifests.weights import decode_model
 from media.errors import MediaError
 from media.frames import Frame, decode_segment
-from media.resize import plain_upscale
+from media.resize import base_upsample
 from media.source.probe import probe
 from player.superres.engines import EngineUnavailableError, open_engine
 from player.superres.engines.opencv_dnn import PretrainedGraph
@@ -225,7 +225,7 @@ def _key(case: Case, code: tuple[str, ...], inputs: list[Path]) -> str:
 def _speeds(case: Case) -> dict[str, float]:
     """Median ms a frame of luma, in one run: ours by the CPU engine, plain, and the pretrained networks."""
     assert case.rung.video is not None, "a rung is a video representation"
-    ways: dict[str, Enlarge] = {"plain": partial(plain_upscale, scale=2)}
+    ways: dict[str, Enlarge] = {"plain": partial(base_upsample, scale=2)}
     if models := case.models():
         weights = decode_model(models[0].read_bytes())
         width, height = case.rung.video.width, case.rung.video.height

@@ -14,7 +14,7 @@ from bench.rd.plots import plot
 from bench.rd.run import measure_clip
 from bench.rd.settings import CLASSES, CODEC_CRFS, QUICK_RIVALS, RIVALS, Settings, small
 from bench.rd.table import markdown_of
-from bench.rd.talk import Talk
+from bench.rd.talk import BenchProgress
 from console.outputs import write_output
 from manifests.errors import BundleError
 from media.errors import MediaError
@@ -26,7 +26,7 @@ def main(argv: list[str]) -> int:
     settings = _settings(options)
     result: dict[str, Any] = {"bench": "rd", "command": ["python", "-m", "bench.rd", *argv]}
     try:
-        for part in measure_clip(options.clip, settings, options.work, Talk(), fresh=options.fresh):
+        for part in measure_clip(options.clip, settings, options.work, BenchProgress(), fresh=options.fresh):
             result |= part
             _write(options, result)
     except (BenchError, BundleError, MediaError, OSError) as error:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bench.cache import Cache
 from bench.rd.rungs import Clip
-from bench.rd.talk import Talk
+from bench.rd.talk import BenchProgress
 
 
 @dataclass(frozen=True)
@@ -17,4 +17,4 @@ class Context:
     size: tuple[int, int]
     """(width, height) of the highest rung: the source's, but for a row or column that is odd."""
     cache: Cache
-    talk: Talk
+    talk: BenchProgress

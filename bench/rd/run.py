@@ -18,11 +18,13 @@ from bench.rd.rivals import rival
 from bench.rd.rungs import Rung, open_clip, plain_rungs
 from bench.rd.settings import CODEC_CRFS, TRAINED_RIVALS, Settings
 from bench.rd.summary import details, hulls, percents, unions
-from bench.rd.talk import Talk
+from bench.rd.talk import BenchProgress
 from bench.rd.training import worth_training
 
 
-def measure_clip(source: Path, settings: Settings, work: Path, talk: Talk, *, fresh: bool) -> Iterator[dict[str, Any]]:
+def measure_clip(
+    source: Path, settings: Settings, work: Path, talk: BenchProgress, *, fresh: bool
+) -> Iterator[dict[str, Any]]:
     """What `--json` holds of the clip, part by part, what matters most first; a later part replaces keys of an earlier.
 
     Raises BenchError, BundleError, MediaError, OSError.

@@ -10,7 +10,7 @@ from bench.rd.points import Point
 from console.progress import progress
 
 
-class Talk:
+class BenchProgress:
     """A line for each point, a bar while frames are judged."""
 
     def say(self, text: str) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.processes import cpu_s, pinned
-from bench.programs import ROOT, BenchError, started
+from bench.programs import ROOT, BenchError, start_command
 
 _NGINX = """\
 {user} worker_processes 1; daemon off; pid {work}/nginx.pid; error_log {work}/error.log crit;
@@ -77,7 +77,7 @@ def nginx(work: Path) -> Iterator[Running]:
     # Started by root it would become another user, who may not read our folder.
     user = "user root;" if os.geteuid() == 0 else ""
     configuration.write_text(_NGINX.format(user=user, work=work, port=_NGINX_PORT, root=work / "root"))
-    with started(pinned(0, ["nginx", "-c", str(configuration)])) as process:
+    with start_command(pinned(0, ["nginx", "-c", str(configuration)])) as process:
         time.sleep(0.5)
         # The master only waits; its one worker answers.
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
@@ -90,7 +90,7 @@ def nginx(work: Path) -> Iterator[Running]:
 def ours(root: Path, protocol: str, *flags: str) -> Iterator[Running]:
     """`neudash serve` by one of its protocols, with further flags."""
     command = [sys.executable, "-m", "neudash", "serve", str(root), "--port", "0", "--protocol", protocol, *flags]
-    with started(pinned(0, command), cwd=ROOT) as process:
+    with start_command(pinned(0, command), cwd=ROOT) as process:
         assert process.stdout
         address = process.stdout.readline().strip()
         if not address.startswith("http"):
@@ -102,7 +102,7 @@ def ours(root: Path, protocol: str, *flags: str) -> Iterator[Running]:
 def bare(urls: Sequence[str]) -> Iterator[Running]:
     """`bench.server.floor`: uvicorn with an application that sends the answers to `urls` and does nothing else."""
     command = [sys.executable, "-m", "bench.server.floor", *urls]
-    with started(pinned(0, command), cwd=ROOT) as process:
+    with start_command(pinned(0, command), cwd=ROOT) as process:
         assert process.stdout
         port = process.stdout.readline().strip()
         if not port:

@@ -26,7 +26,7 @@ import httpx
 
 from bench.machine import machine
 from bench.processes import proportional_bytes
-from bench.programs import ROOT, BenchError, started
+from bench.programs import ROOT, BenchError, start_command
 from bench.server.library import write_bundle
 from console.outputs import write_output
 from manifests.bundle import open_bundle
@@ -97,7 +97,7 @@ async def soak(seconds: float, connections: int, kill_every_s: float) -> Seen:
         for number in range(3):
             write_bundle(root / f"film{number}", seed=number)
         command = [sys.executable, "-m", "neudash", "serve", str(root), "--port", "0", "--workers", str(WORKERS)]
-        with started(command, cwd=ROOT) as process:
+        with start_command(command, cwd=ROOT) as process:
             assert process.stdout
             address = process.stdout.readline().strip().partition("/bundles/")[0]
             if not address:

@@ -56,7 +56,7 @@ def accepted() -> str:
     return ",".join(CONTAINERS)
 
 
-def why_not_opened(path: Path) -> str:
+def reason_not_opened(path: Path) -> str:
     """The end of a sentence about a file that none of the accepted containers fits."""
     try:
         with path.open("rb") as file:

@@ -27,7 +27,7 @@ from media.colour.dolby_vision import DolbyVision, dolby_vision
 from media.colour.mastering import MasteringDisplay, content_light, mastering_display, side_data
 from media.errors import ProgramFailedError, UnreadableSourceError
 from media.programs import MAX_SOURCE_PIXELS, find_program, run, source_options, source_url
-from media.source.formats import why_not_opened
+from media.source.formats import reason_not_opened
 from media.source.orientation import Turn, turn_of
 from media.source.scan import MAX_PACKETS_TO_FIRST_FRAME, decoded, open_container, packets, undecodable, video_decoder
 from media.source.transport_stream import programmes_of
@@ -213,7 +213,7 @@ def _opened(path: Path) -> Iterator[InputContainer]:
         with open_container(path) as container:
             yield container
     except (av.FFmpegError, ValueError) as error:  # what opens may still describe itself in a way that makes no sense
-        raise UnreadableSourceError(f"{path.name!r} {why_not_opened(path)}") from error
+        raise UnreadableSourceError(f"{path.name!r} {reason_not_opened(path)}") from error
 
 
 def _programmes(path: Path, container: InputContainer) -> dict[int, frozenset[int]]:

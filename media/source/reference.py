@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from media.frames import Frame, frame_from_i420
-from media.programs import find_ffmpeg, piped
+from media.programs import find_ffmpeg, pipe_program
 from media.source.reading import source_frames
 from media.source.scan import scan
 from media.source.treatment import QUIET, SourceTreatment, apply_filters, raw_input, video_filters
@@ -29,7 +29,7 @@ def reference_frames(path: Path, treatment: SourceTreatment, width: int, height:
     )
     arguments = [str(find_ffmpeg()), *QUIET, *output.get_args()]
     frame_bytes = width * height * 3 // 2
-    pieces = piped(
+    pieces = pipe_program(
         arguments, source_frames(path, found, treatment), frame_bytes=frame_bytes, deadline_s=FRAME_DEADLINE_S
     )
     for index, data in enumerate(pieces):

@@ -21,7 +21,7 @@ from av.video.stream import VideoStream
 
 from media.errors import UnreadableSourceError
 from media.programs import MAX_SOURCE_PIXELS, source_options, source_url
-from media.source.formats import why_not_opened
+from media.source.formats import reason_not_opened
 from media.source.timeline import PacketTable, Timeline, build_timeline
 
 MAX_PACKETS_TO_FIRST_FRAME = 2000
@@ -95,7 +95,7 @@ def open_container(path: Path, **options: str) -> Iterator[InputContainer]:
     except PermissionError as error:
         raise UnreadableSourceError(f"{str(path)!r} may not be read by this user: permission denied") from error
     except (av.FFmpegError, ValueError, OSError) as error:
-        raise UnreadableSourceError(f"{path.name!r} {why_not_opened(path)}") from error
+        raise UnreadableSourceError(f"{path.name!r} {reason_not_opened(path)}") from error
     with opened as container:
         yield container
 

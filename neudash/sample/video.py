@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from media.programs import fed, file_url, find_ffmpeg
+from media.programs import feed_program, file_url, find_ffmpeg
 from neudash.sample import scene
 from neudash.sample.scene import Picture
 
@@ -39,7 +39,7 @@ def render_sample(path: Path, duration_s: float = DURATION_S, on_frame: Callable
     with tempfile.TemporaryDirectory() as folder:
         sound = Path(folder) / "sound.wav"
         _write_sound(sound, duration_s)
-        with fed(_encoder(sound, path), deadline_s=60) as write:
+        with feed_program(_encoder(sound, path), deadline_s=60) as write:
             for number, frame in enumerate(sample_frames(duration_s), 1):
                 write(frame.tobytes())
                 if on_frame:

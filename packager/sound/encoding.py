@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from media.programs import fed, find_program
+from media.programs import feed_program, find_program
 from media.sound.mixing import MONO, mix_matrix
 from media.sound.placement import SOUND_RATE_HZ, Samples
 from media.sound.reading import Clock, SoundLog, SoundReader, SoundStream
@@ -106,7 +106,9 @@ def _encoders(stack: ExitStack, track: SoundTrack, paths: Mapping[str, Path]) ->
     encoders = []
     for name, channels, bps in zip(track.ids, track.outputs, (STEREO_BPS, SURROUND_BPS), strict=False):
         arguments = [program, *audio_arguments(len(channels), bps, paths[name])]
-        encoders.append(_Encoder(stack.enter_context(fed(arguments, deadline_s=ENCODER_DEADLINE_S)), len(channels)))
+        encoders.append(
+            _Encoder(stack.enter_context(feed_program(arguments, deadline_s=ENCODER_DEADLINE_S)), len(channels))
+        )
     return encoders
 
 

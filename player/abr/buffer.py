@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Viewing:
+class PlaybackBuffer:
     """The buffer between what was delivered and what was seen."""
 
     def __init__(self) -> None:

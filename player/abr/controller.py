@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from manifests.model import ModelTrack, Representation
-from player.abr.buffer import Viewing
-from player.abr.inputs import TOLD_AHEAD, Known, outlook
-from player.abr.progress import UnderWay
+from player.abr.buffer import PlaybackBuffer
+from player.abr.inputs import TOLD_AHEAD, Known, upcoming_segments
+from player.abr.progress import RunningTransfer
 from player.abr.state import Abandon, Decision, Policy, RungChoice, State, Transfer, Upcoming, full_wait_s
 from player.fetching.model_store import ModelStore
 from player.stats import SegmentStats
-from player.superres.model_choice import WantedModel, wanted_models
+from player.superres.model_choice import SegmentModel, models_for_segments
 
 TRANSFERS_REMEMBERED = 100
 SPEED_SEGMENTS = 4
@@ -35,7 +35,7 @@ class Chosen:
     """How to get a segment."""
 
     representation: Representation
-    wanted: WantedModel
+    wanted: SegmentModel
     wait_s: float = 0.0
 
 
@@ -48,7 +48,7 @@ class _Done:
     """Of one frame."""
 
 
-class Chooser:
+class AbrController:
     """Remembers what the policies, being pure, cannot."""
 
     def __init__(
@@ -74,7 +74,7 @@ class Chooser:
         self._capacity_s = capacity_s
         self._real_time = real_time
         self._transfers: deque[Transfer] = deque(maxlen=TRANSFERS_REMEMBERED)
-        self._viewing = Viewing()
+        self._viewing = PlaybackBuffer()
         self._done: deque[_Done] = deque(maxlen=SPEED_REMEMBERED)
         self._last: tuple[str, float] | None = None
         self._memory: tuple[float, ...] = ()
@@ -98,14 +98,16 @@ class Chooser:
         rung = self._rungs[decision.rung]
         return Chosen(rung, self._decided_model(rung, position, decision), min(decision.wait_s, self.buffer_s()))
 
-    def under_way(self, position: int, rung: Representation, wanted: WantedModel, received_bytes: int) -> UnderWay:
+    def under_way(
+        self, position: int, rung: Representation, wanted: SegmentModel, received_bytes: int
+    ) -> RunningTransfer:
         """A segment that is asked for now, and its model, by a session that has received so many bytes."""
         choice = self._choice(position, rung)
         model_bytes = sum(file.size_bytes for file in self._models.missing(wanted))
         track = wanted.track.id if wanted.track is not None else None
-        return UnderWay(rung.id, track, choice.size_bytes + model_bytes, received_bytes, time.monotonic())
+        return RunningTransfer(rung.id, track, choice.size_bytes + model_bytes, received_bytes, time.monotonic())
 
-    def less(self, position: int, under_way: UnderWay, received_bytes: int) -> Chosen | None:
+    def less(self, position: int, under_way: RunningTransfer, received_bytes: int) -> Chosen | None:
         """What to get instead of a segment that is late; None where it is waited for."""
         progress = under_way.progress(received_bytes, time.monotonic())
         decision = self._abandon(self._state(position), progress) if self._abandon and len(self._rungs) > 1 else None
@@ -120,15 +122,15 @@ class Chooser:
         """So much came of a segment that was given up."""
         self._transfers.append(transfer)
 
-    def wanted(self, rung: Representation, position: int) -> WantedModel:
+    def wanted(self, rung: Representation, position: int) -> SegmentModel:
         """The manifest's first choice of a model, unless enhancement is off.
 
         In real time the first one that this machine is fast enough for, by what was measured so far; the cheapest if
         it is for none.
         """
         if not self._enhance:
-            return WantedModel(rung, None, (), ENHANCEMENT_OFF)
-        offered = wanted_models(rung, position)
+            return SegmentModel(rung, None, (), ENHANCEMENT_OFF)
+        offered = models_for_segments(rung, position)
         if not self._real_time or offered[0].track is None:
             return offered[0]
         tracks = [wanted.track for wanted in offered if wanted.track is not None]
@@ -154,7 +156,7 @@ class Chooser:
 
     def sought(self) -> None:
         """The viewer goes on at another moment, with nothing there yet."""
-        self._viewing = Viewing()
+        self._viewing = PlaybackBuffer()
 
     def enhancing(self, rung: Representation, track: ModelTrack, record: SegmentStats) -> None:
         """A segment goes to the enhancer, which will say in its record how long it took."""
@@ -181,7 +183,7 @@ class Chooser:
     def _upcoming(self, position: int) -> tuple[Upcoming, ...]:
         positions = range(position, min(position + TOLD_AHEAD, self._segment_count))
         seconds_of = self._enhancing_s_per_s if self._enhance else None
-        return outlook(tuple(self._rungs.values()), self.known or {}, positions, seconds_of)
+        return upcoming_segments(tuple(self._rungs.values()), self.known or {}, positions, seconds_of)
 
     def _choice(self, position: int, rung: Representation) -> RungChoice:
         """The segment on one rung, as policies see it."""
@@ -193,17 +195,17 @@ class Chooser:
         for rung in self._rungs.values():
             for track in rung.model_tracks:
                 for n in {n for n in track.uses[position : position + TOLD_AHEAD] if n is not None}:
-                    wanted = WantedModel(rung, track, track.chain(n))
+                    wanted = SegmentModel(rung, track, track.chain(n))
                     held |= {file.label for file in wanted.files} - {f.label for f in self._models.missing(wanted)}
         return frozenset(held)
 
-    def _decided_model(self, rung: Representation, position: int, decision: Decision) -> WantedModel:
+    def _decided_model(self, rung: Representation, position: int, decision: Decision) -> SegmentModel:
         for track in rung.model_tracks:
             n = track.uses[position]
             if track.id == decision.track and n is not None:
-                return WantedModel(rung, track, track.chain(n))
+                return SegmentModel(rung, track, track.chain(n))
         first = self.wanted(rung, position)
-        return first if not first.files else WantedModel(rung, None, (), PLAIN_CHOSEN)
+        return first if not first.files else SegmentModel(rung, None, (), PLAIN_CHOSEN)
 
     def _enhancing_s_per_s(self, rung: Representation, track: ModelTrack) -> float:
         """Seconds of enhancing a second of video, by the speed of segments so far; 0 before the first."""

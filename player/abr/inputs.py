@@ -9,7 +9,7 @@ from dataclasses import replace
 from manifests.model import ModelTrack, Representation
 from manifests.quality_table import QualityTable, RungQuality, models_digest
 from player.abr.state import Enhancement, ModelPart, RungChoice, Upcoming
-from player.superres.model_choice import track_problem, wanted_model
+from player.superres.model_choice import model_for_segment, track_problem
 
 TOLD_AHEAD = 8
 """Segments that a policy is told of."""
@@ -29,7 +29,7 @@ Known = Mapping[str, RungQuality]
 """What was measured of rungs, by representation id, and may be believed; nothing of a rung that is not there."""
 
 
-def believed(rungs: Sequence[Representation], table: QualityTable) -> Known:
+def usable_entries(rungs: Sequence[Representation], table: QualityTable) -> Known:
     """What a table tells of `rungs`: nothing where it is of other segments, of models nothing where it is of others.
 
     Looks at every segment: to be asked once, not for every decision.
@@ -47,7 +47,7 @@ def _of_plain(told: RungQuality) -> RungQuality:
     return replace(told, segments=tuple(plain))
 
 
-def outlook(
+def upcoming_segments(
     rungs: Sequence[Representation],
     known: Known,
     positions: range,
@@ -107,7 +107,7 @@ def _enhancements(
     rung: Representation, measured: RungQuality | None, plain: float, position: int, seconds_of: SecondsOf
 ) -> tuple[Enhancement, ...]:
     duration_s = _duration_s(rung, position)
-    best = wanted_model(rung, position)
+    best = model_for_segment(rung, position)
     gain = _measured_gain(measured, plain, position)
     found = []
     for track in rung.model_tracks:
@@ -141,4 +141,4 @@ def _told_gain(track: ModelTrack, n: int) -> float:
 
 def rung_models_digest(rung: Representation) -> bytes:
     """Of the models that a player shows the rung's segments with: what a quality table must name to be believed."""
-    return models_digest([wanted_model(rung, position).files for position in range(len(rung.segments))])
+    return models_digest([model_for_segment(rung, position).files for position in range(len(rung.segments))])

@@ -17,7 +17,7 @@ RECENT_S = 2.0
 _T = TypeVar("_T")
 
 
-class UnderWay:
+class RunningTransfer:
     """What came of one request so far."""
 
     def __init__(self, rung: str, track: str | None, size_bytes: float, received_bytes: int, now_s: float) -> None:
@@ -44,7 +44,7 @@ class UnderWay:
         )
 
 
-async def unless_given_up(fetch: Coroutine[Any, Any, None], look: Callable[[], _T | None]) -> _T | None:
+async def finish_or_abandon(fetch: Coroutine[Any, Any, None], look: Callable[[], _T | None]) -> _T | None:
     """Runs `fetch` to its end and returns None, or ends it as soon as a look finds something, and returns that.
 
     Raises what `fetch` raises.

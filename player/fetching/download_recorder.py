@@ -16,7 +16,7 @@ from manifests.template import segment_href
 from player.errors import SinkError
 
 
-class KeptFiles:
+class DownloadRecorder:
     """Each file under the address the manifest gives it; at the end a manifest of what is there."""
 
     def __init__(self, folder: Path) -> None:
@@ -52,7 +52,7 @@ class KeptFiles:
 
     def finish(self, presentation: Presentation) -> None:
         """Write the manifest, and the playlists of what is whole, if there is any video to play. Raises SinkError."""
-        kept = kept_presentation(presentation, self._segments, frozenset(self._models))
+        kept = recorded_presentation(presentation, self._segments, frozenset(self._models))
         if kept is None:
             return
         try:
@@ -71,7 +71,7 @@ class KeptFiles:
         return write_playlists(kept, sizes)
 
 
-def kept_presentation(
+def recorded_presentation(
     presentation: Presentation, segments: dict[str, set[int]], models: frozenset[str]
 ) -> Presentation | None:
     """The part of a presentation that was downloaded; None without video. Pure.

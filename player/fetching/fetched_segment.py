@@ -10,12 +10,12 @@ from manifests.networks import Size
 from manifests.weights import ModelWeights
 from player.fetching.soundtrack import AudioSegment
 from player.stats import SegmentStats
-from player.superres.model_choice import WantedModel
+from player.superres.model_choice import SegmentModel
 from player.superres.output import end_s, start_s
 
 
 @dataclass
-class Delivery:
+class FetchedSegment:
     """One segment on its way through the session; each stage adds to its record."""
 
     position: int
@@ -30,7 +30,7 @@ class Delivery:
     """Of its model, where it came whole and in time."""
     track: ModelTrack | None = None
     """The one that its weights are of."""
-    wanted: WantedModel | None = None
+    wanted: SegmentModel | None = None
     """The model that was asked for, or why none was."""
     audio: list[AudioSegment] = field(default_factory=list)
 

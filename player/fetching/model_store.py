@@ -13,7 +13,7 @@ from manifests.networks import parse_network
 from manifests.weights import MAX_MODEL_BYTES, ModelWeights, decode_model
 from player.errors import FetchError
 from player.fetching.transport import Download, Expected
-from player.superres.model_choice import NO_MODELS, WantedModel
+from player.superres.model_choice import NO_MODELS, SegmentModel
 
 MAX_HELD = 64
 """Models kept decoded. Sessions with an update for every segment of a film must not grow without end."""
@@ -36,11 +36,11 @@ class ModelStore:
         self._first_asked_s: dict[_Key, float] = {}
         """Of each load; trying again what failed for now does not begin anew."""
 
-    def missing(self, wanted: WantedModel) -> tuple[ModelFile, ...]:
+    def missing(self, wanted: SegmentModel) -> tuple[ModelFile, ...]:
         """The members of its chain that would have to be asked for."""
         return tuple(chain[-1] for chain in _prefixes(wanted.files) if self._must_ask(_key(chain)))
 
-    def request(self, wanted: WantedModel, received: Received) -> None:
+    def request(self, wanted: SegmentModel, received: Received) -> None:
         """Start fetching what is missing; returns at once."""
         for chain in _prefixes(wanted.files):
             key = _key(chain)
@@ -49,7 +49,7 @@ class ModelStore:
                 self._first_asked_s.setdefault(key, time.monotonic())
             self._loads.move_to_end(key)
 
-    async def weights(self, wanted: WantedModel, patience_s: float | None) -> ModelWeights | str:
+    async def weights(self, wanted: SegmentModel, patience_s: float | None) -> ModelWeights | str:
         """The weights of a model that was requested, or the reason why there are none.
 
         A model is waited for until `patience_s` after it was first wanted (None: as long as its download takes),
@@ -83,7 +83,7 @@ class ModelStore:
         error = load.exception()
         return isinstance(error, FetchError) and error.temporary
 
-    async def _load(self, wanted: WantedModel, chain: _Chain, received: Received) -> ModelWeights:
+    async def _load(self, wanted: SegmentModel, chain: _Chain, received: Received) -> ModelWeights:
         """Raises FetchError that names the file, whatever is wrong with it."""
         base = await asyncio.shield(self._loads[_key(chain[:-1])]) if len(chain) > 1 else None
         file, track = chain[-1], wanted.track

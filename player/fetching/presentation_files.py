@@ -13,9 +13,9 @@ from manifests.model import AdaptationSet, ModelFile, Presentation, Representati
 from manifests.quality_table import QualityTable, decode_quality
 from manifests.template import initialization_href, segment_href
 from player.errors import FetchError
-from player.fetching.download_recorder import KeptFiles
+from player.fetching.download_recorder import DownloadRecorder
 from player.fetching.model_store import expected_model
-from player.fetching.transport import MAX_INIT_BYTES, MAX_SEGMENT_BYTES, Download, Expected, Fetcher
+from player.fetching.transport import MAX_INIT_BYTES, MAX_SEGMENT_BYTES, Download, Expected, Transport
 from player.superres.builtin import UnknownBuiltinModelError, builtin_model
 
 _TEXT_BYTES = 16 << 20
@@ -27,7 +27,7 @@ class PresentationFiles:
     """
 
     def __init__(
-        self, fetcher: Fetcher, presentation: Presentation, kept: KeptFiles | None, *, mirrors: bool = False
+        self, fetcher: Transport, presentation: Presentation, kept: DownloadRecorder | None, *, mirrors: bool = False
     ) -> None:
         """`mirrors`: whether the manifest's BaseURLs may lead to other servers.
 

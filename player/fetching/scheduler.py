@@ -9,18 +9,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from fractions import Fraction
 
 from manifests.model import AdaptationSet, Representation
-from player.abr.controller import Chooser, Chosen
-from player.abr.inputs import believed
-from player.abr.progress import unless_given_up
+from player.abr.controller import AbrController, Chosen
+from player.abr.inputs import usable_entries
+from player.abr.progress import finish_or_abandon
 from player.abr.state import Abandon, Policy, Transfer
 from player.concurrency import run_together
 from player.errors import FetchError, UnplayableError
-from player.fetching.fetched_segment import Delivery
+from player.fetching.fetched_segment import FetchedSegment
 from player.fetching.model_store import ModelStore
 from player.fetching.presentation_files import PresentationFiles
 from player.fetching.soundtrack import Soundtrack
 from player.stats import SegmentStats
-from player.superres.model_choice import WantedModel
+from player.superres.model_choice import SegmentModel
 from player.superres.output import end_s
 
 CAPACITY_S = 20.0
@@ -31,7 +31,7 @@ MAX_SILENT_SEGMENTS = 3
 """So many segments in a row without an answer, and the server counts as gone."""
 
 
-class Downloads:
+class SegmentScheduler:
     """The fetching side of a session: ahead of the pipeline, as far as the buffer reaches."""
 
     def __init__(
@@ -61,14 +61,14 @@ class Downloads:
         self._described_by = described_by
         self._models = ModelStore(files.model)
         enhance = model_patience_s is not None
-        self._chooser = Chooser(
+        self._chooser = AbrController(
             rungs, policy, self._models, enhance=enhance, capacity_s=capacity_s, real_time=paced, abandon=abandon
         )
         self._most_ahead = self._segments_within(capacity_s)
         self.first = 0
         """Where delivery begins."""
         self._asked = asyncio.Semaphore(0)
-        self._ready: asyncio.Queue[Delivery | BaseException] = asyncio.Queue(self._most_ahead)
+        self._ready: asyncio.Queue[FetchedSegment | BaseException] = asyncio.Queue(self._most_ahead)
         self._tasks: list[asyncio.Task[None]] = []
         self._silent_segments = 0
 
@@ -83,7 +83,7 @@ class Downloads:
         over = sum(1 for segment in rung.segments if end_s(rung, segment) <= at_s)
         return min(over, self.count - 1)
 
-    async def deliver(self, position: int) -> Delivery:
+    async def deliver(self, position: int) -> FetchedSegment:
         """Segment `position` with what it needs, or what of that could be had; the rest is said in its record.
 
         To be asked for in order, from 0 or from where it was sent. Raises UnplayableError where the server no longer
@@ -138,7 +138,7 @@ class Downloads:
         if self._described_by is not None and self._chooser.known is None:
             table = await self._files.quality(self._described_by)
             if table is not None:
-                self._chooser.known = await asyncio.to_thread(believed, self._rungs, table)
+                self._chooser.known = await asyncio.to_thread(usable_entries, self._rungs, table)
         await self._files.keep_text()
 
     async def _produce(self) -> None:
@@ -150,10 +150,10 @@ class Downloads:
                 await asyncio.sleep(chosen.wait_s)
             await self._ready.put(await self._delivery(position, chosen))
 
-    async def _delivery(self, position: int, chosen: Chosen) -> Delivery:
+    async def _delivery(self, position: int, chosen: Chosen) -> FetchedSegment:
         rung = chosen.representation
         record = SegmentStats(rung.segments[position].number, rung.id, buffer_s=self._chooser.buffer_s())
-        delivery = Delivery(position, rung, record)
+        delivery = FetchedSegment(position, rung, record)
         # The model is asked for before the video: it is small, and is there by the time the video is decoded.
         self._request_model(delivery, chosen.wanted)
         others = sorted((r for r in self._rungs if r is not rung), key=lambda r: r.bandwidth_bps)
@@ -162,7 +162,7 @@ class Downloads:
             await self._await_model(delivery)
         return delivery
 
-    def _request_model(self, delivery: Delivery, wanted: WantedModel) -> None:
+    def _request_model(self, delivery: FetchedSegment, wanted: SegmentModel) -> None:
         record = delivery.record
         delivery.wanted, record.model = wanted, wanted.kind
 
@@ -171,7 +171,7 @@ class Downloads:
 
         self._models.request(wanted, count)
 
-    async def _await_model(self, delivery: Delivery) -> None:
+    async def _await_model(self, delivery: FetchedSegment) -> None:
         wanted = delivery.wanted
         assert wanted is not None, "a model was asked for, or none named"
         weights = await self._models.weights(wanted, self._model_patience_s or 0.0)
@@ -180,7 +180,7 @@ class Downloads:
         else:
             delivery.weights, delivery.track = weights, wanted.track
 
-    async def _suit_machine(self, delivery: Delivery) -> None:
+    async def _suit_machine(self, delivery: FetchedSegment) -> None:
         """The model was chosen when its segment was fetched; by now more is known of the machine's speed."""
         before = delivery.wanted
         if before is None or before.track is None or delivery.weights is None:
@@ -197,7 +197,7 @@ class Downloads:
         else:
             delivery.weights, delivery.track = weights, wanted.track
 
-    async def _video(self, delivery: Delivery, others: Sequence[Representation]) -> None:
+    async def _video(self, delivery: FetchedSegment, others: Sequence[Representation]) -> None:
         """The segment's media, from another rung where need be: one that works, or one that comes in time."""
         begun_s = asked_s = time.monotonic()
         asked_bytes = self._files.received_bytes
@@ -231,7 +231,7 @@ class Downloads:
         now_s = time.monotonic()
         return Transfer(now_s, now_s - asked_s, self._files.received_bytes - asked_bytes)
 
-    async def _fetch_unless_given_up(self, delivery: Delivery, rung: Representation) -> Chosen | None:
+    async def _fetch_unless_given_up(self, delivery: FetchedSegment, rung: Representation) -> Chosen | None:
         """What is to be fetched instead where this does not come in time. Raises FetchError."""
         if not self._paced or self._files.local:
             await self._fetch(delivery, rung)
@@ -239,11 +239,11 @@ class Downloads:
         files, wanted, position = self._files, delivery.wanted, delivery.position
         assert wanted is not None, "a model was asked for, or none named"
         under_way = self._chooser.under_way(position, rung, wanted, files.received_bytes)
-        return await unless_given_up(
+        return await finish_or_abandon(
             self._fetch(delivery, rung), lambda: self._chooser.less(position, under_way, files.received_bytes)
         )
 
-    async def _fetch(self, delivery: Delivery, rung: Representation) -> None:
+    async def _fetch(self, delivery: FetchedSegment, rung: Representation) -> None:
         """Raises FetchError."""
         init = await self._files.init(rung)
         media = await self._files.segment(rung, rung.segments[delivery.position])
@@ -252,7 +252,7 @@ class Downloads:
         delivery.record.rung = rung.id
         delivery.record.video_bytes += init.size_bytes + media.size_bytes
 
-    async def fetch_again(self, delivery: Delivery) -> bool:
+    async def fetch_again(self, delivery: FetchedSegment) -> bool:
         """Its init segment and its media once more, as what came does not decode; False where that cannot help.
 
         Neither has a hash in a manifest, so bytes that changed on the way are seen by the decoder alone. Raises
@@ -267,12 +267,12 @@ class Downloads:
             return False
         return True
 
-    def _note_loss(self, delivery: Delivery, problem: FetchError) -> None:
+    def _note_loss(self, delivery: FetchedSegment, problem: FetchError) -> None:
         delivery.record.reason = f"lost: {problem}"
         self._silent_segments = self._silent_segments + 1 if problem.temporary else 0
         if self._silent_segments >= MAX_SILENT_SEGMENTS:
             raise UnplayableError(f"the server is gone: {problem}")
 
-    async def _sound(self, delivery: Delivery) -> None:
+    async def _sound(self, delivery: FetchedSegment) -> None:
         last = delivery.position + 1 == self.count
         delivery.audio = await self._soundtrack.until(None if last else delivery.end_s)

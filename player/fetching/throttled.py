@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from player.fetching.network_trace import NetworkTrace
-from player.fetching.transport import Download, Expected, Fetcher
+from player.fetching.transport import Download, Expected, Transport
 
 LOOK_S = 0.1
 """How often what came is counted."""
 
 
-class ShapedFetcher:
+class ThrottledTransport:
     """Any fetcher behind a link of a trace's throughput, which begins with the first request.
 
     Files that are under way together follow each other on the link, in the order in which they were had.
@@ -22,7 +22,7 @@ class ShapedFetcher:
 
     local = False
 
-    def __init__(self, inner: Fetcher, trace: NetworkTrace, rtt_s: float) -> None:
+    def __init__(self, inner: Transport, trace: NetworkTrace, rtt_s: float) -> None:
         self.received_bytes = 0
         self.manifest_url = inner.manifest_url
         self._inner = inner

@@ -78,7 +78,7 @@ class Patience:
         return float(min(_MAX_BACKOFF_S, self.backoff_s * 2 ** (failures - 1)) * (1 + chance))
 
 
-class Fetcher(Protocol):
+class Transport(Protocol):
     """Where the files of one presentation come from."""
 
     manifest_url: str
@@ -103,10 +103,10 @@ class Fetcher(Protocol):
     async def close(self) -> None: ...
 
 
-def open_fetcher(address: str) -> Fetcher:
+def open_transport(address: str) -> Transport:
     """A fetcher for an http(s) address, a manifest file or a bundle folder. Raises UnplayableError."""
     if address.startswith(("http://", "https://")):
-        return HttpFetcher(address)
+        return HttpTransport(address)
     if "://" in address:
         raise UnplayableError(f"{address!r}: an address starts with http:// or https://")
     path = Path(address)
@@ -114,7 +114,7 @@ def open_fetcher(address: str) -> Fetcher:
     if not manifest.is_file():
         reason = bundles_inside(path) or "no such manifest or bundle folder; an address starts with http://"
         raise UnplayableError(f"{address}: {reason}")
-    return LocalFetcher(manifest)
+    return LocalTransport(manifest)
 
 
 def origin(url: str) -> tuple[str, str, int | None]:
@@ -124,7 +124,7 @@ def origin(url: str) -> tuple[str, str, int | None]:
     return parts.scheme, parts.hostname or "", parts.port or default
 
 
-class HttpFetcher:
+class HttpTransport:
     """Files over HTTP, from the manifest's own origin and those that were allowed."""
 
     local = False
@@ -282,7 +282,7 @@ class _Body:
         return bytes(self._data)
 
 
-class LocalFetcher:
+class LocalTransport:
     """Files of a bundle on this machine: of the manifest's folder alone."""
 
     local = True

@@ -10,13 +10,13 @@ from manifests.errors import MalformedFragmentError
 from manifests.mp4.fragments import read_fragment, read_init
 from media.errors import UndecodableSegmentError
 from media.frames import Frame, decode_segment
-from player.fetching.fetched_segment import Delivery
+from player.fetching.fetched_segment import FetchedSegment
 
 MAX_GROWTH = 4
 """Frames may differ in size from what the manifest says, but not by so many times: queues are counted in frames."""
 
 
-def segment_frames(delivery: Delivery) -> Iterator[Frame]:
+def segment_frames(delivery: FetchedSegment) -> Iterator[Frame]:
     """Its frames with growing time stamps inside the segment's time, the first at its start.
 
     Raises UndecodableSegmentError, after the frames that could be had, where there are fewer than its tables say.
@@ -42,7 +42,7 @@ def segment_frames(delivery: Delivery) -> Iterator[Frame]:
         raise UndecodableSegmentError(f"{count} of {expected} frames could be decoded")
 
 
-def _frames_promised(delivery: Delivery) -> int:
+def _frames_promised(delivery: FetchedSegment) -> int:
     """What the segment's own tables say; where they do not parse, what its duration asks for."""
     assert delivery.media is not None and delivery.representation.video is not None, "a segment that was delivered"
     try:

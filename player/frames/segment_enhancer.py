@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import time
 
-from media.frames import Frame, fit
-from player.fetching.fetched_segment import Delivery
+from media.frames import Frame, resize_frame
+from player.fetching.fetched_segment import FetchedSegment
 from player.frames.effort import Effort
 from player.frames.upscalers import said
 from player.stats import SessionStats
 from player.superres.engines import Upscaler
 from player.superres.frames import output_frame
 from player.superres.output import OutputFormat
-from player.superres.residual_reuse import Remembering
+from player.superres.residual_reuse import ResidualReuse
 
 
-class SegmentEnlarger:
+class SegmentEnhancer:
     """Of one thread; counts into the segment's record and the session's."""
 
     def __init__(
-        self, delivery: Delivery, upscaler: Upscaler | None, output: OutputFormat, stats: SessionStats
+        self, delivery: FetchedSegment, upscaler: Upscaler | None, output: OutputFormat, stats: SessionStats
     ) -> None:
         """`upscaler` is made for `delivery.input_size`; None plays the segment plainly, for a reason on record."""
         self._delivery = delivery
         self._record = delivery.record
         self._output = output
         self._stats = stats
-        self._network = None if upscaler is None else Remembering(upscaler)
+        self._network = None if upscaler is None else ResidualReuse(upscaler)
         self._by_network_last = False
 
     @property
@@ -46,7 +46,7 @@ class SegmentEnlarger:
 
     def plain(self, frame: Frame) -> Frame:
         """The frame as it is without a network. Changes nothing: a window asks from a thread of its own."""
-        return fit(frame, self._output.width, self._output.height)
+        return resize_frame(frame, self._output.width, self._output.height)
 
     def _enhanced(self, frame: Frame, effort: Effort) -> Frame | None:
         """None where there is no network, or it failed: then there is none for the rest of the segment either."""

@@ -15,7 +15,7 @@ _LATER: tuple[Role | None, ...] = ("commentary", "description", "supplementary")
 """Roles that nobody hears who did not ask for them, if there is another track."""
 
 
-def chosen_sound(sets: Sequence[AdaptationSet], wish: str | None) -> Representation | None:
+def choose_soundtrack(sets: Sequence[AdaptationSet], wish: str | None) -> Representation | None:
     """The stream that is heard: that of the track which meets `wish`, of the main one without a wish.
 
     A wish is a number from 1 in the order of the manifest, a language (a tag, a code or a name), a role, or a label or

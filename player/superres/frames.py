@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from manifests.networks import Size
-from media.frames import Frame, fit
-from media.resize import plain_resize
+from media.frames import Frame, resize_frame
+from media.resize import resize
 from player.superres.engines import Upscaler
 from player.superres.output import OutputFormat
 
@@ -15,13 +15,13 @@ def enhance_frame(frame: Frame, upscaler: Upscaler, input_size: Size) -> Frame:
     `input_size` is the (width, height) that `upscaler` was made for; luma is brought to it by the plain resize, chroma
     straight to half of what comes out. Raises ValueError where the frame is larger than that.
     """
-    luma = upscaler.upscale(plain_resize(frame.y, *input_size))
+    luma = upscaler.upscale(resize(frame.y, *input_size))
     height, width = luma.shape
-    u, v = (plain_resize(plane, width // 2, height // 2) for plane in (frame.u, frame.v))
+    u, v = (resize(plane, width // 2, height // 2) for plane in (frame.u, frame.v))
     return Frame(luma, u, v, frame.pts_s)
 
 
 def output_frame(frame: Frame, upscaler: Upscaler | None, input_size: Size, output: OutputFormat) -> Frame:
     """Enhances `frame` by `upscaler`, made for `input_size` (width, height), if there is one; resizes to the output."""
     enhanced = frame if upscaler is None else enhance_frame(frame, upscaler, input_size)
-    return fit(enhanced, output.width, output.height)
+    return resize_frame(enhanced, output.width, output.height)

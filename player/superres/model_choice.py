@@ -15,7 +15,7 @@ PLAIN_IS_BEST = "the manifest names no model: plain upscaling is best here"
 
 
 @dataclass(frozen=True)
-class WantedModel:
+class SegmentModel:
     """What the manifest says about one segment."""
 
     representation: Representation
@@ -32,12 +32,12 @@ class WantedModel:
         return "base" if len(self.files) == 1 else "update"
 
 
-def wanted_model(representation: Representation, position: int) -> WantedModel:
+def model_for_segment(representation: Representation, position: int) -> SegmentModel:
     """The model for the segment at `position` (from 0): of the best-ranked track that this version can run."""
-    return wanted_models(representation, position)[0]
+    return models_for_segments(representation, position)[0]
 
 
-def wanted_models(representation: Representation, position: int) -> tuple[WantedModel, ...]:
+def models_for_segments(representation: Representation, position: int) -> tuple[SegmentModel, ...]:
     """Every model for the segment at `position` (from 0) that this version can run, best-ranked first.
 
     At least one entry: the reason for plain upscaling where there is no such model.
@@ -51,8 +51,8 @@ def wanted_models(representation: Representation, position: int) -> tuple[Wanted
         else:
             reason = problem
     used = ((track, track.uses[position]) for track in known)
-    found = tuple(WantedModel(representation, track, track.chain(n)) for track, n in used if n is not None)
-    return found or (WantedModel(representation, None, (), PLAIN_IS_BEST if known else reason),)
+    found = tuple(SegmentModel(representation, track, track.chain(n)) for track, n in used if n is not None)
+    return found or (SegmentModel(representation, None, (), PLAIN_IS_BEST if known else reason),)
 
 
 def track_problem(track: ModelTrack) -> str | None:

@@ -8,30 +8,30 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from media.resize import plain_upscale
+from media.resize import base_upsample
 from player.superres.engines import Upscaler
 
 Plane = NDArray[np.uint8]
 
 
-class Remembering:
+class ResidualReuse:
     """An upscaler that knows what it did last. Of one thread, as every upscaler."""
 
     def __init__(self, upscaler: Upscaler) -> None:
         self.name = upscaler.name
         self.scale = upscaler.scale
-        self.again: Again | None = None
+        self.again: FrameResidual | None = None
         """Adds once more what the network added last; None before its first picture."""
         self._upscaler = upscaler
 
     def upscale(self, luma: Plane) -> Plane:
         enhanced = self._upscaler.upscale(luma)
-        self.again = Again(self.name, self.scale, luma, enhanced)
+        self.again = FrameResidual(self.name, self.scale, luma, enhanced)
         return enhanced
 
 
 @dataclass(eq=False)
-class Again:
+class FrameResidual:
     """An upscaler without a network: plain, and the residual between a plane and what a network made of it."""
 
     name: str
@@ -43,6 +43,6 @@ class Again:
 
     def upscale(self, luma: Plane) -> Plane:
         """(h, w), of the same size as `before`, to (h·scale, w·scale)."""
-        residual = cv2.subtract(self.enhanced, plain_upscale(self.before, self.scale), dtype=cv2.CV_16S)
-        picture: Plane = cv2.add(plain_upscale(luma, self.scale), residual, dtype=cv2.CV_8U)
+        residual = cv2.subtract(self.enhanced, base_upsample(self.before, self.scale), dtype=cv2.CV_16S)
+        picture: Plane = cv2.add(base_upsample(luma, self.scale), residual, dtype=cv2.CV_8U)
         return picture

@@ -34,7 +34,7 @@ from bench.rd.rungs import Clip, Rung, write_view
 from bench.rd.settings import Settings, heights, small
 from bench.rd.summary import hulls, unions
 from bench.rd.table import markdown_of
-from bench.rd.talk import Talk
+from bench.rd.talk import BenchProgress
 from bench.rd.training import recipe_of, train_arguments, worth_training
 from manifests.bundle import open_bundle
 from manifests.model import ModelTrack
@@ -66,7 +66,7 @@ def rungs(packaged_bundle: Path) -> list[Rung]:
 @pytest.fixture
 def context(testsrc_video: Path, tmp_path: Path) -> Context:
     clip = Clip(testsrc_video, Settings(vmaf_every=0), tmp_path / "work", "key")
-    return Context(clip, (320, 180), Cache(tmp_path / "results", fresh=False), Talk())
+    return Context(clip, (320, 180), Cache(tmp_path / "results", fresh=False), BenchProgress())
 
 
 # What is measured

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from manifests.networks import NetworkSpec
 from manifests.weights import CodedLayer, CodedModel, decode_model, encode_model
 from media.frames import Frame
-from media.resize import plain_resize, resize_taps
+from media.resize import resize, resize_taps
 from neudash.export import onnx_model
 from player.superres.engines import open_engine
 from player.superres.frames import enhance_frame
@@ -319,7 +319,7 @@ def assert_close(found: list[NDArray[np.uint8]], wanted: Frame) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_without_a_model_it_is_the_plain_resize(lab: Any, kind: str) -> None:
     frame = golden_frame(64, 36)
-    wanted = [plain_resize(frame.y, 192, 84), plain_resize(frame.u, 96, 42), plain_resize(frame.v, 96, 42)]
+    wanted = [resize(frame.y, 192, 84), resize(frame.u, 96, 42), resize(frame.v, 96, 42)]
     found = drawn(lab, kind, frame, (192, 84), None)
     assert all(np.array_equal(a, b) for a, b in zip(found, wanted, strict=True))
 

@@ -12,7 +12,7 @@ from lxml import etree
 from manifests.model import AdaptationSet, AudioFormat, Representation, Role, Segment
 from manifests.mpd.tracks import append_channels
 from player.errors import UnplayableError
-from player.sound.choice import chosen_sound
+from player.sound.choice import choose_soundtrack
 
 pytestmark = pytest.mark.browser
 
@@ -79,7 +79,7 @@ def test_the_page_takes_the_track_that_neudash_play_takes(lab: Any) -> None:
 
     def taken(wish: str) -> int:
         try:
-            found = chosen_sound(sets, wish)
+            found = choose_soundtrack(sets, wish)
         except UnplayableError:
             return -1
         assert found is not None

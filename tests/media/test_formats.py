@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from media.errors import UnreadableSourceError
-from media.source.formats import CONTAINERS, accepted, why_not_opened
+from media.source.formats import CONTAINERS, accepted, reason_not_opened
 from media.source.probe import probe
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def test_a_picture_is_called_a_picture(make_video: MakeVideo, tmp_path: Path, su
     still = make_video(
         tmp_path / f"still.{suffix}", "-f", "lavfi", "-i", "testsrc2=size=64x64", "-frames:v", "1"
     ).rename(tmp_path / "still.mp4")
-    assert "a picture (" in why_not_opened(still)
+    assert "a picture (" in reason_not_opened(still)
 
 
 def test_animations_that_are_not_accepted_name_a_format_that_is(make_video: MakeVideo, tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_animations_that_are_not_accepted_name_a_format_that_is(make_video: Make
 
 
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
-    assert why_not_opened(tmp_path / "gone.mp4") == "cannot be read: No such file or directory"
+    assert reason_not_opened(tmp_path / "gone.mp4") == "cannot be read: No such file or directory"
 
 
 def test_no_container_that_names_other_files_is_accepted() -> None:

@@ -11,7 +11,7 @@ import pytest
 from manifests.bundle import open_bundle
 from manifests.template import initialization_href, segment_href
 from media.errors import UndecodableSegmentError
-from media.frames import Frame, decode_segment, fit, frame_from_i420
+from media.frames import Frame, decode_segment, frame_from_i420, resize_frame
 from media.programs import find_program, run
 
 
@@ -53,8 +53,8 @@ def test_a_segment_decodes_to_what_ffmpeg_makes_of_it(packaged_bundle: Path, tmp
 
 def test_fit_keeps_a_frame_of_that_size_and_scales_any_other() -> None:
     picture = frame(64, 36)
-    assert fit(picture, 64, 36) is picture
-    scaled = fit(picture, 96, 54)
+    assert resize_frame(picture, 64, 36) is picture
+    scaled = resize_frame(picture, 96, 54)
     assert (scaled.width, scaled.height, scaled.u.shape) == (96, 54, (27, 48))
     assert scaled.pts_s == picture.pts_s
     assert abs(scaled.y.mean() - picture.y.mean()) < 3

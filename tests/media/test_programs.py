@@ -15,7 +15,7 @@ import ffmpeg
 import pytest
 
 from media.errors import ProgramFailedError, ProgramNotFoundError
-from media.programs import fed, file_url, find_ffmpeg, find_program, piped, run, source_url
+from media.programs import feed_program, file_url, find_ffmpeg, find_program, pipe_program, run, source_url
 
 PYTHON = sys.executable
 SLEEPER = "import time; print('up', flush=True); time.sleep(600)"
@@ -113,7 +113,7 @@ def test_a_deadline_ends_the_program(tmp_path: Path) -> None:
 
 def test_piped_cuts_output_into_pieces() -> None:
     script = "import sys; sys.stdout.buffer.write(bytes(range(200)) * 30)"
-    pieces = list(piped([PYTHON, "-c", script], iter(()), frame_bytes=1000, deadline_s=30))
+    pieces = list(pipe_program([PYTHON, "-c", script], iter(()), frame_bytes=1000, deadline_s=30))
     assert b"".join(pieces) == bytes(range(200)) * 30
     assert {len(piece) for piece in pieces} == {1000}
 
@@ -121,12 +121,12 @@ def test_piped_cuts_output_into_pieces() -> None:
 def test_piped_refuses_half_a_piece() -> None:
     script = "import sys; sys.stdout.buffer.write(bytes(1500))"
     with pytest.raises(ProgramFailedError, match="middle of a frame"):
-        list(piped([PYTHON, "-c", script], iter(()), frame_bytes=1000, deadline_s=30))
+        list(pipe_program([PYTHON, "-c", script], iter(()), frame_bytes=1000, deadline_s=30))
 
 
 def test_piped_reports_a_failure_after_the_pieces_it_got() -> None:
     script = "import sys; sys.stdout.buffer.write(bytes(1000)); sys.stdout.flush(); sys.exit('broken')"
-    pieces = piped([PYTHON, "-c", script], iter(()), frame_bytes=1000, deadline_s=30)
+    pieces = pipe_program([PYTHON, "-c", script], iter(()), frame_bytes=1000, deadline_s=30)
     assert len(next(pieces)) == 1000
     with pytest.raises(ProgramFailedError, match="broken"):
         next(pieces)
@@ -138,7 +138,7 @@ def test_a_reader_who_leaves_ends_the_stream(tmp_path: Path) -> None:
         f"import os, sys, pathlib; pathlib.Path({str(note)!r}).write_text(str(os.getpid()))\n"
         "while True: sys.stdout.buffer.write(bytes(1000))"
     )
-    pieces = piped([PYTHON, "-c", script], iter(()), frame_bytes=1000, deadline_s=30)
+    pieces = pipe_program([PYTHON, "-c", script], iter(()), frame_bytes=1000, deadline_s=30)
     next(pieces)
     pieces.close()  # type: ignore[attr-defined]  # it is a generator, which its promise does not say
     assert not is_running(int(note.read_text()))
@@ -146,13 +146,13 @@ def test_a_reader_who_leaves_ends_the_stream(tmp_path: Path) -> None:
 
 def test_piped_gives_up_on_a_silent_program() -> None:
     with pytest.raises(ProgramFailedError, match="no frame for 1 s"):
-        list(piped([PYTHON, "-c", "import time; time.sleep(600)"], iter(()), frame_bytes=10, deadline_s=1))
+        list(pipe_program([PYTHON, "-c", "import time; time.sleep(600)"], iter(()), frame_bytes=10, deadline_s=1))
 
 
 def test_piped_writes_and_reads_at_the_same_time() -> None:
     echo = "import sys\nwhile data := sys.stdin.buffer.read(1000): sys.stdout.buffer.write(data)"
     sent = [bytes([number % 256]) * 1000 for number in range(3000)]
-    assert list(piped([PYTHON, "-c", echo], iter(sent), frame_bytes=1000, deadline_s=30)) == sent
+    assert list(pipe_program([PYTHON, "-c", echo], iter(sent), frame_bytes=1000, deadline_s=30)) == sent
 
 
 def test_piped_raises_what_its_input_raises() -> None:
@@ -162,20 +162,23 @@ def test_piped_raises_what_its_input_raises() -> None:
 
     echo = "import sys; sys.stdout.buffer.write(sys.stdin.buffer.read())"
     with pytest.raises(ValueError, match="no more frames"):
-        list(piped([PYTHON, "-c", echo], pieces(), frame_bytes=1000, deadline_s=30))
+        list(pipe_program([PYTHON, "-c", echo], pieces(), frame_bytes=1000, deadline_s=30))
 
 
 def test_fed_writes_bit_by_bit_and_waits_for_the_end(tmp_path: Path) -> None:
     target = tmp_path / "out"
     script = f"import sys, pathlib; pathlib.Path({str(target)!r}).write_bytes(sys.stdin.buffer.read())"
-    with fed([PYTHON, "-c", script], deadline_s=30) as write:
+    with feed_program([PYTHON, "-c", script], deadline_s=30) as write:
         write(b"one ")
         write(b"two")
     assert target.read_bytes() == b"one two"
 
 
 def test_fed_reports_a_program_that_stops_reading() -> None:
-    with pytest.raises(ProgramFailedError), fed([PYTHON, "-c", "raise SystemExit('full')"], deadline_s=30) as write:
+    with (
+        pytest.raises(ProgramFailedError),
+        feed_program([PYTHON, "-c", "raise SystemExit('full')"], deadline_s=30) as write,
+    ):
         while True:
             write(bytes(1 << 20))
 

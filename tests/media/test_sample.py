@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from media.resize import plain_upscale
+from media.resize import base_upsample
 from neudash.sample.video import FRAME_RATE, HEIGHT, WIDTH, frame_count, render_sample, sample_frames
 
 
@@ -30,7 +30,7 @@ def test_it_moves_and_has_detail_that_enlarging_loses(opening: list[np.ndarray])
     assert (moved > 8).mean() > 0.1
     luma = cv2.cvtColor(opening[0], cv2.COLOR_BGR2GRAY)
     half = cv2.resize(luma, (WIDTH // 2, HEIGHT // 2), interpolation=cv2.INTER_AREA)
-    lost = luma.astype(float) - plain_upscale(half, 2)
+    lost = luma.astype(float) - base_upsample(half, 2)
     assert 5 < np.sqrt((lost**2).mean()) < 30
 
 

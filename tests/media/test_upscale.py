@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from media.resize import LOBES, TAP_UNIT, phase_kernels, phase_taps, plain_resize, plain_upscale, resize_taps
+from media.resize import LOBES, TAP_UNIT, base_upsample, phase_kernels, phase_taps, resize, resize_taps
 
 # As docs/bundle.md prints them.
 TAPS_X2 = ((-1, 4, -12, 36, 115, -19, 7, -2, 0), (0, -2, 7, -19, 115, 36, -12, 4, -1))
@@ -34,7 +34,7 @@ def upscale_in_integers(plane: NDArray[np.uint8], scale: int) -> NDArray[np.uint
 @settings(max_examples=60, deadline=None)
 def test_it_is_its_definition_to_the_bit(scale: int, height: int, width: int, seed: int) -> None:
     plane = np.random.default_rng(seed).integers(0, 256, (height, width), dtype=np.uint8)
-    np.testing.assert_array_equal(plain_upscale(plane, scale), upscale_in_integers(plane, scale))
+    np.testing.assert_array_equal(base_upsample(plane, scale), upscale_in_integers(plane, scale))
 
 
 def resize_in_integers(plane: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
@@ -62,14 +62,14 @@ def test_any_enlarging_is_its_definition_to_the_bit(
 ) -> None:
     plane = np.random.default_rng(seed).choice(np.array([0, 16, 127, 235, 255], np.uint8), (height, width))
     size = int(width * wider), int(height * taller)
-    np.testing.assert_array_equal(plain_resize(plane, *size), resize_in_integers(plane, *size))
+    np.testing.assert_array_equal(resize(plane, *size), resize_in_integers(plane, *size))
 
 
 @given(st.integers(1, 4), st.integers(1, 90), st.integers(1, 90), st.integers(0, 2**32 - 1))
 @settings(max_examples=30, deadline=None)
 def test_a_whole_ratio_is_the_phases_of_the_specification(scale: int, height: int, width: int, seed: int) -> None:
     plane = np.random.default_rng(seed).integers(0, 256, (height, width), dtype=np.uint8)
-    found = plain_resize(plane, width * scale, height * scale)
+    found = resize(plane, width * scale, height * scale)
     np.testing.assert_array_equal(found, upscale_in_integers(plane, scale))
 
 
@@ -82,9 +82,9 @@ def test_taps_of_any_ratio_sum_to_one_and_keep_sums_exact_in_float32(small: int,
 
 def test_the_same_size_is_the_same_plane_and_a_smaller_one_is_refused() -> None:
     plane = np.zeros((10, 20), np.uint8)
-    assert plain_resize(plane, 20, 10) is plane
+    assert resize(plane, 20, 10) is plane
     with pytest.raises(ValueError, match="20x10 cannot be enlarged to 40x9"):
-        plain_resize(plane, 40, 9)
+        resize(plane, 40, 9)
 
 
 @pytest.mark.parametrize(("scale", "fold"), [(1, 2), (1, 4), (2, 2), (3, 4)])
@@ -97,14 +97,14 @@ def test_the_folded_kernels_are_the_same_resize(scale: int, fold: int) -> None:
     windows = np.lib.stride_tricks.sliding_window_view(padded, (side, side))[::fold, ::fold]
     depth = np.einsum("rcji,jip->rcp", windows, kernel)
     levels = depth.reshape(2, 3, block, block).transpose(0, 2, 1, 3).reshape(2 * block, 3 * block)
-    expected = plain_resize(plane, 3 * block, 2 * block)
+    expected = resize(plane, 3 * block, 2 * block)
     np.testing.assert_array_equal(np.clip(np.floor(levels + 0.5), 0, 255), expected)
 
 
 def test_exact_halves_round_up() -> None:
     """Columns of 0 and 255 give sums that end in one half: the rounding that engines differ in."""
     plane = np.tile(np.array([[0, 64, 128, 255]], np.uint8), (4, 6))
-    np.testing.assert_array_equal(plain_upscale(plane, 3), upscale_in_integers(plane, 3))
+    np.testing.assert_array_equal(base_upsample(plane, 3), upscale_in_integers(plane, 3))
 
 
 def test_the_taps_are_those_of_the_specification() -> None:
@@ -117,7 +117,7 @@ def test_taps_keep_a_flat_plane_flat_and_sums_exact_in_float32(scale: int) -> No
         assert sum(taps) == TAP_UNIT
         assert 255 * sum(map(abs, taps)) ** 2 < 2**24
     flat = np.full((9, 7), 93, np.uint8)
-    assert (plain_upscale(flat, scale) == 93).all()
+    assert (base_upsample(flat, scale) == 93).all()
     assert phase_kernels(scale).shape == (2 * LOBES + 1, 2 * LOBES + 1, 1, scale**2)
 
 
@@ -134,4 +134,4 @@ def test_it_is_no_worse_than_the_upscalers_that_everybody_has() -> None:
 
     rivals = [cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4]
     best = min(error(cv2.resize(half, (512, 512), interpolation=rival)) for rival in rivals)
-    assert error(plain_upscale(half, 2)) <= best * 1.02
+    assert error(base_upsample(half, 2)) <= best * 1.02

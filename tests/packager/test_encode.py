@@ -19,7 +19,7 @@ from packager.encode import (
     encode_arguments,
     timescale,
 )
-from packager.ladder import Rung, Size
+from packager.ladder import LadderRung, Size
 from packager.rungs import Bitrate, Crf
 
 TREATMENT = SourceTreatment(
@@ -35,8 +35,8 @@ TREATMENT = SourceTreatment(
 )
 SHAPE = Shape(720, 576, Fraction(16, 15), "yuv422p10le")
 RUNGS = [
-    (Rung("v180", Size(320, 180, Fraction(1)), Crf(27)), Path("/w/v180.mp4")),
-    (Rung("v360", Size(640, 360, Fraction(1)), Bitrate(800_000)), Path("/w/v360.mp4")),
+    (LadderRung("v180", Size(320, 180, Fraction(1)), Crf(27)), Path("/w/v180.mp4")),
+    (LadderRung("v360", Size(640, 360, Fraction(1)), Bitrate(800_000)), Path("/w/v360.mp4")),
 ]
 
 

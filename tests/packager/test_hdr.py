@@ -19,7 +19,7 @@ from media.colour.mastering import MasteringDisplay
 from media.source.probe import VideoInfo, probe
 from packager.cli import main
 from packager.hdr import HdrSettings, hdr_rungs, svtav1_parameters, x265_parameters
-from packager.ladder import Rung, Size
+from packager.ladder import LadderRung, Size
 from packager.rungs import Bitrate, Crf
 
 if TYPE_CHECKING:
@@ -122,7 +122,11 @@ def test_a_source_that_is_not_hdr_has_no_hdr_ladder(
 
 def test_hdr_rungs_keep_sizes_and_take_the_scale_of_their_codec() -> None:
     size = Size(320, 180, None)  # type: ignore[arg-type]
-    rungs = (Rung("v180", size, Crf(27)), Rung("v180-crf50", size, Crf(50)), Rung("v180-800k", size, Bitrate(800_000)))
+    rungs = (
+        LadderRung("v180", size, Crf(27)),
+        LadderRung("v180-crf50", size, Crf(50)),
+        LadderRung("v180-800k", size, Bitrate(800_000)),
+    )
     made = hdr_rungs(rungs, 3, 51)
     assert [(r.id, str(r.rate)) for r in made] == [
         ("v180-hdr", "crf30"),

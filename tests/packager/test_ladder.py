@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from packager.errors import LadderError
-from packager.ladder import MAX_SAR_TERM, Rung, auto_ladder, wanted_ladder
+from packager.ladder import MAX_SAR_TERM, LadderRung, auto_ladder, wanted_ladder
 from packager.rungs import Bitrate, Crf, WantedRung, parse_rungs
 
 
@@ -18,11 +18,11 @@ def area(width: int, height: int) -> tuple[Fraction, Fraction]:
     return Fraction(width), Fraction(height)
 
 
-def sizes(rungs: tuple[Rung, ...]) -> list[tuple[int, int]]:
+def sizes(rungs: tuple[LadderRung, ...]) -> list[tuple[int, int]]:
     return [(rung.size.width, rung.size.height) for rung in rungs]
 
 
-def shape(rung: Rung) -> Fraction:
+def shape(rung: LadderRung) -> Fraction:
     return rung.size.width * rung.size.sar / rung.size.height
 
 

@@ -21,8 +21,8 @@ from manifests.mpd.write import write_mpd
 from manifests.names import MANIFEST, model_href
 from manifests.networks import NetworkSpec, macs_per_rung_pixel
 from manifests.weights import CodedLayer, CodedModel, encode_model
-from media.resize import plain_resize
-from neudash.image import enlarged_picture
+from media.resize import resize
+from neudash.image import enhanced_picture
 from neudash.image import main as image
 from player.cli import main
 from player.superres import builtin
@@ -102,7 +102,7 @@ def test_a_picture_is_enlarged_plane_by_plane() -> None:
             return luma
 
     flat = np.full((20, 30, 3), (40, 90, 160), np.uint8)
-    found = enlarged_picture(flat, Untouched(), (45, 31))
+    found = enhanced_picture(flat, Untouched(), (45, 31))
     assert found.shape == (31, 45, 3)
     assert np.abs(found.astype(int) - (40, 90, 160)).max() <= 1
 
@@ -174,10 +174,10 @@ def test_a_built_in_model_that_is_not_the_one_meant_means_plain_playback(
 
 
 def test_engines_take_a_luma_that_was_resized(faults: ModuleType) -> None:
-    """What `plain_resize` returns is a plane like any other: contiguous or not, an engine reads it right."""
+    """What `resize` returns is a plane like any other: contiguous or not, an engine reads it right."""
     from manifests.weights import decode_model
 
     luma = np.random.default_rng(1).integers(0, 256, (90, 160), dtype=np.uint8)
-    resized = plain_resize(luma, *SIZE)
+    resized = resize(luma, *SIZE)
     upscaler = open_engine("openvino").upscaler(decode_model(faults.coded_model(3, FOLDED)), *SIZE)
     np.testing.assert_array_equal(upscaler.upscale(resized), upscaler.upscale(resized.copy()))

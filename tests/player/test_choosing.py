@@ -18,14 +18,14 @@ from manifests.names import quality_href
 from manifests.quality_table import QualityTable, RungQuality, SegmentQuality, decode_quality, encode_quality
 from manifests.template import segment_href
 from player.abr import rules
-from player.abr.inputs import believed, outlook, rung_models_digest
+from player.abr.inputs import rung_models_digest, upcoming_segments, usable_entries
 from player.abr.state import Decision, State
 from player.cli import main
-from player.fetching.transport import open_fetcher
+from player.fetching.transport import open_transport
 from player.session import Outputs, Session, Settings
 from player.sinks.screens import NoScreen
 from player.sinks.window import Window
-from player.superres.model_choice import WantedModel, wanted_model
+from player.superres.model_choice import SegmentModel, model_for_segment
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -64,7 +64,7 @@ def played(url: str, monkeypatch: pytest.MonkeyPatch, policy: Any) -> tuple[Sess
         return policy(state)
 
     monkeypatch.setitem(rules.RULES, "watching", watching)
-    session = Session(open_fetcher(url), Settings(rule="watching"), Outputs(), QuietTalk())
+    session = Session(open_transport(url), Settings(rule="watching"), Outputs(), QuietTalk())
     asyncio.run(session.run())
     return session, seen
 
@@ -97,7 +97,7 @@ def test_a_table_of_other_models_is_not_believed_about_models(play_bundle: Path)
     side_file = p.adaptation_sets[0].quality
     assert side_file is not None
     table = decode_quality((play_bundle / side_file.href).read_bytes())
-    told = outlook(p.video, believed(p.video, table), range(1), lambda rung, track: 0.1)[0].choices[0]
+    told = upcoming_segments(p.video, usable_entries(p.video, table), range(1), lambda rung, track: 0.1)[0].choices[0]
     assert told.quality == 60.0
     assert told.enhancements[0].quality == 62.0
 
@@ -106,7 +106,7 @@ def test_a_table_of_other_segments_is_not_believed(play_bundle: Path) -> None:
     low, high = open_bundle(play_bundle).presentation.video
     one_more = RungQuality((SegmentQuality(1000),) * (len(low.segments) + 1), rung_models_digest(low))
     whole = RungQuality((SegmentQuality(1000),) * len(high.segments))
-    told = believed((low, high), QualityTable({low.id: one_more, high.id: whole, "of another set": whole}))
+    told = usable_entries((low, high), QualityTable({low.id: one_more, high.id: whole, "of another set": whole}))
     assert dict(told) == {high.id: RungQuality(whole.segments, whole.models)}
 
 
@@ -116,21 +116,23 @@ def test_a_decision_costs_no_look_at_the_whole_film(play_bundle: Path, monkeypat
     p = open_bundle(play_bundle).presentation
     side_file = p.adaptation_sets[0].quality
     assert side_file is not None
-    known = believed(p.video, decode_quality((play_bundle / side_file.href).read_bytes()))
+    known = usable_entries(p.video, decode_quality((play_bundle / side_file.href).read_bytes()))
     looked_at: list[int] = []
 
-    def watched(rung: Representation, position: int) -> WantedModel:
+    def watched(rung: Representation, position: int) -> SegmentModel:
         looked_at.append(position)
-        return wanted_model(rung, position)
+        return model_for_segment(rung, position)
 
-    monkeypatch.setattr("player.abr.inputs.wanted_model", watched)
-    told = outlook(p.video, known, range(1, 2), lambda rung, track: 0.1)[0].choices[0]
+    monkeypatch.setattr("player.abr.inputs.model_for_segment", watched)
+    told = upcoming_segments(p.video, known, range(1, 2), lambda rung, track: 0.1)[0].choices[0]
     assert told.enhancements[0].quality == 70.0
     assert set(looked_at) == {1}
 
 
 def test_without_a_table_more_bits_are_better_and_models_gain(play_bundle: Path) -> None:
-    low, high = outlook(open_bundle(play_bundle).presentation.video, {}, range(1), lambda rung, track: 0.1)[0].choices
+    low, high = upcoming_segments(open_bundle(play_bundle).presentation.video, {}, range(1), lambda rung, track: 0.1)[
+        0
+    ].choices
     assert low.quality < low.enhancements[0].quality
     assert low.quality < high.quality
     assert high.size_bytes == pytest.approx(high.bandwidth_bps * 0.5 / 8)
@@ -138,8 +140,8 @@ def test_without_a_table_more_bits_are_better_and_models_gain(play_bundle: Path)
 
 def test_a_machine_that_is_too_slow_is_offered_no_model(play_bundle: Path) -> None:
     video = open_bundle(play_bundle).presentation.video
-    assert outlook(video, {}, range(1), lambda rung, track: 1.1)[0].choices[0].enhancements == ()
-    assert outlook(video, {}, range(1), None)[0].choices[0].enhancements == ()
+    assert upcoming_segments(video, {}, range(1), lambda rung, track: 1.1)[0].choices[0].enhancements == ()
+    assert upcoming_segments(video, {}, range(1), None)[0].choices[0].enhancements == ()
 
 
 def test_a_policy_that_wants_no_model_gets_none(faulty_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,7 +163,7 @@ def test_a_broken_table_costs_nothing_but_its_knowledge(faulty_server: Any, monk
 def test_a_paced_session_fetches_no_further_than_its_buffer(faulty_server: Any) -> None:
     """Segments of half a second and a buffer of one: each is asked for when half a second or less is left."""
     session = Session(
-        open_fetcher(faulty_server.url),
+        open_transport(faulty_server.url),
         Settings(rung="v90", buffer_s=1.0, enhance=False),
         Outputs(window=Window(NoScreen())),
         QuietTalk(),

@@ -14,7 +14,7 @@ import pytest
 from manifests.bundle import open_bundle
 from manifests.weights import decode_model
 from media.colour.bgr import planes_of_bgr
-from neudash.image import enlarged_picture, main
+from neudash.image import enhanced_picture, main
 from player.superres.engines import open_engine
 
 
@@ -40,7 +40,7 @@ def test_the_picture_goes_through_the_model_of_the_segment(
     href = open_bundle(play_bundle_master).presentation.video[0].model_tracks[0].models[0].href
     weights = decode_model((play_bundle_master / href).read_bytes())
     upscaler = open_engine().upscaler(weights, 101, 67)
-    assert np.array_equal(picture_in(out), enlarged_picture(picture_in(still), upscaler, (101, 67)))
+    assert np.array_equal(picture_in(out), enhanced_picture(picture_in(still), upscaler, (101, 67)))
     assert picture_in(out).shape == (134, 202, 3)
     assert "202x134, c4d1 of v90" in capsys.readouterr().out
     luma = planes_of_bgr(picture_in(out))[0].astype(int)

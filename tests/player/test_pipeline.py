@@ -13,7 +13,7 @@ import pytest
 
 from media.frames import Frame
 from player.errors import SinkError
-from player.fetching.transport import open_fetcher
+from player.fetching.transport import open_transport
 from player.frames.upscalers import LazyEngine
 from player.session import Outputs, Session, Settings
 from player.sinks.window import ViewerQuitError, Window
@@ -63,7 +63,7 @@ class SlowSink:
 
 
 def session(address: str, *sinks: Any, window: Window | None = None) -> Session:
-    return Session(open_fetcher(address), Settings(rung="90"), Outputs(sinks, window), Silence())
+    return Session(open_transport(address), Settings(rung="90"), Outputs(sinks, window), Silence())
 
 
 class WaitingUpscaler:

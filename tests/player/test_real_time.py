@@ -17,7 +17,7 @@ from manifests.model import ModelFile, ModelTrack
 from manifests.names import model_href
 from manifests.networks import NetworkSpec
 from media.frames import Frame
-from player.fetching.transport import open_fetcher
+from player.fetching.transport import open_transport
 from player.frames.upscalers import LazyEngine
 from player.session import Outputs, Session, Settings
 from player.sinks.window import ViewerQuitError, Window
@@ -80,7 +80,7 @@ class WatchedWindow(Window):
 
 def watched(address: str, viewer: Viewer, rung: str = "90") -> tuple[Session, WatchedWindow, Talk]:
     window, talk = WatchedWindow(viewer), Talk()
-    session = Session(open_fetcher(address), Settings(rung=rung), Outputs(window=window), talk)
+    session = Session(open_transport(address), Settings(rung=rung), Outputs(window=window), talk)
     asyncio.run(session.run())
     return session, window, talk
 
@@ -173,7 +173,7 @@ def test_a_file_gets_every_frame_enhanced_however_slow(
     on_a_machine_that_takes(monkeypatch, {4: 1.5 * FRAME_S})
     window = WatchedWindow(Viewer())
     outputs = Outputs([VideoFile(tmp_path / "out.mp4")], window)
-    session = Session(open_fetcher(str(play_bundle_master)), Settings(rung="90"), outputs, Talk())
+    session = Session(open_transport(str(play_bundle_master)), Settings(rung="90"), outputs, Talk())
     asyncio.run(session.run())
     assert session.stats.enhanced_frames == 36 and session.stats.reused_frames == 0
 
@@ -215,7 +215,7 @@ def test_a_fast_machine_never_asks_for_the_smaller_model(
 
 
 def test_a_loop_plays_it_over_and_fetches_no_model_twice(faulty_server: Any) -> None:
-    session = Session(open_fetcher(faulty_server.url), Settings(rung="90", loops=3), Outputs(), Talk())
+    session = Session(open_transport(faulty_server.url), Settings(rung="90", loops=3), Outputs(), Talk())
     asyncio.run(session.run())
     assert session.complete and session.stats.frames == 3 * 48
     assert len(session.stats.segments) == 12

@@ -15,7 +15,7 @@ from manifests.model import AdaptationSet, AudioFormat, Representation, Role, Se
 from manifests.verify import verify_bundle
 from player.cli import main
 from player.errors import UnplayableError
-from player.sound.choice import chosen_sound
+from player.sound.choice import choose_soundtrack
 
 
 def stream(name: str, channels: int = 2, bandwidth_bps: int = 128_000) -> Representation:
@@ -70,7 +70,7 @@ FILM = (
     }.items(),
 )
 def test_a_wish_is_a_number_a_language_a_role_or_a_label(wish: str | None, heard: str) -> None:
-    found = chosen_sound(FILM, wish)
+    found = choose_soundtrack(FILM, wish)
     assert found is not None
     assert found.id == heard
 
@@ -78,7 +78,7 @@ def test_a_wish_is_a_number_a_language_a_role_or_a_label(wish: str | None, heard
 @pytest.mark.parametrize("wish", ["", "0", "8", "99999999999999999999", "pt-PT", "klingon", "ja", "und"])
 def test_a_wish_that_nothing_meets_is_answered_with_all_that_there_is(wish: str) -> None:
     with pytest.raises(UnplayableError) as caught:
-        chosen_sound(FILM, wish)
+        choose_soundtrack(FILM, wish)
     said = str(caught.value)
     assert said.startswith(f"there is no sound track {wish!r}; the manifest offers 1: Director's commentary (en, ")
     assert "2: English (en, main, 5.1); 3: English (en, main, stereo); " in said
@@ -86,22 +86,22 @@ def test_a_wish_that_nothing_meets_is_answered_with_all_that_there_is(wish: str)
 
 
 def test_without_any_sound_only_a_wish_fails() -> None:
-    assert chosen_sound((PICTURE,), None) is None
+    assert choose_soundtrack((PICTURE,), None) is None
     with pytest.raises(UnplayableError, match="'fr'; the manifest offers no sound"):
-        chosen_sound((PICTURE,), "fr")
+        choose_soundtrack((PICTURE,), "fr")
 
 
 def test_where_no_track_is_the_main_one_the_first_that_is_no_commentary_is_heard_in_stereo() -> None:
     tracks = (track("said", role="commentary"), track("wide", channels=6), track("mono", channels=1), track("other"))
-    found = chosen_sound(tracks, None)
+    found = choose_soundtrack(tracks, None)
     assert found is not None and found.id == "mono"
-    only = chosen_sound(tracks[:1], None)
+    only = choose_soundtrack(tracks[:1], None)
     assert only is not None and only.id == "said"
 
 
 def test_of_the_streams_of_a_track_the_one_with_the_most_bits_is_heard() -> None:
     both = AdaptationSet("1", "audio", "audio/mp4", (stream("high", bandwidth_bps=192_000), stream("low")))
-    found = chosen_sound((both,), None)
+    found = choose_soundtrack((both,), None)
     assert found is not None and found.id == "high"
 
 

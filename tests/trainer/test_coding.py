@@ -14,7 +14,7 @@ from manifests.weights import ModelWeights, decode_model, encode_model, parse_mo
 from player.superres.engines import open_engine
 from trainer.choice.judge import RungJudge
 from trainer.data.pairs import PatchSource, make_pair
-from trainer.data.samples import Shot
+from trainer.data.samples import Sample
 from trainer.fitting.coding import best_coding
 from trainer.fitting.fit import FitSettings, Fitter
 from trainer.fitting.quantise import quantise
@@ -24,7 +24,7 @@ SIZE = (64, 48)
 
 
 @pytest.fixture(scope="module")
-def shots() -> list[Shot]:
+def shots() -> list[Sample]:
     """Edges that plain upscaling blurs, one picture for each of two segments."""
     random = np.random.default_rng(0)
     found = []
@@ -32,18 +32,18 @@ def shots() -> list[Shot]:
         high = (random.random((2 * SIZE[1] // 8, 2 * SIZE[0] // 8)) > 0.5).astype(np.uint8) * 160 + 40
         high = high.repeat(8, 0).repeat(8, 1)
         low = np.asarray(cv2.resize(high, SIZE, interpolation=cv2.INTER_AREA), np.uint8)
-        found.append(Shot(segment, True, low, high))
+        found.append(Sample(segment, True, low, high))
     return found
 
 
 @pytest.fixture(scope="module")
-def tuned(shots: list[Shot]) -> ModelWeights:
+def tuned(shots: list[Sample]) -> ModelWeights:
     pairs = [make_pair(shot, SIZE, 2) for shot in shots]
     return Fitter(SPEC).fit(PatchSource(pairs), FitSettings(150, 0, 2e-2))
 
 
 @pytest.fixture
-def judge(shots: list[Shot], tmp_path: Path) -> RungJudge:
+def judge(shots: list[Sample], tmp_path: Path) -> RungJudge:
     return RungJudge(shots, 2, open_engine("openvino"), tmp_path)
 
 

@@ -13,8 +13,8 @@ from manifests.weights import ModelWeights
 from media.vmaf import vmaf_program
 from player.superres.engines import open_engine
 from trainer.choice.judge import RungJudge
-from trainer.choice.vmaf_check import SecondOpinion
-from trainer.data.samples import Shot
+from trainer.choice.vmaf_check import VmafCheck
+from trainer.data.samples import Sample
 
 WIDTH, HEIGHT = 160, 96
 SPEC = NetworkSpec(2, 1, 0)
@@ -44,15 +44,15 @@ def judged(tmp_path: Path) -> RungJudge:
     for index in range(20):
         high = np.ascontiguousarray(np.roll(texture, index, axis=1))
         low = cv2.resize(high, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
-        shots.append(Shot(index // 10, True, np.asarray(low, np.uint8), high))
+        shots.append(Sample(index // 10, True, np.asarray(low, np.uint8), high))
     return RungJudge(shots, 2, open_engine("openvino"), tmp_path)
 
 
 @pytest.mark.skipif(vmaf_program() is None, reason="no ffmpeg here has libvmaf")
 def test_segments_whose_neg_falls_are_spoilt_and_others_are_not(judged: RungJudge) -> None:
-    opinion = SecondOpinion(judged)
+    opinion = VmafCheck(judged)
     seen: list[int] = []
-    assert opinion.spoilt_segments([SHARPEN_A_LITTLE, BLUR], (WIDTH, HEIGHT), seen.append) == {1}
+    assert opinion.rejected_segments([SHARPEN_A_LITTLE, BLUR], (WIDTH, HEIGHT), seen.append) == {1}
     assert seen == list(range(1, opinion.frames + 1))
     assert opinion.frames == 10, "five of each segment's ten"
-    assert opinion.spoilt_segments([None, None], (WIDTH, HEIGHT), seen.append) == set()
+    assert opinion.rejected_segments([None, None], (WIDTH, HEIGHT), seen.append) == set()

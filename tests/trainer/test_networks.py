@@ -13,7 +13,7 @@ from manifests.weights import ModelWeights, encode_model
 from trainer.choice.networks import (
     CPU_MACS_PER_S,
     MACS_PER_PICTURE_PIXEL,
-    Outdone,
+    Dominated,
     SizeClass,
     class_networks,
     coded_bytes,
@@ -21,7 +21,7 @@ from trainer.choice.networks import (
     scene_could_pay,
     trained_network,
     update_could_pay,
-    without_outdone,
+    without_dominated,
     worth_training,
 )
 from trainer.fitting.fit import initial_weights
@@ -83,15 +83,15 @@ def test_sixteen_pixels_a_position_are_not_for_rungs_near_the_pictures_size() ->
 
 def test_a_network_that_was_outdone_goes_where_the_one_that_did_better_stays() -> None:
     narrow, middle, wide = class_networks("cpu", (640, 360), HD, Fraction(24), 60_000)
-    outdone = {middle.spec: Outdone("c8d2", "v360-crf31"), wide.spec: Outdone("c16d2", "v360-crf31")}
-    kept, rejected = without_outdone([narrow, middle, wide], outdone)
+    outdone = {middle.spec: Dominated("c8d2", "v360-crf31"), wide.spec: Dominated("c16d2", "v360-crf31")}
+    kept, rejected = without_dominated([narrow, middle, wide], outdone)
     assert kept == [narrow]
     assert [r.reason for r in rejected] == [
         "gained less than c8d2 on v360-crf31",
         "gained less than c16d2 on v360-crf31",
     ]
-    assert without_outdone([middle, wide], outdone)[0] == [middle], "there is no c8d2 here to take its place"
-    assert without_outdone([narrow, middle, wide], {}) == ([narrow, middle, wide], [])
+    assert without_dominated([middle, wide], outdone)[0] == [middle], "there is no c8d2 here to take its place"
+    assert without_dominated([narrow, middle, wide], {}) == ([narrow, middle, wide], [])
 
 
 def test_parts_of_a_title_are_trained_where_there_are_bytes_to_save() -> None:

@@ -6,18 +6,18 @@ import cv2
 import numpy as np
 import pytest
 
-from media.resize import plain_resize, plain_upscale
+from media.resize import base_upsample, resize
 from trainer.data.pairs import PATCH, Pair, PatchSource, make_pair, target
-from trainer.data.samples import Shot
+from trainer.data.samples import Sample
 
 
 def test_plain_upscale_plus_residual_is_the_target() -> None:
     random = np.random.default_rng(0)
     low = random.integers(60, 190, (40, 50), dtype=np.uint8)
     high = random.integers(60, 190, (80, 100), dtype=np.uint8)
-    pair = make_pair(Shot(3, False, low, high), (50, 40), 2)
+    pair = make_pair(Sample(3, False, low, high), (50, 40), 2)
     depth = pair.residual.reshape(40, 50, 2, 2).transpose(0, 2, 1, 3).reshape(80, 100)
-    plain = plain_upscale(low, 2)
+    plain = base_upsample(low, 2)
     difference = target(high, plain).astype(int) - plain
     np.testing.assert_array_equal(depth, np.clip(difference, -127, 127))
     assert pair.segment == 3
@@ -27,7 +27,7 @@ def _textured(seed: int) -> np.ndarray:
     random = np.random.default_rng(seed)
     coarse = random.integers(40, 210, (15, 20), dtype=np.uint8)
     grain = random.normal(0, 5, (120, 160))
-    return np.clip(plain_resize(coarse, 160, 120) + grain, 0, 255).astype(np.uint8)
+    return np.clip(resize(coarse, 160, 120) + grain, 0, 255).astype(np.uint8)
 
 
 def test_the_target_is_the_source_where_nothing_lacks() -> None:
@@ -42,7 +42,7 @@ def test_the_target_of_a_flat_source_is_that_source() -> None:
 
 def test_the_target_is_sharper_than_the_source_by_less_than_the_plain_upscale_lacks() -> None:
     source = _textured(3)
-    plain = plain_upscale(cv2.resize(source, (80, 60), interpolation=cv2.INTER_AREA), 2)
+    plain = base_upsample(cv2.resize(source, (80, 60), interpolation=cv2.INTER_AREA), 2)
     added = target(source, plain).astype(float) - source
     detail = source - cv2.GaussianBlur(source.astype(np.float32), (0, 0), 1)
     part = float((added * detail).sum() / np.square(detail).sum())
@@ -100,8 +100,8 @@ def _depth_to_space(depth: np.ndarray) -> np.ndarray:
 def test_a_frame_is_brought_to_the_networks_size_before_it_is_compared() -> None:
     random = np.random.default_rng(4)
     low, high = random.integers(60, 190, (40, 50), np.uint8), random.integers(60, 190, (60, 76), np.uint8)
-    pair = make_pair(Shot(0, False, low, high), (76, 60), 1)
-    np.testing.assert_array_equal(pair.luma, plain_resize(low, 76, 60))
+    pair = make_pair(Sample(0, False, low, high), (76, 60), 1)
+    np.testing.assert_array_equal(pair.luma, resize(low, 76, 60))
     difference = np.clip(target(high, pair.luma).astype(int) - pair.luma, -127, 127)
     np.testing.assert_array_equal(pair.residual[..., 0], difference)
 

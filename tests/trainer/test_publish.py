@@ -9,7 +9,7 @@ from manifests.model import Representation, Segment, VideoFormat
 from manifests.networks import NetworkSpec
 from trainer.choice.judge import SegmentScore
 from trainer.choice.networks import SizedNetwork
-from trainer.choice.results import NetworkOutcome, RungOutcome, TrainedModel, load_outcome, outdone, save_outcome
+from trainer.choice.results import NetworkOutcome, RungOutcome, TrainedModel, dominated, load_outcome, save_outcome
 from trainer.publish import model_track
 
 RUNG = Representation(
@@ -55,7 +55,7 @@ def test_a_wider_network_that_gained_less_is_outdone() -> None:
         return NetworkOutcome(network, (TrainedModel(b"x", None, builtin=builtin),), (0, 0), scores)
 
     wide = SizedNetwork(NetworkSpec(1, 24, 3, fold=4), (1280, 720))
-    assert outdone([tried(DOUBLING, 800, 900), tried(wide, 850, 870)]) == {wide.spec: "c16d2"}
-    assert outdone([tried(DOUBLING, 800, 900), tried(wide, 850, 840)]) == {}
-    assert outdone([tried(DOUBLING, 800, None), tried(wide, 790, 1000)]) == {}, "compared where both were judged"
-    assert outdone([tried(DOUBLING, 800, 900, builtin="generic"), tried(wide, 999, 999)]) == {}
+    assert dominated([tried(DOUBLING, 800, 900), tried(wide, 850, 870)]) == {wide.spec: "c16d2"}
+    assert dominated([tried(DOUBLING, 800, 900), tried(wide, 850, 840)]) == {}
+    assert dominated([tried(DOUBLING, 800, None), tried(wide, 790, 1000)]) == {}, "compared where both were judged"
+    assert dominated([tried(DOUBLING, 800, 900, builtin="generic"), tried(wide, 999, 999)]) == {}

@@ -10,7 +10,7 @@ import pytest
 from report.choices import Choice, choices_of
 from report.hull import bytes_at, upper_hull
 from report.page import headline, page
-from report.pictures import DETAIL, Shown, telling_box, telling_segments
+from report.pictures import DETAIL, Shown, clearest_box, clearest_segments
 from report.plots import Axis, kbps, rate_quality_plot, segment_plot
 from report.results import (
     RungResult,
@@ -142,17 +142,17 @@ def test_the_detail_is_where_the_error_falls_most() -> None:
     plain[150:250, 300:420] += 30
     plain[0:50, 0:50] += 30
     enhanced[0:50, 0:50] += 29
-    box = telling_box(source, plain, enhanced)
+    box = clearest_box(source, plain, enhanced)
     assert (box.width, box.height) == DETAIL
     assert box.left <= 300 and box.left + box.width >= 420
     assert box.top <= 150 and box.top + box.height >= 250
-    tiny = telling_box(source[:90, :60], plain[:90, :60], enhanced[:90, :60])
+    tiny = clearest_box(source[:90, :60], plain[:90, :60], enhanced[:90, :60])
     assert (tiny.width, tiny.height) == (60, 90)
 
 
 def test_segments_that_gain_most_are_shown_in_order(enhanced_rung: RungResult) -> None:
-    assert telling_segments(enhanced_rung) == [0, 2]
-    assert telling_segments(enhanced_rung, 1) == [2]
+    assert clearest_segments(enhanced_rung) == [0, 2]
+    assert clearest_segments(enhanced_rung, 1) == [2]
 
 
 def test_the_page_needs_nothing_from_outside(enhanced_rung: RungResult, plain_rung: RungResult) -> None:

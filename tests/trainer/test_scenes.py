@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from trainer.data.samples import Shot
+from trainer.data.samples import Sample
 from trainer.data.scenes import scenes_of
 
 
-def shot(segment: int, level: int) -> Shot:
+def shot(segment: int, level: int) -> Sample:
     luma = np.random.default_rng(segment).integers(level, level + 30, (32, 32), dtype=np.uint8)
-    return Shot(segment, False, luma, luma)
+    return Sample(segment, False, luma, luma)
 
 
 def test_runs_of_like_segments_are_scenes() -> None:

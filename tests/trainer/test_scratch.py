@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trainer.data.mapped_arrays import Scratch
+from trainer.data.mapped_arrays import MappedArrays
 
 
 def test_arrays_come_back_as_they_were_while_anybody_has_one(tmp_path: Path) -> None:
-    scratch = Scratch(tmp_path / "new", np.int8)
+    scratch = MappedArrays(tmp_path / "new", np.int8)
     random = np.random.default_rng(0)
     # Not contiguous, as decoders give them.
     added = [random.integers(-128, 128, (7, 12), dtype=np.int8)[:, :9] for _ in range(5)]
@@ -29,7 +29,7 @@ def test_arrays_come_back_as_they_were_while_anybody_has_one(tmp_path: Path) -> 
 
 
 def test_nothing_added_is_nothing_back_and_nothing_left(tmp_path: Path) -> None:
-    assert Scratch(tmp_path, np.uint8).arrays() == []
+    assert MappedArrays(tmp_path, np.uint8).arrays() == []
     gc.collect()
     assert not list(tmp_path.iterdir())
 
@@ -37,7 +37,7 @@ def test_nothing_added_is_nothing_back_and_nothing_left(tmp_path: Path) -> None:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 def test_memory_does_not_hold_them(tmp_path: Path) -> None:
     """In anonymous memory, which nobody can take back; pages of a file the system can."""
-    scratch, before = Scratch(tmp_path, np.uint8), _anonymous_bytes()
+    scratch, before = MappedArrays(tmp_path, np.uint8), _anonymous_bytes()
     for _ in range(64):
         scratch.add(np.full((1024, 1024), 7, np.uint8))
     arrays = scratch.arrays()

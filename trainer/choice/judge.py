@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from manifests.networks import Size
 from manifests.weights import ModelWeights
 from media.quality import psnr_y, squared_error
-from media.resize import plain_resize
+from media.resize import resize
 from player.superres.engines import Engine
-from trainer.data.mapped_arrays import Scratch
-from trainer.data.samples import Shot
+from trainer.data.mapped_arrays import MappedArrays
+from trainer.data.samples import Sample
 
 Plane = NDArray[np.uint8]
 Errors = tuple[int | None, ...]
@@ -43,23 +43,23 @@ class SegmentScore:
         return replace(self, model_sse=(None,) * len(self.model_sse))
 
 
-def plain_psnr_y(shots: Sequence[Shot]) -> float:
+def plain_psnr_y(shots: Sequence[Sample]) -> float:
     """dB, of these frames enlarged without a model, together."""
     errors = (squared_error(shot.reference, _plain(shot)) for shot in shots)
     return psnr_y(sum(errors), sum(shot.reference.size for shot in shots))
 
 
-def _plain(shot: Shot) -> Plane:
+def _plain(shot: Sample) -> Plane:
     height, width = shot.reference.shape
-    return plain_resize(shot.luma, width, height)
+    return resize(shot.luma, width, height)
 
 
 class RungJudge:
     """The judged frames of one rung, enlarged plainly once (on the disk of `folder`), and any model against them."""
 
-    def __init__(self, shots: Sequence[Shot], segments: int, engine: Engine, folder: Path) -> None:
+    def __init__(self, shots: Sequence[Sample], segments: int, engine: Engine, folder: Path) -> None:
         self.shots = tuple(shots)
-        enlarged = Scratch(folder, np.uint8)
+        enlarged = MappedArrays(folder, np.uint8)
         for shot in self.shots:
             enlarged.add(_plain(shot))
         self.plain = enlarged.arrays()
@@ -101,7 +101,7 @@ class RungJudge:
 
         def picture(index: int) -> Plane:
             plain = self.plain[index]
-            taken = plain if plain.shape == input_size[::-1] else plain_resize(self.shots[index].luma, *input_size)
+            taken = plain if plain.shape == input_size[::-1] else resize(self.shots[index].luma, *input_size)
             return upscaler.upscale(taken)
 
         return picture

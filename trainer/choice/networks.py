@@ -71,7 +71,7 @@ class Rejected:
 
 
 @dataclass(frozen=True)
-class Outdone:
+class Dominated:
     """What a network lost to on a sibling of the rung."""
 
     narrower: str
@@ -140,8 +140,8 @@ def worth_training(
     return tried, rejected
 
 
-def without_outdone(
-    networks: Sequence[SizedNetwork], outdone: Mapping[NetworkSpec, Outdone]
+def without_dominated(
+    networks: Sequence[SizedNetwork], outdone: Mapping[NetworkSpec, Dominated]
 ) -> tuple[list[SizedNetwork], list[Rejected]]:
     """Those of `networks` that no narrower one of them outdid on a sibling, and the others with the reason."""
     names = {network.spec.name for network in networks}

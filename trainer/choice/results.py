@@ -90,7 +90,7 @@ class RungOutcome:
         return [self.networks[index] for index in self.published]
 
 
-def outdone(networks: Sequence[NetworkOutcome]) -> dict[NetworkSpec, str]:
+def dominated(networks: Sequence[NetworkOutcome]) -> dict[NetworkSpec, str]:
     """Networks whose title model gained less than that of a narrower one, each with the name of one that did better.
 
     Over the segments that both were judged on; built-in models do not count.

@@ -29,7 +29,7 @@ Neg = dict[int, float]
 """VMAF-NEG by segment; empty where no ffmpeg has libvmaf."""
 
 
-class SecondOpinion:
+class VmafCheck:
     """VMAF-NEG of a rung's judged frames; that of the plain ones is taken once."""
 
     def __init__(self, rung: RungJudge) -> None:
@@ -37,7 +37,7 @@ class SecondOpinion:
         self._indices = _spread(rung)
         self._plain: Neg | None = None
 
-    def spoilt_segments(
+    def rejected_segments(
         self, models: Sequence[ModelWeights | None], input_size: Size, on_frame: Callable[[int], None]
     ) -> set[int]:
         """Indices of the segments whose VMAF-NEG falls with their model in `models` (None: plain).

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 _Scalar = TypeVar("_Scalar", np.uint8, np.int8)
 
 
-class Scratch(Generic[_Scalar]):
+class MappedArrays(Generic[_Scalar]):
     """Takes arrays of one shape and gives them back mapped; the file goes with the last of them.
 
     `folder` says on which disk, and is made where it is missing.

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manifests.networks import Size
-from media.resize import plain_resize, plain_upscale
-from trainer.data.mapped_arrays import Scratch
-from trainer.data.samples import Shot
+from media.resize import base_upsample, resize
+from trainer.data.mapped_arrays import MappedArrays
+from trainer.data.samples import Sample
 
 PATCH = 32
 """Side of a training patch in positions of the convolutions: pixels, or the squares that a fold makes of them."""
@@ -56,17 +56,17 @@ class Batch:
     """(batch, 32, 32, (fold·scale)²)."""
 
 
-def make_pair(shot: Shot, input_size: Size, scale: int) -> Pair:
+def make_pair(shot: Sample, input_size: Size, scale: int) -> Pair:
     """The pair of a kept frame: its luma brought to `input_size`, and its target, `scale` times that size."""
-    luma = plain_resize(shot.luma, *input_size)
-    plain = plain_upscale(luma, scale)
+    luma = resize(shot.luma, *input_size)
+    plain = base_upsample(luma, scale)
     difference = np.clip(target(shot.reference, plain).astype(np.int16) - plain, -127, 127)
     return Pair(shot.segment, luma, _space_to_depth(difference.astype(np.int8)[:, :, None], scale))
 
 
-def make_pairs(shots: Iterable[Shot], input_size: Size, scale: int, folder: Path) -> list[Pair]:
+def make_pairs(shots: Iterable[Sample], input_size: Size, scale: int, folder: Path) -> list[Pair]:
     """The pairs of many frames, on the disk of `folder`. Raises OSError."""
-    segments, lumas, residuals = [], Scratch(folder, np.uint8), Scratch(folder, np.int8)
+    segments, lumas, residuals = [], MappedArrays(folder, np.uint8), MappedArrays(folder, np.int8)
     for shot in shots:
         pair = make_pair(shot, input_size, scale)
         segments.append(pair.segment)

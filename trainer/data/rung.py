@@ -17,7 +17,7 @@ AGAIN = "package the video again, with --force"
 
 
 @dataclass(frozen=True)
-class Rung:
+class TrainingRung:
     """A video representation, and the size that its frames are to be enhanced to."""
 
     bundle: Bundle

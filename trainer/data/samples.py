@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from media.source.reference import reference_frames
 from media.source.treatment import SourceTreatment
-from trainer.data.mapped_arrays import Scratch
-from trainer.data.rung import Rung
+from trainer.data.mapped_arrays import MappedArrays
+from trainer.data.rung import TrainingRung
 from trainer.errors import TrainingError
 from trainer.settings import Reporter
 
@@ -40,7 +40,7 @@ class Position:
 
 
 @dataclass(frozen=True, eq=False)
-class Shot:
+class Sample:
     """A kept frame as one rung has it, beside its source."""
 
     segment: int
@@ -65,7 +65,7 @@ class References:
         return planes
 
 
-def kept_positions(frame_counts: Sequence[int], frame_bytes: int, budget_bytes: int) -> tuple[Position, ...]:
+def kept_frames(frame_counts: Sequence[int], frame_bytes: int, budget_bytes: int) -> tuple[Position, ...]:
     """In order, frames spread evenly over the title: as many as the budget holds, and one of each segment at least."""
     total = sum(frame_counts)
     wanted = min(total, max(budget_bytes // frame_bytes, len(frame_counts)))
@@ -83,7 +83,7 @@ def kept_positions(frame_counts: Sequence[int], frame_bytes: int, budget_bytes: 
     return tuple(sorted(spread, key=lambda position: (position.segment, position.index)))
 
 
-def _other_length(source: Path, rung: Rung, frames: str, total: int) -> TrainingError:
+def _other_length(source: Path, rung: TrainingRung, frames: str, total: int) -> TrainingError:
     """The error for a bundle that holds another number of frames than the very file it was made from."""
     return TrainingError(
         f"{rung.id} of the bundle has {total} frames, {source.name} gives {frames}: the bundle is broken, or an older "
@@ -92,15 +92,15 @@ def _other_length(source: Path, rung: Rung, frames: str, total: int) -> Training
 
 
 def read_references(
-    source: Path, treatment: SourceTreatment, rung: Rung, budget_bytes: int, path: Path, reporter: Reporter
+    source: Path, treatment: SourceTreatment, rung: TrainingRung, budget_bytes: int, path: Path, reporter: Reporter
 ) -> References:
-    """Decode the source at the enhanced size of `rung`, and keep in the file `path` what `kept_positions` says.
+    """Decode the source at the enhanced size of `rung`, and keep in the file `path` what `kept_frames` says.
 
     Raises TrainingError where source and bundle differ in length, MediaError.
     """
     width, height = rung.enhanced_size
     counts = rung.frame_counts()
-    positions = kept_positions(counts, width * height, budget_bytes)
+    positions = kept_frames(counts, width * height, budget_bytes)
     starts = np.cumsum([0, *counts])
     rows = {int(starts[p.segment]) + p.index: row for row, p in enumerate(positions)}
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -146,7 +146,7 @@ def _is_of_another(process_id: str) -> bool:
     return True
 
 
-def shots(rung: Rung, references: References, *, judged_alone: bool = False) -> list[Shot]:
+def samples(rung: TrainingRung, references: References, *, judged_alone: bool = False) -> list[Sample]:
     """The kept frames of a rung in order, or those that are judged alone. Raises TrainingError, MediaError."""
     planes = references.planes()
     wanted = {
@@ -154,12 +154,12 @@ def shots(rung: Rung, references: References, *, judged_alone: bool = False) -> 
         for p, plane in zip(references.positions, planes, strict=True)
         if p.judged or not judged_alone
     }
-    found, decoded = [], Scratch(references.path.parent, np.uint8)
+    found, decoded = [], MappedArrays(references.path.parent, np.uint8)
     for segment, index, frame in rung.frames():
         if (segment, index) in wanted:
             found.append(wanted[segment, index])
             decoded.add(frame.y)
     return [
-        Shot(position.segment, position.judged, luma, plane)
+        Sample(position.segment, position.judged, luma, plane)
         for (position, plane), luma in zip(found, decoded.arrays(), strict=True)
     ]

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from trainer.data.samples import Shot
+from trainer.data.samples import Sample
 
 _BINS = 32
 _DIFFERENT = 0.5
 """Share of pixels that change their histogram bin from one segment to the next at a change of scene."""
 
 
-def scenes_of(shots: Sequence[Shot]) -> list[list[int]]:
+def scenes_of(shots: Sequence[Sample]) -> list[list[int]]:
     """Runs of segment indices of like brightness, in order; segments without a kept frame are in none."""
-    by_segment: dict[int, list[Shot]] = {}
+    by_segment: dict[int, list[Sample]] = {}
     for shot in shots:
         by_segment.setdefault(shot.segment, []).append(shot)
     histograms = {segment: _histogram(kept) for segment, kept in by_segment.items()}
@@ -28,7 +28,7 @@ def scenes_of(shots: Sequence[Shot]) -> list[list[int]]:
     return runs
 
 
-def _histogram(shots: Sequence[Shot]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _histogram(shots: Sequence[Sample]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     counts, _ = np.histogram(np.stack([shot.luma[::4, ::4] for shot in shots]), bins=_BINS, range=(0, 256))
     return np.asarray(counts / counts.sum(), np.float64)
 

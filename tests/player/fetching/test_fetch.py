@@ -20,11 +20,11 @@ from player.errors import FetchError, UnplayableError
 from player.fetching.transport import (
     Download,
     Expected,
-    Fetcher,
-    HttpFetcher,
-    LocalFetcher,
+    HttpTransport,
+    LocalTransport,
     Patience,
-    open_fetcher,
+    Transport,
+    open_transport,
     origin,
 )
 
@@ -45,7 +45,7 @@ def server(folder: Path, serve: Callable[[Path], Any]) -> Iterator[Any]:
         yield running
 
 
-def fetched(fetcher: Fetcher, url: str, expected: Expected) -> Download:
+def fetched(fetcher: Transport, url: str, expected: Expected) -> Download:
     async def get() -> Download:
         try:
             return await fetcher.get(url, expected)
@@ -55,8 +55,8 @@ def fetched(fetcher: Fetcher, url: str, expected: Expected) -> Download:
     return asyncio.run(get())
 
 
-def get(server: Any, name: str = "a.bin", max_bytes: int = 10**6, **known: Any) -> tuple[Download, Fetcher]:
-    fetcher = HttpFetcher(server.url, QUICK)
+def get(server: Any, name: str = "a.bin", max_bytes: int = 10**6, **known: Any) -> tuple[Download, Transport]:
+    fetcher = HttpTransport(server.url, QUICK)
     return fetched(fetcher, server.url.replace("manifest.mpd", name), Expected(max_bytes, **known)), fetcher
 
 
@@ -93,7 +93,7 @@ def test_attempts_end(server: Any, faults: Any) -> None:
 
 def test_a_truncated_body_is_asked_again_and_its_bytes_count(server: Any, faults: Any) -> None:
     server.faults["a.bin"] = faults.truncated
-    fetcher = HttpFetcher(server.url, QUICK)
+    fetcher = HttpTransport(server.url, QUICK)
     with pytest.raises(FetchError, match="connection"):
         fetched(fetcher, server.url.replace("manifest.mpd", "a.bin"), Expected(10**6))
     assert server.count("a.bin") == QUICK.attempts
@@ -124,7 +124,7 @@ def test_a_slow_line_is_waited_for_as_long_as_it_brings_something(server: Any, f
 
     server.faults["a.bin"] = slow
     download = fetched(
-        HttpFetcher(server.url, Patience(1, 0.6)), server.url.replace("manifest.mpd", "a.bin"), Expected(10**6)
+        HttpTransport(server.url, Patience(1, 0.6)), server.url.replace("manifest.mpd", "a.bin"), Expected(10**6)
     )
     assert download.data == BODY
     assert download.duration_s > 0.9
@@ -134,13 +134,15 @@ def test_a_slow_line_is_waited_for_as_long_as_it_brings_something(server: Any, f
 def test_a_slow_answer_ends_at_the_deadline(server: Any, faults: Any, trickle: bool) -> None:
     server.faults["a.bin"] = faults.trickling if trickle else faults.silent_for(1.0)
     with pytest.raises(FetchError, match=r"for 0\.2 s") as raised:
-        fetched(HttpFetcher(server.url, Patience(1, 0.2)), server.url.replace("manifest.mpd", "a.bin"), Expected(10**6))
+        fetched(
+            HttpTransport(server.url, Patience(1, 0.2)), server.url.replace("manifest.mpd", "a.bin"), Expected(10**6)
+        )
     assert raised.value.temporary
 
 
 def test_a_body_beyond_its_cap_is_not_read_to_the_end(server: Any) -> None:
     (server.root / "big.bin").write_bytes(bytes(8 << 20))
-    fetcher = HttpFetcher(server.url, QUICK)
+    fetcher = HttpTransport(server.url, QUICK)
     with pytest.raises(FetchError, match="larger than the 1000 bytes"):
         fetched(fetcher, server.url.replace("manifest.mpd", "big.bin"), Expected(1000))
     assert fetcher.received_bytes < 1 << 20
@@ -175,7 +177,7 @@ def test_bytes_that_unpack_to_nothing_are_not_read_to_the_end(
     server: Any, faults: Any, packed: bytes, said: str
 ) -> None:
     server.faults["a.bin"] = lambda handler, body: faults.send(handler, packed, Content_Encoding="gzip")
-    fetcher = HttpFetcher(server.url, QUICK)
+    fetcher = HttpTransport(server.url, QUICK)
     with pytest.raises(FetchError, match=said):
         fetched(fetcher, server.url.replace("manifest.mpd", "a.bin"), Expected(len(BODY)))
     assert fetcher.received_bytes < 1 << 20
@@ -243,7 +245,7 @@ def test_after_a_redirect_the_manifest_has_its_new_address(server: Any, faults: 
     server.faults["old.mpd"] = redirecting(faults, "/new/manifest.mpd")
 
     async def manifest_url() -> str:
-        fetcher = HttpFetcher(server.url.replace("manifest.mpd", "old.mpd"), QUICK)
+        fetcher = HttpTransport(server.url.replace("manifest.mpd", "old.mpd"), QUICK)
         assert await fetcher.manifest() == b"<MPD/>"
         await fetcher.close()
         return fetcher.manifest_url
@@ -253,7 +255,7 @@ def test_after_a_redirect_the_manifest_has_its_new_address(server: Any, faults: 
 
 def test_a_missing_manifest_cannot_be_played(server: Any) -> None:
     async def fetch() -> None:
-        fetcher = HttpFetcher(server.url.replace("manifest", "other"), QUICK)
+        fetcher = HttpTransport(server.url.replace("manifest", "other"), QUICK)
         try:
             await fetcher.manifest()
         finally:
@@ -272,11 +274,11 @@ def test_origins_compare_with_their_default_port() -> None:
 @pytest.mark.parametrize("address", ["ftp://x/y.mpd", "no/such/place", "https:/missing-slash"])
 def test_an_address_of_another_kind_is_refused(address: str) -> None:
     with pytest.raises(UnplayableError):
-        open_fetcher(address)
+        open_transport(address)
 
 
 def test_a_folder_is_read_without_a_server(folder: Path) -> None:
-    fetcher = open_fetcher(str(folder))
+    fetcher = open_transport(str(folder))
     url = fetcher.manifest_url.replace("manifest.mpd", "a.bin")
     assert fetched(fetcher, url, Expected(10**6)).data == BODY
     assert fetcher.received_bytes == len(BODY)
@@ -298,12 +300,12 @@ def test_a_folder_gives_nothing_from_outside(tmp_path: Path, name: str, said: st
     (root / "manifest.mpd").write_bytes(b"<MPD/>")
     (root / "link").symlink_to(tmp_path / "secret")
     with pytest.raises(FetchError, match=said):
-        fetched(LocalFetcher(root / "manifest.mpd"), f"{root.as_uri()}/{name}", Expected(100))
+        fetched(LocalTransport(root / "manifest.mpd"), f"{root.as_uri()}/{name}", Expected(100))
 
 
 def test_a_local_file_beyond_its_cap_is_refused(folder: Path) -> None:
     with pytest.raises(FetchError, match="larger"):
-        fetched(LocalFetcher(folder / "manifest.mpd"), (folder / "a.bin").as_uri(), Expected(10))
+        fetched(LocalTransport(folder / "manifest.mpd"), (folder / "a.bin").as_uri(), Expected(10))
 
 
 def test_pauses_grow_and_stay_bounded() -> None:
@@ -316,10 +318,10 @@ def test_what_does_not_answer_is_told_in_words(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{free.getsockname()[1]}/manifest.mpd"
-    fetcher = HttpFetcher(address, Patience(attempts=1))
+    fetcher = HttpTransport(address, Patience(attempts=1))
     with pytest.raises(UnplayableError, match="nobody answers there; is the server running"):
         asyncio.run(fetcher.manifest())
     (tmp_path / "film").mkdir()
     (tmp_path / "film" / "manifest.mpd").touch()
     with pytest.raises(UnplayableError, match=r"it holds bundles; name one, such as .*film"):
-        open_fetcher(str(tmp_path))
+        open_transport(str(tmp_path))

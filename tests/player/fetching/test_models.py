@@ -23,7 +23,7 @@ from player.fetching.model_store import (
     expected_model,
 )
 from player.fetching.transport import Download
-from player.superres.model_choice import NO_MODELS, PLAIN_IS_BEST, WantedModel, wanted_model
+from player.superres.model_choice import NO_MODELS, PLAIN_IS_BEST, SegmentModel, model_for_segment
 
 SHA = {n: f"{n:064x}" for n in range(1, 4)}
 
@@ -45,13 +45,13 @@ def rung(*tracks: ModelTrack, problem: str | None = None) -> Representation:
 
 
 def test_a_chain_comes_full_weights_first() -> None:
-    wanted = wanted_model(rung(track((3, None))), 0)
+    wanted = model_for_segment(rung(track((3, None))), 0)
     assert [model.n for model in wanted.files] == [1, 2, 3]
     assert wanted.kind == "update"
 
 
 def test_full_weights_are_a_base() -> None:
-    assert wanted_model(rung(track((1, None))), 0).kind == "base"
+    assert model_for_segment(rung(track((1, None))), 0).kind == "base"
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_full_weights_are_a_base() -> None:
     ],
 )
 def test_a_segment_without_a_model_says_why(made: Representation, said: str) -> None:
-    wanted = wanted_model(made, 1)
+    wanted = model_for_segment(made, 1)
     assert wanted.files == ()
     assert wanted.kind == "none"
     assert wanted.reason is not None and said in wanted.reason
@@ -77,7 +77,7 @@ def test_the_best_rank_that_is_known_is_taken() -> None:
     second = track((1, None), id="second", rank=2)
     third = track((1, 1), id="third", rank=3)
     made = rung(third, second, better)
-    chosen = [wanted_model(made, position).track for position in (0, 1)]
+    chosen = [model_for_segment(made, position).track for position in (0, 1)]
     assert [t.id for t in chosen if t is not None] == ["second", "third"]
 
 
@@ -107,8 +107,8 @@ class Library:
 class Chain:
     """A full model and an update to it, with their files."""
 
-    base: WantedModel
-    update: WantedModel
+    base: SegmentModel
+    update: SegmentModel
     library: Library
 
 
@@ -122,11 +122,11 @@ def chain(faults: ModuleType) -> Chain:
     )
     made = rung(track((1, 2), models=model_store))
     library = Library({model.href: data for model, data in zip(model_store, (full, update), strict=True)})
-    return Chain(wanted_model(made, 0), wanted_model(made, 1), library)
+    return Chain(model_for_segment(made, 0), model_for_segment(made, 1), library)
 
 
 def outcomes(
-    library: Library, *wanted: WantedModel, patience_s: float | None = 5.0, between: Callable[[], None] = lambda: None
+    library: Library, *wanted: SegmentModel, patience_s: float | None = 5.0, between: Callable[[], None] = lambda: None
 ) -> tuple[list[ModelWeights | str], list[int]]:
     """What each wanted model came to, one after the other, and the bytes counted."""
     received: list[int] = []

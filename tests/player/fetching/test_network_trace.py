@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from player.errors import UnplayableError
 from player.fetching.network_trace import MAX_ROWS, NetworkTrace, parse_trace, read_trace
-from player.fetching.throttled import ShapedFetcher
-from player.fetching.transport import Expected, open_fetcher
+from player.fetching.throttled import ThrottledTransport
+from player.fetching.transport import Expected, open_transport
 
 rates = st.lists(st.just(0.0) | st.floats(1, 1e6), min_size=1, max_size=30).filter(any).map(tuple)
 traces = st.builds(NetworkTrace, rates)
@@ -88,7 +88,7 @@ def test_files_come_one_after_the_other_at_the_speed_of_the_trace(play_bundle: P
     trace = NetworkTrace((400.0,))
 
     async def fetched() -> tuple[list[Any], float, int]:
-        fetcher = ShapedFetcher(open_fetcher(str(play_bundle)), trace, 0.03)
+        fetcher = ThrottledTransport(open_transport(str(play_bundle)), trace, 0.03)
         started_s = time.monotonic()
         downloads = await asyncio.gather(*(fetcher.get(file.as_uri(), Expected(1 << 20)) for file in files))
         return list(downloads), time.monotonic() - started_s, fetcher.received_bytes

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from player.abr import rules
-from player.abr.progress import RECENT_S, UnderWay, unless_given_up
+from player.abr.progress import RECENT_S, RunningTransfer, finish_or_abandon
 from player.abr.state import Decision, Progress, State
 from player.fetching import throttled
 from player.fetching.network_trace import NetworkTrace
-from player.fetching.throttled import ShapedFetcher
-from player.fetching.transport import Expected, open_fetcher
+from player.fetching.throttled import ThrottledTransport
+from player.fetching.transport import Expected, open_transport
 from player.session import Outputs, Session, Settings
 from player.sinks.screens import NoScreen
 from player.sinks.window import Window
@@ -32,7 +32,7 @@ class QuietTalk:
 
 
 def test_progress_tells_all_of_a_request_and_its_last_seconds() -> None:
-    under_way = UnderWay("v720", "t", 900.0, 5000, 100.0)
+    under_way = RunningTransfer("v720", "t", 900.0, 5000, 100.0)
     for step in range(1, 9):
         progress = under_way.progress(5000 + 10 * step**2, 100.0 + 0.5 * step)
     assert (progress.elapsed_s, progress.received_bytes, progress.rest_bytes) == (4.0, 640, 260)
@@ -54,12 +54,12 @@ def test_a_fetch_ends_by_itself_or_is_ended() -> None:
             raise problem
 
     async def run() -> None:
-        assert await unless_given_up(fetch(0.0), lambda: "never") is None
+        assert await finish_or_abandon(fetch(0.0), lambda: "never") is None
         assert ended == []
-        assert await unless_given_up(fetch(60.0), lambda: "less") == "less"
+        assert await finish_or_abandon(fetch(60.0), lambda: "less") == "less"
         assert ended == ["early"]
         with pytest.raises(KeyError):
-            await unless_given_up(fetch(0.0, KeyError("x")), lambda: "never")
+            await finish_or_abandon(fetch(0.0, KeyError("x")), lambda: "never")
 
     asyncio.run(asyncio.wait_for(run(), 20))
 
@@ -72,7 +72,7 @@ def test_a_file_given_up_leaves_the_link_to_the_next(
     assert 8 * first.stat().st_size / 40e3 > 2
 
     async def run() -> tuple[int, float, float]:
-        fetcher = ShapedFetcher(open_fetcher(str(play_bundle)), NetworkTrace((40.0,)), 0.0)
+        fetcher = ThrottledTransport(open_transport(str(play_bundle)), NetworkTrace((40.0,)), 0.0)
         started_s = virtual_time.now_s
         late = asyncio.create_task(fetcher.get(first.as_uri(), Expected(1 << 20)))
         await asyncio.sleep(1.0)
@@ -106,7 +106,7 @@ def test_a_session_shows_the_segment_that_it_got_instead(faulty_server: Any, mon
 
     monkeypatch.setitem(rules.RULES, "watched", highest)
     monkeypatch.setitem(rules.ABANDON, "watched", second)
-    fetcher = ShapedFetcher(open_fetcher(faulty_server.url), NetworkTrace((150.0,)), 0.0)
+    fetcher = ThrottledTransport(open_transport(faulty_server.url), NetworkTrace((150.0,)), 0.0)
     session = Session(fetcher, Settings(rule="watched"), Outputs(window=Window(NoScreen())), QuietTalk())
     asyncio.run(session.run())
     assert [segment.rung for segment in session.stats.segments] == ["v180", "v90", "v180", "v180"]

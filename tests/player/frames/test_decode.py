@@ -11,32 +11,32 @@ import pytest
 from manifests.bundle import open_bundle
 from manifests.model import Segment, VideoFormat
 from media.errors import UndecodableSegmentError
-from player.fetching.fetched_segment import Delivery
+from player.fetching.fetched_segment import FetchedSegment
 from player.frames.decode import segment_frames
 from player.stats import SegmentStats
 
 
 @pytest.fixture
-def delivery(play_bundle_master: Path) -> Delivery:
+def delivery(play_bundle_master: Path) -> FetchedSegment:
     """Segment 2, half a second from 0.5 s on, 12 frames."""
     rung = open_bundle(play_bundle_master).presentation.video[0]
     folder = play_bundle_master / "video" / rung.id
     init, media = ((folder / name).read_bytes() for name in ("init.mp4", "00002.m4s"))
-    return Delivery(1, rung, SegmentStats(2), init, media)
+    return FetchedSegment(1, rung, SegmentStats(2), init, media)
 
 
-def test_frames_fill_the_segments_time(delivery: Delivery) -> None:
+def test_frames_fill_the_segments_time(delivery: FetchedSegment) -> None:
     assert [frame.pts_s for frame in segment_frames(delivery)] == [Fraction(12 + n, 24) for n in range(12)]
 
 
-def test_frames_start_where_the_manifest_says_whatever_their_own_clock(delivery: Delivery) -> None:
+def test_frames_start_where_the_manifest_says_whatever_their_own_clock(delivery: FetchedSegment) -> None:
     rung = delivery.representation
     later = tuple(Segment(s.number, s.start_ticks + 10 * rung.timescale, s.duration_ticks) for s in rung.segments)
     delivery.representation = dataclasses.replace(rung, segments=later)
     assert next(segment_frames(delivery)).pts_s == Fraction(1, 2) + 10
 
 
-def test_frames_past_the_segments_end_are_left_out_and_missed(delivery: Delivery) -> None:
+def test_frames_past_the_segments_end_are_left_out_and_missed(delivery: FetchedSegment) -> None:
     rung = delivery.representation
     shorter = tuple(Segment(s.number, s.start_ticks, s.duration_ticks // 2) for s in rung.segments)
     delivery.representation = dataclasses.replace(rung, segments=shorter)
@@ -47,7 +47,7 @@ def test_frames_past_the_segments_end_are_left_out_and_missed(delivery: Delivery
 
 
 @pytest.mark.parametrize("cut", [10, 200, 1000, 5000, -1])
-def test_a_segment_cut_anywhere_is_missed(delivery: Delivery, cut: int) -> None:
+def test_a_segment_cut_anywhere_is_missed(delivery: FetchedSegment, cut: int) -> None:
     assert delivery.media is not None
     delivery.media = delivery.media[:cut]
     with pytest.raises(UndecodableSegmentError):
@@ -55,7 +55,7 @@ def test_a_segment_cut_anywhere_is_missed(delivery: Delivery, cut: int) -> None:
 
 
 @pytest.mark.parametrize("swap", ["init", "media", "both"])
-def test_what_is_no_video_is_undecodable(delivery: Delivery, play_bundle_master: Path, swap: str) -> None:
+def test_what_is_no_video_is_undecodable(delivery: FetchedSegment, play_bundle_master: Path, swap: str) -> None:
     audio = play_bundle_master / "audio" / "a1"
     if swap != "media":
         delivery.init = (audio / "init.mp4").read_bytes()
@@ -65,7 +65,7 @@ def test_what_is_no_video_is_undecodable(delivery: Delivery, play_bundle_master:
         list(segment_frames(delivery))
 
 
-def test_frames_far_larger_than_the_manifest_says_are_refused(delivery: Delivery) -> None:
+def test_frames_far_larger_than_the_manifest_says_are_refused(delivery: FetchedSegment) -> None:
     tiny = VideoFormat(64, 36, Fraction(24))
     delivery.representation = dataclasses.replace(delivery.representation, video=tiny)
     with pytest.raises(UndecodableSegmentError, match="160x90 in a rung of 36 rows"):

@@ -9,10 +9,10 @@ import numpy as np
 
 from manifests.bundle import open_bundle
 from media.frames import Frame
-from media.resize import plain_upscale
-from player.fetching.fetched_segment import Delivery
+from media.resize import base_upsample
+from player.fetching.fetched_segment import FetchedSegment
 from player.frames.effort import Effort
-from player.frames.segment_enhancer import SegmentEnlarger
+from player.frames.segment_enhancer import SegmentEnhancer
 from player.stats import SegmentStats, SessionStats
 from player.superres.output import output_format
 from player.superres.residual_reuse import Plane
@@ -22,15 +22,15 @@ class Brighter:
     name, scale = "brighter", 2
 
     def upscale(self, luma: Plane) -> Plane:
-        return plain_upscale(luma, 2) + np.uint8(9)
+        return base_upsample(luma, 2) + np.uint8(9)
 
 
 def test_looking_at_the_plain_picture_changes_nothing_of_what_is_made(play_bundle_master: Path) -> None:
     """A window asks for it from its own thread, at any moment."""
     rungs = open_bundle(play_bundle_master).presentation.video
     stats = SessionStats()
-    delivery = Delivery(0, rungs[0], SegmentStats(1))
-    enlarger = SegmentEnlarger(delivery, Brighter(), output_format(rungs), stats)
+    delivery = FetchedSegment(0, rungs[0], SegmentStats(1))
+    enlarger = SegmentEnhancer(delivery, Brighter(), output_format(rungs), stats)
     chroma = np.full((45, 80), 128, np.uint8)
     frame = Frame(np.full((90, 160), 100, np.uint8), chroma, chroma, Fraction(0))
     for effort in (Effort.FULL, Effort.REUSE, Effort.REUSE, Effort.PLAIN):

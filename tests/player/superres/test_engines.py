@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from manifests.networks import NetworkSpec
 from manifests.weights import CodedLayer, CodedModel, ModelWeights, decode_model, encode_model
-from media.resize import plain_upscale
+from media.resize import base_upsample
 from neudash.export import export
 from player.superres import engines
 from player.superres.engines import (
@@ -91,9 +91,9 @@ def test_an_engine_computes_the_network_as_defined(
     picture = engine.upscaler(model, WIDTH, HEIGHT).upscale(luma)
     assert picture.shape == (HEIGHT * scale, WIDTH * scale)
     assert picture.dtype == np.uint8
-    expected = plain_upscale(luma, scale).astype(np.float64) + in_numpy(model, luma)
+    expected = base_upsample(luma, scale).astype(np.float64) + in_numpy(model, luma)
     assert np.abs(picture - np.clip(expected, 0, 255)).max() <= 1.0  # the base is rounded in `expected` alone
-    assert np.abs(picture.astype(int) - plain_upscale(luma, scale)).mean() > 0.3, "the network does nothing"
+    assert np.abs(picture.astype(int) - base_upsample(luma, scale)).mean() > 0.3, "the network does nothing"
 
 
 @pytest.mark.parametrize(("scale", "fold"), KINDS)
@@ -104,7 +104,7 @@ def test_a_silent_network_is_the_plain_resize_to_the_bit(
     """Whether or not the fold divides the sides."""
     luma = np.random.default_rng(5).integers(0, 256, size[::-1], dtype=np.uint8)
     picture = engine.upscaler(weights(1, scale, 0.0, fold), *size).upscale(luma)
-    np.testing.assert_array_equal(picture, plain_upscale(luma, scale))
+    np.testing.assert_array_equal(picture, base_upsample(luma, scale))
 
 
 @pytest.mark.parametrize(("scale", "fold"), KINDS)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from media.resize import plain_upscale
-from player.superres.residual_reuse import Plane, Remembering
+from media.resize import base_upsample
+from player.superres.residual_reuse import Plane, ResidualReuse
 
 
 class Brighter:
@@ -18,7 +18,7 @@ class Brighter:
 
     def upscale(self, luma: Plane) -> Plane:
         self.runs += 1
-        return plain_upscale(luma, 2) + np.uint8(9)
+        return base_upsample(luma, 2) + np.uint8(9)
 
 
 def picture(seed: int) -> Plane:
@@ -26,12 +26,12 @@ def picture(seed: int) -> Plane:
 
 
 def test_there_is_nothing_to_use_again_before_the_first_picture() -> None:
-    assert Remembering(Brighter()).again is None
+    assert ResidualReuse(Brighter()).again is None
 
 
 def test_a_still_picture_is_enhanced_as_well_without_the_network() -> None:
     network = Brighter()
-    remembering = Remembering(network)
+    remembering = ResidualReuse(network)
     enhanced = remembering.upscale(picture(1))
     assert remembering.again is not None
     assert np.array_equal(remembering.again.upscale(picture(1)), enhanced)
@@ -39,9 +39,9 @@ def test_a_still_picture_is_enhanced_as_well_without_the_network() -> None:
 
 
 def test_another_picture_gets_the_same_residual_within_its_range() -> None:
-    remembering = Remembering(Brighter())
+    remembering = ResidualReuse(Brighter())
     remembering.upscale(picture(1))
     assert remembering.again is not None
     bright = np.full((20, 30), 250, np.uint8)
-    assert np.array_equal(remembering.again.upscale(picture(2)), plain_upscale(picture(2), 2) + np.uint8(9))
+    assert np.array_equal(remembering.again.upscale(picture(2)), base_upsample(picture(2), 2) + np.uint8(9))
     assert (remembering.again.upscale(bright) == 255).all(), "saturated, not wrapped"
