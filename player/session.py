@@ -12,7 +12,7 @@ from pathlib import Path
 from manifests.errors import BundleError
 from manifests.model import Presentation, Representation
 from manifests.mpd.read import read_mpd
-from player.abr.rules import ABANDON, DEFAULT, RULES
+from player.abr.rules import DEFAULT, RULES
 from player.errors import UnplayableError
 from player.fetching.download_recorder import DownloadRecorder
 from player.fetching.presentation_files import PresentationFiles
@@ -118,11 +118,11 @@ class Session:
             files,
             soundtrack,
             playable,
-            RULES[self._settings.rule],
+            RULES[self._settings.rule].choose,
             model_patience_s=self._model_patience_s(),
             capacity_s=self._settings.buffer_s,
             paced=self._outputs.window is not None,
-            abandon=ABANDON.get(self._settings.rule),
+            abandon=RULES[self._settings.rule].abandon,
             described_by=next(s for s in presentation.adaptation_sets if playable[0] in s.representations),
         )
         pipeline = Pipeline(

@@ -14,7 +14,7 @@ from bench.abr.simulate import INIT_BYTES, simulate
 from bench.abr.title import Title, read_title
 from bench.programs import neudash, served
 from manifests.names import MANIFEST
-from player.abr.rules import ABANDON, RULES
+from player.abr.rules import RULES
 from player.fetching.network_trace import NetworkTrace
 
 POLICIES = ("throughput", "bola", "joint")
@@ -52,7 +52,7 @@ def _row(
 ) -> dict[str, Any]:
     link = link_of(name, trace)
     link = replace(link, begun_s=trace.arrival_s(link.rtt_s, (bundle / MANIFEST).stat().st_size))
-    predicted = simulate(title.segments, RULES[policy], link, BUFFER_S, ABANDON.get(policy))
+    predicted = simulate(title.segments, RULES[policy].choose, link, BUFFER_S, RULES[policy].abandon)
     predicted_bytes = sum(segment.media_bytes for segment in predicted.segments)
     predicted_bytes += INIT_BYTES * len({segment.rung for segment in predicted.segments})
     real_bytes = sum(segment["video_bytes"] for segment in stats["segments"])

@@ -14,7 +14,7 @@ from bench.abr.simulate import Link, simulate
 from bench.abr.title import Title
 from bench.programs import BenchError
 from player.abr.policies.bones import bones_with
-from player.abr.rules import ABANDON, DEFAULT, RULES
+from player.abr.rules import DEFAULT, RULES
 from player.abr.state import Abandon, Policy
 from player.fetching.network_trace import NetworkTrace, read_trace
 
@@ -82,10 +82,11 @@ def compared(
 
 def _contestants(tuned: Policy) -> dict[str, tuple[Policy, Abandon | None]]:
     """By name: how they choose, and whether they give up. Rivals that may do both take part twice."""
-    found: dict[str, tuple[Policy, Abandon | None]] = {name: (policy, None) for name, policy in RULES.items()}
+    found: dict[str, tuple[Policy, Abandon | None]] = {name: (rule.choose, None) for name, rule in RULES.items()}
     found[TUNED] = tuned, None
-    for name, abandon in ABANDON.items():
-        found[name if name == DEFAULT else name + GIVING_UP] = RULES[name], abandon
+    for name, rule in RULES.items():
+        if rule.abandon is not None:
+            found[name if name == DEFAULT else name + GIVING_UP] = rule.choose, rule.abandon
     return found
 
 

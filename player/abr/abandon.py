@@ -6,7 +6,7 @@ Reference Player", MMSys 2018. dash.js applies it beside whichever rule chooses.
 
 from __future__ import annotations
 
-from player.abr.policies.throughput import SAFETY
+from player.abr.estimate import SAFETY
 from player.abr.state import Decision, Progress, State, choice_of
 from player.abr.without_models import rung_below, with_model
 

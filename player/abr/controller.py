@@ -15,7 +15,7 @@ from player.abr.progress import RunningTransfer
 from player.abr.state import Abandon, Decision, Policy, RungChoice, State, Transfer, Upcoming, full_wait_s
 from player.fetching.model_store import ModelStore
 from player.stats import SegmentStats
-from player.superres.model_choice import SegmentModel, models_for_segments
+from player.superres.model_choice import SegmentModel, model_candidates
 
 TRANSFERS_REMEMBERED = 100
 SPEED_SEGMENTS = 4
@@ -130,7 +130,7 @@ class AbrController:
         """
         if not self._enhance:
             return SegmentModel(rung, None, (), ENHANCEMENT_OFF)
-        offered = models_for_segments(rung, position)
+        offered = model_candidates(rung, position)
         if not self._real_time or offered[0].track is None:
             return offered[0]
         tracks = [wanted.track for wanted in offered if wanted.track is not None]

@@ -9,6 +9,8 @@ from player.abr.state import Transfer
 
 HALF_LIVES_S = (3.0, 8.0)
 """Of the fast and the slow average: dash.js and Sabre (Spiteri et al., MMSys 2018)."""
+SAFETY = 0.9
+"""Part of the estimated throughput that a rung may need (dash.js)."""
 MPC_WINDOW = 5
 """Transfers that RobustMPC looks back on (Yin et al., SIGCOMM 2015)."""
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from player.abr.policies.joint import Option, changes, plan, ways
+from player.abr.lookahead import Option, changes, plan, ways
 from player.abr.state import Decision, Progress, State, choice_of
 
 GRACE_S = 0.5

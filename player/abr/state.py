@@ -143,6 +143,17 @@ Abandon = Callable[[State, Progress], Decision | None]
 """Whether the segment under way, first of `upcoming`, is given up for one of a lower rung; None: it is not."""
 
 
+@dataclass(frozen=True)
+class Rule:
+    """A way to choose rungs, one module of `player.abr.policies` each."""
+
+    name: str
+    """Name by which `--abr` offers it."""
+    choose: Policy
+    abandon: Abandon | None = None
+    """Rule for giving a running download up; None for one that never does."""
+
+
 def full_wait_s(state: State) -> float:
     """How long until the next segment fits the buffer."""
     return max(0.0, state.buffer_s + state.upcoming[0].duration_s - state.capacity_s)

@@ -34,10 +34,10 @@ class SegmentModel:
 
 def model_for_segment(representation: Representation, position: int) -> SegmentModel:
     """The model for the segment at `position` (from 0): of the best-ranked track that this version can run."""
-    return models_for_segments(representation, position)[0]
+    return model_candidates(representation, position)[0]
 
 
-def models_for_segments(representation: Representation, position: int) -> tuple[SegmentModel, ...]:
+def model_candidates(representation: Representation, position: int) -> tuple[SegmentModel, ...]:
     """Every model for the segment at `position` (from 0) that this version can run, best-ranked first.
 
     At least one entry: the reason for plain upscaling where there is no such model.

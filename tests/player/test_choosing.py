@@ -19,7 +19,7 @@ from manifests.quality_table import QualityTable, RungQuality, SegmentQuality, d
 from manifests.template import segment_href
 from player.abr import rules
 from player.abr.inputs import rung_models_digest, upcoming_segments, usable_entries
-from player.abr.state import Decision, State
+from player.abr.state import Decision, Rule, State
 from player.cli import main
 from player.fetching.transport import open_transport
 from player.session import Outputs, Session, Settings
@@ -63,7 +63,7 @@ def played(url: str, monkeypatch: pytest.MonkeyPatch, policy: Any) -> tuple[Sess
         seen.append(state)
         return policy(state)
 
-    monkeypatch.setitem(rules.RULES, "watching", watching)
+    monkeypatch.setitem(rules.RULES, "watching", Rule("watching", watching))
     session = Session(open_transport(url), Settings(rule="watching"), Outputs(), QuietTalk())
     asyncio.run(session.run())
     return session, seen

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import math
 
-from player.abr.estimate import ewma_bps
-from player.abr.policies.throughput import SAFETY
-from player.abr.state import Decision, State, choice_of, full_wait_s
+from player.abr.abandon import abandon_request
+from player.abr.estimate import SAFETY, ewma_bps
+from player.abr.state import Decision, Rule, State, choice_of, full_wait_s
 from player.abr.without_models import capped, rung_below, with_model
 
 MINIMUM_BUFFER_S = 10.0
@@ -79,3 +79,6 @@ def _wait_s(state: State, rung: int, placeholder_s: float) -> float:
     v, gamma = _parameters(state)
     most_s = v * (_utility(state, rung) - 1 + gamma)
     return max(full_s, min(state.buffer_s, state.buffer_s + placeholder_s - most_s))
+
+
+RULE = Rule("bola", bola, abandon_request)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from player.abr.state import Decision, Enhancement, RungChoice, State, full_wait_s
+from player.abr.state import Decision, Enhancement, Rule, RungChoice, State, full_wait_s
 from player.abr.without_models import in_time
 
 GAMMA_P = 10.0
@@ -49,3 +49,6 @@ def _options(state: State) -> Iterator[tuple[RungChoice, Enhancement | None]]:
         for enhancement in choice.enhancements:
             if in_time(state, enhancement):
                 yield choice, enhancement
+
+
+RULE = Rule("bones", bones)

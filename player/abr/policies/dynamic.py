@@ -6,9 +6,10 @@ Reference Player", MMSys 2018.
 
 from __future__ import annotations
 
+from player.abr.abandon import abandon_request
 from player.abr.policies.bola import bola_rung
 from player.abr.policies.throughput import throughput_rung
-from player.abr.state import Decision, State, full_wait_s
+from player.abr.state import Decision, Rule, State, full_wait_s
 from player.abr.without_models import with_model
 
 SWITCH_S = 10.0
@@ -27,3 +28,6 @@ def dynamic(state: State) -> Decision:
         buffer_decides = False
     rung = by_buffer if buffer_decides else by_rate
     return with_model(state, rung, full_wait_s(state), (placeholder_s, float(buffer_decides)))
+
+
+RULE = Rule("dynamic", dynamic, abandon_request)

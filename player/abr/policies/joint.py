@@ -1,70 +1,25 @@
-"""Rung, model and enhancement chosen together, by looking ahead over what the throughput may become.
+"""Joint: rung, model and enhancement chosen together, by looking ahead over the throughputs that may come.
 
-A stochastic form of model-predictive control (Yin et al., SIGCOMM 2015; Yan et al., "Learning in situ", NSDI 2020) with
-what this project's manifests tell in advance: bytes and quality of the coming segments on every rung, plain and
-enhanced, and the bytes of models that are not held yet. It maximises the expected sum of quality less changes less
-stalls (`objective`), by dynamic programming (`plan`) over what the network may do (`forecast`). Beyond the segments
-that it is told of it expects more of the same, so that a buffer is worth what it will be needed for. Without a single
-finished transfer it takes the lowest rung.
+A stochastic form of model-predictive control (Yin et al., SIGCOMM 2015; Yan et al., "Learning in situ", NSDI 2020). The
+manifest and its quality table give the bytes and the quality of the coming segments on every rung, plain and enhanced,
+and the bytes of models that are not held yet. The rule maximises the expected sum of quality minus changes minus stalls
+(`objective`). Beyond the segments that it knows it expects more of the same, so that a full buffer keeps its value.
+Before the first finished transfer it takes the lowest rung.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from player.abr.forecast import forecast
-from player.abr.objective import STALL_PER_S, SWITCH
-from player.abr.planner import MOST_LEVELS, Array, Planner, Step
-from player.abr.state import Decision, Enhancement, RungChoice, State, Upcoming, full_wait_s
-from player.abr.without_models import in_time
+from player.abr.joint_abandon import joint_abandon
+from player.abr.lookahead import Option, changes, plan, ways
+from player.abr.objective import STALL_PER_S
+from player.abr.state import Decision, Rule, State, full_wait_s
 
-EXPECTED_SEGMENTS = 20
-"""So many it expects beyond those that it is told of;"""
-EXPECTED_BUFFERS = 8 / 3
-"""more where those do not last so many times as long as the buffer can be: what is in it at the end counts for nothing,
-and a plan that spends it soon would look too good;"""
-MOST_EXPECTED_SEGMENTS = 40
-"""never more, for the time that it takes."""
-AMORTISED_SEGMENTS = 8
-"""The bytes of a model are spread over so many segments, as far as there are as many left."""
 CHEAP_MODEL = 0.1
 """Part of a segment's bytes that its model may take where nothing is known of the throughput."""
-NEGLIGIBLE_MODEL = 0.02
-"""A model of so small a part of a segment's bytes is taken for granted in plans."""
-
-
-@dataclass(frozen=True)
-class Option:
-    """A way to get and show a segment."""
-
-    choice: RungChoice
-    enhancement: Enhancement | None
-    missing_bytes: float
-    """Of its model."""
-
-    @property
-    def quality(self) -> float:
-        return self.enhancement.quality if self.enhancement else self.choice.quality
-
-    def decision(self, wait_s: float) -> Decision:
-        return Decision(self.choice.rung, self.enhancement.track if self.enhancement else None, wait_s)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What becomes of a session after each option of the next segment."""
-
-    planner: Planner
-    now: Step
-    """The options."""
-    value: Array
-    """Of having taken each, as `Planner.before` takes it."""
-    chances: Array
-    """Of every level of throughput, for the next transfer."""
 
 
 def joint(state: State) -> Decision:
@@ -75,82 +30,10 @@ def joint(state: State) -> Decision:
 
 def _first(state: State) -> Option:
     """The lowest rung; with a model where that hardly delays it."""
-    options = _options(state, state.upcoming[0].choices[0], now=True)
+    options = ways(state, state.upcoming[0].choices[:1])
     return max(
         (o for o in options if o.missing_bytes <= CHEAP_MODEL * o.choice.size_bytes), key=lambda option: option.quality
     )
-
-
-def _options(state: State, choice: RungChoice, *, now: bool) -> list[Option]:
-    """The rung plain, and with each model that gains and that the machine can run."""
-    options = [Option(choice, None, 0.0)]
-    duration_s = state.upcoming[0].duration_s
-    for e in choice.enhancements:
-        able = in_time(state, e) if now else e.cost_s <= duration_s
-        if able and e.quality > choice.quality:
-            options.append(Option(choice, e, e.missing_bytes(state.held)))
-    return options
-
-
-def ways(state: State, choices: Sequence[RungChoice]) -> list[Option]:
-    """To get the next segment from these rungs."""
-    return [option for choice in choices for option in _options(state, choice, now=True)]
-
-
-def _step(state: State, segment: Upcoming, spread: int) -> Step:
-    """The options of a later segment, but for those that no plan would take."""
-    best: list[Option] = []
-    for choice in segment.choices:
-        options = _options(state, choice, now=False)
-        top = max(options, key=lambda o: o.quality)
-        cheap = top.missing_bytes / spread <= NEGLIGIBLE_MODEL * choice.size_bytes
-        best += [top] if cheap else options
-    return Step(
-        segment.duration_s,
-        np.array([o.quality for o in best]),
-        np.array([o.choice.size_bytes + o.missing_bytes / spread for o in best]),
-    )
-
-
-def plan(state: State, options: Sequence[Option]) -> Plan:
-    """From at least one transfer."""
-    predicted = forecast(state.transfers)
-    planner = Planner(state.capacity_s, predicted)
-    spread = max(1, min(AMORTISED_SEGMENTS, state.remaining))
-    now = Step(
-        state.upcoming[0].duration_s,
-        np.array([o.quality for o in options]),
-        np.array([o.choice.size_bytes + o.missing_bytes / spread for o in options]),
-    )
-    steps = [now, *(_step(state, segment, spread) for segment in state.upcoming[1:])]
-    value = _later(planner, steps, state.remaining - len(steps))
-    for step, before in zip(steps[:0:-1], steps[-2::-1], strict=True):
-        value = planner.before(step, value, before.quality)
-    return Plan(planner, now, value, predicted.now @ predicted.transition)
-
-
-def expected_segments(capacity_s: float, duration_s: float) -> int:
-    """How far it looks beyond the segments that it is told of."""
-    lasting = math.ceil(EXPECTED_BUFFERS * capacity_s / duration_s)
-    return min(max(EXPECTED_SEGMENTS, lasting), MOST_EXPECTED_SEGMENTS)
-
-
-def _later(planner: Planner, steps: Sequence[Step], left: int) -> Array:
-    """What it is worth to have taken each option of the last step, where `left` segments are still to come."""
-    last = steps[-1]
-    levels = len(planner.predicted.rates_bps)
-    if left <= 0:
-        return np.zeros((MOST_LEVELS, len(last.quality), levels))
-    alike = [step for step in steps if len(step.quality) == len(last.quality)]
-    usual = Step(
-        float(np.mean([step.duration_s for step in alike])),
-        np.mean([step.quality for step in alike], axis=0),
-        np.mean([step.size_bytes for step in alike], axis=0),
-    )
-    value = np.zeros((MOST_LEVELS, len(usual.quality), levels))
-    for _ in range(min(left, expected_segments(planner.capacity_s, usual.duration_s)) - 1):
-        value = planner.before(usual, value, usual.quality)
-    return planner.before(usual, value, last.quality)
 
 
 def _best(state: State, options: Sequence[Option]) -> Option:
@@ -169,7 +52,4 @@ def _best(state: State, options: Sequence[Option]) -> Option:
     return options[int(worth.argmax())]
 
 
-def changes(state: State, now: Step) -> Array:
-    """What the change from the segment before costs in every option."""
-    before = now.quality if state.last_quality is None else state.last_quality
-    return np.asarray(SWITCH * np.abs(now.quality - before))
+RULE = Rule("joint", joint, joint_abandon)

@@ -11,7 +11,7 @@ import numpy as np
 
 from player.abr.estimate import robust_bps
 from player.abr.objective import STALL_PER_S, SWITCH
-from player.abr.state import Decision, State, full_wait_s
+from player.abr.state import Decision, Rule, State, full_wait_s
 from player.abr.without_models import with_model
 
 HORIZON = 5
@@ -44,3 +44,6 @@ def _rung(state: State) -> int:
         buffer_s = np.minimum(np.maximum(buffer_s - download_s, 0.0) + segment.duration_s, state.capacity_s)
         last = quality
     return int(plans[0, int(score.argmax())])
+
+
+RULE = Rule("robust-mpc", robust_mpc)

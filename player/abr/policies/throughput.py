@@ -6,15 +6,13 @@ Reference Player", MMSys 2018: THROUGHPUT, with the estimate and the safety of d
 
 from __future__ import annotations
 
-from player.abr.estimate import ewma_bps
-from player.abr.state import Decision, State, full_wait_s
+from player.abr.abandon import abandon_request
+from player.abr.estimate import SAFETY, ewma_bps
+from player.abr.state import Decision, Rule, State, full_wait_s
 from player.abr.without_models import capped, rung_below, with_model
 
-SAFETY = 0.9
-"""The part of the estimated throughput that a rung may need."""
 
-
-def by_throughput(state: State) -> Decision:
+def throughput(state: State) -> Decision:
     return with_model(state, throughput_rung(state), full_wait_s(state))
 
 
@@ -24,3 +22,6 @@ def throughput_rung(state: State) -> int:
     if rate_bps is None:
         return 0
     return capped(state, rung_below(state, SAFETY * rate_bps), rate_bps)
+
+
+RULE = Rule("throughput", throughput, abandon_request)

@@ -109,7 +109,7 @@ def test_a_model_goes_on_coming_when_its_segment_is_given_up() -> None:
     assert second.given_up_bytes == pytest.approx(0.4 * 10_000)
 
 
-@pytest.mark.parametrize("policy", RULES.values(), ids=RULES)
+@pytest.mark.parametrize("policy", [rule.choose for rule in RULES.values()], ids=RULES)
 @settings(max_examples=15, deadline=None)
 @given(
     rates=st.lists(st.floats(0, 5000), min_size=3, max_size=40).filter(lambda r: max(r) > 100), rtt_s=st.floats(0, 1)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from player.abr.policies.joint import expected_segments, joint
+from player.abr import policies
+from player.abr.lookahead import expected_segments
+from player.abr.policies.joint import joint
 from player.abr.rules import DEFAULT, RULES
 from player.abr.state import Enhancement, ModelPart, Policy, RungChoice, State, Transfer, Upcoming
 
-EVERY_POLICY = pytest.mark.parametrize("policy", RULES.values(), ids=RULES)
-MONOTONE = {name: policy for name, policy in RULES.items() if name != "robust-mpc"}
+POLICIES = {name: rule.choose for name, rule in RULES.items()}
+EVERY_POLICY = pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
+MONOTONE = {name: policy for name, policy in POLICIES.items() if name != "robust-mpc"}
 """RobustMPC takes less now where a faster network or more buffer lets its five segments end higher for that."""
 EVERY_MONOTONE_POLICY = pytest.mark.parametrize("policy", MONOTONE.values(), ids=MONOTONE)
 LADDER_BPS = (200e3, 400e3, 800e3, 1600e3, 3200e3)
@@ -211,4 +215,9 @@ def test_ours_looks_beyond_a_full_buffer_or_as_far_as_there_is_time_for(capacity
 
 
 def test_ours_is_the_default() -> None:
-    assert RULES[DEFAULT] is joint
+    assert DEFAULT == "joint"
+
+
+def test_every_file_of_the_folder_is_a_rule_under_its_own_name() -> None:
+    files = {path.stem for path in Path(policies.__path__[0]).glob("*.py")} - {"__init__"}
+    assert {name.replace("-", "_") for name in RULES} == files

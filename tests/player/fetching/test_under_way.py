@@ -11,7 +11,7 @@ import pytest
 
 from player.abr import rules
 from player.abr.progress import RECENT_S, RunningTransfer, finish_or_abandon
-from player.abr.state import Decision, Progress, State
+from player.abr.state import Decision, Progress, Rule, State
 from player.fetching import throttled
 from player.fetching.network_trace import NetworkTrace
 from player.fetching.throttled import ThrottledTransport
@@ -104,8 +104,7 @@ def test_a_session_shows_the_segment_that_it_got_instead(faulty_server: Any, mon
         given_up.append(progress)
         return Decision(state.upcoming[0].choices[0].rung)
 
-    monkeypatch.setitem(rules.RULES, "watched", highest)
-    monkeypatch.setitem(rules.ABANDON, "watched", second)
+    monkeypatch.setitem(rules.RULES, "watched", Rule("watched", highest, second))
     fetcher = ThrottledTransport(open_transport(faulty_server.url), NetworkTrace((150.0,)), 0.0)
     session = Session(fetcher, Settings(rule="watched"), Outputs(window=Window(NoScreen())), QuietTalk())
     asyncio.run(session.run())
