@@ -22,7 +22,7 @@ from media.colour.conversion import BLACK, parse_background
 from media.errors import MediaError, ProgramFailedError
 from media.programs import RunProgress
 from packager.capture import Device, parse_device, record
-from packager.encode import AUTO_CRF, ENCODERS, PRESETS
+from packager.encoders import DEFAULT_CODEC, ENCODERS, PRESETS
 from packager.errors import LadderError, PackagingError, SoundError
 from packager.pipeline import Listener, Result, package
 from packager.plan import Request
@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    crfs = ", ".join(f"{codec} {crf}" for codec, crf in AUTO_CRF.items())
+    crfs = ", ".join(f"{encoder.codec} {encoder.auto_crf}" for encoder in ENCODERS.values())
     add = parser.add_argument
     add(
         "video",
@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="S",
         help="rounded to whole frames (default: %(default)s)",
     )
-    add("--codec", choices=tuple(ENCODERS), default="h264", help="(default: %(default)s)")
+    add("--codec", choices=tuple(ENCODERS), default=DEFAULT_CODEC, help="(default: %(default)s)")
     add("--preset", choices=PRESETS, default="medium", help="slower is smaller (default: %(default)s)")
     add(
         "--segmenter",

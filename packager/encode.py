@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
 from pathlib import Path
-from typing import Literal
 
 import ffmpeg
 
@@ -23,20 +22,10 @@ from media.source.treatment import (
     seconds,
     shape_filters,
 )
-from packager.hdr import HdrSettings, colour_options, svtav1_parameters, x265_parameters
+from packager.encoders import ENCODERS
+from packager.hdr import HdrSettings, colour_options
 from packager.ladder import LadderRung
 from packager.rungs import Crf
-
-Codec = Literal["h264", "hevc", "av1"]
-ENCODERS: Mapping[Codec, str] = {"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1"}
-MAX_CRF: Mapping[Codec, int] = {"h264": 51, "hevc": 51, "av1": 63}
-AUTO_CRF: Mapping[Codec, int] = {"h264": 27, "hevc": 30, "av1": 38}
-"""Of the auto ladder: about equal quality."""
-
-PRESETS = (
-    "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"
-)  # fmt: skip
-_AV1_PRESETS = dict(zip(PRESETS, (12, 11, 10, 9, 8, 7, 5, 4, 3), strict=True))
 
 AAC_FRAME = 1024
 """Samples in one AAC frame, and in the silence that ffmpeg's encoder puts first."""
@@ -50,7 +39,7 @@ MIN_TIMESCALE = 10_000
 class VideoSettings:
     """What all rungs have in common."""
 
-    codec: Codec
+    codec: str
     preset: str
     """A name of x264's; mapped for AV1."""
     segment_frames: int
@@ -123,34 +112,21 @@ def _output(
 
 
 def _encoder_options(settings: VideoSettings, hdr: HdrSettings | None) -> dict[str, str]:
-    """One closed GOP of exactly `segment_frames` after the other, whatever the pictures hold."""
-    frames = str(settings.segment_frames)
-    common = {"c:v": ENCODERS[settings.codec], "g": frames}
-    if settings.codec == "av1":
-        # No cuts of its own, no open GOPs.
-        svtav1 = ["scd=0", "irefresh-type=2", *(svtav1_parameters(hdr) if hdr else [])]
-        return {**common, "preset": str(_AV1_PRESETS[settings.preset]), "svtav1-params": ":".join(svtav1)}
-    if settings.codec == "hevc":
-        x265 = [f"keyint={frames}", f"min-keyint={frames}", "scenecut=0", "open-gop=0", "log-level=error"]
-        parameters = ":".join([*x265, *(x265_parameters(hdr) if hdr else [])])
-        # hvc1: parameter sets in the init segment, the only kind that Apple's players take
-        return {**common, "preset": settings.preset, "x265-params": parameters, "tag:v": "hvc1"}
+    encoder = ENCODERS[settings.codec]
     return {
-        **common,
-        "preset": settings.preset,
-        "keyint_min": frames,
-        "sc_threshold": "0",
-        "x264-params": "open-gop=0",
+        "c:v": encoder.program,
+        "g": str(settings.segment_frames),
+        "preset": encoder.presets[settings.preset],
+        **encoder.options(settings.segment_frames, hdr),
     }
 
 
-def _rate_options(rung: LadderRung, codec: Codec) -> dict[str, str]:
+def _rate_options(rung: LadderRung, codec: str) -> dict[str, str]:
     if isinstance(rung.rate, Crf):
         return {"crf": f"{rung.rate.value:g}"}
     bps = rung.rate.bps
-    if codec == "av1":
-        return {"b:v": str(bps)}  # SVT-AV1 takes a bound on the rate with constant quality alone
-    return {"b:v": str(bps), "maxrate": str(bps), "bufsize": str(2 * bps)}
+    bound = {"maxrate": str(bps), "bufsize": str(2 * bps)} if ENCODERS[codec].bounds_bitrate else {}
+    return {"b:v": str(bps), **bound}
 
 
 def audio_arguments(channels: int, bps: int, path: Path) -> list[str]:

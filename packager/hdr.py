@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from media.colour.mastering import MasteringDisplay, Point
 from packager.ladder import LadderRung
 from packager.rungs import Crf
-
-HdrCodec = Literal["hevc", "av1"]
-"""The codecs whose 10-bit profiles players take."""
 
 PQ = "smpte2084"
 
@@ -20,7 +16,7 @@ PQ = "smpte2084"
 class HdrSettings:
     """Settings that all rungs of an HDR ladder have in common."""
 
-    codec: HdrCodec
+    codec: str
     transfer: str
     """The source's transfer, in ffmpeg's words."""
     mastering: MasteringDisplay | None

@@ -18,9 +18,10 @@ from media.source.reading import Damage, Schedule
 from media.source.scan import Scan, scan
 from media.source.shape import common_shape
 from media.source.treatment import SourceTreatment, file_sha256
-from packager.encode import AUTO_CRF, MAX_CRF, Codec, VideoSettings
+from packager.encode import VideoSettings
+from packager.encoders import DEFAULT_CODEC, ENCODERS, hdr_encoder
 from packager.errors import HdrError, LadderError
-from packager.hdr import HdrCodec, HdrSettings, hdr_rungs
+from packager.hdr import HdrSettings, hdr_rungs
 from packager.ladder import LadderRung, auto_ladder, wanted_ladder
 from packager.rungs import Crf, WantedRung
 from packager.sound.choice import AudioWish, SoundPlan, plan_sound
@@ -45,7 +46,7 @@ class Request:
     wanted: tuple[WantedRung, ...] | None = None
     """None: the auto ladder."""
     segment_s: Fraction = Fraction(4)
-    codec: Codec = "h264"
+    codec: str = DEFAULT_CODEC
     preset: str = "medium"
     segmenter: str = "auto"
     start_s: Fraction = Fraction(0)
@@ -134,7 +135,7 @@ def make_plan(request: Request, step: Callable[[str], None] = lambda what: None)
 
     Raises MediaError, PackagingError.
     """
-    require_encoder(request.codec)
+    require_encoder(ENCODERS[request.codec])
     info = probe(request.source, request.programme)
     colour = colour_of(info.video, request.background)
     if not can_convert_colours():
@@ -201,16 +202,15 @@ def refuse_still_picture(info: SourceInfo, frames: int) -> None:
 def _rungs(request: Request, treatment: SourceTreatment) -> tuple[LadderRung, ...]:
     area = treatment.display_size
     if request.wanted is None:
-        return auto_ladder(area, Crf(AUTO_CRF[request.codec]))
+        return auto_ladder(area, Crf(ENCODERS[request.codec].auto_crf))
+    max_crf = ENCODERS[request.codec].max_crf
     for rung in request.wanted:
-        if isinstance(rung.rate, Crf) and rung.rate.value > MAX_CRF[request.codec]:
-            raise LadderError(
-                f"rung {rung} is beyond the scale of {request.codec}, which ends at {MAX_CRF[request.codec]}"
-            )
+        if isinstance(rung.rate, Crf) and rung.rate.value > max_crf:
+            raise LadderError(f"rung {rung} is beyond the scale of {request.codec}, which ends at {max_crf}")
     return wanted_ladder(area, request.wanted)
 
 
-def hdr_settings(info: SourceInfo, treatment: SourceTreatment, codec: Codec) -> HdrSettings:
+def hdr_settings(info: SourceInfo, treatment: SourceTreatment, codec: str) -> HdrSettings:
     """The settings of an HDR ladder beside an SDR one of that codec. Raises HdrError, PackagingError."""
     colour = treatment.colour
     if colour_of(info.video).dynamic_range == "sdr":
@@ -219,13 +219,14 @@ def hdr_settings(info: SourceInfo, treatment: SourceTreatment, codec: Codec) -> 
         raise HdrError("--hdr needs an ffmpeg with the zscale filter; set NEUDASH_FFMPEG to one that has it")
     if colour.alpha:
         raise HdrError(f"{info.name!r} has an alpha channel, which --hdr does not take; leave --hdr out")
-    hdr_codec: HdrCodec = "av1" if codec == "av1" else "hevc"
-    require_encoder(hdr_codec)
-    return HdrSettings(hdr_codec, colour.transfer, info.video.mastering, info.video.content_light)
+    encoder = hdr_encoder(codec)
+    require_encoder(encoder)
+    return HdrSettings(encoder.codec, colour.transfer, info.video.mastering, info.video.content_light)
 
 
 def _hdr_rungs(request: Request, rungs: tuple[LadderRung, ...], hdr: HdrSettings) -> tuple[LadderRung, ...]:
-    return hdr_rungs(rungs, AUTO_CRF[hdr.codec] - AUTO_CRF[request.codec], MAX_CRF[hdr.codec])
+    encoder = ENCODERS[hdr.codec]
+    return hdr_rungs(rungs, encoder.auto_crf - ENCODERS[request.codec].auto_crf, encoder.max_crf)
 
 
 def _described(rungs: tuple[LadderRung, ...]) -> list[dict[str, Any]]:

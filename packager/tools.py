@@ -6,7 +6,7 @@ from functools import cache
 
 from media.errors import MediaError, ProgramFailedError
 from media.programs import HOW_TO_GET, find_program, run
-from packager.encode import ENCODERS, Codec
+from packager.encoders import Encoder
 from packager.errors import PackagingError
 from packager.segmenters.mp4box import run_mp4box
 
@@ -30,12 +30,11 @@ def can_convert_colours() -> bool:
     return " zscale " in _ffmpeg_says("-filters")
 
 
-def require_encoder(codec: Codec) -> None:
+def require_encoder(encoder: Encoder) -> None:
     """Raises PackagingError where this ffmpeg was built without the codec's encoder."""
-    encoder = ENCODERS[codec]
-    if f" {encoder} " not in _ffmpeg_says("-encoders"):
+    if f" {encoder.program} " not in _ffmpeg_says("-encoders"):
         raise PackagingError(
-            f"{find_program('ffmpeg')} has no encoder {encoder}, which {codec} needs; "
+            f"{find_program('ffmpeg')} has no encoder {encoder.program}, which {encoder.codec} needs; "
             "set NEUDASH_FFMPEG to one that has, or choose another --codec"
         )
 

@@ -18,6 +18,7 @@ from bench.rd.talk import BenchProgress
 from console.outputs import write_output
 from manifests.errors import BundleError
 from media.errors import MediaError
+from packager.encoders import DEFAULT_CODEC
 
 
 def main(argv: list[str]) -> int:
@@ -106,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     listed = f"all, none, or a list of {', '.join(RIVALS)} (default: {','.join(QUICK_RIVALS)})"
     add("--rivals", type=_rivals, default=QUICK_RIVALS, metavar="LIST", help=listed)
     add("--no-ladder", action="store_true", help="without the fixed ladder")
-    others = f"plain lines; the first is enhanced: a list of {', '.join(CODEC_CRFS)} (default: h264)"
+    others = f"plain lines; the first is enhanced: a list of {', '.join(CODEC_CRFS)} (default: {DEFAULT_CODEC})"
     add("--codecs", type=_codecs, default=default.codecs, metavar="LIST", help=others)
     add("--small", action="store_true", help="2 s, six rungs, 100 steps: does it run?")
     add("--work", type=Path, default=ROOT / "bench-out" / "rd", help="bundles and known results")

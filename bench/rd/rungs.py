@@ -19,6 +19,7 @@ from manifests.names import PROVENANCE
 from manifests.template import initialization_href, segment_href
 from media.source.probe import probe
 from media.source.treatment import SourceTreatment
+from packager.encoders import DEFAULT_CODEC
 
 PACKAGE_CODE = ("packager/encode.py", "packager/ladder.py", "packager/treatment.py", "media/source/treatment.py")
 """What decides the bytes of a segment. (Both segmenters cut alike.)"""
@@ -107,7 +108,7 @@ def packaged(clip: Clip, codec: str, name: str, rates: Sequence[str]) -> list[Ru
         neudash("package", clip.source, "--out", root, "--rungs", ",".join(rates), *how, *part)
     bundle = open_bundle(root)
     rates_of = {rung["id"]: rung["rate"] for rung in read_json(root, PROVENANCE)["packaging"]["settings"]["rungs"]}
-    prefix = "" if codec == "h264" else f"{codec}-"
+    prefix = "" if codec == DEFAULT_CODEC else f"{codec}-"
     return [
         Rung(f"{prefix}v{r.video.height}-{rates_of[r.id]}", codec, rates_of[r.id], bundle, r)
         for r in bundle.presentation.video

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from packager.encoders import DEFAULT_CODEC, ENCODERS
+
 CLASSES = ("cpu", "gpu")
 SLOW_RIVALS = ("fsrcnn", "espcn")
 TRAINED_RIVALS = ("title", "segment")
 """Each takes as long as ours, or longer, to be made."""
 QUICK_RIVALS = ("lanczos", "unsharp", *SLOW_RIVALS, "generic")
 RIVALS = (*QUICK_RIVALS, *TRAINED_RIVALS)
-CODEC_CRFS = {"h264": tuple(range(19, 44, 4)), "hevc": (22, 28, 34, 40), "av1": (30, 40, 50, 60)}
+CODEC_CRFS = {encoder.codec: encoder.measured_crfs for encoder in ENCODERS.values()}
 """A full grid for the codec that is enhanced, a coarse one for others, whose encoders take many times as long."""
 PRESET, SEGMENT_S = "medium", 4
 
@@ -25,10 +27,10 @@ class Settings:
     start_s: float = 0.0
     seconds: float | None = None
     """None: to the end of the clip."""
-    crfs: tuple[int, ...] = CODEC_CRFS["h264"]
+    crfs: tuple[int, ...] = CODEC_CRFS[DEFAULT_CODEC]
     divisors: tuple[float, ...] = (1.0, 1.5, 2.0, 3.0)
     """Of the source's height."""
-    codecs: tuple[str, ...] = ("h264",)
+    codecs: tuple[str, ...] = (DEFAULT_CODEC,)
     """Plain lines; what is enhanced, and compared with, is the first."""
     preset: str = PRESET
     vmaf_every: int = 4

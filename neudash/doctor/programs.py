@@ -7,15 +7,15 @@ import platform
 from media.errors import MediaError
 from media.programs import find_ffmpeg, find_program, run
 from neudash.doctor.findings import Finding
+from packager.encoders import DEFAULT_CODEC, ENCODERS
 
 DEADLINE_S = 20
 OUR_FFMPEG = "unset NEUDASH_FFMPEG: the ffmpeg of the Python package imageio-ffmpeg has it"
 
-CODECS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+CODECS: tuple[tuple[str, str, tuple[str, ...]], ...] = tuple(
     # what, the encoder that the packager uses, who needs it
-    ("H.264 encoder", "libx264", ("package",)),
-    ("HEVC encoder", "libx265", ()),
-    ("AV1 encoder", "libsvtav1", ()),
+    (f"{e.label} encoder", e.program, ("package",) if e.codec == DEFAULT_CODEC else ())
+    for e in ENCODERS.values()
 )
 FILTERS = (
     # what, filter, what happens without it

@@ -11,14 +11,13 @@ from media.colour.conversion import Colour
 from media.source.shape import Shape
 from media.source.treatment import Crop, SourceTreatment
 from packager.encode import (
-    ENCODERS,
-    Codec,
     VideoSettings,
     audio_arguments,
     audio_segment_s,
     encode_arguments,
     timescale,
 )
+from packager.encoders import ENCODERS
 from packager.ladder import LadderRung, Size
 from packager.rungs import Bitrate, Crf
 
@@ -40,7 +39,7 @@ RUNGS = [
 ]
 
 
-def arguments(codec: Codec = "h264") -> list[str]:
+def arguments(codec: str = "h264") -> list[str]:
     return encode_arguments(TREATMENT, SHAPE, VideoSettings(codec, "medium", 96), RUNGS)
 
 
@@ -73,9 +72,9 @@ def test_no_filter_adds_or_drops_frames() -> None:
 
 
 @pytest.mark.parametrize("codec", ENCODERS)
-def test_rungs_get_their_rate_and_everybody_the_same_closed_groups(codec: Codec) -> None:
+def test_rungs_get_their_rate_and_everybody_the_same_closed_groups(codec: str) -> None:
     options = arguments(codec)
-    assert value(options, "-c:v") == [ENCODERS[codec]] * 2
+    assert value(options, "-c:v") == [ENCODERS[codec].program] * 2
     assert value(options, "-g") == ["96"] * 2
     assert value(options, "-crf") == ["27"]
     assert value(options, "-b:v") == ["800000"]

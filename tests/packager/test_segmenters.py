@@ -20,7 +20,8 @@ from media.errors import ProgramNotFoundError
 from media.frames import Frame
 from media.programs import find_program
 from packager.cli import main
-from packager.encode import AAC_FRAME_S, ENCODERS, audio_segment_s, timescale
+from packager.encode import AAC_FRAME_S, audio_segment_s, timescale
+from packager.encoders import ENCODERS
 from packager.errors import PackagingError
 from packager.presentation import MeasuredTrack, measure_track
 from packager.segmenters.choice import open_segmenter
