@@ -1,50 +1,128 @@
-"""Networks by name, and what running them costs. Defined in docs/bundle.md, section "Model files"."""
+"""Networks as data: a name, a short list of operations, a cost. Specified in docs/bundle.md, section "Model files".
+
+A network family is written here and nowhere else in Python: engines, trainer and export interpret the list. (The page
+has the same list in `web/src/model/network.ts`.)
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from manifests.errors import UnknownNetworkError
-
-FOLDS = (1, 2, 4)
-
-_NAME = re.compile(r"c([1-9]\d{0,2})d(0|[1-9]\d?)(?:f([24]))?")
 
 Size = tuple[int, int]
 """(width, height) in luma pixels."""
 
 
 @dataclass(frozen=True)
-class NetworkSpec:
-    """A member of the family CnDm: space-to-depth by f, conv3x3 f²→n, m times conv3x3 n→n, conv3x3 n→(f·s)²,
-    depth-to-space by f·s; ReLU between.
+class Fold:
+    """Space to depth: each square of `factor` x `factor` pixels becomes one position, its pixels channels in row order.
+
+    The first operation of every network. Its result is 8-bit levels as floats; what the next operation takes is that
+    less the model's input mean.
     """
 
+    factor: int
+
+
+@dataclass(frozen=True)
+class Conv:
+    """Convolution 3x3 with bias, zeros around the picture, then ReLU if `relu`. The n-th has the model's n-th layer."""
+
+    inputs: int
+    """Channels that it takes."""
+    outputs: int
+    """Channels that it makes."""
+    relu: bool
+
+
+@dataclass(frozen=True)
+class Add:
+    """Adds the result of an earlier operation."""
+
+    operation: int
+    """Index of that operation in the list, from 0."""
+
+
+@dataclass(frozen=True)
+class AddBase:
+    """Adds the base: the plain resize by the network's scale, in depth and not rounded; then rounds to 8-bit levels."""
+
+
+@dataclass(frozen=True)
+class Shuffle:
+    """Depth to space: the reverse of `Fold`. The last operation of every network."""
+
+    factor: int
+
+
+Operation = Fold | Conv | Add | AddBase | Shuffle
+
+
+def _chain(scale: int, width: int, depth: int, fold: int) -> tuple[Operation, ...]:
+    """Returns the network of the family CnDm: convolutions one after the other, ReLU between."""
+    side = fold * scale
+    hidden = [Conv(width, width, relu=True)] * depth
+    return (
+        Fold(fold),
+        Conv(fold**2, width, relu=True),
+        *hidden,
+        Conv(width, side**2, relu=False),
+        AddBase(),
+        Shuffle(side),
+    )
+
+
+_FORMS: Mapping[str, Callable[[int, int, int, int], tuple[Operation, ...]]] = {"": _chain}
+"""Operations of a network from scale, width, depth and fold, by the form that ends its name."""
+
+FAMILIES: Mapping[int, tuple[int, str]] = {1: (1, ""), 2: (2, ""), 3: (4, "")}
+"""Fold and form of a network, by the family byte of a model file. A number never changes its meaning."""
+
+_NAME = re.compile(rf"c([1-9]\d{{0,2}})d(0|[1-9]\d?)(?:f([24]))?({'|'.join(_FORMS)})")
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """A network by its numbers; `operations` is its graph, which every engine interprets."""
+
     scale: int
-    """Enlargement s of the picture that goes in, 1 to 4; 1 only where it is folded."""
+    """Enlargement of the picture that goes in, 1 to 4; 1 only with a fold."""
     width: int
-    """Channels n of the hidden layers, 1 to 128."""
+    """Channels of the hidden layers, 1 to 128."""
     depth: int
-    """Hidden n→n layers m, 0 to 16."""
+    """Hidden layers between the first and the last, 0 to 16."""
     fold: int = 1
-    """Side f of the square of pixels that is one position of the convolutions: 1, 2 or 4."""
+    """Side of the square of pixels that is one position of the convolutions: 1, 2 or 4."""
+    form: str = ""
+    """Form of the graph; empty for a chain of convolutions."""
 
     def __post_init__(self) -> None:
-        known = 1 <= self.scale <= 4 and 1 <= self.width <= 128 and 0 <= self.depth <= 16 and self.fold in FOLDS
-        if not known or self.scale == self.fold == 1:
+        known = 1 <= self.scale <= 4 and 1 <= self.width <= 128 and 0 <= self.depth <= 16
+        if not known or (self.fold, self.form) not in FAMILIES.values() or self.scale == self.fold == 1:
             raise UnknownNetworkError(f"no network {self.name} at x{self.scale} is known")
 
     @property
     def name(self) -> str:
-        """`c16d2`, or with a fold `c16d2f2`; the scale is said beside it."""
-        return f"c{self.width}d{self.depth}" + (f"f{self.fold}" if self.fold > 1 else "")
+        """`c16d2`, or with a fold `c16d2f2`. The scale is not part of it."""
+        return f"c{self.width}d{self.depth}" + (f"f{self.fold}" if self.fold > 1 else "") + self.form
+
+    @property
+    def family(self) -> int:
+        """Family byte of its model files."""
+        return next(number for number, family in FAMILIES.items() if family == (self.fold, self.form))
+
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        """The graph, first operation to last."""
+        return _FORMS[self.form](self.scale, self.width, self.depth, self.fold)
 
     @property
     def layers(self) -> tuple[tuple[int, int], ...]:
         """(channels in, channels out) of each 3x3 convolution, first to last."""
-        hidden = [(self.width, self.width)] * self.depth
-        return ((self.fold**2, self.width), *hidden, (self.width, (self.fold * self.scale) ** 2))
+        return tuple((step.inputs, step.outputs) for step in self.operations if isinstance(step, Conv))
 
     @property
     def macs_per_pixel(self) -> int:
@@ -53,14 +131,14 @@ class NetworkSpec:
 
 
 def parse_network(name: str, scale: int) -> NetworkSpec:
-    """The network called `name` in a manifest, such as `c16d2` or `c16d2f2`. Raises UnknownNetworkError."""
+    """Returns the network called `name` in a manifest, such as `c16d2` or `c16d2f2`. Raises UnknownNetworkError."""
     match = _NAME.fullmatch(name)
     if match is None:
         raise UnknownNetworkError(
             f"network {name[:40]!r} is not known; this version knows c<width>d<depth>, such as c16d2, "
             "and c<width>d<depth>f<fold> with fold 2 or 4, such as c16d2f2"
         )
-    return NetworkSpec(scale=scale, width=int(match[1]), depth=int(match[2]), fold=int(match[3] or 1))
+    return NetworkSpec(scale, int(match[1]), int(match[2]), int(match[3] or 1), match[4])
 
 
 def macs_per_rung_pixel(spec: NetworkSpec, input_size: Size, rung_size: Size) -> int:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manifests.errors import MalformedModelError, UnknownNetworkError
-from manifests.networks import NetworkSpec
+from manifests.networks import FAMILIES, NetworkSpec
 
 FORMAT = "ndm/1"
 MAX_MODEL_BYTES = 4 << 20
@@ -24,9 +24,6 @@ MAX_MODEL_BYTES = 4 << 20
 _MAGIC = b"NDM1"
 _HEADER = struct.Struct("<4sBBBBBBB")  # magic, flags, family, scale, width, depth, base upsample, input mean
 _FLAG_UPDATE = 1
-_FOLDS = {1: 1, 2: 2, 3: 4}
-"""Fold of the network by the family byte."""
-_FAMILIES = {fold: family for family, fold in _FOLDS.items()}
 _BASE_LANCZOS4 = 1
 _BASE_HASH_BYTES = 8
 _MAX_ABS_WEIGHT = 1e4
@@ -82,8 +79,9 @@ def encode_model(model: CodedModel) -> bytes:
     """The file's bytes. Raises ValueError where an array does not fit the network or the bits."""
     flags = 0 if model.base_sha256 is None else _FLAG_UPDATE
     spec = model.spec
-    family = _FAMILIES[spec.fold]
-    parts = [_HEADER.pack(_MAGIC, flags, family, spec.scale, spec.width, spec.depth, _BASE_LANCZOS4, model.input_mean)]
+    parts = [
+        _HEADER.pack(_MAGIC, flags, spec.family, spec.scale, spec.width, spec.depth, _BASE_LANCZOS4, model.input_mean)
+    ]
     if model.base_sha256 is not None:
         parts.append(bytes.fromhex(model.base_sha256)[:_BASE_HASH_BYTES])
     parts.append(bytes(layer.bits for layer in model.layers))
@@ -92,17 +90,22 @@ def encode_model(model: CodedModel) -> bytes:
     return b"".join(parts)
 
 
+def full_model_bytes(spec: NetworkSpec, bits: int) -> int:
+    """Returns the size of a file with a full set of weights at `bits` a weight; an update takes 8 bytes more."""
+    return _HEADER.size + len(spec.layers) + sum(_layer_bytes(bits, *shape) for shape in spec.layers)
+
+
 def parse_model(data: bytes) -> CodedModel:
     """Read a file without its base. Raises MalformedModelError, UnknownNetworkError."""
     reader = _Reader(data)
     magic, flags, family, scale, width, depth, base_upsample, input_mean = _HEADER.unpack(reader.take(_HEADER.size))
     if magic != _MAGIC:
         raise MalformedModelError("not a neudash model: the file does not start with NDM1")
-    if family not in _FOLDS or base_upsample != _BASE_LANCZOS4 or flags & ~_FLAG_UPDATE:
+    if family not in FAMILIES or base_upsample != _BASE_LANCZOS4 or flags & ~_FLAG_UPDATE:
         raise UnknownNetworkError(
             f"model file of family {family}, base upsample {base_upsample}, flags {flags}: made by a newer version"
         )
-    spec = NetworkSpec(scale, width, depth, _FOLDS[family])
+    spec = NetworkSpec(scale, width, depth, *FAMILIES[family])
     base = reader.take(_BASE_HASH_BYTES).hex() if flags & _FLAG_UPDATE else None
     bits_of_layers = reader.take(len(spec.layers))
     expected = sum(_layer_bytes(bits, *shape) for bits, shape in zip(bits_of_layers, spec.layers, strict=True))

@@ -30,6 +30,7 @@ from console.text import one_line
 from manifests.bundle import open_bundle
 from manifests.errors import BundleError
 from manifests.loading import load_model
+from manifests.networks import Add, AddBase, Conv, Fold, Shuffle
 from manifests.weights import MAX_MODEL_BYTES, ModelWeights, decode_model
 from media.resize import LOBES, phase_kernels
 from player.superres.builtin import builtin_model
@@ -102,38 +103,47 @@ def onnx_model(weights: ModelWeights) -> Any:
         "edges": np.array([0, 0, LOBES, LOBES, 0, 0, *[LOBES + spec.fold - 1] * 2], np.int64),
         "base_kernel": _out_first(phase_kernels(spec.scale, spec.fold)),
     }
-    folded = "folded" if spec.fold > 1 else "levels"
-    nodes = [
-        helper.make_node("Cast", ["luma"], ["levels"], to=TensorProto.FLOAT),
-        helper.make_node("Sub", [folded, "mean"], ["x0"]),
-    ]
-    if spec.fold > 1:
-        pixels = np.eye(spec.fold**2, dtype=np.float32)
-        constants["fold_edges"] = np.array([0, 0, 0, 0, 0, 0, *[spec.fold - 1] * 2], np.int64)
-        constants["fold_kernel"] = pixels.reshape(spec.fold**2, 1, spec.fold, spec.fold)
-        # A convolution takes whole strides alone, so sides need not be multiples of the fold.
-        nodes[1:1] = [
-            helper.make_node("Pad", ["levels", "fold_edges"], ["whole"], mode="edge"),
-            helper.make_node("Conv", ["whole", "fold_kernel"], ["folded"], strides=[spec.fold] * 2),
-        ]
-    last = len(weights.kernels) - 1
-    for index, (kernel, bias) in enumerate(zip(weights.kernels, weights.biases, strict=True)):
-        constants[f"kernel{index}"], constants[f"bias{index}"] = _out_first(kernel), bias
-        result = f"x{index + 1}" if index == last else f"sum{index}"
-        inputs = [f"x{index}", f"kernel{index}", f"bias{index}"]
-        nodes.append(helper.make_node("Conv", inputs, [result], pads=[1, 1, 1, 1]))
-        if index != last:
-            nodes.append(helper.make_node("Relu", [result], [f"x{index + 1}"]))
-    nodes += [
-        helper.make_node("Pad", ["levels", "edges"], ["continued"], mode="edge"),
-        helper.make_node("Conv", ["continued", "base_kernel"], ["base"], strides=[spec.fold] * 2),
-        helper.make_node("Add", [f"x{last + 1}", "base"], ["exact"]),
-        helper.make_node("Add", ["exact", "half"], ["raised"]),
-        helper.make_node("Floor", ["raised"], ["rounded"]),
-        helper.make_node("Clip", ["rounded", "lowest", "highest"], ["clipped"]),
-        helper.make_node("DepthToSpace", ["clipped"], ["picture"], blocksize=spec.fold * spec.scale, mode="DCR"),
-        helper.make_node("Cast", ["picture"], ["enhanced"], to=TensorProto.UINT8),
-    ]
+    nodes = [helper.make_node("Cast", ["luma"], ["levels"], to=TensorProto.FLOAT)]
+    layer = 0
+    # Operation n makes the tensor x<n>.
+    for index, step in enumerate(spec.operations):
+        before, result = f"x{index - 1}", f"x{index}"
+        match step:
+            case Fold(factor):
+                folded = "levels"
+                if factor > 1:
+                    folded = "folded"
+                    constants["fold_edges"] = np.array([0, 0, 0, 0, 0, 0, *[factor - 1] * 2], np.int64)
+                    constants["fold_kernel"] = np.eye(factor**2, dtype=np.float32).reshape(-1, 1, factor, factor)
+                    # A convolution takes whole strides only, so sides need not be multiples of the fold.
+                    nodes += [
+                        helper.make_node("Pad", ["levels", "fold_edges"], ["whole"], mode="edge"),
+                        helper.make_node("Conv", ["whole", "fold_kernel"], ["folded"], strides=[factor] * 2),
+                    ]
+                nodes.append(helper.make_node("Sub", [folded, "mean"], [result]))
+            case Conv(relu=relu):
+                constants[f"kernel{layer}"] = _out_first(weights.kernels[layer])
+                constants[f"bias{layer}"] = weights.biases[layer]
+                made = f"sum{index}" if relu else result
+                inputs = [before, f"kernel{layer}", f"bias{layer}"]
+                nodes.append(helper.make_node("Conv", inputs, [made], pads=[1, 1, 1, 1]))
+                if relu:
+                    nodes.append(helper.make_node("Relu", [made], [result]))
+                layer += 1
+            case Add(operation):
+                nodes.append(helper.make_node("Add", [before, f"x{operation}"], [result]))
+            case AddBase():
+                nodes += [
+                    helper.make_node("Pad", ["levels", "edges"], ["continued"], mode="edge"),
+                    helper.make_node("Conv", ["continued", "base_kernel"], ["base"], strides=[spec.fold] * 2),
+                    helper.make_node("Add", [before, "base"], ["exact"]),
+                    helper.make_node("Add", ["exact", "half"], ["raised"]),
+                    helper.make_node("Floor", ["raised"], ["rounded"]),
+                    helper.make_node("Clip", ["rounded", "lowest", "highest"], [result]),
+                ]
+            case Shuffle(factor):
+                nodes.append(helper.make_node("DepthToSpace", [before], [result], blocksize=factor, mode="DCR"))
+    nodes.append(helper.make_node("Cast", [f"x{len(spec.operations) - 1}"], ["enhanced"], to=TensorProto.UINT8))
     graph = helper.make_graph(
         nodes,
         weights.spec.name,

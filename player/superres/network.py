@@ -1,4 +1,4 @@
-"""The network family CnDm, folded or not, in Keras 3: one file, read top to bottom.
+"""Networks in Keras 3, made of their operations (`manifests.networks`): one file, read top to bottom.
 
 `residual_network` is what the trainer fits; `playable_network` is what a player runs, the same convolutions between
 the raw luma and the finished picture. Both are made of built-in layers and operations alone, so that a saved model
@@ -7,6 +7,7 @@ loads in plain Keras on any backend.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -14,7 +15,7 @@ import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
 
-from manifests.networks import NetworkSpec
+from manifests.networks import Add, AddBase, Conv, NetworkSpec
 from manifests.weights import ModelWeights
 from media.resize import LOBES, phase_kernels
 
@@ -23,13 +24,29 @@ def residual_network(spec: NetworkSpec) -> keras.Model:
     """The convolutions, from luma in depth (h/f, w/f, f²) to the residual in depth (h/f, w/f, (f·scale)²), both
     normalised.
     """
-    x = inputs = keras.Input((None, None, spec.fold**2), name="luma")
-    last = len(spec.layers) - 1
-    for index, (_, channels_out) in enumerate(spec.layers):
-        x = layers.Conv2D(channels_out, 3, padding="same", name=f"conv{index}")(x)
-        if index != last:
-            x = _AnnealedReLU(name=f"relu{index}")(x)
-    return keras.Model(inputs, x, name=spec.name)
+    inputs = keras.Input((None, None, spec.fold**2), name="luma")
+
+    def convolve(x: Any, layer: int, step: Conv) -> Any:
+        x = layers.Conv2D(step.outputs, 3, padding="same", name=f"conv{layer}")(x)
+        return _AnnealedReLU(name=f"relu{layer}")(x) if step.relu else x
+
+    return keras.Model(inputs, _residual(spec, inputs, convolve), name=spec.name)
+
+
+def _residual(spec: NetworkSpec, centred: Any, convolve: Callable[[Any, int, Conv], Any]) -> Any:
+    """Interprets the operations between the fold and the base; `centred` is the folded luma less the input mean."""
+    x, layer = centred, 0
+    results: list[Any] = []
+    for step in spec.operations:
+        match step:
+            case Conv():
+                x, layer = convolve(x, layer, step), layer + 1
+            case Add(operation):
+                x = layers.Add()([x, results[operation]])
+            case AddBase():
+                break
+        results.append(x)
+    return x
 
 
 def set_leak(model: keras.Model, slope: float) -> None:
@@ -65,11 +82,14 @@ def playable_network(
     inputs = keras.Input((height, width, 1), dtype="uint8", name="luma")
     luma = ops.cast(inputs, "float32")
     folded = _folded(luma, spec.fold)
-    x = layers.Rescaling(1.0, offset=-float(weights.input_mean), name="subtract_mean")(folded)
-    last = len(spec.layers) - 1
-    for index, (_, channels_out) in enumerate(spec.layers):
-        activation = None if index == last else "relu"
-        x = layers.Conv2D(channels_out, 3, padding="same", activation=activation, dtype=dtype, name=f"conv{index}")(x)
+    centred = layers.Rescaling(1.0, offset=-float(weights.input_mean), name="subtract_mean")(folded)
+
+    def convolve(x: Any, layer: int, step: Conv) -> Any:
+        activation = "relu" if step.relu else None
+        name = f"conv{layer}"
+        return layers.Conv2D(step.outputs, 3, padding="same", activation=activation, dtype=dtype, name=name)(x)
+
+    x = _residual(spec, centred, convolve)
     base = folded if spec.scale == 1 else _base_upsample(luma, spec)
     exact = layers.Add(name="add_base", dtype="float32")([ops.cast(x, "float32"), base])
     rounded = ops.floor(ops.clip(exact + 0.5, 0.0, 255.0))

@@ -9,14 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manifests.networks import NetworkSpec, Size
-from manifests.weights import ModelWeights, encode_model
+from manifests.weights import ModelWeights, encode_model, full_model_bytes
 from trainer.choice.networks import (
     CPU_MACS_PER_S,
     MACS_PER_PICTURE_PIXEL,
     Dominated,
     SizeClass,
     class_networks,
-    coded_bytes,
     largest_picture,
     scene_could_pay,
     trained_network,
@@ -105,10 +104,10 @@ def test_parts_of_a_title_are_trained_where_there_are_bytes_to_save() -> None:
 @pytest.mark.parametrize("bits", [2, 3, 6])
 def test_the_bytes_of_a_file_are_known_before_it_is_made(name: str, bits: int) -> None:
     weights = initial_weights(trained_network(name), 0)
-    assert len(encode_model(quantise(weights, bits))) == coded_bytes(weights.spec, bits)
+    assert len(encode_model(quantise(weights, bits))) == full_model_bytes(weights.spec, bits)
     base = ModelWeights(weights.spec, 0, tuple(k * 0 for k in weights.kernels), weights.biases, "00" * 32)
     update = quantise_update(weights, base, (bits,) * len(base.kernels))
-    assert len(encode_model(update)) == coded_bytes(weights.spec, bits) + 8
+    assert len(encode_model(update)) == full_model_bytes(weights.spec, bits) + 8
 
 
 @pytest.mark.parametrize(

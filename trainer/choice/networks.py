@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Literal
 
 from manifests.networks import NetworkSpec, Size, parse_network
+from manifests.weights import full_model_bytes
 
 SizeClass = Literal["cpu", "gpu"]
 """What plays the title in real time: two cores of a CPU, or a GPU."""
@@ -101,7 +102,7 @@ def class_networks(
     names = ["c16d2", "c24d3f4"] if size_class == "cpu" else ["c16d2", "c24d3f4", "c32d3f2"]
     main = _sized("c16d2", rung, picture)
     too_slow = main.macs_per_frame * frame_rate > CPU_MACS_PER_S
-    if too_slow or coded_bytes(main.spec, FULL_BITS) > _SMALL_SHARE * media_bytes:
+    if too_slow or full_model_bytes(main.spec, FULL_BITS) > _SMALL_SHARE * media_bytes:
         names.insert(0, "c8d2")
     networks = [_sized(name, rung, picture) for name in names]
     return sorted(networks, key=lambda network: network.spec.width)
@@ -131,8 +132,8 @@ def worth_training(
             rejected.append(Rejected(network, "for rungs well below the picture's size"))
             continue
         gain_db = _most_gain_db(network, tried)
-        before = coded_bytes(tried[-1].spec, FULL_BITS) if tried else 0
-        cost, earns = coded_bytes(network.spec, FULL_BITS) - before, rate_per_db * gain_db * media_bytes
+        before = full_model_bytes(tried[-1].spec, FULL_BITS) if tried else 0
+        cost, earns = full_model_bytes(network.spec, FULL_BITS) - before, rate_per_db * gain_db * media_bytes
         if earns > cost:
             tried.append(network)
         else:
@@ -164,18 +165,12 @@ def _most_gain_db(network: SizedNetwork, smaller: Sequence[SizedNetwork]) -> flo
 
 def scene_could_pay(spec: NetworkSpec, media_bytes: int, rate_per_db: float) -> bool:
     """Whether a model of its own could earn its bytes in a scene of `media_bytes`."""
-    return rate_per_db * _SCENE_GAIN_DB * media_bytes > coded_bytes(spec, UPDATE_BITS)
+    return rate_per_db * _SCENE_GAIN_DB * media_bytes > full_model_bytes(spec, UPDATE_BITS)
 
 
 def update_could_pay(spec: NetworkSpec, media_bytes: int, rate_per_db: float) -> bool:
     """Whether an update of its own could earn its bytes in a segment of `media_bytes`."""
-    return rate_per_db * _UPDATE_GAIN_DB * media_bytes > coded_bytes(spec, UPDATE_BITS)
-
-
-def coded_bytes(spec: NetworkSpec, bits: int) -> int:
-    """Bytes of a full model file at `bits` a weight; an update of so many takes 8 more."""
-    header = 11 + len(spec.layers)
-    return header + sum(4 * n_out + (9 * n_in * n_out * bits + 7) // 8 for n_in, n_out in spec.layers)
+    return rate_per_db * _UPDATE_GAIN_DB * media_bytes > full_model_bytes(spec, UPDATE_BITS)
 
 
 def times(size: Size, scale: int) -> Size:

@@ -20,6 +20,7 @@ sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 import openvino as ov
 from openvino import opset13 as ops
 
+from manifests.networks import Add, AddBase, Conv, Fold, Shuffle
 from manifests.weights import ModelWeights
 from media.resize import LOBES, phase_kernels
 
@@ -63,26 +64,49 @@ class OpenVinoUpscaler:
 def _graph(weights: ModelWeights, width: int, height: int) -> Any:
     """uint8 (1, 1, h, w) to uint8 (1, 1, h·scale, w·scale)."""
     spec = weights.spec
-    # The last layer of a network without a fold has a few output channels alone, and most of a vector register would
-    # lie idle: it makes squares of pixels at once, as one convolution that moves on by a square.
+    # The last layer of a network without a fold has few output channels, and most of a vector register would lie idle:
+    # it makes squares of pixels at once, as one convolution that moves on by a square.
     square = _SQUARE if spec.fold == 1 else 1
     source = ops.parameter([1, 1, height, width], np.uint8, name="luma")
     whole = _continued(source, 0, -width % spec.fold, -height % spec.fold)
-    # Bytes are moved, not floats: the cast comes after the shuffle here, and before it at the end.
-    folded = ops.convert(ops.space_to_depth(whole, "blocks_first", spec.fold) if spec.fold > 1 else whole, "f32")
-    x = ops.subtract(folded, np.float32(weights.input_mean))
-    for kernel, bias in zip(weights.kernels[:-1], weights.biases[:-1], strict=True):
-        x = ops.relu(ops.add(_convolution(x, kernel, stride=1, before=1, after=(1, 1)), bias.reshape(1, -1, 1, 1)))
-    side = spec.fold * spec.scale
-    whole_squares = (1 + -height % square, 1 + -width % square)
-    x = _convolution(x, _of_squares(weights.kernels[-1], square, side), stride=square, before=1, after=whole_squares)
-    bias = np.tile(weights.biases[-1].reshape(side, side), (square, square))
-    x = ops.add(x, bias.reshape(1, -1, 1, 1))
-    base = folded if spec.scale == 1 else _base_upsample(whole, spec.scale, spec.fold * square)
-    rounded = ops.clamp(ops.floor(ops.add(ops.add(x, base), np.float32(0.5))), 0.0, 255.0)
-    picture = ops.depth_to_space(ops.convert(rounded, "u8"), "blocks_first", side * square)
-    cut = _cut(picture, width * spec.scale, height * spec.scale)
+    layer = iter(zip(weights.kernels, weights.biases, strict=True))
+    x = folded = None
+    results: list[Any] = []
+    for step, following in zip(spec.operations, (*spec.operations[1:], None), strict=True):
+        match step:
+            case Fold(factor):
+                # Bytes are moved, not floats: the cast comes after the shuffle here, and before it at the end.
+                blocks = ops.space_to_depth(whole, "blocks_first", factor) if factor > 1 else whole
+                folded = ops.convert(blocks, "f32")
+                x = ops.subtract(folded, np.float32(weights.input_mean))
+            case Conv(relu=relu):
+                kernel, bias = next(layer)
+                if isinstance(following, AddBase):
+                    x = _last_convolution(x, kernel, bias, square, spec.fold * spec.scale, (width, height))
+                else:
+                    x = _convolution(x, kernel, stride=1, before=1, after=(1, 1))
+                    x = ops.add(x, bias.reshape(1, -1, 1, 1))
+                x = ops.relu(x) if relu else x
+            case Add(operation):
+                x = ops.add(x, results[operation])
+            case AddBase():
+                base = folded if spec.scale == 1 else _base_upsample(whole, spec.scale, spec.fold * square)
+                x = ops.clamp(ops.floor(ops.add(ops.add(x, base), np.float32(0.5))), 0.0, 255.0)
+            case Shuffle(factor):
+                x = ops.depth_to_space(ops.convert(x, "u8"), "blocks_first", factor * square)
+        results.append(x)
+    cut = _cut(x, width * spec.scale, height * spec.scale)
     return ov.Model([cut], [source], spec.name)
+
+
+def _last_convolution(
+    x: Any, kernel: NDArray[np.float32], bias: NDArray[np.float32], square: int, side: int, size: tuple[int, int]
+) -> Any:
+    """Returns the convolution whose output is added to the base, for `square` x `square` positions at once."""
+    width, height = size
+    whole_squares = (1 + -height % square, 1 + -width % square)
+    x = _convolution(x, _of_squares(kernel, square, side), stride=square, before=1, after=whole_squares)
+    return ops.add(x, np.tile(bias.reshape(side, side), (square, square)).reshape(1, -1, 1, 1))
 
 
 def _of_squares(kernel: NDArray[np.float32], square: int, side: int) -> NDArray[np.float32]:
