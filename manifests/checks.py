@@ -144,9 +144,9 @@ def model_problems(root: Path, p: Presentation) -> Iterator[str]:
     models: dict[str, ModelFile] = {}
     for r in p.video:
         for model in (model for track in r.model_tracks for model in track.models):
-            first = models.setdefault(model.label, model)
+            first = models.setdefault(model.href, model)
             if (first.size_bytes, first.sha256) != (model.size_bytes, model.sha256):
-                yield f"{model.label}: listed twice, with different hashes"
+                yield f"{model.href}: listed twice, with different hashes"
     for label, model in sorted(models.items()):
         if model.href is None:
             continue

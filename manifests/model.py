@@ -32,27 +32,19 @@ class Segment:
 
 @dataclass(frozen=True)
 class ModelFile:
-    """One set of weights, downloadable or shipped with players, or an update to another one."""
+    """One file of weights: a full set, or an update to another file."""
 
     n: int
     """Number within its ModelTrack, 1 or more; never changes meaning."""
-    href: str | None
-    """Where it is, relative to the manifest's base URL; named by its content. None for a built-in model."""
+    href: str
+    """Where it is, relative to the manifest's base URL; named by its content."""
     size_bytes: int
-    """What fetching it takes: 0 for a built-in model."""
     sha256: str
     """64 lower-case hex digits over the whole file."""
     base: int | None = None
     """The `n` this file updates; None for a full set of weights."""
     gain_db: float | None = None
     """Mean gain in PSNR-Y over plain upscaling where it is used, as measured by the trainer."""
-    builtin: str | None = None
-    """Name of a full set of weights that players have; None for a file. One of this and `href` is given."""
-
-    @property
-    def label(self) -> str:
-        """What it is called in messages; equal labels mean equal weights."""
-        return f"built-in model {self.builtin}" if self.href is None else self.href
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from importlib import resources
-from itertools import pairwise
 from pathlib import Path
 
 from lxml import etree
 
 from manifests.bundle import Bundle, open_bundle, read_json
 from manifests.checks import media_problems, model_problems, presentation_problems, quality_problems, text_problems
-from manifests.errors import BrokenBundleError, BundleError, MalformedModelError, WrongHashError
+from manifests.errors import BrokenBundleError, BundleError, WrongHashError
 from manifests.hls.write import I_FRAME_STREAM, played, write_playlists
 from manifests.loading import load_model
 from manifests.measure import MeasuredMedia, first_samples, is_whole, measure_media, sizes_bytes
@@ -24,7 +23,7 @@ from manifests.mpd.xml import Element, parse_xml
 from manifests.names import MANIFEST, MASTER_PLAYLIST, PROVENANCE, QUALITY, iframe_playlist_href
 from manifests.networks import NetworkSpec, macs_per_rung_pixel, parse_network
 from manifests.template import initialization_href, segment_href
-from manifests.weights import FORMAT, parse_model
+from manifests.weights import FORMAT
 
 
 @dataclass(frozen=True)
@@ -104,31 +103,13 @@ def _track_problems(bundle: Bundle, r: Representation, track: ModelTrack) -> Ite
 
 
 def _weights_problems(bundle: Bundle, track: ModelTrack, model: ModelFile, spec: NetworkSpec) -> Iterator[str]:
-    chain = track.chain(model.n)
     try:
-        if chain[0].href is None:
-            yield from _update_problems(bundle, chain, spec)
-        elif load_model(bundle, track, model.n, _not_here).spec != spec:
-            yield f"{model.label}: holds another network than {track.network} at x{track.scale}"
+        if load_model(bundle, track, model.n).spec != spec:
+            yield f"{model.href}: holds another network than {track.network} at x{track.scale}"
     except (BrokenBundleError, WrongHashError):
         return  # `model_problems` has said so
     except BundleError as error:
-        yield f"{model.label}: {error}"
-
-
-def _not_here(name: str) -> bytes:
-    raise MalformedModelError(f"{name} is known to players alone")
-
-
-def _update_problems(bundle: Bundle, chain: tuple[ModelFile, ...], spec: NetworkSpec) -> Iterator[str]:
-    """Of updates to a built-in model, whose weights only a player has: that the files fit each other."""
-    for base, update in pairwise(chain):
-        assert update.href is not None, "a built-in model is no update"
-        parsed = parse_model(bundle.read(update.href))
-        if parsed.spec != spec:
-            yield f"{update.label}: holds another network than {spec.name} at x{spec.scale}"
-        if parsed.base_sha256 is None or not base.sha256.startswith(parsed.base_sha256):
-            yield f"{update.label}: is no update to {base.label}"
+        yield f"{model.href}: {error}"
 
 
 def _playlist_problems(bundle: Bundle, media: Mapping[str, MeasuredMedia]) -> Iterator[str]:

@@ -33,7 +33,6 @@ from manifests.loading import load_model
 from manifests.networks import Add, AddBase, Conv, Fold, Shuffle
 from manifests.weights import MAX_MODEL_BYTES, ModelWeights, decode_model
 from media.resize import LOBES, phase_kernels
-from player.superres.builtin import builtin_model
 from player.superres.engines import quiet_stderr
 
 _EXAMPLE = """examples:
@@ -191,7 +190,7 @@ def _weights(path: Path, segment: int | None, rung: int | None) -> ModelWeights:
         use = track.models[0].n if segment is None else track.uses[numbers.index(segment)]
         if use is None:
             raise ExportError(f"segment {segment} of {representation.id} has no model: plain upscaling wins there")
-        return load_model(bundle, track, use, builtin_model)
+        return load_model(bundle, track, use)
     raise ExportError("no such rung has models; `neudash inspect` shows which have")
 
 

@@ -22,7 +22,6 @@ from media.frames import Frame, decode_segment, resize_frame
 from media.quality import FrameScore, Judge, judge, pooled
 from media.source.reference import reference_frames
 from media.source.treatment import SourceTreatment
-from player.superres.builtin import builtin_model
 from player.superres.engines import Engine, Upscaler
 from player.superres.frames import output_frame
 from player.superres.model_choice import SegmentModel, model_for_segment
@@ -86,10 +85,10 @@ def rung_player(subject: Subject, representation: Representation, engine: Callab
     upscalers, input_sizes, model_bytes = [], [], []
     for position in range(len(representation.segments)):
         wanted = model_for_segment(representation, position)
-        model_bytes.append(sum(file.size_bytes for file in wanted.files if file.label not in held))
-        held |= {file.label for file in wanted.files}
+        model_bytes.append(sum(file.size_bytes for file in wanted.files if file.href not in held))
+        held |= {file.href for file in wanted.files}
         size = wanted.track.input_size_of(video) if wanted.track else (video.width, video.height)
-        name = wanted.files[-1].label if wanted.files else "", size
+        name = wanted.files[-1].href if wanted.files else "", size
         if name not in made:
             weights = _weights(subject.bundle, wanted)
             made[name] = engine().upscaler(weights, *size) if weights else None
@@ -102,7 +101,7 @@ def _weights(bundle: Bundle, wanted: SegmentModel) -> ModelWeights | None:
     if wanted.track is None:
         return None
     try:
-        return load_model(bundle, wanted.track, wanted.files[-1].n, builtin_model)
+        return load_model(bundle, wanted.track, wanted.files[-1].n)
     except BundleError:
         return None
 

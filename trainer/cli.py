@@ -22,7 +22,7 @@ from media.errors import MediaError
 from player.superres.engines import BACKENDS, EngineUnavailableError, quiet_stderr, require_keras
 from trainer.choice.networks import SizeClass, trained_network
 from trainer.errors import TrainingError
-from trainer.settings import AUTO, GENERIC, TrainSettings
+from trainer.settings import AUTO, TrainSettings
 
 if TYPE_CHECKING:
     from trainer.pipeline import TrainedRung
@@ -44,7 +44,7 @@ def main(argv: list[str]) -> int:
     """Run the command. Returns its exit code."""
     parser = _parser()
     options = parser.parse_args(argv)
-    if options.size_class and options.net not in (AUTO, GENERIC):
+    if options.size_class and options.net != AUTO:
         parser.error(f"--class chooses among networks; {options.net} is named already. Use --net auto, or leave it out")
     if options.backend:
         os.environ["KERAS_BACKEND"] = options.backend
@@ -100,8 +100,8 @@ def _parser() -> argparse.ArgumentParser:
         "--net",
         type=_network,
         default=AUTO,
-        help="auto: for each rung what pays, among the networks of --class (default); generic: nothing is trained, "
-        "built-in models are named where they help; c<width>d<depth>, such as c16d2, doubles rungs of up to half the "
+        help="auto: for each rung what pays, among the networks of --class (default); "
+        "c<width>d<depth>, such as c16d2, doubles rungs of up to half the "
         "source's size; c<width>d<depth>f<fold>, fold 2 or 4, such as c16d2f2, enhances every rung at the size of the "
         "largest picture",
     )
@@ -109,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
         "--class",
         dest="size_class",
         choices=("cpu", "gpu"),
-        help="with --net auto or generic: what is to play it in real time, two cores of a CPU (default) or a GPU",
+        help="with --net auto: what is to play it in real time, two cores of a CPU (default) or a GPU",
     )
     parser.add_argument(
         "--scope",
@@ -126,7 +126,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seed", type=int, default=0, help="same seed, same machine: same weights (default: 0)")
     parser.add_argument("--jobs", type=whole_number(1), default=1, help="sizes of rungs trained at once (default: 1)")
-    parser.add_argument("--executor", choices=("local",), default="local", help="where jobs run (default: local)")
     parser.add_argument("--backend", choices=BACKENDS, help="Keras backend (default: tensorflow)")
     parser.add_argument("--force", action="store_true", help="train again what is trained already")
     parser.add_argument("--json", type=output_file, metavar="FILE", help="write the results for a program to read")
@@ -135,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _network(text: str) -> str:
-    if text in (AUTO, GENERIC):
+    if text == AUTO:
         return text
     try:
         return trained_network(text).name

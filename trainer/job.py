@@ -28,9 +28,9 @@ from trainer.data.rung import TrainingRung
 from trainer.data.samples import References, samples
 from trainer.fitting.fit import Fitter
 from trainer.rung_training import RungTraining, title_weights
-from trainer.settings import GENERIC, Reporter, TrainSettings
+from trainer.settings import Reporter, TrainSettings
 
-CODE_VERSION = 11
+CODE_VERSION = 12
 """Part of every key: raised when the same inputs would give other models."""
 
 
@@ -107,30 +107,28 @@ def _trained(
     reporter: Reporter,
 ) -> RungOutcome:
     settings, rate_per_db = group.settings, group.rates_per_db[rung.id]
-    networks, trained, rejected = networks_for(rung, settings, rate_per_db)
+    trained, rejected = networks_for(rung, settings, rate_per_db)
     trained, lost = without_dominated(trained, before.dominated)
     kept = samples(rung, group.references)
     training = RungTraining(rung, kept, rate_per_db, settings, group.folder, engine, fitters, reporter)
-    return replace(training.outcome(networks, trained, before.starts), rejected=rejected + _told(lost))
+    return replace(training.outcome(trained, before.starts), rejected=rejected + _told(lost))
 
 
 def networks_for(
     rung: TrainingRung, settings: TrainSettings, rate_per_db: float
-) -> tuple[list[SizedNetwork], list[SizedNetwork], tuple[tuple[str, str], ...]]:
-    """(the networks to try, those of them to train, and for each other its name and why it is not trained)."""
+) -> tuple[list[SizedNetwork], tuple[tuple[str, str], ...]]:
+    """Returns the networks to train, and for each other network of the class its name and why it is not trained."""
     if not settings.chooses:
         spec = trained_network(settings.network)
         network = SizedNetwork(spec, rung.size if spec.fold == 1 else rung.enhanced_size)
-        return [network], [network], ()
+        return [network], ()
     video = rung.representation.video
     assert video is not None, "a rung is a video representation"
     networks = class_networks(
         settings.size_class, rung.size, rung.enhanced_size, video.frame_rate, sum(rung.media_bytes())
     )
-    if settings.network == GENERIC:
-        return networks, [], ()
     trained, rejected = worth_training(networks, rung.size, sum(rung.media_bytes()), rate_per_db)
-    return networks, trained, _told(rejected)
+    return trained, _told(rejected)
 
 
 def _told(rejected: Sequence[Rejected]) -> tuple[tuple[str, str], ...]:

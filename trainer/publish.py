@@ -35,8 +35,7 @@ def publish_models(
         for track in outcome.tracks():
             for index in track.needed():
                 model = track.models[index]
-                if model.builtin is None:
-                    publish_file(root / model_href(model.data), model.data)
+                publish_file(root / model_href(model.data), model.data)
     presentation = with_models(bundle.presentation, outcomes, replace_all=settings.chooses)
     publish_manifest(root, presentation)
     provenance = read_json(root, PROVENANCE)
@@ -82,12 +81,11 @@ def model_track(r: Representation, tried: NetworkOutcome) -> ModelTrack:
         files.append(
             ModelFile(
                 n=number[index],
-                href=model_href(model.data) if model.builtin is None else None,
+                href=model_href(model.data),
                 size_bytes=model.size_bytes,
                 sha256=hashlib.sha256(model.data).hexdigest(),
                 base=None if model.base is None else number[model.base],
                 gain_db=fmean(used) if used else None,
-                builtin=model.builtin,
             )
         )
     total_bits = 8 * sum(file.size_bytes for file in files)

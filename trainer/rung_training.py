@@ -12,7 +12,6 @@ from manifests.files import publish_file
 from manifests.networks import NetworkSpec
 from manifests.weights import ModelWeights, decode_model, parse_model
 from player.superres.engines import Engine
-from trainer.choice.builtin_models import generic_model
 from trainer.choice.judge import Errors, RungJudge
 from trainer.choice.networks import SizedNetwork, scene_could_pay, update_could_pay
 from trainer.choice.results import NetworkOutcome, RungOutcome, TrainedModel
@@ -59,14 +58,14 @@ class RungTraining:
         self._opinion = VmafCheck(self._judge)
         self._pairs: tuple[object, list[Pair]] = (None, [])
 
-    def outcome(self, networks: Sequence[SizedNetwork], trained: Sequence[SizedNetwork], starts: Starts) -> RungOutcome:
-        """Try the built-in models of `networks`, where the trainer chooses, and models for those of `trained`; scenes
-        and segments get their own with the network that saves most. Raises MediaError.
+    def outcome(self, networks: Sequence[SizedNetwork], starts: Starts) -> RungOutcome:
+        """Fits a title model for each network; scenes and segments get models of their own with the best of them.
+
+        The best is the network that saves most bytes. Raises MediaError.
         """
-        tried = [self._title_models(network, network in trained, starts.get(network.spec)) for network in networks]
-        tried = [outcome for outcome in tried if outcome.models]
+        tried = [self._title_models(network, starts.get(network.spec)) for network in networks]
         best = max(range(len(tried)), key=lambda index: self._saved(tried[index]), default=None)
-        if best is not None and tried[best].network in trained and self._parts_may_pay(tried[best]):
+        if best is not None and self._parts_may_pay(tried[best]):
             tried[best] = self._with_parts(tried[best])
         order = self._confirmed_order(tried)
         for index in order[1:]:
@@ -91,21 +90,13 @@ class RungTraining:
     def _saved(self, tried: NetworkOutcome) -> float:
         return tried.saved_bytes(self._media_bytes, self._rate_per_db)
 
-    def _title_models(self, network: SizedNetwork, train: bool, start: ModelWeights | None) -> NetworkOutcome:
-        generic = generic_model(network, self._rung.size) if self._settings.chooses else None
-        models = [] if generic is None else [TrainedModel(generic.data, None, builtin=generic.name)]
-        if train:
-            base = generic.weights if generic else None
-            data = self._title_model(network, base, start or base)
-            models.append(TrainedModel(data, None, 0 if _is_update(data) else None))
-        return self._judged(NetworkOutcome(network, (), (), tuple(self._judge.scores(()))), models)
-
-    def _title_model(self, network: SizedNetwork, base: ModelWeights | None, start: ModelWeights | None) -> bytes:
+    def _title_models(self, network: SizedNetwork, start: ModelWeights | None) -> NetworkOutcome:
         make = FitSettings.from_relative if start else FitSettings.from_scratch
         settings = make(network.spec, self._settings.steps, self._settings.seed)
-        return self._once(
-            network, "title", "title model", frozenset(range(len(self._media_bytes))), settings, start, base
-        )
+        everywhere = frozenset(range(len(self._media_bytes)))
+        path = self._once(network, "title", "title model", everywhere, settings, start, None)
+        model = TrainedModel(path.read_bytes(), None, file=path.name)
+        return self._judged(NetworkOutcome(network, (), (), tuple(self._judge.scores(()))), [model])
 
     def _parts_may_pay(self, tried: NetworkOutcome) -> bool:
         return self._settings.scope != "auto" or self._saved(tried) > 0
@@ -118,8 +109,10 @@ class RungTraining:
         for name, what, segments, is_scene in self._parts(spec):
             make = FitSettings.from_relative if is_scene else FitSettings.for_update
             settings = make(spec, self._settings.steps, self._settings.seed)
-            data = self._once(network, name, what, segments, settings, weights, weights)
-            models.append(TrainedModel(data, segments, len(tried.models) - 1 if _is_update(data) else None))
+            path = self._once(network, name, what, segments, settings, weights, weights)
+            data = path.read_bytes()
+            base = len(tried.models) - 1 if _is_update(data) else None
+            models.append(TrainedModel(data, segments, base, path.name))
         return self._judged(tried, models) if models else tried
 
     def _parts(self, spec: NetworkSpec) -> list[tuple[str, str, frozenset[int], bool]]:
@@ -150,8 +143,8 @@ class RungTraining:
         settings: FitSettings,
         start: ModelWeights | None,
         base: ModelWeights | None,
-    ) -> bytes:
-        """A finished model from the work folder, or made now and put there."""
+    ) -> Path:
+        """Returns the file of a finished model in the work folder, which is made now if it is not there."""
         stem = self._work / f"{self._rung.id}.{network.spec.name}.{name}"
         path = stem.with_name(stem.name + ".ndm")
         if not path.exists():
@@ -166,7 +159,7 @@ class RungTraining:
             )
             worth = self._rate_per_db * self._media_bytes_of(segments)
             publish_file(path, best_coding(tuned, base, self._judge, network.input_size, segments, worth))
-        return path.read_bytes()
+        return path
 
     def _media_bytes_of(self, segments: frozenset[int]) -> int:
         return sum(self._media_bytes[segment] for segment in segments)
@@ -209,7 +202,7 @@ class RungTraining:
 
 
 def title_weights(outcome: NetworkOutcome) -> ModelWeights | None:
-    """Those trained for the whole title, as coded; None where only a built-in model was tried."""
+    """Returns the weights trained for the whole title, as coded; None if none were."""
     for model, weights in zip(outcome.models, weights_of(outcome.models), strict=True):
         if model.is_title:
             return weights

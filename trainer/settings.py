@@ -8,8 +8,8 @@ from typing import Literal, Protocol
 from trainer.choice.networks import SizeClass
 
 Scope = Literal["auto", "title", "scene", "segment"]
-AUTO, GENERIC = "auto", "generic"
-"""Instead of a network's name: the trainer chooses, or nothing is trained and built-in models are used."""
+AUTO = "auto"
+"""Given instead of the name of a network: the trainer chooses."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class TrainSettings:
     """What the models depend on beside the bundle and its source."""
 
     network: str = AUTO
-    """A name, AUTO or GENERIC."""
+    """Name of a network, or AUTO."""
     scope: Scope = "auto"
     steps: int = 2000
     """Of a model made from scratch; others take a part of them."""
@@ -30,7 +30,7 @@ class TrainSettings:
     @property
     def chooses(self) -> bool:
         """Whether each rung gets the networks that suit it, rather than the one that is named."""
-        return self.network in (AUTO, GENERIC)
+        return self.network == AUTO
 
 
 class Reporter(Protocol):

@@ -102,7 +102,6 @@ def simulate(
 
 def _state(session: _Session, title: Sequence[Upcoming], position: int, capacity_s: float) -> State:
     return State(
-        time_s=session.time_s,
         buffer_s=session.buffer_s,
         capacity_s=capacity_s,
         transfers=tuple(session.transfers[-TRANSFERS_REMEMBERED:]),
@@ -181,7 +180,6 @@ def _watched(
         instead = abandon(
             replace(
                 state,
-                time_s=now_s,
                 buffer_s=max(0.0, session.buffer_s - elapsed_s),
                 transfers=tuple(session.transfers[-TRANSFERS_REMEMBERED:]),
                 held=frozenset(session.held),

@@ -15,7 +15,7 @@ from bench.rd.pretrained import GRAPHS, pretrained_points
 from bench.rd.rungs import Rung
 from bench.rd.summary import percents, unions
 
-TRAINED = ("generic", "title", "segment")
+TRAINED = ("title", "segment")
 
 
 def rival(

@@ -11,7 +11,7 @@ CLASSES = ("cpu", "gpu")
 SLOW_RIVALS = ("fsrcnn", "espcn")
 TRAINED_RIVALS = ("title", "segment")
 """Each takes as long as ours, or longer, to be made."""
-QUICK_RIVALS = ("lanczos", "unsharp", *SLOW_RIVALS, "generic")
+QUICK_RIVALS = ("lanczos", "unsharp", *SLOW_RIVALS)
 RIVALS = (*QUICK_RIVALS, *TRAINED_RIVALS)
 CODEC_CRFS = {encoder.codec: encoder.measured_crfs for encoder in ENCODERS.values()}
 """A full grid for the codec that is enhanced, a coarse one for others, whose encoders take many times as long."""

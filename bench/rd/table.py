@@ -17,7 +17,6 @@ NAMES = {
     "unsharp": "Lanczos + unsharp mask",
     "fsrcnn": "FSRCNN",
     "espcn": "ESPCN",
-    "generic": "generic model, shipped with the player",
     "title": "one model a title",
     "segment": "models for every 4 s",
 }

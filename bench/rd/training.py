@@ -17,7 +17,7 @@ from bench.rd.points import Point, curve
 from bench.rd.rungs import Clip, Rung, write_view
 from bench.rd.settings import Settings
 from manifests.bundle import open_bundle
-from trainer.settings import AUTO, GENERIC
+from trainer.settings import AUTO
 
 TRAINING_CODE = (
     *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "trainer").glob("*.py")),
@@ -50,7 +50,6 @@ def recipe_of(kind: str, settings: Settings) -> Recipe:
         "enhanced": Recipe(settings.net, settings.scope),
         "title": Recipe(settings.net, "title"),
         "segment": Recipe(settings.net, "segment"),
-        "generic": Recipe(GENERIC, "title"),
     }
     return recipes[kind.removeprefix(LADDER)]
 
@@ -58,7 +57,7 @@ def recipe_of(kind: str, settings: Settings) -> Recipe:
 def train_arguments(settings: Settings, recipe: Recipe) -> list[str]:
     """For `neudash train`, beside the bundle and its source."""
     # With a network that is named `neudash train` takes no class to choose from.
-    chosen = ["--class", settings.size_class] if recipe.net in (AUTO, GENERIC) else []
+    chosen = ["--class", settings.size_class] if recipe.net == AUTO else []
     steps = [] if settings.steps is None else ["--steps", str(settings.steps)]
     return ["--net", recipe.net, "--scope", recipe.scope, *chosen, *steps]
 

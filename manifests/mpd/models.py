@@ -91,18 +91,14 @@ def _read_models(track: Element) -> dict[int, ModelFile]:
 
 
 def _read_model(element: Element) -> ModelFile:
-    builtin = None if element.get("builtin") is None else matching(element, "builtin", ID)
     base = None if element.get("base") is None else uint(element, "base", least=1, most=2**31)
-    if builtin is not None and (element.get("href") is not None or base is not None):
-        fail(element, f"the built-in model {builtin} can be neither a file (href) nor an update (base)")
     return ModelFile(
         n=uint(element, "n", least=1, most=2**31),
-        href=checked_href(element.get("href", "")) if builtin is None else None,
-        size_bytes=uint(element, "size", least=1, most=2**31) if builtin is None else uint(element, "size", most=0),
+        href=checked_href(element.get("href", "")),
+        size_bytes=uint(element, "size", least=1, most=2**31),
         sha256=matching(element, "sha256", SHA256),
         base=base,
         gain_db=None if element.get("gain") is None else float(matching(element, "gain", GAIN)),
-        builtin=builtin,
     )
 
 
@@ -193,10 +189,7 @@ def _append_model(track: Element, model: ModelFile) -> None:
     element = etree.SubElement(track, own("Model"), n=str(model.n))
     if model.base is not None:
         element.set("base", str(model.base))
-    if model.href is not None:
-        element.set("href", model.href)
-    if model.builtin is not None:
-        element.set("builtin", model.builtin)
+    element.set("href", model.href)
     element.set("size", str(model.size_bytes))
     element.set("sha256", model.sha256)
     if model.gain_db is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ from manifests.errors import BundleError
 from manifests.mpd.xml import MAX_BYTES
 from manifests.verify import verify_bundle
 from neudash.inspect.describe import as_text, describe
-from neudash.inspect.remote import fetch_manifest
+from player.errors import PlayerError, UnplayableError
 
 _EXAMPLES = """examples:
   neudash inspect out/bundle
@@ -32,7 +33,7 @@ def main(argv: list[str]) -> int:
     arguments = _parser().parse_args(argv)
     try:
         return int(arguments.run(arguments))
-    except (BundleError, OSError) as error:
+    except (BundleError, PlayerError, OSError) as error:
         sys.stderr.write(f"neudash {arguments.command}: {one_line(error)}\n")
         return 1
 
@@ -105,6 +106,24 @@ def _description(where: str, timeout_s: float) -> dict[str, Any]:
     path = Path(where)
     bundle = Bundle(path.parent, read_manifest(_head(path), where)) if path.is_file() else open_bundle(path)
     return describe(bundle.presentation, lambda href: _size_bytes(bundle, href))
+
+
+def fetch_manifest(url: str, deadline_s: float) -> bytes:
+    """Returns the bytes at an http(s) URL. Raises UnplayableError, also after `deadline_s`."""
+    # A folder is looked into without the player's HTTP client, which takes a while to import.
+    from player.fetching.transport import HttpTransport, Patience
+
+    async def fetch() -> bytes:
+        transport = HttpTransport(url, Patience(attempts=1, deadline_s=deadline_s))
+        try:
+            # The client's own timeout starts again with each packet, and a server may trickle forever.
+            return await asyncio.wait_for(transport.manifest(), deadline_s)
+        except TimeoutError:
+            raise UnplayableError(f"{url} did not arrive within {deadline_s:g} s") from None
+        finally:
+            await transport.close()
+
+    return asyncio.run(fetch())
 
 
 def _head(path: Path) -> bytes:

@@ -68,9 +68,8 @@ def _track(track: ModelTrack, rung: VideoFormat) -> dict[str, Any]:
         "width": width,
         "height": height,
         "macs_per_pixel": track.macs_per_pixel,
-        "files": sum(model.href is not None for model in track.models),
+        "files": len(track.models),
         "updates": sum(model.base is not None for model in track.models),
-        "builtin": [model.builtin for model in track.models if model.builtin is not None],
         "bytes": sum({model.href: model.size_bytes for model in track.models}.values()),
         "enhanced_segments": sum(n is not None for n in track.uses),
         "uses": list(track.uses),
@@ -119,8 +118,7 @@ def _rows(rung: dict[str, Any]) -> list[tuple[str, ...]]:
 
 
 def _track_cells(track: dict[str, Any], segments: int) -> tuple[str, ...]:
-    full = ", ".join([*([str(count)] if (count := track["files"] - track["updates"]) else []), *track["builtin"]])
-    files = f"{full or 0} + {track['updates']} updates"
+    files = f"{track['files'] - track['updates']} + {track['updates']} updates"
     enhanced = f"{track['enhanced_segments']} of {segments}"
     return f"{track['network']} to {track['width']}x{track['height']}", files, _bytes(track["bytes"]), enhanced
 

@@ -164,7 +164,6 @@ class AbrController:
 
     def _state(self, position: int) -> State:
         return State(
-            time_s=time.monotonic(),
             buffer_s=self.buffer_s(),
             capacity_s=self._capacity_s,
             transfers=tuple(self._transfers),
@@ -196,7 +195,7 @@ class AbrController:
             for track in rung.model_tracks:
                 for n in {n for n in track.uses[position : position + TOLD_AHEAD] if n is not None}:
                     wanted = SegmentModel(rung, track, track.chain(n))
-                    held |= {file.label for file in wanted.files} - {f.label for f in self._models.missing(wanted)}
+                    held |= {file.href for file in wanted.files} - {f.href for f in self._models.missing(wanted)}
         return frozenset(held)
 
     def _decided_model(self, rung: Representation, position: int, decision: Decision) -> SegmentModel:

@@ -122,7 +122,7 @@ def _enhancements(
             track_gain = gain * min(1.0, told / max(1e-6, _told_gain(best.track, best.files[-1].n)))
         else:
             track_gain = gain
-        parts = tuple(ModelPart(file.label, file.size_bytes) for file in track.chain(n))
+        parts = tuple(ModelPart(file.href, file.size_bytes) for file in track.chain(n))
         cost_s = seconds_of(rung, track) * duration_s
         found.append(Enhancement(track.id, parts, min(100.0, plain + track_gain), cost_s))
     return tuple(found)

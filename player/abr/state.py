@@ -78,8 +78,6 @@ class Upcoming:
 class State:
     """A session at the moment when the next segment may be fetched."""
 
-    time_s: float
-    """On the clock of the transfers."""
     buffer_s: float
     """Video that is there and not yet shown."""
     capacity_s: float

@@ -64,7 +64,7 @@ class ModelStore:
         await asyncio.wait([load], timeout=None if patience_s is None else max(0.0, patience_s - waited_s))
         self._forget_oldest()
         if not load.done():
-            return f"late: {wanted.files[-1].label} did not come within {patience_s:g} s"
+            return f"late: {wanted.files[-1].href} did not come within {patience_s:g} s"
         try:
             return load.result()
         except FetchError as error:
@@ -93,9 +93,9 @@ class ModelStore:
         try:
             weights = await asyncio.to_thread(decode_model, download.data, base)
         except BundleError as error:
-            raise FetchError(f"{file.label}: {error}") from error
+            raise FetchError(f"{file.href}: {error}") from error
         if weights.spec != parse_network(track.network, track.scale):
-            raise FetchError(f"{file.label} holds {weights.spec.name}, where the manifest says {track.network}")
+            raise FetchError(f"{file.href} holds {weights.spec.name}, where the manifest says {track.network}")
         return weights
 
     def _forget_oldest(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from contextlib import suppress
 from urllib.parse import urljoin
 
@@ -16,7 +15,6 @@ from player.errors import FetchError
 from player.fetching.download_recorder import DownloadRecorder
 from player.fetching.model_store import expected_model
 from player.fetching.transport import MAX_INIT_BYTES, MAX_SEGMENT_BYTES, Download, Expected, Transport
-from player.superres.builtin import UnknownBuiltinModelError, builtin_model
 
 _TEXT_BYTES = 16 << 20
 
@@ -103,9 +101,6 @@ class PresentationFiles:
         return download
 
     async def model(self, representation: Representation, file: ModelFile) -> Download:
-        """A built-in one is a download of 0 bytes, and is not kept."""
-        if file.href is None:
-            return await asyncio.to_thread(_builtin, file)
         download = await self._get(representation, file.href, expected_model(file))
         if self._kept is not None:
             await asyncio.to_thread(self._kept.model, file.href, download.data)
@@ -127,13 +122,3 @@ class PresentationFiles:
                     self._first_base = place
                 return download
         raise FetchError(f"{href}: {problem}", temporary=problem.temporary) from problem
-
-
-def _builtin(file: ModelFile) -> Download:
-    try:
-        data = builtin_model(file.builtin or "")
-    except UnknownBuiltinModelError as error:
-        raise FetchError(str(error)) from error
-    if hashlib.sha256(data).hexdigest() != file.sha256:
-        raise FetchError(f"{file.label} is another one here than the manifest means: its hash differs")
-    return Download(data, 0, 0.0)

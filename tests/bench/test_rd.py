@@ -42,7 +42,7 @@ from manifests.names import MANIFEST
 from media.frames import Frame
 from media.quality import HIGHEST_PSNR_DB
 from neudash.sample.video import render_sample
-from trainer.settings import AUTO, GENERIC
+from trainer.settings import AUTO
 
 if TYPE_CHECKING:
     from conftest import MakeVideo
@@ -114,13 +114,13 @@ def test_the_trainer_is_asked_for_what_a_kind_of_points_is() -> None:
     assert train_arguments(named, recipe_of("enhanced", named)) == ["--net", "c8d2", "--scope", "title", "--steps", "5"]
 
 
-@pytest.mark.parametrize("kind", ["enhanced", "generic", "title", "segment"])
+@pytest.mark.parametrize("kind", ["enhanced", "title", "segment"])
 def test_the_class_is_asked_for_where_networks_are_chosen_and_nowhere_else(kind: str) -> None:
     """`neudash train` ends with 2 where a network is named and a class as well, whatever the scope."""
     for net in ("auto", "c8d2"):
         recipe = recipe_of(kind, Settings(size_class="gpu", net=net))
         asked = train_arguments(Settings(size_class="gpu", net=net), recipe)
-        assert ("--class" in asked) == (recipe.net in (AUTO, GENERIC)), asked
+        assert ("--class" in asked) == (recipe.net == AUTO), asked
 
 
 def test_a_rung_with_two_networks_is_shown_with_both_and_with_each(rungs: list[Rung]) -> None:
@@ -289,7 +289,7 @@ def result_of(name: str, percent: float | None) -> dict[str, Any]:
         "plain_hull": hulls(PLAIN),
         "union_hull": hulls([*PLAIN, *BETTER]),
         "bd_rate_union": rates,
-        "rivals": {"generic": {"psnr_y": -1.0, "vmaf": -2.0, "vmaf_neg": None}},
+        "rivals": {"title": {"psnr_y": -1.0, "vmaf": -2.0, "vmaf_neg": None}},
         "training": {"cpu_s_per_video_s": 12.0},
         "codecs": {"av1": {"bd_rate": {"psnr_y": -20.0, "vmaf": -21.0, "vmaf_neg": -22.0}}},
     }
@@ -299,7 +299,7 @@ def test_the_table_has_the_mean_over_the_clips_that_have_a_figure() -> None:
     text = markdown_of([result_of("one", -10.0), result_of("two", None), result_of("three", -5.0)])
     assert "| one | -10.0 | -8.0 | -6.0 | - | - | 12.0 |" in text
     assert "| **mean of 3** | -7.5 | -8.0 | -6.0 |" in text
-    assert "| generic model, shipped with the player | -1.0 | -2.0 | - | 3 |" in text
+    assert "| one model a title | -1.0 | -2.0 | - | 3 |" in text
     assert "| av1 | -20.0 | -21.0 | -22.0 |" in text
 
 

@@ -16,7 +16,7 @@ from console.outputs import OverwritesError, check_distinct
 from manifests.bundle import ListedFile, open_bundle, publish_json, publish_manifest, read_json
 from manifests.errors import BrokenBundleError, BundleError, MalformedManifestError
 from manifests.files import publish_file
-from manifests.model import ModelFile, Representation, Segment, TextTrack, VideoFormat
+from manifests.model import Representation, Segment, TextTrack, VideoFormat
 from manifests.mp4.fragments import read_fragment, read_init
 from manifests.names import MANIFEST, MASTER_PLAYLIST, POSTER, PROVENANCE, QUALITY, model_href, text_href
 from manifests.template import initialization_href, segment_href
@@ -48,31 +48,6 @@ def test_files_are_those_that_the_manifest_lists(tiny_bundle: Any) -> None:
     models = [file.href for file in files.values() if file.kind == "model"]
     assert len(models) == 2 and all(model_href(bundle.read(href)) == href for href in models)
     assert set(tree(tiny_bundle.root)) == {*files, "secret.txt"}
-
-
-def test_a_built_in_model_is_no_file_of_the_bundle(tiny_bundle: Any) -> None:
-    """Its updates are; `verify` says where they do not fit what the manifest says of the model they update."""
-    full = tiny_bundle.presentation.video[0].model_tracks[0].models[0]
-
-    def built_in(r: Representation, sha256: str = full.sha256) -> Representation:
-        track = r.model_tracks[0]
-        model = ModelFile(1, None, 0, sha256, None, 0.5, "generic-c4d1-1")
-        return replace(r, model_tracks=(replace(track, models=(model, track.models[1])),))
-
-    (tiny_bundle.root / full.href).unlink()
-    tiny_bundle.republish(built_in)
-    bundle = open_bundle(tiny_bundle.root)
-    assert [f.href for f in bundle.files().values() if f.kind == "model"] == [
-        tiny_bundle.presentation.video[0].model_tracks[0].models[1].href
-    ]
-    assert verify_bundle(tiny_bundle.root).problems == ()
-    described = describe(bundle.presentation, lambda href: None)
-    assert (described["model_files"], described["rungs"][0]["models"][0]["builtin"]) == (1, ["generic-c4d1-1"])
-    assert "generic-c4d1-1 + 1 updates" in as_text(described)
-
-    tiny_bundle.republish(lambda r: built_in(r, "12" * 32))
-    (problem,) = verify_bundle(tiny_bundle.root).problems
-    assert "is no update to built-in model generic-c4d1-1" in problem
 
 
 def test_only_listed_files_are_read(tiny_bundle: Any) -> None:

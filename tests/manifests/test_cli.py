@@ -19,8 +19,8 @@ from manifests.bundle import publish_json
 from manifests.errors import BundleError
 from manifests.names import MANIFEST
 from manifests.verify import verify_bundle
-from neudash.inspect.cli import main
-from neudash.inspect.remote import UnreachableManifestError, fetch_manifest
+from neudash.inspect.cli import fetch_manifest, main
+from player.errors import UnplayableError
 
 
 def test_inspect_prints_rungs_segments_models_and_bytes(
@@ -69,8 +69,8 @@ def test_inspect_says_why_a_table_of_models_was_passed_over(
         (["inspect", "nowhere"], "neudash inspect: nowhere is no bundle"),
         (["verify", "nowhere"], "neudash verify: nowhere is no bundle"),
         (["inspect", "file:///etc/passwd"], "neither a folder nor an http(s) address"),
-        (["inspect", "http://[bad/"], "cannot be fetched"),
-        (["inspect", "http://a b/"], "cannot be fetched"),
+        (["inspect", "http://[bad/"], "no manifest at http"),
+        (["inspect", "http://a b/"], "no manifest at http"),
         (["inspect", "video.mp4"], "video.mp4 is no manifest: no text at all"),
         (["inspect", "cut"], "cut/manifest.mpd is no manifest: not well-formed XML"),
     ],
@@ -212,17 +212,17 @@ def test_inspect_reads_a_manifest_by_its_address(published_bundle: Any, capsys: 
 
 @pytest.mark.parametrize("location", ["file:///etc/passwd", "ftp://127.0.0.1/x", "data:,x"])
 def test_a_redirect_to_anything_but_http_is_not_followed(location: str) -> None:
-    with serving(b"", location=location, status=302) as url, pytest.raises(UnreachableManifestError):
+    with serving(b"", location=location, status=302) as url, pytest.raises(UnplayableError):
         fetch_manifest(url, 5)
 
 
 def test_a_manifest_that_never_ends_is_cut_off() -> None:
-    with serving(bytes(3 << 20)) as url, pytest.raises(UnreachableManifestError, match="more than 2097152 bytes"):
+    with serving(bytes(3 << 20)) as url, pytest.raises(UnplayableError, match="larger than the 2097152 bytes allowed"):
         fetch_manifest(url, 20)
 
 
 def test_an_error_status_is_told() -> None:
-    with serving(b"", status=404) as url, pytest.raises(UnreachableManifestError, match="404"):
+    with serving(b"", status=404) as url, pytest.raises(UnplayableError, match="404"):
         fetch_manifest(url, 5)
 
 
@@ -242,7 +242,7 @@ def test_a_server_that_trickles_meets_the_deadline(head: bytes) -> None:
 
         thread = threading.Thread(target=trickle)
         thread.start()
-        with pytest.raises(UnreachableManifestError, match=r"within 0\.3 s"):
+        with pytest.raises(UnplayableError, match=r"within 0\.3 s"):
             fetch_manifest(f"http://127.0.0.1:{listener.getsockname()[1]}/", 0.3)
         stop.set()
         thread.join()

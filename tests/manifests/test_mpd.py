@@ -74,10 +74,7 @@ def model_tracks(draw: st.DrawFn, track_id: str, segments: int, rung: VideoForma
         base = draw(st.none() | st.sampled_from([m.n for m in models])) if models else None
         gain = draw(st.none() | st.integers(-99999, 99999).map(lambda value: value / 1000))
         sha256 = draw(hashes)
-        if base is None and draw(st.booleans()):
-            models.append(ModelFile(n, None, 0, sha256, None, gain, draw(ids)))
-        else:
-            models.append(ModelFile(n, f"models/{sha256[:16]}.ndm", draw(st.integers(1, 2**31)), sha256, base, gain))
+        models.append(ModelFile(n, f"models/{sha256[:16]}.ndm", draw(st.integers(1, 2**31)), sha256, base, gain))
     use = st.sampled_from([None, *(m.n for m in models)])
     scale = draw(st.integers(1, 8))
     return ModelTrack(

@@ -11,7 +11,6 @@ from typing import Any
 import av
 import cv2
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
 from manifests.bundle import open_bundle
@@ -25,8 +24,6 @@ from media.resize import resize
 from neudash.image import enhanced_picture
 from neudash.image import main as image
 from player.cli import main
-from player.superres import builtin
-from player.superres.builtin import UnknownBuiltinModelError, builtin_model, builtin_names
 from player.superres.engines import open_engine
 
 SIZE = (216, 122)
@@ -105,72 +102,6 @@ def test_a_picture_is_enlarged_plane_by_plane() -> None:
     found = enhanced_picture(flat, Untouched(), (45, 31))
     assert found.shape == (31, 45, 3)
     assert np.abs(found.astype(int) - (40, 90, 160)).max() <= 1
-
-
-@pytest.fixture
-def builtin_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where built-in models are looked for in this test."""
-    folder = tmp_path / "shipped"
-    folder.mkdir()
-    monkeypatch.setattr(builtin, "FOLDER", folder)
-    return folder
-
-
-def test_built_in_models_go_by_name(builtin_folder: Path) -> None:
-    (builtin_folder / "generic-c4d1-1.ndm").write_bytes(b"weights")
-    (builtin_folder.parent / "outside.ndm").write_bytes(b"secret")
-    assert builtin_names() == ("generic-c4d1-1",)
-    assert builtin_model("generic-c4d1-1") == b"weights"
-    for name in ("generic-c4d1-2", "../outside", "", "generic-c4d1-1.ndm"):
-        with pytest.raises(UnknownBuiltinModelError, match="there is no built-in model"):
-            builtin_model(name)
-
-
-def test_every_model_that_is_shipped_loads_and_says_its_network_in_its_name() -> None:
-    from manifests.weights import decode_model
-
-    for name in builtin_names():
-        spec = decode_model(builtin_model(name)).spec
-        assert spec.name in name.split("-")
-
-
-def built_in(track: ModelTrack) -> ModelTrack:
-    """The track with its full model shipped instead of fetched."""
-    first, *others = track.models
-    shipped = dataclasses.replace(first, href=None, size_bytes=0, builtin="generic-c4d1-1")
-    return dataclasses.replace(track, models=(shipped, *others))
-
-
-def test_a_built_in_model_plays_as_the_file_does_for_no_bytes(
-    play_bundle: Path, faults: ModuleType, builtin_folder: Path, tmp_path: Path, serve: Any
-) -> None:
-    _, expected = played(str(play_bundle), tmp_path)
-    presentation = open_bundle(play_bundle).presentation
-    base, update = presentation.video[0].model_tracks[0].models
-    (play_bundle / str(base.href)).rename(builtin_folder / "generic-c4d1-1.ndm")
-    publish_file(play_bundle / MANIFEST, write_mpd(faults.with_track(presentation, built_in)))
-    with serve(play_bundle) as server:
-        stats, frames = played(server.url, tmp_path, "--keep", str(tmp_path / "kept"))
-        assert server.count(".ndm") == 1
-    np.testing.assert_array_equal(np.stack(frames), np.stack(expected))
-    assert [s["model"] for s in stats["segments"]] == ["base", "update", "none", "base"]
-    assert [s["model_bytes"] for s in stats["segments"]] == [0, update.size_bytes, 0, 0]
-    (track,) = open_bundle(tmp_path / "kept").presentation.video[0].model_tracks
-    assert track.models[0].builtin == "generic-c4d1-1"
-
-
-@pytest.mark.parametrize(("there", "said"), [(None, "no built-in model"), (b"other", "its hash differs")])
-def test_a_built_in_model_that_is_not_the_one_meant_means_plain_playback(
-    play_bundle: Path, faults: ModuleType, builtin_folder: Path, tmp_path: Path, there: bytes | None, said: str
-) -> None:
-    if there is not None:
-        (builtin_folder / "generic-c4d1-1.ndm").write_bytes(there)
-    _, plain = played(str(play_bundle), tmp_path, "--no-enhance")
-    changed = faults.with_track(open_bundle(play_bundle).presentation, built_in)
-    publish_file(play_bundle / MANIFEST, write_mpd(changed))
-    stats, frames = played(str(play_bundle), tmp_path)
-    np.testing.assert_array_equal(np.stack(frames), np.stack(plain))
-    assert all(said in stats["segments"][index]["reason"] for index in (0, 1, 3))
 
 
 def test_engines_take_a_luma_that_was_resized(faults: ModuleType) -> None:

@@ -30,32 +30,28 @@ def test_a_track_says_what_goes_in_where_that_is_not_the_rung() -> None:
     assert (doubled.input_size, doubled.macs_per_pixel) == (None, 5328)
 
 
-def test_a_built_in_model_costs_nothing_and_is_no_file() -> None:
-    base = TrainedModel(b"shipped", None, builtin="generic-c16d2f2-1")
-    models = (base, TrainedModel(b"own", frozenset([0]), base=0))
-    track = model_track(RUNG, NetworkOutcome(FOLDED, models, (1, 0), SCORES))
-    shipped, update = track.models
-    assert (shipped.href, shipped.builtin, shipped.size_bytes) == (None, "generic-c16d2f2-1", 0)
-    assert (update.base, update.size_bytes) == (1, 3)
-    assert track.bandwidth_bps == round(8 * 3 / 8)
-
-
 def test_a_finished_outcome_comes_back_from_disk(tmp_path: Path) -> None:
-    models = (TrainedModel(b"shipped", None, builtin="generic-c16d2-1"), TrainedModel(b"own", frozenset([0]), base=0))
+    models = (
+        TrainedModel(b"full", None, file="v480.title.ndm"),
+        TrainedModel(b"own", frozenset([0]), 0, "v480.segment-0.ndm"),
+    )
+    for model in models:
+        (tmp_path / model.file).write_bytes(model.data)
     tried = NetworkOutcome(FOLDED, models, (1, None), SCORES, spoilt=(1,))
     outcome = RungOutcome(0.2, (tried, NetworkOutcome(DOUBLING, (), (None, None), ())), (0,), (("c24d3f4", "why"),))
     save_outcome(tmp_path / "v480.json", outcome)
     assert load_outcome(tmp_path / "v480.json") == outcome
     assert load_outcome(tmp_path / "v720.json") is None
+    (tmp_path / models[1].file).unlink()
+    assert load_outcome(tmp_path / "v480.json") is None, "an outcome without its models is trained again"
 
 
 def test_a_wider_network_that_gained_less_is_outdone() -> None:
-    def tried(network: SizedNetwork, *errors: int | None, builtin: str | None = None) -> NetworkOutcome:
+    def tried(network: SizedNetwork, *errors: int | None) -> NetworkOutcome:
         scores = tuple(SegmentScore(100, 1000, (error,)) for error in errors)
-        return NetworkOutcome(network, (TrainedModel(b"x", None, builtin=builtin),), (0, 0), scores)
+        return NetworkOutcome(network, (TrainedModel(b"x", None),), (0, 0), scores)
 
     wide = SizedNetwork(NetworkSpec(1, 24, 3, fold=4), (1280, 720))
     assert dominated([tried(DOUBLING, 800, 900), tried(wide, 850, 870)]) == {wide.spec: "c16d2"}
     assert dominated([tried(DOUBLING, 800, 900), tried(wide, 850, 840)]) == {}
     assert dominated([tried(DOUBLING, 800, None), tried(wide, 790, 1000)]) == {}, "compared where both were judged"
-    assert dominated([tried(DOUBLING, 800, 900, builtin="generic"), tried(wide, 999, 999)]) == {}

@@ -17,18 +17,15 @@ def scored(*gains_db: float | None) -> SegmentScore:
 
 
 def test_every_kind_of_model_is_told_with_its_worth_and_its_fate() -> None:
-    shipped = TrainedModel(b"x" * 9000, None, builtin="generic-c16d2-x2-1")
     title = TrainedModel(b"x" * 4000, None)
-    own = TrainedModel(b"x" * 1500, frozenset([1]), base=1)
-    narrow = NetworkOutcome(NARROW, (shipped, title, own), (1, 1), (scored(0.3, 0.8, None), scored(0.3, 0.6, 0.65)))
+    own = TrainedModel(b"x" * 1500, frozenset([1]), base=0)
+    narrow = NetworkOutcome(NARROW, (title, own), (0, 0), (scored(0.8, None), scored(0.6, 0.65)))
     wide = NetworkOutcome(WIDE, (TrainedModel(b"x" * 17_000, None),), (None, None), (scored(0.9), scored(0.9)))
     outcome = RungOutcome(0.2, (narrow, wide), (0,), (("c8d2", "too small to matter"),))
     record = choice_record(outcome, [20_000, 30_000])
     assert record["networks"] == ["c16d2"]
     told = {(row["network"], row["what"]): row for row in record["tried"]}
-    built_in, whole, parts = (told["c16d2", what] for what in
-                              ("built-in model", "title model", "models for parts of the title"))  # fmt: skip
-    assert (built_in["size_bytes"], built_in["used"], built_in["why"]) == (0, 0, "another saves more")
+    whole, parts = (told["c16d2", what] for what in ("title model", "models for parts of the title"))
     assert (whole["worth_bytes"], whole["used"], whole["why"]) == (6800, 2, "saves most bytes")
     assert (whole["gain_db"], whole["models"], whole["size_bytes"]) == (0.7, 1, 4000)
     assert (parts["models"], parts["gain_db"], parts["used"]) == (1, 0.65, 0)

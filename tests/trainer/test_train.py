@@ -23,7 +23,6 @@ from manifests.networks import NetworkSpec, macs_per_rung_pixel
 from manifests.verify import verify_bundle
 from media.programs import find_program, run
 from packager.cli import main as package
-from player.superres import builtin
 from trainer.choice.networks import trained_network
 from trainer.cli import main
 from trainer.data.pairs import Pair, PatchSource
@@ -193,44 +192,6 @@ def test_a_sibling_goes_on_from_what_a_killed_run_left_of_its_neighbour(
     _run_until(bundle, testsrc_video, None, *AUTO)
     assert model_files(bundle) == model_files(chosen)
     assert kept
-
-
-@pytest.fixture
-def shipped(chosen: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The name of a built-in model for rungs of half the size: what was trained on the better of the siblings."""
-    monkeypatch.setattr(builtin, "FOLDER", tmp_path / "builtin")
-    track = rung(chosen, "v90-crf10").model_tracks[0]
-    name = f"generic-{track.network}-x2-1"
-    (tmp_path / "builtin").mkdir()
-    model = next(model for model in track.models if model.base is None)
-    (tmp_path / "builtin" / f"{name}.ndm").write_bytes((chosen / (model.href or "")).read_bytes())
-    return name
-
-
-def test_built_in_models_are_named_where_they_help_and_nothing_is_trained(
-    shipped: str, ladder: Path, testsrc_video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    bundle = tmp_path / "bundle"
-    shutil.copytree(ladder, bundle)
-    assert main([str(bundle), "--source", str(testsrc_video), "--net", "generic", "--quiet"]) == 0
-    for name in ("v90-crf10", "v90-crf16"):
-        (track,) = rung(bundle, name).model_tracks
-        assert [(model.builtin, model.size_bytes) for model in track.models] == [(shipped, 0)]
-    assert "v180: no model" in capsys.readouterr().out
-    assert model_files(bundle) == {}
-    assert verify_bundle(bundle).problems == ()
-
-
-def test_a_title_starts_from_the_built_in_model_and_sends_what_differs(
-    shipped: str, ladder: Path, testsrc_video: Path, tmp_path: Path
-) -> None:
-    bundle = tmp_path / "bundle"
-    shutil.copytree(ladder, bundle)
-    assert main([str(bundle), "--source", str(testsrc_video), *AUTO, "--scope", "title"]) == 0
-    (track,) = rung(bundle, "v90-crf10").model_tracks[:1]
-    assert track.models[0].builtin == shipped
-    assert all(model.base == 1 for model in track.models[1:])
-    assert verify_bundle(bundle).problems == ()
 
 
 def test_another_network_is_published_beside_the_first(trained: Path, testsrc_video: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ class Tried:
 
     network: str
     what: str
-    """`built-in model`, `title model`, `models for parts of the title`."""
+    """`title model` or `models for parts of the title`."""
     models: int
     size_bytes: int
     """Of all of them."""
@@ -47,13 +47,11 @@ def choice_record(outcome: RungOutcome, media_bytes: Sequence[int]) -> dict[str,
 def _rows(outcome: RungOutcome, index: int, tried: NetworkOutcome, media_bytes: Sequence[int]) -> list[Tried]:
     kinds: dict[str, list[int]] = {}
     for number, model in enumerate(tried.models):
-        kinds.setdefault(_kind(model.builtin, model.segments), []).append(number)
+        kinds.setdefault(_kind(model.segments), []).append(number)
     return [_row(outcome, index, tried, media_bytes, what, numbers) for what, numbers in kinds.items()]
 
 
-def _kind(builtin: str | None, segments: frozenset[int] | None) -> str:
-    if builtin is not None:
-        return "built-in model"
+def _kind(segments: frozenset[int] | None) -> str:
     return "title model" if segments is None else "models for parts of the title"
 
 

@@ -24,18 +24,17 @@ class TrainedModel:
     """None: everywhere."""
     base: int | None = None
     """Index of the model that it updates."""
-    builtin: str | None = None
-    """Name of the built-in model that `data` is; None for one of the title's own."""
+    file: str = ""
+    """Name of its file in the work folder."""
 
     @property
     def size_bytes(self) -> int:
-        """What a player fetches for it."""
-        return 0 if self.builtin is not None else len(self.data)
+        return len(self.data)
 
     @property
     def is_title(self) -> bool:
         """Whether it was trained for the whole title."""
-        return self.segments is None and self.builtin is None
+        return self.segments is None
 
     @property
     def candidate(self) -> Candidate:
@@ -93,7 +92,7 @@ class RungOutcome:
 def dominated(networks: Sequence[NetworkOutcome]) -> dict[NetworkSpec, str]:
     """Networks whose title model gained less than that of a narrower one, each with the name of one that did better.
 
-    Over the segments that both were judged on; built-in models do not count.
+    Over the segments that both were judged on.
     """
     titles = [(n, index) for n in networks for index, m in enumerate(n.models) if m.is_title]
     titles.sort(key=lambda title: title[0].network.spec.width)
@@ -111,7 +110,7 @@ def dominated(networks: Sequence[NetworkOutcome]) -> dict[NetworkSpec, str]:
 
 
 def save_outcome(path: Path, outcome: RungOutcome) -> None:
-    """Write it to the file `path`; whole or not at all."""
+    """Writes the outcome to `path`, whole or not at all; its models are in files beside it already."""
     value = {
         "rate_per_db": outcome.rate_per_db,
         "networks": [_network_json(network) for network in outcome.networks],
@@ -122,14 +121,15 @@ def save_outcome(path: Path, outcome: RungOutcome) -> None:
 
 
 def load_outcome(path: Path) -> RungOutcome | None:
-    """The finished outcome in the file `path`, None where there is none."""
+    """Returns the finished outcome in the file `path`, its models from files beside it; None if one is missing."""
     try:
         value = json.loads(path.read_bytes())
+        networks = tuple(_network(network, path.parent) for network in value["networks"])
     except FileNotFoundError:
         return None
     return RungOutcome(
         value["rate_per_db"],
-        tuple(_network(network) for network in value["networks"]),
+        networks,
         tuple(value["published"]),
         tuple((name, reason) for name, reason in value["rejected"]),
     )
@@ -141,10 +141,9 @@ def _network_json(outcome: NetworkOutcome) -> dict[str, Any]:
         "network": [spec.name, spec.scale, outcome.network.input_size],
         "models": [
             {
-                "data": model.data.hex(),
+                "file": model.file,
                 "segments": None if model.segments is None else sorted(model.segments),
                 "base": model.base,
-                "builtin": model.builtin,
             }
             for model in outcome.models
         ],
@@ -154,14 +153,14 @@ def _network_json(outcome: NetworkOutcome) -> dict[str, Any]:
     }
 
 
-def _network(value: dict[str, Any]) -> NetworkOutcome:
+def _network(value: dict[str, Any], folder: Path) -> NetworkOutcome:
     name, scale, (width, height) = value["network"]
     models = tuple(
         TrainedModel(
-            bytes.fromhex(model["data"]),
+            (folder / model["file"]).read_bytes(),
             None if model["segments"] is None else frozenset(model["segments"]),
             model["base"],
-            model["builtin"],
+            model["file"],
         )
         for model in value["models"]
     )

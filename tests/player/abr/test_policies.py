@@ -46,7 +46,7 @@ def ladder_state(buffer_s: float, rate_bps: float, *, capacity_s: float = 20.0, 
     segment = Upcoming(
         4.0, tuple(choice(i, bps, 4.0, (model(i),) if models else ()) for i, bps in enumerate(LADDER_BPS))
     )
-    return State(20.0, buffer_s, capacity_s, rate_history(rate_bps), (segment,) * 8, remaining=100, last_rung="r0")
+    return State(buffer_s, capacity_s, rate_history(rate_bps), (segment,) * 8, remaining=100, last_rung="r0")
 
 
 def after(shown: int, state: State) -> State:
@@ -89,7 +89,6 @@ def states(draw: st.DrawFn) -> State:
     )
     capacity_s = draw(st.floats(1, 120))
     return State(
-        time_s=draw(st.floats(0, 1e6)),
         buffer_s=draw(st.floats(0, capacity_s + 12)),
         capacity_s=capacity_s,
         transfers=tuple(transfers),

@@ -89,7 +89,6 @@ export class ModelStore {
   }
 
   private async bytesOf(file: ModelFile): Promise<Uint8Array> {
-    if (!file.url) throw new WrongModelError("the model is one that players bring with them, and this one brings none");
     if (file.sizeBytes > MAX_MODEL_BYTES) throw new WrongModelError("the model is too large");
     const signal = AbortSignal.any([this.stop.signal, AbortSignal.timeout(PATIENCE_MS)]);
     const answer = await fetch(file.url, { signal });

@@ -15,8 +15,7 @@ const MAX_CHAIN = 16;
 
 /** One file of a table. */
 export interface ModelFile {
-  /** null for a model that players bring with them. */
-  readonly url: string | null;
+  readonly url: string;
   readonly sizeBytes: number;
   readonly sha256: string;
   /** dB of PSNR-Y over plain upscaling, as measured. */
@@ -162,10 +161,10 @@ function fileOf(model: Element, base: string): ModelFile {
   const sha256 = model.getAttribute("sha256") ?? "";
   if (!/^[0-9a-f]{64}$/.test(sha256)) throw new ManifestError("a model without its SHA-256");
   const href = model.getAttribute("href");
-  if ((href === null) === (model.getAttribute("builtin") === null)) throw new ManifestError("a model without its address");
+  if (href === null) throw new ManifestError("a model without its address");
   const gain = model.getAttribute("gain");
   return {
-    url: href === null ? null : modelUrl(href, base),
+    url: modelUrl(href, base),
     sizeBytes: whole(model, "size"),
     sha256,
     gainDb: gain === null ? null : Number(gain),
