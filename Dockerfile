@@ -10,7 +10,7 @@ COPY requirements/build.lock requirements/
 RUN pip install --require-hashes -r requirements/build.lock
 COPY . .
 # The page that the server shows; Node is among what was installed.
-RUN python server/web/build.py page
+RUN python web/build.py page
 # Without isolation the build backend is the one that was locked.
 RUN pip wheel --no-deps --no-build-isolation -w /wheel .
 

@@ -36,7 +36,7 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 demo: $(READY) ## package, train, serve, play and report one video: make demo VIDEO=holiday.mp4 DEMO="--seconds 8"
-	-@$(RUN) server/web/build.py
+	-@$(RUN) web/build.py
 	@$(RUN) -m neudash demo $(if $(VIDEO),"$(VIDEO)") $(DEMO)
 
 test: $(READY) ## all tests: make test ARGS="-k server -x"
@@ -50,7 +50,7 @@ check: $(READY) ## what CI checks: format, lint, types, imports, tests
 	@$(RUN) -m pytest $(ARGS)
 
 page: $(READY) ## build the page of the server into server/page, unless nothing changed
-	@$(RUN) server/web/build.py
+	@$(RUN) web/build.py
 
 bench: $(READY) ## the measurements of the README: table, and JSON in bench-out/
 	@$(RUN) -m bench.first

@@ -30,7 +30,7 @@ from bench.machine import machine
 from console.outputs import write_output
 from manifests.networks import NetworkSpec
 from manifests.weights import CodedLayer, CodedModel, encode_model
-from server.web.build import BuildError, build
+from web.build import BuildError, build
 
 NETWORKS = (NetworkSpec(2, 4, 1), NetworkSpec(2, 8, 2), NetworkSpec(2, 16, 2))
 RENDERERS = ("webgl2", "webgpu", "wasm")

@@ -1,4 +1,4 @@
-"""The page that the server itself has to show: the catalogue with its player, as `server/web/build.py` made it."""
+"""The page that the server itself has to show: the catalogue with its player, as `web/build.py` made it."""
 
 from __future__ import annotations
 

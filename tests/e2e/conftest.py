@@ -22,8 +22,8 @@ from manifests.bundle import open_bundle, publish_manifest
 from manifests.files import publish_file
 from manifests.model import ModelFile, ModelTrack, Presentation, Representation
 from manifests.names import model_href
-from server.web.build import NodeMissingError, build
 from tests.e2e.striped import Striped, striped_bundle
+from web.build import NodeMissingError, build
 
 if TYPE_CHECKING:
     from conftest import MakeVideo
@@ -192,7 +192,7 @@ def built_page() -> Path:
 
 
 def build_page(what: str) -> Path:
-    """Builds `page` or `lab` of server/web where a source changed; without Node the test is skipped."""
+    """Builds `page` or `lab` of web/ where a source changed; without Node the test is skipped."""
     try:
         return build(what)
     except NodeMissingError as error:

