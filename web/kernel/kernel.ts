@@ -117,6 +117,18 @@ export function convolve4(
   }
 }
 
+/** The sum of two results of `channels` channels; rows of positions `stride` apart. */
+export function sum(one: usize, other: usize, to: usize, columns: i32, rows: i32, channels: i32, stride: i32): void {
+  const pitch = <usize>stride * <usize>channels * FLOAT;
+  const length = <usize>columns * <usize>channels * FLOAT;
+  for (let row = 0; row < rows; row++) {
+    const line = <usize>row * pitch;
+    for (let at = line, end = line + length; at < end; at += FLOAT) {
+      store<f32>(to + at, load<f32>(one + at) + load<f32>(other + at));
+    }
+  }
+}
+
 /** The border again, where the last positions of a row were more than there are. */
 function clear(line: usize, columns: i32, out: usize, bytes: usize): void {
   for (let column = columns; column & 7; column++) memory.fill(line + <usize>column * out, 0, bytes);

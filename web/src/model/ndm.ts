@@ -1,6 +1,6 @@
 /** Reads model files (`ndm/1`, docs/bundle.md): numbers for a network that is known by name, never code. */
 
-import { layersOf, networkSpec, sameSpec, UnknownNetworkError, type NetworkSpec } from "./network";
+import { convolutionsOf, networkOfFamily, sameSpec, UnknownNetworkError, type NetworkSpec } from "./network";
 
 export const MAX_MODEL_BYTES = 4 << 20;
 
@@ -18,9 +18,9 @@ export interface Weights {
 
 /** Of a model that changes nothing. */
 export function noWeights(spec: NetworkSpec): Weights {
-  const layers = layersOf(spec);
-  const kernels = layers.map(([inputs, outputs]) => new Float32Array(9 * inputs * outputs));
-  return { spec, inputMean: 0, kernels, biases: layers.map(([, outputs]) => new Float32Array(outputs)), sha256: "none" };
+  const layers = convolutionsOf(spec);
+  const kernels = layers.map(({ inputs, outputs }) => new Float32Array(9 * inputs * outputs));
+  return { spec, inputMean: 0, kernels, biases: layers.map(({ outputs }) => new Float32Array(outputs)), sha256: "none" };
 }
 
 /** The bytes are no model, or one that cannot be used. */
@@ -30,7 +30,6 @@ const HEADER_BYTES = 11;
 const FLAG_UPDATE = 1;
 const BASE_HASH_BYTES = 8;
 const LANCZOS4 = 1;
-const FOLDS: Record<number, number> = { 1: 1, 2: 2, 3: 4 };
 /** Far above any trained weight; keeps every sum finite. */
 const MAX_ABS_WEIGHT = 1e4;
 
@@ -45,18 +44,17 @@ export function decodeModel(data: Uint8Array, sha256: string, base: Weights | nu
     throw new MalformedModelError("not a neudash model: the file does not start with NDM1");
   }
   const [flags, family, scale, width, depth, upsample, inputMean] = data.subarray(4, HEADER_BYTES);
-  const fold = FOLDS[family];
-  if (fold === undefined || upsample !== LANCZOS4 || (flags & ~FLAG_UPDATE) !== 0) {
+  if (upsample !== LANCZOS4 || (flags & ~FLAG_UPDATE) !== 0) {
     throw new UnknownNetworkError(`model file of family ${family}, base upsample ${upsample}, flags ${flags}`);
   }
-  const spec = networkSpec(scale, width, depth, fold);
+  const spec = networkOfFamily(family, scale, width, depth);
   const isUpdate = (flags & FLAG_UPDATE) !== 0;
-  const layers = layersOf(spec);
+  const layers = convolutionsOf(spec);
   const bitsAt = HEADER_BYTES + (isUpdate ? BASE_HASH_BYTES : 0);
   const bits = data.subarray(bitsAt, bitsAt + layers.length);
   if (bits.length !== layers.length) throw new MalformedModelError("model file ends within its header");
   const weightsAt = bitsAt + layers.length;
-  const expected = layers.reduce((sum, [from, to], index) => sum + layerBytes(bits[index], from, to), 0);
+  const expected = layers.reduce((sum, { inputs, outputs }, index) => sum + layerBytes(bits[index], inputs, outputs), 0);
   // Compared before memory is taken.
   if (data.length - weightsAt !== expected) {
     throw new MalformedModelError(`the network needs ${expected} bytes of weights, the file has ${data.length - weightsAt}`);
@@ -65,9 +63,9 @@ export function decodeModel(data: Uint8Array, sha256: string, base: Weights | nu
   const kernels: Float32Array[] = [];
   const biases: Float32Array[] = [];
   let at = weightsAt;
-  layers.forEach(([from, to], index) => {
-    const length = layerBytes(bits[index], from, to);
-    const layer = decodeLayer(data.subarray(at, at + length), bits[index], from, to);
+  layers.forEach(({ inputs, outputs }, index) => {
+    const length = layerBytes(bits[index], inputs, outputs);
+    const layer = decodeLayer(data.subarray(at, at + length), bits[index], inputs, outputs);
     const old = isUpdate ? base : null;
     kernels.push(checked(added(layer.kernel, old?.kernels[index])));
     biases.push(checked(added(layer.bias, old?.biases[index])));

@@ -3,6 +3,7 @@
 import { ModelStore } from "../model/store";
 import { parseTable, useAt, type ModelTrack, type Rung, type Table, type Use } from "../model/table";
 import type { Weights } from "../model/ndm";
+import { sameSpec } from "../model/network";
 import type { RendererChoice } from "../render/open";
 import { outputSize, type Shape } from "../render/renderer";
 import type { SegmentRequest } from "./adapter";
@@ -231,8 +232,7 @@ export class Enhancer {
 
   private async draw(taken: Taken, { rung, track, weights, use, reason }: Decision, passedByReading: number): Promise<void> {
     const renderer = this.screen.renderer!;
-    const fits = weights && JSON.stringify(weights.spec) === JSON.stringify(track!.spec);
-    if (weights && !fits) return this.plain("the model is of another network than the manifest says");
+    if (weights && !sameSpec(weights.spec, track!.spec)) return this.plain("the model is of another network than the manifest says");
     const shape = shapeOf(taken.picture.planes, track!);
     const isFirst = await renderer.prepare(shape);
     // What is opened or compiled before a first picture says nothing about the next ones; one that stays is in no hurry.

@@ -1,6 +1,6 @@
 /** Weights in the order in which the shaders read them, four output channels at a time. */
 
-import { layersOf, type NetworkSpec } from "../model/network";
+import type { Conv } from "../model/network";
 import type { Weights } from "../model/ndm";
 
 /** A pass over one layer that computes the groups of four output channels from `first` on. */
@@ -16,18 +16,14 @@ export interface Pass {
 
 const FLOAT_BYTES = 4;
 
-/** The passes of a network, where one may write `maxGroups` groups and read `maxBytes` of weights. */
-export function passesOf(spec: NetworkSpec, maxGroups: number, maxBytes: number): Pass[] {
-  const layers = layersOf(spec);
-  return layers.flatMap(([inputs, outputs], layer) => {
-    const all = Math.ceil(outputs / 4);
-    const each = groupFloats(inputs) * FLOAT_BYTES;
-    const most = Math.min(maxGroups, Math.floor(maxBytes / each));
-    if (most < 1) throw new Error(`this device takes no weights of ${each} bytes`);
-    return shares(all, most).map(({ first, groups }) => ({
-      layer, inputs, first, groups, relu: layer < layers.length - 1, bytes: groups * each,
-    }));
-  });
+/** Returns the passes of a convolution if one may write `maxGroups` groups and read `maxBytes` of weights. */
+export function passesOf({ inputs, outputs, relu }: Conv, layer: number, maxGroups: number, maxBytes: number): Pass[] {
+  const each = groupFloats(inputs) * FLOAT_BYTES;
+  const most = Math.min(maxGroups, Math.floor(maxBytes / each));
+  if (most < 1) throw new Error(`this device takes no weights of ${each} bytes`);
+  return shares(Math.ceil(outputs / 4), most).map(({ first, groups }) => ({
+    layer, inputs, first, groups, relu, bytes: groups * each,
+  }));
 }
 
 /** `all` groups in shares of at most `most`; those of equal size waste least. */

@@ -1,6 +1,6 @@
 /** What every way of enhancing a picture has in common. */
 
-import type { NetworkSpec } from "../model/network";
+import { sameSpec, type NetworkSpec } from "../model/network";
 import type { Weights } from "../model/ndm";
 
 /** A decoded picture, 8-bit 4:2:0. */
@@ -68,7 +68,9 @@ export interface Renderer {
 }
 
 export function sameShape(a: Shape | null, b: Shape): boolean {
-  return a !== null && JSON.stringify(a) === JSON.stringify(b);
+  if (a === null || !sameSpec(a.spec, b.spec)) return false;
+  const sides = ["width", "height", "inputWidth", "inputHeight"] as const;
+  return sides.every((side) => a[side] === b[side]);
 }
 
 /** The size of what comes out. */

@@ -1,7 +1,8 @@
 /** A part of every picture, some rows of positions of the network, computed by the kernel; runs in a worker. */
 
-import { layersOf } from "../../model/network";
+import type { Conv } from "../../model/network";
 import type { Weights } from "../../model/ndm";
+import { graphOf, type Graph } from "../graph";
 import { half, outputSize, type Planes, type Shape } from "../renderer";
 import { resizeTaps, LOBES, TAPS } from "../taps";
 
@@ -11,6 +12,7 @@ interface Kernel {
   fold(luma: number, width: number, height: number, fold: number, mean: number, to: number, stride: number, first: number, count: number): void;
   convolve8: Convolve;
   convolve4: Convolve;
+  sum(one: number, other: number, to: number, columns: number, rows: number, channels: number, stride: number): void;
   across(source: number, width: number, rows: number, taps: number, widthOut: number, stride: number, line: number, to: number): void;
   down(sums: number, stride: number, height: number, taps: number, first: number, rows: number, plain: number, residual: number, enhanced: number): void;
   spread(from: number, stride: number, channels: number, columns: number, rows: number, block: number, to: number, strideOut: number): void;
@@ -88,6 +90,9 @@ export class Band {
   private readonly luma: Resize;
   private readonly chroma: Resize;
   private readonly out: { plain: number; enhanced: number; u: number; v: number; residual: number };
+  private readonly graph: Graph | null;
+  /** Channels of the results of the network's stages, as the kernel lays them out, and their addresses. */
+  private readonly channels: readonly number[];
   private readonly features: number[] = [];
   /** Rows of positions, `first` to `end` of `rows`. */
   private readonly first: number;
@@ -99,7 +104,8 @@ export class Band {
   constructor(module: WebAssembly.Module, private readonly shape: Shape, part: number, parts: number) {
     this.kernel = new WebAssembly.Instance(module, {}).exports as unknown as Kernel;
     const { width, height, inputWidth, inputHeight, spec } = shape;
-    const { fold, scale } = spec ?? { fold: 1, scale: 1 };
+    this.graph = spec && graphOf(spec);
+    const { fold, block } = this.graph ?? { fold: 1, block: 1 };
     const output = outputSize(shape);
     this.columns = Math.ceil(inputWidth / fold);
     this.rows = Math.ceil(inputHeight / fold);
@@ -111,7 +117,6 @@ export class Band {
       const resize = new Resize(this, width, height, inputWidth, inputHeight, 0, inputHeight);
       this.toInput = { resize, padded: this.take(resize.stride * inputHeight), luma: this.take(inputWidth * inputHeight) };
     }
-    const block = fold * scale;
     const outRow = (row: number) => Math.min(row * block, output.height);
     const widest = this.columns * block;
     this.luma = new Resize(this, inputWidth, inputHeight, output.width, output.height, outRow(this.first), outRow(this.end), widest);
@@ -123,9 +128,8 @@ export class Band {
       plain: this.take(bytes), enhanced: this.take(bytes), u: this.take(smallBytes), v: this.take(smallBytes),
       residual: this.take(spec ? this.luma.stride * (this.end - this.first) * block * FLOAT_BYTES : 0),
     };
-    if (!spec) return;
-    const layers = layersOf(spec);
-    for (const channels of [layers[0][0], ...layers.map(([, outputs]) => inFours(outputs))]) {
+    this.channels = this.graph ? paddedChannels(this.graph) : [];
+    for (const channels of this.channels) {
       this.features.push(this.take(this.stride * (this.end - this.first + 2 * this.halo + 2) * channels * FLOAT_BYTES));
     }
   }
@@ -146,8 +150,10 @@ export class Band {
   }
 
   load(weights: Weights): void {
-    const layers = layersOf(weights.spec);
-    const at = layers.map((_, layer) => this.put(new Uint8Array(packLayer(weights, layer).buffer)));
+    const at = this.graph!.stages.flatMap(({ operation, layer }, index) => {
+      if (operation.op !== "Conv") return [];
+      return [this.put(new Uint8Array(packLayer(weights, operation, layer, this.channels[index - 1]).buffer))];
+    });
     this.weights.set(weights.sha256, { at, mean: weights.inputMean });
   }
 
@@ -157,7 +163,7 @@ export class Band {
     for (const name of ["y", "u", "v"] as const) memory.set(planes[name], this.source[name]);
     const luma = this.inputLuma();
     const { out } = this;
-    const isEnhanced = sha256 !== null && this.shape.spec !== null;
+    const isEnhanced = sha256 !== null && this.graph !== null;
     if (isEnhanced) this.network(luma, this.weights.get(sha256)!);
     this.luma.run(luma, out.plain, isEnhanced ? out.residual : 0, out.enhanced);
     this.chroma.run(this.source.u, out.u);
@@ -184,9 +190,9 @@ export class Band {
     return luma;
   }
 
-  /** Rows beyond the band that the first layer has to compute for the last one. */
+  /** Rows beyond the band that the first stage has to compute for the last one. */
   private get halo(): number {
-    return this.shape.spec!.depth + 2;
+    return this.graph!.stages[0].margin;
   }
 
   /** Positions of a row of features, its border included. */
@@ -195,47 +201,72 @@ export class Band {
   }
 
   /** Where a position of a row of features is, -1 being the border. */
-  private place(layer: number, channels: number, row: number, column: number): number {
+  private place(stage: number, row: number, column: number): number {
     const [down, across] = [row - this.first + this.halo + 1, column + 1];
-    return this.features[layer] + (down * this.stride + across) * channels * FLOAT_BYTES;
+    return this.features[stage] + (down * this.stride + across) * this.channels[stage] * FLOAT_BYTES;
   }
 
   /** Leaves the residual of the band's rows. Rows outside the picture are never written, so they are zeros. */
   private network(luma: number, { at, mean }: { at: number[]; mean: number }): void {
     const { kernel, columns, stride } = this;
     const { inputWidth, inputHeight } = this.shape;
-    const spec = this.shape.spec!;
-    const layers = layersOf(spec);
-    const within = (margin: number) => [Math.max(0, this.first - margin), Math.min(this.rows, this.end + margin)];
-    const [top, bottom] = within(layers.length);
-    kernel.fold(luma, inputWidth, inputHeight, spec.fold, mean, this.place(0, spec.fold ** 2, top, 0), stride, top, bottom - top);
-    let inputs = spec.fold ** 2;
-    layers.forEach(([, unpadded], layer) => {
-      const outputs = inFours(unpadded);
-      const margin = layers.length - 1 - layer;
-      const [top, bottom] = within(margin);
-      const from = this.place(layer, inputs, top - 1, -1);
-      let weights = at[layer];
-      for (let channel = 0; channel < outputs; ) {
-        const count = outputs - channel >= 8 ? 8 : 4;
-        const to = this.place(layer + 1, outputs, top, 0) + channel * FLOAT_BYTES;
-        const convolve = count === 8 ? kernel.convolve8 : kernel.convolve4;
-        convolve(from, to, weights, columns, bottom - top, inputs, outputs, stride, margin ? 0 : LOWEST);
-        weights += (1 + 9 * inputs) * count * FLOAT_BYTES;
-        channel += count;
+    const { stages, block } = this.graph!;
+    stages.forEach(({ operation, layer, margin }, index) => {
+      const top = Math.max(0, this.first - margin);
+      const count = Math.min(this.rows, this.end + margin) - top;
+      const to = this.place(index, top, 0);
+      const channels = this.channels[index];
+      switch (operation.op) {
+        case "Fold":
+          kernel.fold(luma, inputWidth, inputHeight, operation.factor, mean, to, stride, top, count);
+          break;
+        case "Conv": {
+          const [from, inputs] = [this.place(index - 1, top - 1, -1), this.channels[index - 1]];
+          this.convolve(from, to, at[layer], count, inputs, channels, operation.relu ? 0 : LOWEST);
+          break;
+        }
+        case "Add": {
+          const [one, other] = [this.place(index - 1, top, 0), this.place(operation.operation, top, 0)];
+          kernel.sum(one, other, to, columns, count, channels, stride);
+          break;
+        }
       }
-      inputs = outputs;
     });
-    const from = this.place(layers.length, inputs, this.first, 0);
-    kernel.spread(from, stride, inputs, columns, this.end - this.first, spec.fold * spec.scale, this.out.residual, this.luma.stride);
+    const last = stages.length - 1;
+    const from = this.place(last, this.first, 0);
+    kernel.spread(from, stride, this.channels[last], columns, this.end - this.first, block, this.out.residual, this.luma.stride);
+  }
+
+  /** A convolution, eight output channels at a time as long as there are eight, then four. */
+  private convolve(from: number, to: number, weights: number, rows: number, inputs: number, outputs: number, lowest: number): void {
+    const { kernel, columns, stride } = this;
+    let at = weights;
+    for (let channel = 0; channel < outputs; ) {
+      const count = outputs - channel >= 8 ? 8 : 4;
+      const convolve = count === 8 ? kernel.convolve8 : kernel.convolve4;
+      convolve(from, to + channel * FLOAT_BYTES, at, columns, rows, inputs, outputs, stride, lowest);
+      at += (1 + 9 * inputs) * count * FLOAT_BYTES;
+      channel += count;
+    }
   }
 }
 
-/** Biases, then [tap][input], of eight output channels as long as there are so many, then of four. */
-function packLayer(weights: Weights, layer: number): Float32Array<ArrayBuffer> {
-  const [inputs, outputs] = layersOf(weights.spec)[layer];
+/** Returns the channels of each result as the kernel lays them out: those of a convolution come in fours. */
+function paddedChannels({ stages }: Graph): number[] {
+  const padded: number[] = [];
+  stages.forEach(({ operation, channels }, index) => {
+    if (operation.op === "Add" && padded[operation.operation] !== padded[index - 1]) {
+      throw new Error("the kernel does not add a folded picture of one channel to a convolution");
+    }
+    padded.push(operation.op === "Add" ? padded[index - 1] : operation.op === "Conv" ? inFours(channels) : channels);
+  });
+  return padded;
+}
+
+/** Biases, then [tap][input of `paddedIn`], of eight output channels as long as there are so many, then of four. */
+function packLayer(weights: Weights, { inputs, outputs }: Conv, layer: number, paddedIn: number): Float32Array<ArrayBuffer> {
   const [kernel, bias] = [weights.kernels[layer], weights.biases[layer]];
-  const [paddedIn, paddedOut] = [layer ? inFours(inputs) : inputs, inFours(outputs)];
+  const paddedOut = inFours(outputs);
   const packed = new Float32Array(paddedOut * (1 + 9 * paddedIn));
   let at = 0;
   for (let first = 0; first < paddedOut; ) {

@@ -1,6 +1,7 @@
 /** Enhancement by WebGL2: fragment shaders over 16-bit textures. */
 
 import type { Weights } from "../../model/ndm";
+import { graphOf, widestInput } from "../graph";
 import {
   colourRows, half, outputSize, sameShape, type Picture, type Planes, type Renderer, type Shape,
 } from "../renderer";
@@ -87,7 +88,7 @@ export class WebGl2Renderer implements Renderer {
       const residual = sizes.network.run(luma, weights);
       const add = this.gl.program(ADD);
       this.gl.gl.useProgram(add.program);
-      this.gl.gl.uniform1i(add.at("block"), this.shape!.spec!.fold * this.shape!.spec!.scale);
+      this.gl.gl.uniform1i(add.at("block"), sizes.network.block);
       this.gl.fill(add, sizes.both, area, down, { residual });
     } else {
       this.gl.fill(this.gl.program(FINISH), sizes.alone, area, down);
@@ -139,7 +140,8 @@ export class WebGl2Renderer implements Renderer {
     const input = gl.texture("R8", inputWidth, inputHeight);
     const [enhanced, plain] = [0, 1].map(() => gl.texture("R8", output.width, output.height));
     const [u, v] = [0, 1].map(() => gl.texture("R8", half(output.width), half(output.height), 0, gl.gl.LINEAR));
-    const format: Format = spec && spec.width > WIDEST_IN_16_BITS && this.drawsTo32Bits() ? "RGBA32F" : "RGBA16F";
+    const isWide = spec !== null && widestInput(graphOf(spec)) > WIDEST_IN_16_BITS;
+    const format: Format = isWide && this.drawsTo32Bits() ? "RGBA32F" : "RGBA16F";
     return {
       source: new Source(gl, width, height),
       toInput: same ? null : new Resize(gl, width, height, inputWidth, inputHeight),

@@ -93,6 +93,18 @@ void main() {
 }`;
 }
 
+/** The sum of two results, `groups` of four channels from `first` on. */
+export function sumShader(first: number, groups: number): string {
+  const outputs = range(PAIR * groups, (i) => `layout(location = ${i}) out vec4 o${i};`);
+  const read = (name: string, i: number) => `texelFetch(${name}, ivec3(at, ${PAIR * first + i}), 0)`;
+  return `${HEAD}uniform sampler2DArray one, other;
+${outputs.join("\n")}
+void main() {
+  ivec2 at = ivec2(gl_FragCoord.xy);
+  ${range(PAIR * groups, (i) => `o${i} = ${read("one", i)} + ${read("other", i)};`).join("\n  ")}
+}`;
+}
+
 /** What one pass of a convolution computes: `groups` of four channels from all of `inputs`; relu between layers. */
 export interface ConvolutionPass {
   readonly inputs: number;

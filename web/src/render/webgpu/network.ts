@@ -1,66 +1,82 @@
 /** The convolutions of one network for one size, by WebGPU. */
 
-import { layersOf, type NetworkSpec } from "../../model/network";
 import type { Weights } from "../../model/ndm";
+import type { NetworkSpec } from "../../model/network";
+import { graphOf } from "../graph";
 import { packPass, passesOf, type Pass } from "../packing";
 import type { Gpu, Step } from "./gpu";
-import { convolutionShader, foldShader, pixelsOf } from "./shaders";
+import { convolutionShader, foldShader, pixelsOf, sumShader } from "./shaders";
 
 /** More sums than these do not fit the registers of an invocation. */
 const MAX_GROUPS = 4;
 const ALIGN = 256;
 const VECTOR_BYTES = 16;
 
+interface Queued {
+  readonly step: Step;
+  /** What the step needs of the weights; null if it needs none. */
+  readonly pass: Pass | null;
+}
+
 interface Loaded {
   readonly mean: Float32Array<ArrayBuffer>;
-  readonly groups: GPUBindGroup[];
+  /** One for each queued step that has a pass. */
+  readonly groups: Map<Queued, GPUBindGroup[]>;
 }
 
 export class Network {
   /** Where the residual is after `run`. */
   readonly residual: GPUBuffer;
   readonly residualGroups: number;
-  private readonly passes: Pass[];
-  private readonly fold: Step;
-  private readonly steps: Step[];
+  /** Side of the square of pixels that one position of the residual becomes. */
+  readonly block: number;
+  private readonly queue: Queued[];
   private readonly mean: GPUBuffer;
   private readonly loaded = new Map<string, Loaded>();
 
   constructor(private readonly gpu: Gpu, spec: NetworkSpec, luma: GPUBuffer, width: number, height: number) {
-    const [columns, rows] = [Math.ceil(width / spec.fold), Math.ceil(height / spec.fold)];
-    const layers = layersOf(spec);
+    const { fold, block, stages } = graphOf(spec);
+    const [columns, rows] = [Math.ceil(width / fold), Math.ceil(height / fold)];
+    const groupsOf = (channels: number) => Math.ceil(channels / 4);
     const features = (channels: number) =>
-      gpu.storage((columns + 2) * (rows + 2) * Math.ceil(channels / 4) * VECTOR_BYTES);
+      gpu.storage((columns + 2) * (rows + 2) * groupsOf(channels) * VECTOR_BYTES);
     const size = gpu.uniform(new Uint32Array([width, height, columns, rows]));
     this.mean = gpu.uniform(new Float32Array(4));
-    this.passes = passesOf(spec, MAX_GROUPS, gpu.device.limits.maxUniformBufferBindingSize);
-    const folded = features(spec.fold ** 2);
-    // One for each layer: two by turns would save memory, and need their borders cleared where widths differ.
-    const between = layers.map(([, outputs]) => features(outputs));
-    this.fold = gpu.tiles(foldShader(spec.fold), [size, luma, folded, this.mean], columns, rows);
-    this.steps = this.passes.map((pass) => {
-      const all = Math.ceil(layers[pass.layer][1] / 4);
-      const from = pass.layer === 0 ? folded : between[pass.layer - 1];
-      const code = convolutionShader({ ...pass, all });
-      return gpu.tiles(code, [size, from, between[pass.layer]], Math.ceil(columns / pixelsOf(pass.groups)), rows);
+    // One for each stage: two by turns would save memory, and need their borders cleared if their widths differ.
+    const results = stages.map(({ channels }) => features(channels));
+    this.queue = stages.flatMap(({ operation, layer, channels }, index): Queued[] => {
+      const [from, to, all] = [results[index - 1], results[index], groupsOf(channels)];
+      switch (operation.op) {
+        case "Fold":
+          return [{ step: gpu.tiles(foldShader(operation.factor), [size, luma, to, this.mean], columns, rows), pass: null }];
+        case "Add":
+          return [{ step: gpu.tiles(sumShader(all), [size, from, results[operation.operation], to], columns, rows), pass: null }];
+        case "Conv":
+          return passesOf(operation, layer, MAX_GROUPS, gpu.device.limits.maxUniformBufferBindingSize).map((pass) => {
+            const across = Math.ceil(columns / pixelsOf(pass.groups));
+            return { step: gpu.tiles(convolutionShader({ ...pass, all }), [size, from, to], across, rows), pass };
+          });
+      }
     });
-    this.residual = between[between.length - 1];
-    this.residualGroups = Math.ceil(layers[layers.length - 1][1] / 4);
+    this.residual = results[results.length - 1];
+    this.residualGroups = groupsOf(block ** 2);
+    this.block = block;
   }
 
   load(weights: Weights): void {
     if (this.loaded.has(weights.sha256)) return;
-    let bytes = 0;
-    const offsets = this.passes.map((pass) => {
-      const offset = bytes;
-      bytes += Math.ceil(pass.bytes / ALIGN) * ALIGN;
-      return offset;
-    });
-    const buffer = this.gpu.buffer(bytes, GPUBufferUsage.UNIFORM);
-    const groups = this.passes.map((pass, index) => {
-      this.gpu.device.queue.writeBuffer(buffer, offsets[index], packPass(weights, pass));
-      return this.gpu.group(this.steps[index].pipeline, [{ buffer, offset: offsets[index], size: pass.bytes }], 1);
-    });
+    const aligned = (bytes: number) => Math.ceil(bytes / ALIGN) * ALIGN;
+    const total = this.queue.reduce((sum, { pass }) => sum + aligned(pass?.bytes ?? 0), 0);
+    const buffer = this.gpu.buffer(total, GPUBufferUsage.UNIFORM);
+    const groups = new Map<Queued, GPUBindGroup[]>();
+    let offset = 0;
+    for (const queued of this.queue) {
+      const { step, pass } = queued;
+      if (!pass) continue;
+      this.gpu.device.queue.writeBuffer(buffer, offset, packPass(weights, pass));
+      groups.set(queued, [this.gpu.group(step.pipeline, [{ buffer, offset, size: pass.bytes }], 1)]);
+      offset += aligned(pass.bytes);
+    }
     this.loaded.set(weights.sha256, { mean: new Float32Array([weights.inputMean, 0, 0, 0]), groups });
   }
 
@@ -68,7 +84,6 @@ export class Network {
     this.load(weights);
     const { mean, groups } = this.loaded.get(weights.sha256)!;
     this.gpu.device.queue.writeBuffer(this.mean, 0, mean);
-    this.gpu.run(pass, this.fold);
-    this.steps.forEach((step, index) => this.gpu.run(pass, step, [groups[index]]));
+    for (const queued of this.queue) this.gpu.run(pass, queued.step, groups.get(queued));
   }
 }

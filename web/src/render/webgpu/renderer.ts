@@ -164,7 +164,7 @@ export class WebGpuRenderer implements Renderer {
     const chroma = [new Resize(gpu, source.u, u, ...smallIn, ...smallOut), new Resize(gpu, source.v, v, ...smallIn, ...smallOut)];
     const network = spec && new Network(gpu, spec, input, inputWidth, inputHeight);
     const add = network && gpu.words(
-      addShader(spec!.fold * spec!.scale, network.residualGroups), [...luma.down, enhanced, network.residual], output.width * output.height,
+      addShader(network.block, network.residualGroups), [...luma.down, enhanced, network.residual], output.width * output.height,
     );
     return { source, toInput, luma, chroma, network, add, enhanced, plain, u, v };
   }

@@ -103,6 +103,20 @@ ${BYTES("luma")}
 }`;
 }
 
+/** The sum of two results of `groups` groups each. size: columns and rows of positions at z, w. */
+export function sumShader(groups: number): string {
+  return `
+@group(0) @binding(0) var<uniform> size: vec4u;
+@group(0) @binding(1) var<storage, read> one: array<vec4f>;
+@group(0) @binding(2) var<storage, read> other: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> to: array<vec4f>;
+@compute @workgroup_size(${TILE}, ${TILE}) fn main(@builtin(global_invocation_id) at: vec3u) {
+  if (at.x >= size.z || at.y >= size.w) { return; }
+  let place = ((at.y + 1u) * (size.z + 2u) + at.x + 1u) * ${groups}u;
+  ${range(groups, (g) => `to[place + ${g}u] = one[place + ${g}u] + other[place + ${g}u];`).join("\n  ")}
+}`;
+}
+
 /** What a pass of a convolution computes: `groups` of four channels from the `first` on, of `all` there are. */
 export interface ConvolutionPass {
   readonly inputs: number;
