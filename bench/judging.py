@@ -13,9 +13,8 @@ import cv2
 
 from bench.programs import BenchError
 from manifests.bundle import Bundle, read_json
-from manifests.model import Representation
+from manifests.model import VideoRepresentation
 from manifests.names import PROVENANCE
-from manifests.template import initialization_href, segment_href
 from media.frames import Frame, decode_segment, frame_from_i420, resize_frame
 from media.quality import FrameScore, measure, pooled
 from media.source.reference import reference_frames
@@ -38,18 +37,23 @@ def at_size(frames: Iterator[Frame], width: int, height: int) -> Iterator[Frame]
         yield resize_frame(frame, width, height)
 
 
-def resized_frames(bundle: Bundle, rung: Representation, width: int, height: int, filter_: int) -> Iterator[Frame]:
+def resized_frames(bundle: Bundle, rung: VideoRepresentation, width: int, height: int, filter_: int) -> Iterator[Frame]:
     """The rung's frames enlarged by one of OpenCV's interpolations."""
-    init = bundle.read(initialization_href(rung))
+    init = bundle.read(rung.init_href)
     for segment in rung.segments:
-        for frame in decode_segment(init, bundle.read(segment_href(rung, segment))):
+        for frame in decode_segment(init, bundle.read(segment.href)):
             luma = cv2.resize(frame.y, (width, height), interpolation=filter_)
             u, v = (cv2.resize(c, (width // 2, height // 2), interpolation=filter_) for c in (frame.u, frame.v))
             yield Frame(luma, u, v, frame.pts_s)
 
 
 def judged(
-    bundle: Bundle, rung: Representation, source: Path, size: tuple[int, int], frames: Iterator[Frame], vmaf_every: int
+    bundle: Bundle,
+    rung: VideoRepresentation,
+    source: Path,
+    size: tuple[int, int],
+    frames: Iterator[Frame],
+    vmaf_every: int,
 ) -> dict[str, Any]:
     """PSNR-Y, SSIM, VMAF and VMAF-NEG of all frames, and PSNR-Y of each segment."""
     treatment = SourceTreatment.from_json(read_json(bundle.root, PROVENANCE)["treatment"])
@@ -58,10 +62,9 @@ def judged(
     return {**asdict(pooled(scores)), "segments_psnr_y": per_segment}
 
 
-def _by_segment(rung: Representation, scores: list[FrameScore]) -> Iterator[list[FrameScore]]:
-    assert rung.video is not None, "a rung is a video representation"
+def _by_segment(rung: VideoRepresentation, scores: list[FrameScore]) -> Iterator[list[FrameScore]]:
     first = 0
     for segment in rung.segments:
-        count = round(Fraction(segment.duration_ticks, rung.timescale) * rung.video.frame_rate)
+        count = round(segment.duration_s * rung.video.frame_rate)
         yield scores[first : first + count]
         first += count

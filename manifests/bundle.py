@@ -13,7 +13,7 @@ from manifests.errors import BrokenBundleError, MalformedManifestError
 from manifests.files import publish_file
 from manifests.hls.write import write_playlists
 from manifests.measure import first_samples, measure_media, sizes_bytes
-from manifests.model import ModelFile, Presentation, Representation
+from manifests.model import ModelFile, Presentation, Representation, VideoRepresentation
 from manifests.mpd.read import read_mpd
 from manifests.mpd.tracks import clean_label
 from manifests.mpd.write import write_mpd
@@ -28,7 +28,6 @@ from manifests.names import (
     iframe_playlist_href,
     playlist_href,
 )
-from manifests.template import initialization_href, segment_href
 from manifests.timing import format_duration, parse_duration_s
 
 FileKind = Literal[
@@ -86,8 +85,9 @@ class Bundle:
                 listed.append(ListedFile(adaptation_set.quality.href, "quality"))
             for r in adaptation_set.representations:
                 listed += _media_files(r)
-                models = [model for track in r.model_tracks for model in track.models]
-                listed += [ListedFile(model.href, "model") for model in models if model.href is not None]
+            for rung in adaptation_set.rungs:
+                models = [model for track in rung.model_tracks for model in track.models]
+                listed += [ListedFile(model.href, "model") for model in models]
         listed += [ListedFile(track.href, "text", track.id) for track in self.presentation.text]
         listed += [file for file in self._optional() if (self.root / file.href).is_file()]
         # The first to claim a name keeps it: a manifest cannot make a model out of itself.
@@ -110,8 +110,8 @@ class Bundle:
 
 
 def _media_files(r: Representation) -> list[ListedFile]:
-    segments = (ListedFile(segment_href(r, segment), "segment", r.id) for segment in r.segments)
-    return [ListedFile(initialization_href(r), "init", r.id), *segments]
+    segments = (ListedFile(segment.href, "segment", r.id) for segment in r.segments)
+    return [ListedFile(r.init_href, "init", r.id), *segments]
 
 
 def open_bundle(root: Path) -> Bundle:
@@ -189,6 +189,8 @@ def _as_written(p: Presentation) -> Presentation:
 
 
 def _rounded_gains(r: Representation) -> Representation:
+    if not isinstance(r, VideoRepresentation):
+        return r
     tracks = tuple(replace(t, models=tuple(map(_rounded_gain, t.models))) for t in r.model_tracks)
     return replace(r, model_tracks=tracks, model_problem=None)
 

@@ -17,12 +17,11 @@ from manifests.errors import BrokenBundleError, BundleError, WrongHashError
 from manifests.hls.write import I_FRAME_STREAM, played, write_playlists
 from manifests.loading import load_model
 from manifests.measure import MeasuredMedia, first_samples, is_whole, measure_media, sizes_bytes
-from manifests.model import ModelFile, ModelTrack, Representation
+from manifests.model import ModelFile, ModelTrack, VideoRepresentation
 from manifests.mpd.names import own
 from manifests.mpd.xml import Element, parse_xml
 from manifests.names import MANIFEST, MASTER_PLAYLIST, PROVENANCE, QUALITY, iframe_playlist_href
 from manifests.networks import NetworkSpec, macs_per_rung_pixel, parse_network
-from manifests.template import initialization_href, segment_href
 from manifests.weights import FORMAT
 
 
@@ -78,14 +77,14 @@ def _schema() -> etree.XMLSchema:
     return etree.XMLSchema(etree.fromstring(path.read_bytes()))
 
 
-def _table_problems(bundle: Bundle, r: Representation) -> Iterator[str]:
+def _table_problems(bundle: Bundle, r: VideoRepresentation) -> Iterator[str]:
     if r.model_problem is not None:
         yield f"{r.id}: {r.model_problem}"
     for track in r.model_tracks:
         yield from _track_problems(bundle, r, track)
 
 
-def _track_problems(bundle: Bundle, r: Representation, track: ModelTrack) -> Iterator[str]:
+def _track_problems(bundle: Bundle, r: VideoRepresentation, track: ModelTrack) -> Iterator[str]:
     try:
         spec = parse_network(track.network, track.scale)
     except BundleError as error:
@@ -94,8 +93,7 @@ def _track_problems(bundle: Bundle, r: Representation, track: ModelTrack) -> Ite
     if track.format != FORMAT:
         yield f"{track.id}: model format {track.format!r} is not {FORMAT!r}"
         return
-    assert r.video is not None, "asked of a video representation"
-    macs = macs_per_rung_pixel(spec, track.input_size_of(r.video), (r.video.width, r.video.height))
+    macs = macs_per_rung_pixel(spec, track.input_size_of(r.video), r.size)
     if macs != track.macs_per_pixel:
         yield f"{track.id}: macs is {track.macs_per_pixel}, {track.network} takes {macs}"
     for model in track.models:
@@ -145,7 +143,7 @@ def _content_problems(bundle: Bundle) -> Iterator[str]:
             continue
         digest = sha256()
         try:
-            for href in (initialization_href(r), *(segment_href(r, segment) for segment in r.segments)):
+            for href in (r.init_href, *(segment.href for segment in r.segments)):
                 digest.update(bundle.read(href))
         except BrokenBundleError:
             continue  # a missing segment has been reported

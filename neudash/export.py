@@ -180,7 +180,6 @@ def _weights(path: Path, segment: int | None, rung: int | None) -> ModelWeights:
             return decode_model(file.read(MAX_MODEL_BYTES + 1))
     bundle = open_bundle(path)
     for representation in bundle.presentation.video:
-        assert representation.video is not None, "asked for video"
         if not representation.model_tracks or rung not in (None, representation.video.height):
             continue
         track = min(representation.model_tracks, key=lambda track: track.rank)

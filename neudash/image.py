@@ -15,7 +15,7 @@ from console.options import whole_number
 from console.outputs import check_distinct, check_output, output_ending_in, results_to
 from console.text import one_line
 from manifests.errors import BundleError
-from manifests.model import ModelTrack, Presentation, Representation
+from manifests.model import ModelTrack, Presentation, VideoRepresentation
 from manifests.mpd.read import read_mpd
 from manifests.networks import Size
 from manifests.weights import ModelWeights
@@ -105,14 +105,13 @@ def read_picture(path: Path) -> Picture:
 class _Model:
     """The model of one segment, and where it is from."""
 
-    rung: Representation
+    rung: VideoRepresentation
     track: ModelTrack
     weights: ModelWeights
 
     def input_size(self, picture: Picture) -> Size:
         """(width, height) to which a picture is enlarged as the rung's frames are."""
         video = self.rung.video
-        assert video is not None, "a rung is of video"
         (width, height), (input_width, input_height) = picture.shape[1::-1], self.track.input_size_of(video)
         return round(width * input_width / video.width), round(height * input_height / video.height)
 
@@ -136,7 +135,7 @@ async def _model(address: str, wish: str | None, number: int) -> _Model:
         await fetcher.close()
 
 
-def _rung(presentation: Presentation, wish: str | None) -> Representation:
+def _rung(presentation: Presentation, wish: str | None) -> VideoRepresentation:
     if wish is not None:
         return fixed_rung(presentation.video, wish)
     with_models = [rung for rung in presentation.video if rung.model_tracks]
@@ -146,7 +145,7 @@ def _rung(presentation: Presentation, wish: str | None) -> Representation:
     return (larger or with_models)[-1]
 
 
-async def _model_of(fetcher: Transport, presentation: Presentation, rung: Representation, number: int) -> _Model:
+async def _model_of(fetcher: Transport, presentation: Presentation, rung: VideoRepresentation, number: int) -> _Model:
     positions = [position for position, segment in enumerate(rung.segments) if segment.number == number]
     if not positions:
         numbers = f"{rung.segments[0].number} to {rung.segments[-1].number}"

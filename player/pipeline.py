@@ -193,7 +193,6 @@ class Pipeline:
     def _lose(self, job: _Job, shown: int, reason: str | None) -> None:
         """Of a segment only `shown` frames could be had."""
         delivery = job.delivery
-        assert delivery.representation.video is not None, "a rung is of video"
         delivery.record.reason = reason
         self.complete = False
         shown_s = shown / delivery.representation.video.frame_rate

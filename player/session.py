@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from manifests.errors import BundleError
-from manifests.model import Presentation, Representation
+from manifests.model import Presentation, VideoRepresentation
 from manifests.mpd.read import read_mpd
 from player.abr.rules import DEFAULT, RULES
 from player.errors import UnplayableError
@@ -183,11 +183,10 @@ class Session:
             return FileEnhancer(settings.model_file, settings.engine, settings.backend)
         return ModelEnhancer(settings.engine, settings.backend)
 
-    def _own_scale(self, enhancer: Enhancer, rung: Representation) -> int | None:
+    def _own_scale(self, enhancer: Enhancer, rung: VideoRepresentation) -> int | None:
         """The scale of the viewer's own model."""
         if not isinstance(enhancer, FileEnhancer):
             return None
-        assert rung.video is not None, "a rung is of video"
         return enhancer.prepare(None, rung.video.width, rung.video.height).scale
 
     def _model_patience_s(self) -> float | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from console.progress import progress
 from manifests.bundle import open_bundle, publish_json, read_json
 from manifests.errors import BrokenBundleError
-from manifests.model import Representation
+from manifests.model import VideoRepresentation
 from manifests.names import PROVENANCE, QUALITY
 from media.source.original import treatment_of
 from player.superres.engines import Engine
@@ -81,5 +81,5 @@ def clearest_pictures(
     return pictures
 
 
-def _representation(subject: Subject, name: str) -> Representation:
+def _representation(subject: Subject, name: str) -> VideoRepresentation:
     return next(r for r in subject.bundle.presentation.video if r.id == name)

@@ -11,7 +11,7 @@ from math import floor
 
 from lxml import etree
 
-from manifests.model import Presentation, Representation, Segment
+from manifests.model import Presentation, Representation, Segment, VideoRepresentation
 from manifests.mpd.names import dash
 from manifests.mpd.write import write_mpd
 from manifests.mpd.xml import Element, parse_xml
@@ -52,7 +52,7 @@ def live_manifest(presentation: Presentation, now_s: Fraction, time_url: str | N
     """
     # The times of a file of subtitles are those of the first round.
     presentation = replace(presentation, text=())
-    duration_s = max(_end_s(r, r.segments[-1]) for r in presentation.video)
+    duration_s = max(r.segments[-1].end_s for r in presentation.video)
     last = floor(now_s / duration_s)
     first = max(0, min(last, floor((now_s - _WINDOW_S) / duration_s)))
     root = etree.fromstring(write_mpd(presentation))
@@ -64,7 +64,7 @@ def live_manifest(presentation: Presentation, now_s: Fraction, time_url: str | N
     over = _over_at(presentation, now_s - last * duration_s)
     if over is not None:
         root.append(_period(etree.fromstring(write_mpd(over)).find(dash("Period")), last, duration_s))
-    longest_s = max(Fraction(s.duration_ticks, r.timescale) for r in presentation.video for s in r.segments)
+    longest_s = max(s.duration_s for r in presentation.video for s in r.segments)
     attributes = {
         "type": "dynamic",
         "availabilityStartTime": "1970-01-01T00:00:00Z",
@@ -103,16 +103,14 @@ def _over_at(presentation: Presentation, now_s: Fraction) -> Presentation | None
 
 
 def _cut(r: Representation, segments: tuple[Segment, ...]) -> Representation:
+    if not isinstance(r, VideoRepresentation):
+        return replace(r, segments=segments)
     tracks = tuple(replace(track, uses=track.uses[: len(segments)]) for track in r.model_tracks)
     return replace(r, segments=segments, model_tracks=tracks)
 
 
 def _until(r: Representation, now_s: Fraction) -> Iterator[Segment]:
-    return (segment for segment in r.segments if _end_s(r, segment) <= now_s)
-
-
-def _end_s(r: Representation, segment: Segment) -> Fraction:
-    return Fraction(segment.start_ticks + segment.duration_ticks, r.timescale)
+    return (segment for segment in r.segments if segment.end_s <= now_s)
 
 
 def _iso(now_s: Fraction) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from pydantic import BaseModel, Field
 
-from manifests.model import ModelTrack, Representation, VideoFormat
+from manifests.model import ModelTrack, VideoFormat, VideoRepresentation
 from manifests.names import MASTER_PLAYLIST, POSTER, QUALITY, REPORT
 from server.catalogue import Index, ServedBundle
 from server.cmcd import Reports
@@ -199,9 +199,8 @@ def sessions(reports: Reports, process_id: int) -> Sessions:
     )
 
 
-def _rung(representation: Representation) -> RungSummary:
+def _rung(representation: VideoRepresentation) -> RungSummary:
     video = representation.video
-    assert video is not None, "a video representation"
     return RungSummary(
         id=representation.id,
         width=video.width,
@@ -220,7 +219,7 @@ def _models(track: ModelTrack, rung: VideoFormat) -> Models:
         network=track.network,
         width=width,
         height=height,
-        files=sum(model.href is not None for model in track.models),
+        files=len(track.models),
         bytes=sum(model.size_bytes for model in track.models),
         segments=sum(use is not None for use in track.uses),
     )

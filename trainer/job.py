@@ -123,7 +123,6 @@ def networks_for(
         network = SizedNetwork(spec, rung.size if spec.fold == 1 else rung.enhanced_size)
         return [network], ()
     video = rung.representation.video
-    assert video is not None, "a rung is a video representation"
     networks = class_networks(
         settings.size_class, rung.size, rung.enhanced_size, video.frame_rate, sum(rung.media_bytes())
     )

@@ -10,7 +10,7 @@ from statistics import fmean
 
 from manifests.bundle import open_bundle, publish_json, publish_manifest, read_json
 from manifests.files import publish_file
-from manifests.model import ModelFile, ModelTrack, Presentation, Representation
+from manifests.model import ModelFile, ModelTrack, Presentation, Representation, VideoRepresentation
 from manifests.names import PROVENANCE, REPORT, model_href
 from manifests.networks import macs_per_rung_pixel
 from manifests.weights import FORMAT
@@ -52,7 +52,7 @@ def with_models(p: Presentation, outcomes: Mapping[str, RungOutcome], *, replace
     """The presentation with the model tracks of `outcomes`. Pure."""
 
     def updated(r: Representation) -> Representation:
-        if r.id not in outcomes:
+        if not isinstance(r, VideoRepresentation) or r.id not in outcomes:
             return r
         outcome = outcomes[r.id]
         replaced = {tried.network.spec.name for tried in outcome.networks}
@@ -66,10 +66,9 @@ def with_models(p: Presentation, outcomes: Mapping[str, RungOutcome], *, replace
     return replace(p, adaptation_sets=sets)
 
 
-def model_track(r: Representation, tried: NetworkOutcome) -> ModelTrack:
+def model_track(r: VideoRepresentation, tried: NetworkOutcome) -> ModelTrack:
     """The track that says which segment uses which model; some segment uses one."""
-    assert r.video is not None, "a rung is a video representation"
-    own_size = r.video.width, r.video.height
+    own_size = r.size
     spec, input_size = tried.network.spec, tried.network.input_size
     needed = tried.needed()
     number = {index: n for n, index in enumerate(needed, 1)}

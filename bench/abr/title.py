@@ -11,7 +11,7 @@ import numpy as np
 
 from bench.programs import BenchError
 from manifests.bundle import Bundle, open_bundle
-from manifests.model import ModelTrack, Representation
+from manifests.model import ModelTrack, VideoRepresentation
 from manifests.quality_table import QualityTable, decode_quality
 from player.abr.inputs import upcoming_segments, usable_entries
 from player.abr.state import Enhancement, ModelPart, RungChoice, Upcoming
@@ -88,8 +88,7 @@ def read_title(root: Path, macs_per_s: float) -> Title:
     video = bundle.presentation.video
     table, size_bytes = _table(bundle)
 
-    def seconds_of(rung: Representation, track: ModelTrack) -> float:
-        assert rung.video is not None, "a rung is of video"
+    def seconds_of(rung: VideoRepresentation, track: ModelTrack) -> float:
         pixels_per_s = rung.video.width * rung.video.height * float(rung.video.frame_rate)
         return track.macs_per_pixel * pixels_per_s / macs_per_s
 

@@ -26,8 +26,7 @@ from bench.programs import ROOT, BenchError, neudash, served
 from console.outputs import write_output
 from manifests.bundle import Bundle, open_bundle
 from manifests.errors import BundleError
-from manifests.model import Representation
-from manifests.template import initialization_href, segment_href
+from manifests.model import VideoRepresentation
 from manifests.weights import decode_model
 from media.errors import MediaError
 from media.frames import Frame, decode_segment
@@ -70,7 +69,7 @@ class Case:
     clip: str
     source: Path
     bundle: Bundle
-    rung: Representation
+    rung: VideoRepresentation
     work: Path
     settings: Settings
     cache: Cache
@@ -78,16 +77,14 @@ class Case:
     @property
     def size(self) -> tuple[int, int]:
         """Of the picture that is judged: twice the rung."""
-        assert self.rung.video is not None, "a rung is a video representation"
         return self.rung.video.width * 2, self.rung.video.height * 2
 
     def media(self) -> list[Path]:
         """The files of the rung's video."""
-        hrefs = [initialization_href(self.rung), *(segment_href(self.rung, s) for s in self.rung.segments)]
-        return [self.bundle.path(href) for href in hrefs]
+        return [self.bundle.path(href) for href in self.rung.hrefs]
 
     def models(self) -> list[Path]:
-        return [self.bundle.path(m.href) for track in self.rung.model_tracks for m in track.models if m.href]
+        return [self.bundle.path(m.href) for track in self.rung.model_tracks for m in track.models]
 
 
 def main(argv: list[str]) -> int:
@@ -224,7 +221,6 @@ def _key(case: Case, code: tuple[str, ...], inputs: list[Path]) -> str:
 
 def _speeds(case: Case) -> dict[str, float]:
     """Median ms a frame of luma, in one run: ours by the CPU engine, plain, and the pretrained networks."""
-    assert case.rung.video is not None, "a rung is a video representation"
     ways: dict[str, Enlarge] = {"plain": partial(base_upsample, scale=2)}
     if models := case.models():
         weights = decode_model(models[0].read_bytes())

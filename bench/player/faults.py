@@ -8,8 +8,7 @@ import re
 from collections import Counter
 from contextlib import suppress
 
-from manifests.model import Representation
-from manifests.template import segment_href
+from manifests.model import VideoRepresentation
 
 FAULT_SHARE = 0.12
 """Of all answers."""
@@ -43,10 +42,10 @@ class FaultyProxy:
         if self._listener is not None:
             self._listener.close()
 
-    def whole_of(self, rung: Representation, number: int) -> int:
+    def whole_of(self, rung: VideoRepresentation, number: int) -> int:
         """How often that segment came through as it is."""
         segment = next(s for s in rung.segments if s.number == number)
-        ending = "/" + segment_href(rung, segment)
+        ending = "/" + segment.href
         return sum(count for path, count in self.whole.items() if path.endswith(ending))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

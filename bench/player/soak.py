@@ -29,9 +29,8 @@ from bench.programs import ROOT, BenchError
 from console.outputs import write_output
 from manifests.bundle import Bundle, open_bundle
 from manifests.errors import BundleError
-from manifests.model import Representation
+from manifests.model import VideoRepresentation
 from manifests.mp4.fragments import read_fragment, read_init
-from manifests.template import initialization_href, segment_href
 
 OUTAGE_S = 5.0
 BETWEEN_OUTAGES_S = (20.0, 60.0)
@@ -112,24 +111,24 @@ async def soaked(bundle: Bundle, rung: str, seconds: float, seed: int) -> Soak:
     return soak
 
 
-def _rung(bundle: Bundle, wish: str) -> Representation:
+def _rung(bundle: Bundle, wish: str) -> VideoRepresentation:
     for rung in bundle.presentation.video:
         if rung.video is not None and wish in (rung.id, str(rung.video.height)):
             return rung
     raise BenchError(f"the bundle has no rung {wish!r}")
 
 
-def _frame_counts(bundle: Bundle, rung: Representation) -> dict[int, int]:
+def _frame_counts(bundle: Bundle, rung: VideoRepresentation) -> dict[int, int]:
     """Of each segment, by its number."""
-    init = read_init(bundle.path(initialization_href(rung)).read_bytes())
+    init = read_init(bundle.path(rung.init_href).read_bytes())
     return {
-        segment.number: read_fragment(bundle.path(segment_href(rung, segment)).read_bytes(), init).sample_count
+        segment.number: read_fragment(bundle.path(segment.href).read_bytes(), init).sample_count
         for segment in rung.segments
     }
 
 
 async def _session(
-    url: str, rung: Representation, frames: dict[int, int], proxy: FaultyProxy, soak: Soak, *, paced: bool
+    url: str, rung: VideoRepresentation, frames: dict[int, int], proxy: FaultyProxy, soak: Soak, *, paced: bool
 ) -> None:
     """One process, and what must hold of it."""
     proxy.whole.clear()
@@ -156,7 +155,7 @@ async def _session(
     assert process.returncode is not None, "it ended"
     soak.exit_codes[process.returncode] += 1
     whole = {number: proxy.whole_of(rung, number) for number in frames}
-    spoilt_inits = sum(count for path, count in proxy.flipped.items() if path.endswith(initialization_href(rung)))
+    spoilt_inits = sum(count for path, count in proxy.flipped.items() if path.endswith(rung.init_href))
     _judge(stats, process.returncode, talk.decode(), frames, whole, soak, spare=spoilt_inits // 2)
 
 

@@ -15,7 +15,6 @@ import httpx
 from bench.programs import BenchError, served
 from manifests.mpd.read import read_mpd
 from manifests.names import MANIFEST
-from manifests.template import initialization_href, segment_href
 
 TIMEOUT_S = 60.0
 
@@ -53,7 +52,7 @@ class Loopback:
             with httpx.Client(timeout=TIMEOUT_S, trust_env=False, headers=accepted) as client:
                 manifest = client.get(address).raise_for_status().content
                 (rung,) = read_mpd(manifest).video
-                for href in [initialization_href(rung), *(segment_href(rung, s) for s in rung.segments)]:
+                for href in [rung.init_href, *(s.href for s in rung.segments)]:
                     client.get(urljoin(address, href)).raise_for_status()
         except httpx.HTTPError as error:
             raise BenchError(f"{address}: {error}") from error

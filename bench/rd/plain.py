@@ -104,5 +104,4 @@ def decoded_frames(rung: Rung) -> Iterator[Frame]:
 
 def frame_count(rung: Rung) -> int:
     """Frames that its manifest promises."""
-    assert rung.representation.video is not None, "a rung is a video representation"
     return round(rung.representation.duration_s * rung.representation.video.frame_rate)

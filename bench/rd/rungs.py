@@ -14,9 +14,8 @@ from bench.machine import ffmpeg_version
 from bench.programs import neudash
 from bench.rd.settings import SEGMENT_S, Settings, heights
 from manifests.bundle import Bundle, open_bundle, publish_json, publish_manifest, read_json
-from manifests.model import Presentation, Representation
+from manifests.model import Presentation, VideoRepresentation
 from manifests.names import PROVENANCE
-from manifests.template import initialization_href, segment_href
 from media.source.probe import probe
 from media.source.treatment import SourceTreatment
 from packager.encoders import DEFAULT_CODEC
@@ -51,13 +50,12 @@ class Rung:
     rate: str
     """As asked for: `crf27`, `800k`."""
     bundle: Bundle
-    representation: Representation
+    representation: VideoRepresentation
 
     @property
     def size(self) -> tuple[int, int]:
         """(width, height)."""
-        assert self.representation.video is not None, "a rung is a video representation"
-        return self.representation.video.width, self.representation.video.height
+        return self.representation.size
 
     @property
     def duration_s(self) -> float:
@@ -66,14 +64,12 @@ class Rung:
     @property
     def media(self) -> list[Path]:
         """The init segment, then the segments."""
-        r = self.representation
-        hrefs = [initialization_href(r), *(segment_href(r, segment) for segment in r.segments)]
-        return [self.bundle.path(href) for href in hrefs]
+        return [self.bundle.path(href) for href in self.representation.hrefs]
 
     @property
     def models(self) -> list[Path]:
         files = [model for track in self.representation.model_tracks for model in track.models]
-        return [self.bundle.path(model.href) for model in files if model.href]
+        return [self.bundle.path(model.href) for model in files]
 
     @property
     def treatment(self) -> SourceTreatment:
@@ -112,7 +108,6 @@ def packaged(clip: Clip, codec: str, name: str, rates: Sequence[str]) -> list[Ru
     return [
         Rung(f"{prefix}v{r.video.height}-{rates_of[r.id]}", codec, rates_of[r.id], bundle, r)
         for r in bundle.presentation.video
-        if r.video is not None
     ]
 
 
@@ -124,9 +119,8 @@ def write_view(root: Path, rungs: Sequence[Rung]) -> Bundle:
     shutil.rmtree(root, ignore_errors=True)
     representations = []
     for rung in rungs:
-        renamed = replace(rung.representation, id=rung.id)
-        hrefs = [initialization_href(renamed), *(segment_href(renamed, s) for s in renamed.segments)]
-        for href, path in zip(hrefs, rung.media, strict=True):
+        renamed = _renamed(rung.representation, rung.id)
+        for href, path in zip(renamed.hrefs, rung.media, strict=True):
             _link(path, root / href)
         for path in rung.models:
             _link(path, root / path.relative_to(rung.bundle.root))
@@ -138,7 +132,13 @@ def write_view(root: Path, rungs: Sequence[Rung]) -> Bundle:
     return open_bundle(root)
 
 
-def _presentation(first: Presentation, representations: list[Representation]) -> Presentation:
+def _renamed(r: VideoRepresentation, name: str) -> VideoRepresentation:
+    """Returns the representation under another id, with addresses to suit."""
+    series = replace(r.series, init_href=f"video/{name}/init.mp4", media=f"video/{name}/$Number%05d$.m4s")
+    return replace(r, id=name, segments=tuple(replace(segment, series=series) for segment in r.segments))
+
+
+def _presentation(first: Presentation, representations: list[VideoRepresentation]) -> Presentation:
     video = next(s for s in first.adaptation_sets if s.content_type == "video")
     return replace(
         first,

@@ -12,9 +12,10 @@ from manifests.model import (
     ModelFile,
     ModelTrack,
     Presentation,
-    Representation,
     Segment,
+    SegmentSeries,
     VideoFormat,
+    VideoRepresentation,
 )
 from manifests.mpd.write import write_mpd
 from manifests.names import MANIFEST
@@ -66,16 +67,13 @@ def write_bundle(root: Path, *, seed: int = 1, segments: int = COUNT) -> dict[st
 
 def _representation(
     name: str, index: int, size_bytes: int, segments: int, tracks: tuple[ModelTrack, ...]
-) -> Representation:
-    return Representation(
+) -> VideoRepresentation:
+    series = SegmentSeries(_TICKS // 2, f"video/{name}/init.mp4", f"video/{name}/$Number%05d$.m4s")
+    return VideoRepresentation(
         name,
         "avc1.64001E",
         size_bytes * 4,
-        _TICKS // 2,
-        "video/$RepresentationID$/init.mp4",
-        "video/$RepresentationID$/$Number%05d$.m4s",
-        tuple(Segment(n + 1, n * _TICKS, _TICKS) for n in range(segments)),
+        tuple(Segment(n + 1, n * _TICKS, _TICKS, series) for n in range(segments)),
         VideoFormat(320 * 2**index, 180 * 2**index, Fraction(24)),
-        None,
         tracks,
     )

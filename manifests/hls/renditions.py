@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from manifests.languages import bcp47, language_name
-from manifests.model import AdaptationSet, Presentation, Representation, Role, TextTrack
+from manifests.model import AdaptationSet, AudioRepresentation, Presentation, Role, TextTrack
 from manifests.names import playlist_href
 
 TEXT_GROUP = "text"
@@ -46,9 +46,9 @@ class _Track:
 
     set: AdaptationSet
     """The first of its sets: language, label and role are those of all."""
-    formats: dict[_Format, Representation]
+    formats: dict[_Format, AudioRepresentation]
 
-    def in_format(self, wanted: _Format) -> Representation:
+    def in_format(self, wanted: _Format) -> AudioRepresentation:
         """The closest that it has: that format at the first bit rate, or its first format."""
         codecs, channels, _ = wanted
         first = next(iter(self.formats.values()))
@@ -60,7 +60,7 @@ class AudioGroup:
     """Every track of a presentation, as far as possible in one format."""
 
     id: str
-    representations: tuple[Representation, ...]
+    representations: tuple[AudioRepresentation, ...]
     """The first is the default."""
     lines: tuple[str, ...]
     """Its EXT-X-MEDIA tags."""
@@ -88,9 +88,8 @@ def _tracks(sets: Iterable[AdaptationSet]) -> list[_Track]:
     """Sets of one language, label and role are one track, unless both have the same format: then they are two."""
     tracks: list[_Track] = []
     for s in sets:
-        formats: dict[_Format, Representation] = {}
-        for r in s.representations:
-            assert r.audio is not None, "asked of a set of sound"
+        formats: dict[_Format, AudioRepresentation] = {}
+        for r in s.sound:
             place = sum(known[:2] == (r.codecs, r.audio.channels) for known in formats)
             formats[r.codecs, r.audio.channels, place] = r
         for track in tracks:
@@ -114,9 +113,8 @@ def subtitle_lines(tracks: Iterable[TextTrack]) -> list[str]:
 
 
 def _audio_line(
-    group_id: str, name: str, s: AdaptationSet, r: Representation, *, default: bool, autoselect: bool
+    group_id: str, name: str, s: AdaptationSet, r: AudioRepresentation, *, default: bool, autoselect: bool
 ) -> str:
-    assert r.audio is not None, "asked of sound"
     return _media_line(
         "TYPE=AUDIO",
         f'GROUP-ID="{group_id}"',

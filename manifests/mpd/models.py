@@ -8,7 +8,7 @@ from lxml import etree
 
 from manifests.errors import MalformedManifestError
 from manifests.hrefs import checked_href
-from manifests.model import ModelFile, ModelTrack, Representation, Segment, VideoFormat
+from manifests.model import ModelFile, ModelTrack, Segment, VideoFormat, VideoRepresentation
 from manifests.mpd.names import GAIN, ID, MODEL_SCHEME, MODEL_SCHEME_VALUE, SHA256, TOKEN, dash, own
 from manifests.mpd.xml import Element, fail, matching, uint
 from manifests.networks import Size
@@ -24,7 +24,7 @@ MAX_CHAIN = 16
 
 
 def read_model_tracks(
-    properties: list[Element], segments: tuple[Segment, ...], timescale: int, rung: VideoFormat
+    properties: list[Element], segments: tuple[Segment, ...], rung: VideoFormat
 ) -> tuple[tuple[ModelTrack, ...], str | None]:
     """The tracks in a representation's SupplementalProperty elements, and why a table was passed over, if so.
 
@@ -40,10 +40,10 @@ def read_model_tracks(
         return (), "the models are listed in a side file, which this version does not read"
     if len(elements) > MAX_TRACKS:
         fail(elements[0], f"{len(elements)} model tracks for one representation; at most {MAX_TRACKS} are read")
-    return tuple(_read_track(element, segments, timescale, rung) for element in elements), None
+    return tuple(_read_track(element, segments, rung) for element in elements), None
 
 
-def _read_track(element: Element, segments: tuple[Segment, ...], timescale: int, rung: VideoFormat) -> ModelTrack:
+def _read_track(element: Element, segments: tuple[Segment, ...], rung: VideoFormat) -> ModelTrack:
     models = _read_models(element)
     timelines = list(element.iterchildren(own("Timeline")))
     if len(timelines) != 1:
@@ -58,7 +58,7 @@ def _read_track(element: Element, segments: tuple[Segment, ...], timescale: int,
         bandwidth_bps=uint(element, "bandwidth", most=2**40),
         format=matching(element, "format", TOKEN),
         models=tuple(models.values()),
-        uses=_read_uses(timelines[0], models, segments, timescale),
+        uses=_read_uses(timelines[0], models, segments),
         input_size=_read_input_size(element, scale, rung),
     )
 
@@ -113,9 +113,10 @@ def _check_chain(track: Element, model: ModelFile, models: dict[int, ModelFile])
 
 
 def _read_uses(
-    timeline: Element, models: dict[int, ModelFile], segments: tuple[Segment, ...], timescale: int
+    timeline: Element, models: dict[int, ModelFile], segments: tuple[Segment, ...]
 ) -> tuple[int | None, ...]:
     # Both clocks are compared as integers: ticks of one times the timescale of the other.
+    timescale = segments[0].series.timescale
     own_timescale = uint(timeline, "timescale", least=1, most=2**32 - 1)
     ends = [(s.start_ticks + s.duration_ticks) * own_timescale for s in segments]
     if segments[0].start_ticks != 0:
@@ -140,7 +141,7 @@ def _read_uses(
     return tuple(uses)
 
 
-def append_model_tracks(parent: Element, r: Representation) -> None:
+def append_model_tracks(parent: Element, r: VideoRepresentation) -> None:
     """Add the SupplementalProperty with the tracks of `r`.
 
     Raises MalformedManifestError for a table that is too large, or whose uses do not go with the segments.
@@ -161,7 +162,7 @@ def append_model_tracks(parent: Element, r: Representation) -> None:
         _append_track(table, track, r)
 
 
-def _append_track(table: Element, track: ModelTrack, r: Representation) -> None:
+def _append_track(table: Element, track: ModelTrack, r: VideoRepresentation) -> None:
     element = etree.SubElement(table, own("ModelTrack"))
     for name, value in {
         "id": track.id,

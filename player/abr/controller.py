@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from manifests.model import ModelTrack, Representation
+from manifests.model import ModelTrack, VideoRepresentation
 from player.abr.buffer import PlaybackBuffer
 from player.abr.inputs import TOLD_AHEAD, Known, upcoming_segments
 from player.abr.progress import RunningTransfer
@@ -34,7 +34,7 @@ ENHANCEMENT_OFF = "enhancement is off"
 class Chosen:
     """How to get a segment."""
 
-    representation: Representation
+    representation: VideoRepresentation
     wanted: SegmentModel
     wait_s: float = 0.0
 
@@ -53,7 +53,7 @@ class AbrController:
 
     def __init__(
         self,
-        rungs: Sequence[Representation],
+        rungs: Sequence[VideoRepresentation],
         policy: Policy,
         models: ModelStore,
         *,
@@ -99,7 +99,7 @@ class AbrController:
         return Chosen(rung, self._decided_model(rung, position, decision), min(decision.wait_s, self.buffer_s()))
 
     def under_way(
-        self, position: int, rung: Representation, wanted: SegmentModel, received_bytes: int
+        self, position: int, rung: VideoRepresentation, wanted: SegmentModel, received_bytes: int
     ) -> RunningTransfer:
         """A segment that is asked for now, and its model, by a session that has received so many bytes."""
         choice = self._choice(position, rung)
@@ -122,7 +122,7 @@ class AbrController:
         """So much came of a segment that was given up."""
         self._transfers.append(transfer)
 
-    def wanted(self, rung: Representation, position: int) -> SegmentModel:
+    def wanted(self, rung: VideoRepresentation, position: int) -> SegmentModel:
         """The manifest's first choice of a model, unless enhancement is off.
 
         In real time the first one that this machine is fast enough for, by what was measured so far; the cheapest if
@@ -138,7 +138,7 @@ class AbrController:
         cheapest = min(range(len(tracks)), key=lambda n: _work(rung, tracks[n]))
         return offered[fast_enough[0] if fast_enough else cheapest]
 
-    def keeps_up(self, rung: Representation, track: ModelTrack) -> bool:
+    def keeps_up(self, rung: VideoRepresentation, track: ModelTrack) -> bool:
         """Whether this machine enhances as fast as the video plays, as far as is known."""
         return self._enhancing_s_per_s(rung, track) <= IN_REAL_TIME
 
@@ -146,7 +146,7 @@ class AbrController:
         """Video ahead of a viewer who watches from the first segment on."""
         return self._viewing.buffer_s(time.monotonic())
 
-    def delivered(self, position: int, rung: Representation, track: ModelTrack | None, transfer: Transfer) -> None:
+    def delivered(self, position: int, rung: VideoRepresentation, track: ModelTrack | None, transfer: Transfer) -> None:
         """A segment came, to be enhanced by `track`."""
         self._transfers.append(transfer)
         self._viewing.add(_duration_s(rung, position), transfer.ended_s)
@@ -158,7 +158,7 @@ class AbrController:
         """The viewer goes on at another moment, with nothing there yet."""
         self._viewing = PlaybackBuffer()
 
-    def enhancing(self, rung: Representation, track: ModelTrack, record: SegmentStats) -> None:
+    def enhancing(self, rung: VideoRepresentation, track: ModelTrack, record: SegmentStats) -> None:
         """A segment goes to the enhancer, which will say in its record how long it took."""
         self._done.append(_Done(record, _work(rung, track)))
 
@@ -184,7 +184,7 @@ class AbrController:
         seconds_of = self._enhancing_s_per_s if self._enhance else None
         return upcoming_segments(tuple(self._rungs.values()), self.known or {}, positions, seconds_of)
 
-    def _choice(self, position: int, rung: Representation) -> RungChoice:
+    def _choice(self, position: int, rung: VideoRepresentation) -> RungChoice:
         """The segment on one rung, as policies see it."""
         return next(c for c in self._upcoming(position)[0].choices if c.rung == rung.id)
 
@@ -198,7 +198,7 @@ class AbrController:
                     held |= {file.href for file in wanted.files} - {f.href for f in self._models.missing(wanted)}
         return frozenset(held)
 
-    def _decided_model(self, rung: Representation, position: int, decision: Decision) -> SegmentModel:
+    def _decided_model(self, rung: VideoRepresentation, position: int, decision: Decision) -> SegmentModel:
         for track in rung.model_tracks:
             n = track.uses[position]
             if track.id == decision.track and n is not None:
@@ -206,22 +206,20 @@ class AbrController:
         first = self.wanted(rung, position)
         return first if not first.files else SegmentModel(rung, None, (), PLAIN_CHOSEN)
 
-    def _enhancing_s_per_s(self, rung: Representation, track: ModelTrack) -> float:
+    def _enhancing_s_per_s(self, rung: VideoRepresentation, track: ModelTrack) -> float:
         """Seconds of enhancing a second of video, by the speed of segments so far; 0 before the first."""
-        assert rung.video is not None, "a rung is of video"
         begun = [done for done in self._done if done.record.enhancing_s > 0][-SPEED_SEGMENTS:]
         work = sum(done.work for done in begun)
         frame_s = _work(rung, track) * sum(done.record.enhancing_s for done in begun) / work if work else 0.0
         return frame_s * float(rung.video.frame_rate)
 
 
-def _duration_s(rung: Representation, position: int) -> float:
+def _duration_s(rung: VideoRepresentation, position: int) -> float:
     return float(Fraction(rung.segments[position].duration_ticks, rung.timescale))
 
 
-def _work(rung: Representation, track: ModelTrack) -> float:
+def _work(rung: VideoRepresentation, track: ModelTrack) -> float:
     """What a frame costs: about proportional to the time it takes, and good for comparing networks alone."""
-    assert rung.video is not None, "a rung is of video"
     width, height = track.input_size_of(rung.video)
     network = track.macs_per_pixel * rung.video.width * rung.video.height
     return float(network + OUTPUT_MACS * width * height * track.scale**2)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from manifests.model import ModelTrack, Representation
+from manifests.model import ModelTrack, VideoRepresentation
 from manifests.quality_table import QualityTable, RungQuality, models_digest
 from player.abr.state import Enhancement, ModelPart, RungChoice, Upcoming
 from player.superres.model_choice import model_for_segment, track_problem
@@ -21,7 +21,7 @@ QUALITY_PER_DB = 4.0
 """VMAF-NEG for a decibel of PSNR-Y that a model gains."""
 LEAST_QUALITY = 5.0
 
-SecondsOf = Callable[[Representation, ModelTrack], float]
+SecondsOf = Callable[[VideoRepresentation, ModelTrack], float]
 """How long this machine takes to enhance a second of that rung by that track."""
 
 
@@ -29,7 +29,7 @@ Known = Mapping[str, RungQuality]
 """What was measured of rungs, by representation id, and may be believed; nothing of a rung that is not there."""
 
 
-def usable_entries(rungs: Sequence[Representation], table: QualityTable) -> Known:
+def usable_entries(rungs: Sequence[VideoRepresentation], table: QualityTable) -> Known:
     """What a table tells of `rungs`: nothing where it is of other segments, of models nothing where it is of others.
 
     Looks at every segment: to be asked once, not for every decision.
@@ -48,7 +48,7 @@ def _of_plain(told: RungQuality) -> RungQuality:
 
 
 def upcoming_segments(
-    rungs: Sequence[Representation],
+    rungs: Sequence[VideoRepresentation],
     known: Known,
     positions: range,
     seconds_of: SecondsOf | None,
@@ -71,11 +71,11 @@ def upcoming_segments(
     )
 
 
-def _duration_s(rung: Representation, position: int) -> float:
+def _duration_s(rung: VideoRepresentation, position: int) -> float:
     return rung.segments[position].duration_ticks / rung.timescale
 
 
-def _bandwidth_bps(rung: Representation, measured: RungQuality | None) -> float:
+def _bandwidth_bps(rung: VideoRepresentation, measured: RungQuality | None) -> float:
     """The mean, which is what the rules of the literature reckon with; a manifest states the peak."""
     if measured is None:
         return rung.bandwidth_bps
@@ -83,7 +83,7 @@ def _bandwidth_bps(rung: Representation, measured: RungQuality | None) -> float:
 
 
 def _choice(
-    rung: Representation,
+    rung: VideoRepresentation,
     measured: RungQuality | None,
     rate_bps: float,
     top_bps: float,
@@ -104,7 +104,7 @@ def _guessed(bandwidth_bps: float, top_bps: float) -> float:
 
 
 def _enhancements(
-    rung: Representation, measured: RungQuality | None, plain: float, position: int, seconds_of: SecondsOf
+    rung: VideoRepresentation, measured: RungQuality | None, plain: float, position: int, seconds_of: SecondsOf
 ) -> tuple[Enhancement, ...]:
     duration_s = _duration_s(rung, position)
     best = model_for_segment(rung, position)
@@ -139,6 +139,6 @@ def _told_gain(track: ModelTrack, n: int) -> float:
     return QUALITY_PER_DB * (gain_db if gain_db is not None else 0.5)
 
 
-def rung_models_digest(rung: Representation) -> bytes:
+def rung_models_digest(rung: VideoRepresentation) -> bytes:
     """Of the models that a player shows the rung's segments with: what a quality table must name to be believed."""
     return models_digest([model_for_segment(rung, position).files for position in range(len(rung.segments))])

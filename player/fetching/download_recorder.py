@@ -9,10 +9,9 @@ from console.text import one_line
 from manifests.errors import BundleError
 from manifests.files import publish_file
 from manifests.hls.write import write_playlists
-from manifests.model import Presentation, Representation
+from manifests.model import Presentation, Representation, VideoRepresentation
 from manifests.mpd.write import write_mpd
 from manifests.names import MANIFEST
-from manifests.template import segment_href
 from player.errors import SinkError
 
 
@@ -66,7 +65,7 @@ class DownloadRecorder:
         representations = (*kept.video, *kept.audio)
         if any(len(self._segments[r.id]) < len(r.segments) for r in representations):
             return {}  # players of HLS take each rung for whole
-        hrefs = {r.id: [segment_href(r, segment) for segment in r.segments] for r in representations}
+        hrefs = {r.id: [segment.href for segment in r.segments] for r in representations}
         sizes = {name: [(self._folder / href).stat().st_size for href in hrefs[name]] for name in hrefs}
         return write_playlists(kept, sizes)
 
@@ -102,5 +101,7 @@ def recorded_presentation(
 
 
 def _with_models(representation: Representation, models: frozenset[str]) -> Representation:
-    tracks = (t for t in representation.model_tracks if any(f.href is None or f.href in models for f in t.models))
+    if not isinstance(representation, VideoRepresentation):
+        return representation
+    tracks = (t for t in representation.model_tracks if any(f.href in models for f in t.models))
     return dataclasses.replace(representation, model_tracks=tuple(tracks))

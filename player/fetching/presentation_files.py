@@ -6,11 +6,10 @@ import asyncio
 from contextlib import suppress
 from urllib.parse import urljoin
 
+from manifests.base_urls import base_urls
 from manifests.errors import MalformedManifestError
-from manifests.hrefs import base_urls
 from manifests.model import AdaptationSet, ModelFile, Presentation, Representation, Segment
 from manifests.quality_table import QualityTable, decode_quality
-from manifests.template import initialization_href, segment_href
 from player.errors import FetchError
 from player.fetching.download_recorder import DownloadRecorder
 from player.fetching.model_store import expected_model
@@ -82,7 +81,7 @@ class PresentationFiles:
         """Fetched once; afterwards a download of 0 bytes."""
         if representation.id in self._inits:
             return self._inits[representation.id]
-        href = initialization_href(representation)
+        href = representation.init_href
         download = await self._get(representation, href, Expected(MAX_INIT_BYTES))
         if self._kept is not None:
             await asyncio.to_thread(self._kept.file, href, download.data)
@@ -94,7 +93,7 @@ class PresentationFiles:
         self._inits.pop(representation.id, None)
 
     async def segment(self, representation: Representation, segment: Segment) -> Download:
-        href = segment_href(representation, segment)
+        href = segment.href
         download = await self._get(representation, href, Expected(MAX_SEGMENT_BYTES))
         if self._kept is not None:
             await asyncio.to_thread(self._kept.segment, representation, segment.number, href, download.data)

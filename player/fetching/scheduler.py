@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from fractions import Fraction
 
-from manifests.model import AdaptationSet, Representation
+from manifests.model import AdaptationSet, VideoRepresentation
 from player.abr.controller import AbrController, Chosen
 from player.abr.inputs import usable_entries
 from player.abr.progress import finish_or_abandon
@@ -21,7 +21,6 @@ from player.fetching.presentation_files import PresentationFiles
 from player.fetching.soundtrack import Soundtrack
 from player.stats import SegmentStats
 from player.superres.model_choice import SegmentModel
-from player.superres.output import end_s
 
 CAPACITY_S = 20.0
 """Video that a session fetches ahead of what is shown."""
@@ -38,7 +37,7 @@ class SegmentScheduler:
         self,
         files: PresentationFiles,
         soundtrack: Soundtrack,
-        rungs: Sequence[Representation],
+        rungs: Sequence[VideoRepresentation],
         policy: Policy,
         *,
         model_patience_s: float | None,
@@ -80,7 +79,7 @@ class SegmentScheduler:
     def position_at(self, at_s: Fraction) -> int:
         """Of the segment that is shown at a moment; of the first or last one where that lies outside."""
         rung = self._rungs[0]
-        over = sum(1 for segment in rung.segments if end_s(rung, segment) <= at_s)
+        over = sum(1 for segment in rung.segments if segment.end_s <= at_s)
         return min(over, self.count - 1)
 
     async def deliver(self, position: int) -> FetchedSegment:
@@ -197,7 +196,7 @@ class SegmentScheduler:
         else:
             delivery.weights, delivery.track = weights, wanted.track
 
-    async def _video(self, delivery: FetchedSegment, others: Sequence[Representation]) -> None:
+    async def _video(self, delivery: FetchedSegment, others: Sequence[VideoRepresentation]) -> None:
         """The segment's media, from another rung where need be: one that works, or one that comes in time."""
         begun_s = asked_s = time.monotonic()
         asked_bytes = self._files.received_bytes
@@ -231,7 +230,7 @@ class SegmentScheduler:
         now_s = time.monotonic()
         return Transfer(now_s, now_s - asked_s, self._files.received_bytes - asked_bytes)
 
-    async def _fetch_unless_given_up(self, delivery: FetchedSegment, rung: Representation) -> Chosen | None:
+    async def _fetch_unless_given_up(self, delivery: FetchedSegment, rung: VideoRepresentation) -> Chosen | None:
         """What is to be fetched instead where this does not come in time. Raises FetchError."""
         if not self._paced or self._files.local:
             await self._fetch(delivery, rung)
@@ -243,7 +242,7 @@ class SegmentScheduler:
             self._fetch(delivery, rung), lambda: self._chooser.less(position, under_way, files.received_bytes)
         )
 
-    async def _fetch(self, delivery: FetchedSegment, rung: Representation) -> None:
+    async def _fetch(self, delivery: FetchedSegment, rung: VideoRepresentation) -> None:
         """Raises FetchError."""
         init = await self._files.init(rung)
         media = await self._files.segment(rung, rung.segments[delivery.position])

@@ -145,7 +145,7 @@ class HttpTransport:
         try:
             return (await self.get(self.manifest_url, Expected(MAX_MANIFEST_BYTES))).data
         except FetchError as error:
-            named = urlsplit(self.manifest_url).path.endswith(".mpd")
+            named = self.manifest_url.partition("?")[0].endswith(".mpd")  # not parsed: it may be no address at all
             hint = "" if named else f"; the address of a manifest ends in /{MANIFEST}"
             raise UnplayableError(f"no manifest at {self.manifest_url}: {error}{hint}") from error
 

@@ -21,8 +21,8 @@ def segment_frames(delivery: FetchedSegment) -> Iterator[Frame]:
 
     Raises UndecodableSegmentError, after the frames that could be had, where there are fewer than its tables say.
     """
+    assert delivery.media is not None, "asked of a segment that was delivered"
     video = delivery.representation.video
-    assert delivery.media is not None and video is not None, "asked of a segment that was delivered"
     first_s: Fraction | None = None
     last_s = delivery.start_s - 1
     count = 0
@@ -44,8 +44,8 @@ def segment_frames(delivery: FetchedSegment) -> Iterator[Frame]:
 
 def _frames_promised(delivery: FetchedSegment) -> int:
     """What the segment's own tables say; where they do not parse, what its duration asks for."""
-    assert delivery.media is not None and delivery.representation.video is not None, "a segment that was delivered"
+    assert delivery.media is not None, "asked of a segment that was delivered"
     try:
         return read_fragment(delivery.media, read_init(delivery.init)).sample_count
     except MalformedFragmentError:
-        return round((delivery.end_s - delivery.start_s) * delivery.representation.video.frame_rate)
+        return delivery.representation.frame_count(delivery.segment)

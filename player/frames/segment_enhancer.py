@@ -51,7 +51,6 @@ class SegmentEnhancer:
     def _enhanced(self, frame: Frame, effort: Effort) -> Frame | None:
         """None where there is no network, or it failed: then there is none for the rest of the segment either."""
         network, video = self._network, self._delivery.representation.video
-        assert video is not None, "a rung is of video"
         if network is None:
             return None
         if (frame.width, frame.height) != (video.width, video.height):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from manifests.languages import bcp47
-from manifests.model import AdaptationSet, Representation, Role
+from manifests.model import AdaptationSet, AudioRepresentation, Role
 from player.errors import UnplayableError
 
 _STEREO = 2
@@ -15,7 +15,7 @@ _LATER: tuple[Role | None, ...] = ("commentary", "description", "supplementary")
 """Roles that nobody hears who did not ask for them, if there is another track."""
 
 
-def choose_soundtrack(sets: Sequence[AdaptationSet], wish: str | None) -> Representation | None:
+def choose_soundtrack(sets: Sequence[AdaptationSet], wish: str | None) -> AudioRepresentation | None:
     """The stream that is heard: that of the track which meets `wish`, of the main one without a wish.
 
     A wish is a number from 1 in the order of the manifest, a language (a tag, a code or a name), a role, or a label or
@@ -29,7 +29,7 @@ def choose_soundtrack(sets: Sequence[AdaptationSet], wish: str | None) -> Repres
         raise UnplayableError(f"there is no sound track {wish[:40]!r}; the manifest offers {offered or 'no sound'}")
     if not found:
         return None
-    return max(min(found, key=_preference).representations, key=lambda r: r.bandwidth_bps)
+    return max(min(found, key=_preference).sound, key=lambda r: r.bandwidth_bps)
 
 
 def _meeting(tracks: Sequence[AdaptationSet], wish: str) -> Sequence[AdaptationSet]:
@@ -66,9 +66,7 @@ def _preference(track: AdaptationSet) -> tuple[int, bool]:
 
 
 def _channels(track: AdaptationSet) -> int:
-    audio = track.representations[0].audio
-    assert audio is not None, "asked of a sound track"
-    return audio.channels
+    return track.sound[0].audio.channels
 
 
 def _described(track: AdaptationSet) -> str:

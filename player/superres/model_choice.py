@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from manifests.errors import UnknownNetworkError
-from manifests.model import ModelFile, ModelTrack, Representation
+from manifests.model import ModelFile, ModelTrack, VideoRepresentation
 from manifests.networks import parse_network
 from manifests.weights import FORMAT
 from player.stats import ModelKind
@@ -18,7 +18,7 @@ PLAIN_IS_BEST = "the manifest names no model: plain upscaling is best here"
 class SegmentModel:
     """What the manifest says about one segment."""
 
-    representation: Representation
+    representation: VideoRepresentation
     track: ModelTrack | None
     files: tuple[ModelFile, ...]
     """The chain, full weights first; empty for plain upscaling."""
@@ -32,12 +32,12 @@ class SegmentModel:
         return "base" if len(self.files) == 1 else "update"
 
 
-def model_for_segment(representation: Representation, position: int) -> SegmentModel:
+def model_for_segment(representation: VideoRepresentation, position: int) -> SegmentModel:
     """The model for the segment at `position` (from 0): of the best-ranked track that this version can run."""
     return model_candidates(representation, position)[0]
 
 
-def model_candidates(representation: Representation, position: int) -> tuple[SegmentModel, ...]:
+def model_candidates(representation: VideoRepresentation, position: int) -> tuple[SegmentModel, ...]:
     """Every model for the segment at `position` (from 0) that this version can run, best-ranked first.
 
     At least one entry: the reason for plain upscaling where there is no such model.

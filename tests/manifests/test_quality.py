@@ -30,7 +30,6 @@ from manifests.quality_table import (
     encode_quality,
     models_digest,
 )
-from manifests.template import segment_href
 from manifests.verify import schema_problems, verify_bundle
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -179,9 +178,7 @@ def with_table(root: Path, change: int = 0, rungs: slice = slice(None)) -> None:
     data = encode_quality(
         QualityTable(
             {
-                r.id: RungQuality(
-                    tuple(SegmentQuality((root / segment_href(r, s)).stat().st_size + change) for s in r.segments)
-                )
+                r.id: RungQuality(tuple(SegmentQuality((root / s.href).stat().st_size + change) for s in r.segments))
                 for r in video.representations[rungs]
             }
         )

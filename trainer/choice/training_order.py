@@ -12,7 +12,7 @@ class Turn:
     """One rung's place in the order."""
 
     rung: str
-    """Representation id."""
+    """VideoRepresentation id."""
     start: str | None
     """The sibling trained before whose models its own start from; None for those made from scratch."""
 

@@ -12,7 +12,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from manifests.model import ModelFile, ModelTrack, Representation, Segment, VideoFormat
+from manifests.model import ModelFile, ModelTrack, Representation, VideoFormat, VideoRepresentation
 from manifests.networks import NetworkSpec
 from manifests.weights import ModelWeights
 from player.errors import FetchError, SinkError
@@ -24,6 +24,7 @@ from player.fetching.model_store import (
 )
 from player.fetching.transport import Download
 from player.superres.model_choice import NO_MODELS, PLAIN_IS_BEST, SegmentModel, model_for_segment
+from tests.support.presentations import rung_of
 
 SHA = {n: f"{n:064x}" for n in range(1, 4)}
 
@@ -38,10 +39,8 @@ def track(uses: tuple[int | None, ...], **changes: object) -> ModelTrack:
     return dataclasses.replace(whole, **changes)  # type: ignore[arg-type]  # the tests name fields of it
 
 
-def rung(*tracks: ModelTrack, problem: str | None = None) -> Representation:
-    segments = tuple(Segment(n, n, 1) for n in (1, 2))
-    video = VideoFormat(160, 90, Fraction(24))
-    return Representation("r", "avc1.42C00B", 1000, 1, "i", "m", segments, video, None, tracks, problem)
+def rung(*tracks: ModelTrack, problem: str | None = None) -> VideoRepresentation:
+    return rung_of("r", VideoFormat(160, 90, Fraction(24)), [1, 1], 1, tracks=tracks, problem=problem)
 
 
 def test_a_chain_comes_full_weights_first() -> None:
