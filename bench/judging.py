@@ -12,9 +12,10 @@ import av
 import cv2
 
 from bench.programs import BenchError
-from manifests.bundle import Bundle, read_json
+from manifests.bundle import Bundle
 from manifests.model import VideoRepresentation
-from manifests.names import PROVENANCE
+from manifests.networks import Size
+from manifests.provenance import read_provenance
 from media.frames import Frame, decode_segment, frame_from_i420, resize_frame
 from media.quality import FrameScore, measure, pooled
 from media.source.reference import reference_frames
@@ -51,12 +52,12 @@ def judged(
     bundle: Bundle,
     rung: VideoRepresentation,
     source: Path,
-    size: tuple[int, int],
+    size: Size,
     frames: Iterator[Frame],
     vmaf_every: int,
 ) -> dict[str, Any]:
     """PSNR-Y, SSIM, VMAF and VMAF-NEG of all frames, and PSNR-Y of each segment."""
-    treatment = SourceTreatment.from_json(read_json(bundle.root, PROVENANCE)["treatment"])
+    treatment = SourceTreatment.from_json(read_provenance(bundle.root).treatment)
     scores = measure(reference_frames(source, treatment, *size), frames, vmaf_every=vmaf_every)
     per_segment = [pooled(run).psnr_y for run in _by_segment(rung, scores)]
     return {**asdict(pooled(scores)), "segments_psnr_y": per_segment}

@@ -101,17 +101,16 @@ class ModelTrack:
     uses: tuple[int | None, ...]
     """For every segment of the representation, in order: the `n` of its model, None for plain upscaling."""
     input_size: Size | None = None
-    """(width, height) of the picture that goes into the network, to which the plain resize brings each frame first;
-    None for frames as they are."""
+    """Size of the picture that goes into the network, to which each frame is resized first; None for frames as they
+    are."""
 
     def input_size_of(self, rung: VideoFormat) -> Size:
-        """(width, height) of the picture that goes into the network for frames of `rung`."""
-        return self.input_size or (rung.width, rung.height)
+        """Returns the size of the picture that goes into the network for frames of `rung`."""
+        return self.input_size or rung.size
 
     def enhanced_size_of(self, rung: VideoFormat) -> Size:
-        """(width, height) of what comes out of the network."""
-        width, height = self.input_size_of(rung)
-        return width * self.scale, height * self.scale
+        """Returns the size of the picture that comes out of the network."""
+        return self.input_size_of(rung).times(self.scale)
 
     def model(self, n: int) -> ModelFile:
         """The model numbered `n`. Raises KeyError."""
@@ -139,6 +138,10 @@ class VideoFormat:
     """Sample aspect ratio, width over height of one stored pixel."""
     dynamic_range: DynamicRange = "sdr"
     """`pq` and `hlg` are BT.2020; players that cannot show them take the SDR set."""
+
+    @property
+    def size(self) -> Size:
+        return Size(self.width, self.height)
 
 
 @dataclass(frozen=True)
@@ -201,14 +204,13 @@ class VideoRepresentation(Representation):
 
     @property
     def size(self) -> Size:
-        """Size of its frames."""
-        return self.video.width, self.video.height
+        return self.video.size
 
     @property
     def target_size(self) -> Size:
         """Size of its frames once enhanced: the largest of any of its tracks, its own if it has none."""
         sizes = [track.enhanced_size_of(self.video) for track in self.model_tracks]
-        return max(sizes, key=lambda size: size[0] * size[1], default=self.size)
+        return max(sizes, key=lambda size: size.pixels, default=self.size)
 
     def frame_count(self, segment: Segment) -> int:
         """Returns how many frames a segment of it promises."""

@@ -22,6 +22,7 @@ from manifests.mpd.names import own
 from manifests.mpd.xml import Element, parse_xml
 from manifests.names import MANIFEST, MASTER_PLAYLIST, PROVENANCE, QUALITY, iframe_playlist_href
 from manifests.networks import NetworkSpec, macs_per_rung_pixel, parse_network
+from manifests.provenance import read_provenance
 from manifests.weights import FORMAT
 
 
@@ -134,16 +135,16 @@ def _playlist_problems(bundle: Bundle, media: Mapping[str, MeasuredMedia]) -> It
 def _content_problems(bundle: Bundle) -> Iterator[str]:
     """Tracks whose bytes are not those that were packaged, where provenance.json tells: a bit that a disk lost."""
     try:
-        packaged = read_json(bundle.root, PROVENANCE)["packaging"]["sha256"]
-    except (BrokenBundleError, KeyError, TypeError):
+        packaged = read_provenance(bundle.root).packaging.sha256
+    except BrokenBundleError:
         return
     for r in bundle.presentation.representations:
-        promised = packaged.get(r.id) if isinstance(packaged, dict) else None
+        promised = packaged.get(r.id)
         if promised is None:
             continue
         digest = sha256()
         try:
-            for href in (r.init_href, *(segment.href for segment in r.segments)):
+            for href in r.hrefs:
                 digest.update(bundle.read(href))
         except BrokenBundleError:
             continue  # a missing segment has been reported

@@ -110,10 +110,10 @@ class _Model:
     weights: ModelWeights
 
     def input_size(self, picture: Picture) -> Size:
-        """(width, height) to which a picture is enlarged as the rung's frames are."""
+        """Returns the size to which a picture is resized for the network, in proportion as the rung's frames are."""
         video = self.rung.video
         (width, height), (input_width, input_height) = picture.shape[1::-1], self.track.input_size_of(video)
-        return round(width * input_width / video.width), round(height * input_height / video.height)
+        return Size(round(width * input_width / video.width), round(height * input_height / video.height))
 
 
 def enhanced_picture(picture: Picture, upscaler: Upscaler, input_size: Size) -> Picture:

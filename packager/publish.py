@@ -11,10 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from console.version import neudash_version
-from manifests.bundle import publish_json, publish_manifest, read_json
+from manifests.bundle import publish_manifest
 from manifests.errors import BundleError
 from manifests.files import publish_file
 from manifests.names import MANIFEST, MASTER_PLAYLIST, POSTER, PROVENANCE, QUALITY, REPORT, text_href
+from manifests.provenance import (
+    PackagingRecord,
+    Provenance,
+    SourceRecord,
+    packaged_provenance,
+    publish_provenance,
+    read_provenance,
+)
 from packager.errors import OutputFolderError
 from packager.ladder import LadderRung
 from packager.plan import Plan
@@ -76,7 +84,7 @@ def is_done(bundle: Path, settings: dict[str, Any], *, force: bool) -> bool:
     if not (bundle / MANIFEST).exists() or force:
         return False
     try:
-        held = read_json(bundle, PROVENANCE).get("packaging", {}).get("settings", {})
+        held = dict(read_provenance(bundle).packaging.settings)
     except BundleError:
         held = {}
     held = {"subtitles": [], "sound": settings["sound"], **held}  # of a bundle from before there was a choice
@@ -107,7 +115,7 @@ def publish(plan: Plan, work: Path, pieces: Pieces) -> None:
     for one in text:
         publish_file(bundle / text_href(one.webvtt), one.webvtt)
     publish_file(bundle / POSTER, pieces.poster)
-    publish_json(bundle, PROVENANCE, provenance(plan, pieces))
+    publish_provenance(bundle, provenance(plan, pieces))
     title = printable(plan.request.source.stem)
     presentation = build_presentation(
         pieces.video, plan.treatment.frame_rate, pieces.sound, text, title, tag, _hdr_ladder(plan, pieces)
@@ -146,22 +154,19 @@ def _move(folder: Path, target: Path) -> None:
     folder.replace(target)
 
 
-def provenance(plan: Plan, pieces: Pieces) -> dict[str, Any]:
+def provenance(plan: Plan, pieces: Pieces) -> Provenance:
     """What it takes to make the bundle again, and the reference frames of its rungs."""
     name = printable(plan.info.name)
     pictures = (*pieces.video, *pieces.hdr)
     tracks = {rung.id: track for rung, track in pictures} | {sound.id: sound.track for sound in pieces.sound}
-    return {
-        "neudash": neudash_version(),
-        "source": {"name": name, "sha256": plan.sha256, "probe": plan.info.to_json() | {"name": name}},
-        "treatment": plan.treatment.to_json(),
-        "packaging": {
-            "settings": plan.settings,
-            "segmenter": pieces.segmenter,
-            "tools": tool_versions(),
-            "sha256": {name: track.sha256 for name, track in tracks.items()},
-        },
-    }
+    return packaged_provenance(
+        neudash_version(),
+        SourceRecord(name, plan.sha256, plan.info.to_json() | {"name": name}),
+        plan.treatment.to_json(),
+        PackagingRecord(
+            plan.settings, pieces.segmenter, tool_versions(), {name: track.sha256 for name, track in tracks.items()}
+        ),
+    )
 
 
 def printable(text: str) -> str:

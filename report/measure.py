@@ -84,7 +84,7 @@ def rung_player(subject: Subject, representation: VideoRepresentation, engine: C
         wanted = model_for_segment(representation, position)
         model_bytes.append(sum(file.size_bytes for file in wanted.files if file.href not in held))
         held |= {file.href for file in wanted.files}
-        size = wanted.track.input_size_of(video) if wanted.track else (video.width, video.height)
+        size = wanted.track.input_size_of(video) if wanted.track else video.size
         name = wanted.files[-1].href if wanted.files else "", size
         if name not in made:
             weights = _weights(subject.bundle, wanted)

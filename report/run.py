@@ -10,7 +10,8 @@ from console.progress import progress
 from manifests.bundle import open_bundle, publish_json, read_json
 from manifests.errors import BrokenBundleError
 from manifests.model import VideoRepresentation
-from manifests.names import PROVENANCE, QUALITY
+from manifests.names import QUALITY
+from manifests.provenance import read_provenance
 from media.source.original import treatment_of
 from player.superres.engines import Engine
 from player.superres.output import output_format
@@ -36,7 +37,7 @@ def measured_rungs(
     """
     video = subject.bundle.presentation.video
     # `open_subject` has held the file against it.
-    source_sha256: str = read_json(subject.bundle.root, PROVENANCE)["source"]["sha256"]
+    source_sha256 = read_provenance(subject.bundle.root).source.sha256
     keys = {r.id: rung_key(subject, r, source_sha256, vmaf_every) for r in video}
     rungs = {} if fresh else _still_true(subject, keys)
     with progress(quiet=quiet) as bars:

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from console.version import neudash_version
-from manifests.bundle import Bundle, open_bundle, read_json
-from manifests.names import PROVENANCE
+from manifests.bundle import Bundle, open_bundle
 from manifests.networks import Size
+from manifests.provenance import TrainingRecord, read_provenance
 from media.source.original import treatment_of
 from media.source.probe import probe
 from media.source.treatment import SourceTreatment
 from player.superres.engines import open_engine
 from trainer.choice.byte_value import RATE_PER_DB, PlainPoint, rates_per_db
 from trainer.choice.judge import plain_psnr_y
-from trainer.choice.networks import Exact, fits, largest_picture, times, trained_network
+from trainer.choice.networks import Exact, largest_picture, trained_network
 from trainer.choice.record import choice_record
 from trainer.choice.results import RungOutcome
 from trainer.data.rung import TrainingRung
@@ -63,14 +63,13 @@ def enhanceable_rungs(bundle: Bundle, source: Exact, settings: TrainSettings) ->
     That of the largest picture of the title for all of them; with a network that was named and is not folded, twice
     their own, where the source still reaches it.
     """
-    sizes = {r.id: (r.video.width, r.video.height) for r in bundle.presentation.video if r.video is not None}
-    picture = largest_picture(list(sizes.values()), source)
+    picture = largest_picture([r.size for r in bundle.presentation.video], source)
     spec = None if settings.chooses else trained_network(settings.network)
     found = []
     for r in bundle.presentation.video:
         doubles = spec is not None and spec.fold == 1
-        enhanced: Size = times(sizes[r.id], spec.scale) if spec is not None and doubles else picture
-        if fits(enhanced, source) if doubles else fits(sizes[r.id], picture):
+        enhanced = r.size.times(spec.scale) if spec is not None and doubles else picture
+        if enhanced.fits(source) if doubles else r.size.fits(picture):
             found.append(TrainingRung(bundle, r, enhanced))
     return found
 
@@ -91,12 +90,12 @@ def train_bundle(
             "package again with a lower one, such as --rungs auto, or let the trainer choose networks with --net auto"
         )
     key = title_key(rungs, treatment, settings)
-    recorded = read_json(root, PROVENANCE).get("training", {})
+    recorded = read_provenance(root).training
     if force:
         shutil.rmtree(root / WORK, ignore_errors=True)
-    if force or any(recorded.get(rung.id, {}).get("key") != key for rung in rungs):
+    if force or any(rung.id not in recorded or recorded[rung.id].key != key for rung in rungs):
         outcomes = _trained(root, source, treatment, rungs, settings, root / WORK / key, reporter_of, jobs)
-        records = {rung.id: _record(key, rung, outcomes[rung.id]) for rung in rungs}
+        records = {rung.id: _record(key, rung, outcomes[rung.id], settings) for rung in rungs}
         # Once for all rungs: publishing checks every segment of the bundle.
         publish_models(root, settings, outcomes, records)
     else:
@@ -107,16 +106,14 @@ def train_bundle(
     return summaries(open_bundle(root), [rung.id for rung in rungs])
 
 
-def _record(key: str, rung: TrainingRung, outcome: RungOutcome) -> dict[str, object]:
-    """What provenance.json keeps of a rung's training, beside the settings."""
+def _record(key: str, rung: TrainingRung, outcome: RungOutcome, settings: TrainSettings) -> TrainingRecord:
     gains = outcome.tracks()[0].gains_db() if outcome.published else [0.0] * len(rung.representation.segments)
-    return {
-        "key": key,
-        "neudash": neudash_version(),
-        "keras": version("keras"),
-        "segment_gains_db": [round(gain_db, 4) for gain_db in gains],
-        "choice": choice_record(outcome, rung.media_bytes()),
-    }
+    return TrainingRecord(
+        key,
+        tuple(round(gain_db, 4) for gain_db in gains),
+        choice_record(outcome, rung.media_bytes()),
+        {"neudash": neudash_version(), "keras": version("keras"), **asdict(settings)},
+    )
 
 
 def _trained(
@@ -185,14 +182,13 @@ def _silent(_: str) -> Reporter:
 
 def summaries(bundle: Bundle, names: Sequence[str]) -> list[TrainedRung]:
     """What the bundle says of the models that play on the representations `names`."""
-    training = read_json(bundle.root, PROVENANCE).get("training", {})
+    training = read_provenance(bundle.root).training
     result = []
     for representation in bundle.presentation.video:
         if representation.id not in names:
             continue
         record = training[representation.id]
-        gains = record["segment_gains_db"]
-        networks = record["choice"]["networks"]
+        gains, networks = record.segment_gains_db, record.choice.networks
         best = [track for track in representation.model_tracks if track.network in networks[:1]]
         uses = best[0].uses if best else (None,) * len(representation.segments)
         media = [href for href, file in bundle.files().items() if file.representation_id == representation.id]
@@ -205,7 +201,7 @@ def summaries(bundle: Bundle, names: Sequence[str]) -> list[TrainedRung]:
                 model_bytes=sum(model.size_bytes for track in best for model in track.models),
                 media_bytes=sum(bundle.path(href).stat().st_size for href in media),
                 stays=[track.network for track in representation.model_tracks if track.network not in networks],
-                choice=record["choice"],
+                choice=asdict(record.choice),
             )
         )
     return result

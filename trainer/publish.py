@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
-from manifests.bundle import open_bundle, publish_json, publish_manifest, read_json
+from manifests.bundle import open_bundle, publish_manifest
 from manifests.files import publish_file
 from manifests.model import ModelFile, ModelTrack, Presentation, Representation, VideoRepresentation
-from manifests.names import PROVENANCE, REPORT, model_href
+from manifests.names import REPORT, model_href
 from manifests.networks import macs_per_rung_pixel
+from manifests.provenance import TrainingRecord, publish_provenance, read_provenance
 from manifests.weights import FORMAT
 from trainer.choice.results import NetworkOutcome, RungOutcome
 from trainer.settings import TrainSettings
@@ -22,7 +23,7 @@ def publish_models(
     root: Path,
     settings: TrainSettings,
     outcomes: Mapping[str, RungOutcome],
-    records: Mapping[str, Mapping[str, object]],
+    records: Mapping[str, TrainingRecord],
 ) -> None:
     """Put the models of `outcomes` (by representation id) into the bundle at `root`.
 
@@ -38,12 +39,7 @@ def publish_models(
                 publish_file(root / model_href(model.data), model.data)
     presentation = with_models(bundle.presentation, outcomes, replace_all=settings.chooses)
     publish_manifest(root, presentation)
-    provenance = read_json(root, PROVENANCE)
-    training = {
-        **provenance.get("training", {}),
-        **{name: dict(records[name], **asdict(settings)) for name in outcomes},
-    }
-    publish_json(root, PROVENANCE, {**provenance, "training": training})
+    publish_provenance(root, read_provenance(root).with_training(records))
     (root / REPORT).unlink(missing_ok=True)  # it was about other models
     _remove_unlisted(root)
 

@@ -27,6 +27,7 @@ from console.outputs import write_output
 from manifests.bundle import Bundle, open_bundle
 from manifests.errors import BundleError
 from manifests.model import VideoRepresentation
+from manifests.networks import Size
 from manifests.weights import decode_model
 from media.errors import MediaError
 from media.frames import Frame, decode_segment
@@ -75,9 +76,9 @@ class Case:
     cache: Cache
 
     @property
-    def size(self) -> tuple[int, int]:
+    def size(self) -> Size:
         """Of the picture that is judged: twice the rung."""
-        return self.rung.video.width * 2, self.rung.video.height * 2
+        return self.rung.size.times(2)
 
     def media(self) -> list[Path]:
         """The files of the rung's video."""

@@ -23,6 +23,7 @@ from bench.rd.points import Point, point_of
 from bench.rd.rungs import Rung, write_view
 from bench.rd.training import recipe_of, trained
 from manifests.names import MANIFEST
+from manifests.networks import Size
 from media.frames import Frame
 from media.source.reference import reference_frames
 
@@ -78,7 +79,7 @@ def _played(context: Context, rung: Rung, server: Loopback) -> dict[str, Any]:
         video, stats = Path(folder) / "played.y4m", Path(folder) / "stats.json"
         neudash("play", server.address(rung.id), "--out", video, "--stats", stats)
         sent = server.sent(rung.id)
-        sizes: set[tuple[int, int]] = set()
+        sizes: set[Size] = set()
         with context.talk.frames(f"judge {rung.id} as played", frame_count(rung)) as on_frame:
             quality = judged(
                 reference_frames(clip.source, rung.treatment, *size),
@@ -92,13 +93,13 @@ def _played(context: Context, rung: Rung, server: Loopback) -> dict[str, Any]:
     return {"bytes": asdict(sent), "quality": quality, "notes": _notes(told, sent, sizes, size)}
 
 
-def _fitted(frame: Frame, size: tuple[int, int], sizes: set[tuple[int, int]]) -> Frame:
+def _fitted(frame: Frame, size: Size, sizes: set[Size]) -> Frame:
     """The frame as played, enlarged by Lanczos where its network does not reach the source's size."""
-    sizes.add((frame.width, frame.height))
+    sizes.add(Size(frame.width, frame.height))
     return resized_frame(frame, *size, cv2.INTER_LANCZOS4)
 
 
-def _notes(told: dict[str, Any], sent: Bytes, sizes: set[tuple[int, int]], size: tuple[int, int]) -> dict[str, Any]:
+def _notes(told: dict[str, Any], sent: Bytes, sizes: set[Size], size: Size) -> dict[str, Any]:
     """From the player's `--stats`; what is out of the ordinary stands there only when it happened."""
     reasons = Counter(segment["reason"] for segment in told["segments"] if segment["reason"])
     notes: dict[str, Any] = {"enhanced_frames": told["enhanced_frames"], "enhance_fps": told["enhance_fps"]}

@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 
 from bench.programs import BenchError
+from manifests.networks import Size
 from media.frames import Frame
 from media.quality import Quality, judge, pooled
 
@@ -52,7 +53,7 @@ def judged(
     references: Iterator[Frame],
     decoded: Iterable[Frame],
     ways: Mapping[str, Enlarge],
-    size: tuple[int, int],
+    size: Size,
     *,
     vmaf_every: int,
     on_frame: Callable[[], None] = lambda: None,

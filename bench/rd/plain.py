@@ -17,6 +17,7 @@ from bench.rd.judging import RESIZED, enlargement, judged
 from bench.rd.points import Point, point_of
 from bench.rd.rungs import Rung, write_view
 from manifests.names import MANIFEST
+from manifests.networks import Size
 from media.frames import Frame, decode_segment
 from media.source.reference import reference_frames
 from media.vmaf import vmaf_program
@@ -40,7 +41,7 @@ def plain_points(context: Context, rungs: Sequence[Rung], kind: str = "plain") -
     return points
 
 
-def ways_of(rung: Rung, size: tuple[int, int]) -> list[str]:
+def ways_of(rung: Rung, size: Size) -> list[str]:
     """How a rung without models can be brought to `size`."""
     return ["source"] if rung.size == size else list(RESIZED)
 

@@ -22,6 +22,7 @@ from bench.rd.judging import METRICS, quality_json, resized_frame
 from bench.rd.plain import JUDGING_CODE, decoded_frames, fetched, frame_count, qualities, quality_key
 from bench.rd.points import Point, point_of
 from bench.rd.rungs import Rung
+from manifests.networks import Size
 from media.frames import Frame
 from media.quality import judge, pooled
 from media.source.reference import reference_frames
@@ -32,7 +33,7 @@ GRAPHS = {"fsrcnn": "FSRCNN", "espcn": "ESPCN"}
 PRETRAINED_CODE = (*JUDGING_CODE, "bench/rd/pretrained.py", "player/superres/engines/opencv_dnn.py")
 
 
-def graph_for(name: str, rung: tuple[int, int], size: tuple[int, int], folder: Path = FOLDER) -> Path | None:
+def graph_for(name: str, rung: Size, size: Size, folder: Path = FOLDER) -> Path | None:
     """The graph that takes a rung of that size exactly to `size`; None where there is none."""
     scale, rest = divmod(size[0], rung[0])
     path = folder / f"{GRAPHS[name]}_x{scale}.pb"
@@ -84,7 +85,7 @@ def paired(
     references: Iterator[Frame],
     decoded: Iterator[Frame],
     upscale: Callable[[Any], Any],
-    size: tuple[int, int],
+    size: Size,
     every: int,
     on_frame: Callable[[], None],
 ) -> dict[str, Any]:

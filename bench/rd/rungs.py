@@ -13,9 +13,10 @@ from bench.cache import code_digest, digest_of
 from bench.machine import ffmpeg_version
 from bench.programs import neudash
 from bench.rd.settings import SEGMENT_S, Settings, heights
-from manifests.bundle import Bundle, open_bundle, publish_json, publish_manifest, read_json
+from manifests.bundle import Bundle, open_bundle, publish_manifest
 from manifests.model import Presentation, VideoRepresentation
-from manifests.names import PROVENANCE
+from manifests.networks import Size
+from manifests.provenance import Provenance, publish_provenance, read_provenance
 from media.source.probe import probe
 from media.source.treatment import SourceTreatment
 from packager.encoders import DEFAULT_CODEC
@@ -53,7 +54,7 @@ class Rung:
     representation: VideoRepresentation
 
     @property
-    def size(self) -> tuple[int, int]:
+    def size(self) -> Size:
         """(width, height)."""
         return self.representation.size
 
@@ -74,7 +75,7 @@ class Rung:
     @property
     def treatment(self) -> SourceTreatment:
         """How the source's frames were treated before they were encoded."""
-        return SourceTreatment.from_json(read_json(self.bundle.root, PROVENANCE)["treatment"])
+        return SourceTreatment.from_json(read_provenance(self.bundle.root).treatment)
 
 
 def open_clip(source: Path, settings: Settings, work: Path) -> Clip:
@@ -103,7 +104,7 @@ def packaged(clip: Clip, codec: str, name: str, rates: Sequence[str]) -> list[Ru
         how = ["--codec", codec, "--preset", settings.preset, "--segment-seconds", str(SEGMENT_S)]
         neudash("package", clip.source, "--out", root, "--rungs", ",".join(rates), *how, *part)
     bundle = open_bundle(root)
-    rates_of = {rung["id"]: rung["rate"] for rung in read_json(root, PROVENANCE)["packaging"]["settings"]["rungs"]}
+    rates_of = read_provenance(root).packaging.rates
     prefix = "" if codec == DEFAULT_CODEC else f"{codec}-"
     return [
         Rung(f"{prefix}v{r.video.height}-{rates_of[r.id]}", codec, rates_of[r.id], bundle, r)
@@ -126,8 +127,8 @@ def write_view(root: Path, rungs: Sequence[Rung]) -> Bundle:
             _link(path, root / path.relative_to(rung.bundle.root))
         representations.append(renamed)
     first = rungs[0].bundle
-    told = read_json(first.root, PROVENANCE)
-    publish_json(root, PROVENANCE, {name: told[name] for name in ("source", "treatment")})
+    made = read_provenance(first.root).value
+    publish_provenance(root, Provenance({name: made[name] for name in ("source", "treatment")}))
     publish_manifest(root, _presentation(first.presentation, representations))
     return open_bundle(root)
 

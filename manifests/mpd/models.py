@@ -73,7 +73,7 @@ def _read_input_size(track: Element, scale: int, rung: VideoFormat) -> Size | No
         fail(track, f"height={height} is not 1 to {MAX_ENLARGEMENT} times the {rung.height} of the representation")
     if width * scale % 2 or height * scale % 2:
         fail(track, f"the enhanced picture would be {width * scale}x{height * scale}; its sides must be even")
-    return width, height
+    return Size(width, height)
 
 
 def _read_models(track: Element) -> dict[int, ModelFile]:

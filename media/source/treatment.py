@@ -6,6 +6,7 @@ All output is BT.709, limited range, 8-bit 4:2:0, constant frame rate, progressi
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from fractions import Fraction
 from pathlib import Path
@@ -111,7 +112,7 @@ class SourceTreatment:
         return {field.name: _json(getattr(self, field.name)) for field in fields(self)}
 
     @classmethod
-    def from_json(cls, value: dict[str, Any]) -> SourceTreatment:
+    def from_json(cls, value: Mapping[str, Any]) -> SourceTreatment:
         """The inverse of `to_json`; also reads what older versions wrote. Raises ValueError for anything else."""
         if "colour" not in value and all(name in value for name in _OLD_COLOUR):
             value = {**value, "colour": _old_colour(value)}

@@ -8,6 +8,7 @@ from threading import Lock
 from typing import Protocol
 
 from manifests.errors import BundleError
+from manifests.networks import Size
 from manifests.weights import ModelWeights
 from player.errors import UnplayableError
 from player.superres.engines import (
@@ -86,17 +87,17 @@ class FileEnhancer:
     def __init__(self, path: Path, engine: str = "auto", backend: str | None = None) -> None:
         self._path = path
         self._engine = LazyEngine(engine, backend)
-        self._made: dict[tuple[int, int], Upscaler] = {}
+        self._made: dict[Size, Upscaler] = {}
 
     def prepare(self, weights: ModelWeights | None, width: int, height: int) -> Upscaler:
-        if (width, height) not in self._made:
+        if Size(width, height) not in self._made:
             try:
-                self._made[width, height] = open_pretrained(self._path, self._engine, width, height)
+                self._made[Size(width, height)] = open_pretrained(self._path, self._engine, width, height)
             except OSError as error:
                 raise UnplayableError(f"--model {self._path}: {error.strerror}") from error
             except (BundleError, EngineUnavailableError, UnsupportedModelFileError) as error:
                 raise UnplayableError(f"--model {self._path}: {error}") from error
-        return self._made[width, height]
+        return self._made[Size(width, height)]
 
 
 class NoEnhancer:

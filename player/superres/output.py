@@ -37,8 +37,8 @@ def output_format(
     sizes = {r.id: r.target_size for r in rungs}
     if scale is not None:
         enlarged = (r for r in rungs if played in (None, r.id))
-        sizes |= {r.id: (r.video.width * scale, r.video.height * scale) for r in enlarged}
-    largest = max(rungs, key=lambda r: sizes[r.id][0] * sizes[r.id][1])
+        sizes |= {r.id: r.size.times(scale) for r in enlarged}
+    largest = max(rungs, key=lambda r: sizes[r.id].pixels)
     video, (width, height) = largest.video, sizes[largest.id]
     if width % 2 or height % 2 or max(width, height) > MAX_SIDE:
         raise UnplayableError(f"the video would be {width}x{height}; sides are even and at most {MAX_SIDE}")

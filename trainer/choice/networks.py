@@ -50,13 +50,12 @@ class SizedNetwork:
 
     spec: NetworkSpec
     input_size: Size
-    """(width, height) of what goes in: the rung's own frames, or these enlarged plainly."""
+    """Size of the picture that it takes: that of the rung's frames, or larger, to which they are resized."""
 
     @property
     def enhanced_size(self) -> Size:
-        """(width, height) of what comes out."""
-        width, height = self.input_size
-        return width * self.spec.scale, height * self.spec.scale
+        """Size of the picture that it makes."""
+        return self.input_size.times(self.spec.scale)
 
     @property
     def macs_per_frame(self) -> int:
@@ -88,11 +87,12 @@ def trained_network(name: str) -> NetworkSpec:
 
 
 def largest_picture(rungs: Sequence[Size], source: Exact) -> Size:
-    """(width, height) of the largest picture that rungs of these sizes come to: that of the largest rung, or of one
-    doubled where the source reaches so far.
+    """Returns the size of the largest picture that rungs of these sizes can become.
+
+    That of the largest rung, or twice that of a rung if the source is as large.
     """
-    doubled = [times(size, SCALE) for size in rungs if fits(times(size, SCALE), source)]
-    return max([*rungs, *doubled], key=lambda size: size[0] * size[1])
+    doubled = [double for size in rungs if (double := size.times(SCALE)).fits(source)]
+    return max([*rungs, *doubled], key=lambda size: size.pixels)
 
 
 def class_networks(
@@ -112,7 +112,7 @@ def _sized(name: str, rung: Size, picture: Size) -> SizedNetwork:
     """Unfolded on the rung where that is half the picture, folded by 2 (or as named) on the picture elsewhere."""
     if "f" in name:
         return SizedNetwork(parse_network(name, 1), picture)
-    if times(rung, SCALE) == picture:
+    if rung.times(SCALE) == picture:
         return SizedNetwork(parse_network(name, SCALE), rung)
     return SizedNetwork(parse_network(f"{name}f2", 1), picture)
 
@@ -171,13 +171,3 @@ def scene_could_pay(spec: NetworkSpec, media_bytes: int, rate_per_db: float) -> 
 def update_could_pay(spec: NetworkSpec, media_bytes: int, rate_per_db: float) -> bool:
     """Whether an update of its own could earn its bytes in a segment of `media_bytes`."""
     return rate_per_db * _UPDATE_GAIN_DB * media_bytes > full_model_bytes(spec, UPDATE_BITS)
-
-
-def times(size: Size, scale: int) -> Size:
-    """(width, height) enlarged."""
-    return size[0] * scale, size[1] * scale
-
-
-def fits(size: Size, into: Size | Exact) -> bool:
-    """Whether neither side is larger."""
-    return size[0] <= into[0] and size[1] <= into[1]

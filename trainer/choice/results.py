@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from manifests.files import publish_file
-from manifests.networks import NetworkSpec, parse_network
+from manifests.networks import NetworkSpec, Size, parse_network
 from trainer.choice.judge import SegmentScore
 from trainer.choice.networks import SizedNetwork
 from trainer.choice.select import Candidate, worth_bytes
@@ -165,5 +165,5 @@ def _network(value: dict[str, Any], folder: Path) -> NetworkOutcome:
         for model in value["models"]
     )
     scores = tuple(SegmentScore(samples, plain, tuple(sums)) for samples, plain, sums in value["scores"])
-    network = SizedNetwork(parse_network(name, scale), (width, height))
+    network = SizedNetwork(parse_network(name, scale), Size(width, height))
     return NetworkOutcome(network, models, tuple(value["uses"]), scores, tuple(value["spoilt"]))
