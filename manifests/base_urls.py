@@ -1,4 +1,4 @@
-"""Places where the files of an AdaptationSet are: the BaseURL elements in effect, resolved."""
+"""Base URLs of an AdaptationSet: its BaseURL elements and the manifest's, resolved."""
 
 from __future__ import annotations
 

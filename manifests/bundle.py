@@ -39,13 +39,13 @@ MAX_JSON_BYTES = 64 << 20
 
 @dataclass(frozen=True)
 class ListedFile:
-    """A file that belongs to a bundle because its manifest says so."""
+    """A file that belongs to a bundle because the manifest lists it, or because of its name."""
 
     href: str
     """Relative to the bundle, with `/`."""
     kind: FileKind
     representation_id: str | None = None
-    """Of init segments, segments and subtitles; a model may serve several representations."""
+    """Representation of an init segment, a segment or subtitles; None for a model, which several may share."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +56,16 @@ class Bundle:
     presentation: Presentation
 
     def files(self) -> dict[str, ListedFile]:
-        """By href: all that the manifest lists, there or not; playlists, metadata, poster and report if there."""
+        """Returns the bundle's files by href: everything that the manifest lists, and side files that are there.
+
+        Side files are playlists, metadata, poster and report.
+        """
         return dict(self._listed)
 
     def path(self, href: str) -> Path:
-        """Where a listed file is.
+        """Returns the path of a listed file.
 
-        Raises KeyError for any other file, BrokenBundleError where a link leads out of the bundle.
+        Raises KeyError for any other file, BrokenBundleError if a link leads out of the bundle.
         """
         path = self.root / self._listed[href].href
         if not path.resolve().is_relative_to(self.root.resolve()):
@@ -115,9 +118,9 @@ def _media_files(r: Representation) -> list[ListedFile]:
 
 
 def open_bundle(root: Path) -> Bundle:
-    """The bundle in the folder `root`. Looks at its manifest alone; `verify` looks at the rest.
+    """Opens the bundle in the folder `root`. Reads its manifest only; `verify` checks the rest.
 
-    Raises BrokenBundleError where no manifest can be read, MalformedManifestError where it is no good one.
+    Raises BrokenBundleError if there is no readable manifest, MalformedManifestError if it breaks the rules.
     """
     path = root / MANIFEST
     try:
@@ -130,7 +133,7 @@ def open_bundle(root: Path) -> Bundle:
 
 
 def bundles_inside(folder: Path) -> str | None:
-    """A hint for whoever named a folder of bundles where one was asked for; None for any other folder."""
+    """Returns a hint for somebody who named a folder of bundles instead of one; None for any other folder."""
     try:
         inside = sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))
     except OSError:
@@ -139,7 +142,7 @@ def bundles_inside(folder: Path) -> str | None:
 
 
 def read_manifest(data: bytes, where: str) -> Presentation:
-    """What the bytes of an MPD say; `where` they came from stands in the MalformedManifestError that this raises."""
+    """Reads the bytes of an MPD. Raises MalformedManifestError, whose message contains `where` they came from."""
     try:
         return read_mpd(data)
     except MalformedManifestError as error:
@@ -147,12 +150,12 @@ def read_manifest(data: bytes, where: str) -> Presentation:
 
 
 def publish_manifest(root: Path, p: Presentation) -> None:
-    """Check the bundle that `p` describes, then write its playlists and, last, its manifest.
+    """Checks the bundle that `p` describes, then writes its playlists and, last, its manifest.
 
-    Checked: every listed file is there, none in `video/`, `audio/` or `text/` is unlisted, segments say what the
-    manifest says and start with a sync sample, all video rungs have equal boundaries and frame counts, frames and
-    sound last as they should, models and quality tables have the size and the hash promised. Raises
-    BrokenBundleError, which names the file and the problem, or MalformedManifestError; nothing is published then.
+    Checked: every listed file is there; `video/`, `audio/` and `text/` contain no other; segments match the manifest
+    and start with a sync sample; all rungs have equal boundaries and frame counts; frames and sound have the durations
+    that they should; models and quality tables have their size and hash. Raises BrokenBundleError, which names the file
+    and the problem, or MalformedManifestError; nothing is published then.
     """
     p = _as_written(p)
     data = write_mpd(p)
@@ -200,7 +203,7 @@ def _rounded_gain(model: ModelFile) -> ModelFile:
 
 
 def read_json(root: Path, name: str) -> dict[str, Any]:
-    """The object in a JSON file of the bundle. Raises BrokenBundleError where there is none to be had."""
+    """Reads the object in a JSON file of the bundle. Raises BrokenBundleError if there is none."""
     try:
         path = root / name
         if path.stat().st_size > MAX_JSON_BYTES:

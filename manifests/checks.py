@@ -1,4 +1,4 @@
-"""What can be wrong between a manifest and the files it lists: each check yields a sentence per problem."""
+"""Checks of a bundle's files against its manifest; each yields one sentence for each problem."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _WEBVTT = re.compile(rb"(\xef\xbb\xbf)?WEBVTT(?=[ \t\n\r]|$)")
 
 
 def presentation_problems(p: Presentation) -> Iterator[str]:
-    """What a manifest could say but a bundle must not: rungs out of step, of other shape, past the end, sound apart."""
+    """Yields what a manifest may contain and a bundle may not: rungs out of step or shape, sound that does not fit."""
     base_urls = [*p.base_urls, *(url for s in p.adaptation_sets for url in s.base_urls)]
     if any("://" not in url for url in base_urls):
         yield "a relative BaseURL would lead past the bundle's own files"
@@ -62,7 +62,8 @@ def _boundary_problems(first: Representation, other: Representation) -> Iterator
 
 
 def media_problems(root: Path, p: Presentation, media: Mapping[str, MeasuredMedia]) -> Iterator[str]:
-    """Init segments and segments: missing, unlisted, not what the manifest says, unlike the next rung's, unsteady."""
+    """Yields problems of init segments and segments: missing, unlisted, unlike the manifest or unlike the next
+    rung's."""
     yield from _unlisted_files(root, p)
     frames_by_segment: list[int] = []
     for r in p.representations:

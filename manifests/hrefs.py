@@ -1,4 +1,4 @@
-"""Which addresses a manifest may name, and where they lead. Nothing here fetches or opens anything."""
+"""Addresses that a manifest may contain: checked by their form. Nothing here fetches or opens anything."""
 
 from __future__ import annotations
 

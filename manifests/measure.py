@@ -39,7 +39,7 @@ def measure_media(root: Path, p: Presentation) -> dict[str, MeasuredMedia]:
 
 
 def is_whole(media: Mapping[str, MeasuredMedia]) -> bool:
-    """Whether every file could be read."""
+    """Returns True if every file could be read."""
     return not any(measured.problems for measured in media.values())
 
 

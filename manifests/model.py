@@ -1,4 +1,4 @@
-"""What a bundle says: the frozen domain types that every program shares. No MPD words, no files here."""
+"""Domain types that every program shares, frozen. No words of the MPD and no files here."""
 
 from __future__ import annotations
 
@@ -70,14 +70,14 @@ class ModelFile:
     n: int
     """Number within its ModelTrack, 1 or more; never changes meaning."""
     href: str
-    """Where it is, relative to the manifest's base URL; named by its content."""
+    """Address relative to the manifest's base URL; named by the file's content."""
     size_bytes: int
     sha256: str
     """64 lower-case hex digits over the whole file."""
     base: int | None = None
     """The `n` this file updates; None for a full set of weights."""
     gain_db: float | None = None
-    """Mean gain in PSNR-Y over plain upscaling where it is used, as measured by the trainer."""
+    """Mean gain in PSNR-Y over plain where it is used, as measured by the trainer."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class ModelTrack:
     """Model format, `ndm/1`. May be one that this version does not know."""
     models: tuple[ModelFile, ...]
     uses: tuple[int | None, ...]
-    """For every segment of the representation, in order: the `n` of its model, None for plain upscaling."""
+    """The `n` of the model of every segment of the representation, in order; None for plain."""
     input_size: Size | None = None
     """Size of the picture that goes into the network, to which each frame is resized first; None for frames as they
     are."""
@@ -129,7 +129,7 @@ class ModelTrack:
 
 @dataclass(frozen=True)
 class VideoFormat:
-    """What a player must know to show a video representation."""
+    """Facts that a player needs to show a video representation."""
 
     width: int
     height: int
@@ -146,7 +146,7 @@ class VideoFormat:
 
 @dataclass(frozen=True)
 class AudioFormat:
-    """What a player must know to sound an audio representation."""
+    """Facts that a player needs to play a sound track."""
 
     sample_rate_hz: int
     channels: int
@@ -161,7 +161,7 @@ class Representation:
     """RFC 6381, such as `avc1.64001E`."""
     bandwidth_bps: int
     segments: tuple[Segment, ...]
-    """At least one; in order, without gaps, all of one series."""
+    """Its segments, at least one, in order and without gaps, all of one series."""
 
     @property
     def series(self) -> SegmentSeries:
@@ -226,7 +226,7 @@ class AudioRepresentation(Representation):
 
 @dataclass(frozen=True)
 class SideFile:
-    """A file that tells more about the manifest's representations; players do without it."""
+    """A file with more facts about the manifest's representations, which players can do without."""
 
     href: str
     """Relative to the manifest's base URL; named by its content."""
@@ -282,7 +282,7 @@ class AdaptationSet:
 
 @dataclass(frozen=True)
 class Presentation:
-    """A whole static presentation of one Period: what `manifest.mpd` says."""
+    """A whole static presentation of one Period: the content of `manifest.mpd`."""
 
     duration_s: Fraction
     adaptation_sets: tuple[AdaptationSet, ...]

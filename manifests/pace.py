@@ -1,4 +1,4 @@
-"""How long frames and sound samples last, against what the manifest states: else pictures stall and sound drifts."""
+"""Durations of frames and sound samples, checked against the manifest: otherwise pictures stall and sound drifts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ _LONGEST_FRAME = 2048
 
 
 def pace_problems(p: Presentation, media: Mapping[str, MeasuredMedia]) -> Iterator[str]:
-    """Frames that do not last as the frame rate says, sound that is not of whole frames: one sentence for a fault."""
+    """Yields one sentence for each fault: frames that do not last as the frame rate demands, sound without whole
+    frames."""
     found: dict[str, list[str]] = {}
     problems = [(r, _video_problem(r, media[r.id])) for r in p.all_video]
     for r, problem in [*problems, *((r, _sound_problem(r, media[r.id])) for r in p.audio)]:
@@ -71,13 +72,13 @@ def _sound_problem(r: AudioRepresentation, measured: MeasuredMedia) -> str | Non
 
 
 def _strays(s: MeasuredSegment, frame_ticks: Fraction) -> bool:
-    """Whether a sample lasts longer or shorter than rounding to ticks makes it."""
+    """Returns True if a sample's duration differs from the nominal one by more than rounding to ticks."""
     found = (s.fragment.shortest_sample_ticks, s.fragment.longest_sample_ticks)
     return any(abs(ticks - frame_ticks) >= 1 for ticks in found)
 
 
 def _only_the_last_is_shorter(s: MeasuredSegment, frame_ticks: Fraction) -> bool:
-    """Whether an encoder said of its last frame that a part of it is no more sound."""
+    """Returns True if only the last sample is short: an encoder marked the end of its last frame as padding."""
     f = s.fragment
     # Where none is longer than a frame, only whole ones add up to this.
     whole_ticks = f.duration_ticks - f.last_sample_ticks

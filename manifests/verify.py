@@ -28,7 +28,7 @@ from manifests.weights import FORMAT
 
 @dataclass(frozen=True)
 class Verification:
-    """What `verify_bundle` looked at and found."""
+    """Result of `verify_bundle`: counts and problems."""
 
     segments: int
     """Media segments of all representations."""
@@ -39,10 +39,10 @@ class Verification:
 
 
 def verify_bundle(root: Path) -> Verification:
-    """Check all of a bundle: schema, segments, alignment, hashes (of segments, those in provenance.json), and that
-    every model loads and is finite.
+    """Checks all of a bundle: schema, segments, alignment, hashes, and that every model loads and is finite.
 
-    Raises BrokenBundleError or MalformedManifestError where there is no manifest to start from.
+    Segments are compared with their hashes in provenance.json. Raises BrokenBundleError or MalformedManifestError if
+    there is no manifest to start from.
     """
     bundle = open_bundle(root)
     p = bundle.presentation
@@ -64,7 +64,7 @@ def verify_bundle(root: Path) -> Verification:
 
 
 def schema_problems(manifest: Element) -> Iterator[str]:
-    """Where the tables in an MPD break the schema of our extension."""
+    """Yields each place in which the tables of an MPD break the schema of our extension."""
     schema = _schema()
     for element in manifest.iter(own("ModelTrack"), own("Quality")):
         if not schema.validate(element):
@@ -112,10 +112,10 @@ def _weights_problems(bundle: Bundle, track: ModelTrack, model: ModelFile, spec:
 
 
 def _playlist_problems(bundle: Bundle, media: Mapping[str, MeasuredMedia]) -> Iterator[str]:
-    """Playlists that are missing or say something else than the manifest and the segments do.
+    """Yields playlists that are missing or do not match the manifest and the segments.
 
-    Playlists without I-frames, as earlier versions wrote them, only have to list what is to be played: their other
-    attributes are not those of today.
+    Playlists without I-frames, as earlier versions wrote them, only have to list the same segments; their other
+    attributes differ from today's.
     """
     if not is_whole(media):
         return  # a missing segment has been reported
@@ -133,7 +133,8 @@ def _playlist_problems(bundle: Bundle, media: Mapping[str, MeasuredMedia]) -> It
 
 
 def _content_problems(bundle: Bundle) -> Iterator[str]:
-    """Tracks whose bytes are not those that were packaged, where provenance.json tells: a bit that a disk lost."""
+    """Yields tracks whose bytes are not those that were packaged, if provenance.json has their hash: e.g. a flipped
+    bit."""
     try:
         packaged = read_provenance(bundle.root).packaging.sha256
     except BrokenBundleError:

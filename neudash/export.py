@@ -44,7 +44,7 @@ _IR_VERSION = 8
 
 
 class ExportError(Exception):
-    """What was asked for cannot be exported. `str()` says why."""
+    """The model cannot be exported as asked. `str()` is the reason."""
 
 
 def main(argv: list[str]) -> int:
@@ -63,7 +63,7 @@ def main(argv: list[str]) -> int:
 
 
 def export(weights: ModelWeights, path: Path) -> None:
-    """Write the model as the suffix of `path` says, `.keras` or `.onnx`; whole or not at all.
+    """Writes the model as `.keras` or `.onnx`, by the suffix of `path`; whole or not at all.
 
     A stream without such a suffix gets ONNX. Raises ExportError for another suffix or a library that is not installed,
     OSError.

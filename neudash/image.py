@@ -40,7 +40,7 @@ example:
 
 
 def main(argv: list[str]) -> int:
-    """0: the picture was enhanced; 1: it was not, and stderr says why."""
+    """Runs the command. Returns 0 if the picture was enhanced; 1 if not, and stderr has the reason."""
     arguments = _parser().parse_args(argv)
     try:
         check_distinct([arguments.output], [arguments.input])
@@ -88,7 +88,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def read_picture(path: Path) -> Picture:
-    """An 8-bit BGR picture. Raises UnplayableError for a file that is none, OSError."""
+    """Reads an 8-bit BGR picture, (rows, columns, 3). Raises UnplayableError for a file that is not a picture,
+    OSError."""
     with path.open("rb") as file:
         # From memory, because OpenCV opens no file whose path has characters outside the Windows code page.
         data = np.frombuffer(file.read(MAX_PICTURE_BYTES), np.uint8)
@@ -103,7 +104,7 @@ def read_picture(path: Path) -> Picture:
 
 @dataclass(frozen=True)
 class _Model:
-    """The model of one segment, and where it is from."""
+    """The model of one segment, with its rung and track."""
 
     rung: VideoRepresentation
     track: ModelTrack
@@ -117,7 +118,7 @@ class _Model:
 
 
 def enhanced_picture(picture: Picture, upscaler: Upscaler, input_size: Size) -> Picture:
-    """Luma by the network, made for `input_size` (width, height), chroma (at full resolution here) plainly."""
+    """Enhances luma by the network, made for `input_size`, and resizes chroma, here at full resolution."""
     y, cb, cr = planes_of_bgr(picture)
     luma = upscaler.upscale(resize(y, *input_size))
     height, width = luma.shape
@@ -125,7 +126,7 @@ def enhanced_picture(picture: Picture, upscaler: Upscaler, input_size: Size) -> 
 
 
 async def _model(address: str, wish: str | None, number: int) -> _Model:
-    """Of the segment `number`. Raises UnplayableError, MalformedManifestError."""
+    """Returns the model of the segment `number`. Raises UnplayableError, MalformedManifestError."""
     fetcher = open_transport(address)
     try:
         presentation = read_mpd(await fetcher.manifest())

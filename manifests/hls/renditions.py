@@ -31,10 +31,10 @@ _SPECIFIC: dict[Role | None, int] = {
     "caption": 2,
     "description": 3,
 }
-"""How special a track is; 0 for all others. Rule 9.17 wants those of one language from the general to the special."""
+"""Rank of each role from general to special; 0 for all others. Rule 9.17 wants tracks of one language in that order."""
 
 _ON_REQUEST: tuple[Role | None, ...] = ("commentary", "supplementary")
-"""Never chosen by a player on its own for the language that the system speaks."""
+"""Roles that a player never chooses by itself for the language of the system."""
 
 _Format = tuple[str, int, int]
 """Codecs, channels, and the place among the bit rates of a track in that format."""
@@ -57,7 +57,7 @@ class _Track:
 
 @dataclass(frozen=True)
 class AudioGroup:
-    """Every track of a presentation, as far as possible in one format."""
+    """Every track of a presentation, in one format if the track has it."""
 
     id: str
     representations: tuple[AudioRepresentation, ...]
@@ -179,7 +179,7 @@ def _distinct(names: Iterable[str]) -> list[str]:
 
 
 def _autoselect(tracks: list[tuple[str | None, Role | None]]) -> set[int]:
-    """Which of the tracks a player may choose on its own: one for each language and purpose."""
+    """Returns indices of the tracks that a player may choose by itself: one for each language and purpose."""
     first: dict[tuple[str, str | None, bool], int] = {}
     for index, (language, role) in enumerate(tracks):
         if role not in _ON_REQUEST:

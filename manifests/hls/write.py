@@ -21,11 +21,11 @@ def write_playlists(
     sizes_bytes: Mapping[str, Sequence[int]],
     first_samples: Mapping[str, Sequence[ByteRange]] | None = None,
 ) -> dict[str, bytes]:
-    """The playlists by name: the master, and one media playlist for each representation and text track.
+    """Returns the playlists by name: the master, and a media playlist for each representation and text track.
 
-    `sizes_bytes` gives, by representation id, the size of each segment in order: HLS states the true rates.
-    `first_samples` gives, by the id of a video representation, where the first picture of each segment lies
-    (`FragmentInfo.first_sample`); these get a playlist of I-frames too.
+    `sizes_bytes` gives the size of each segment, in order, by representation id: HLS states true rates. `first_samples`
+    gives the bytes of each segment's first picture (`FragmentInfo.first_sample`), by the id of a video representation;
+    these get a playlist of I-frames too.
     """
     target_s = _target_s(p)
     pictures = (*p.video, *p.hdr_video)

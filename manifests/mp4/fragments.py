@@ -1,7 +1,7 @@
-"""What an fMP4 segment says about itself: clock, codec, start, duration, frames (ISO/IEC 14496-12, CMAF).
+"""Reads fMP4 segments: clock, codec, start, duration, frames (ISO/IEC 14496-12, CMAF).
 
-Enough to write a manifest from what lies on disk and to check one against it. Works on bytes from strangers:
-all sizes and counts are compared with what is there before they are believed.
+Enough to write a manifest from files on disk and to check one against them. The bytes may be hostile: all sizes and
+counts are compared with the data before they are used.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_SAMPLES = 1_000_000
-"""Of one segment; counted, not stored, so that a table of default values cannot claim 2^32."""
+"""Largest number of samples in one segment; counted, not stored, so that a table of defaults cannot claim 2^32."""
 
 _NON_SYNC = 0x10000  # sample_is_non_sync_sample in the sample flags (8.8.3.1)
 
@@ -31,7 +31,7 @@ _TRUN_COLUMNS = (0x100, 0x200, 0x400, 0x800)
 
 @dataclass(frozen=True)
 class SampleDefaults:
-    """What holds for samples that do not say otherwise."""
+    """Values that apply to samples without values of their own."""
 
     duration_ticks: int
     size_bytes: int
@@ -40,7 +40,7 @@ class SampleDefaults:
 
 @dataclass(frozen=True)
 class InitInfo:
-    """What an init segment says of its one track."""
+    """Facts in an init segment about its one track."""
 
     timescale: int
     """Ticks per second."""
@@ -71,23 +71,23 @@ class ByteRange:
 
 @dataclass(frozen=True)
 class FragmentInfo:
-    """What a media segment says of itself, over all its fragments."""
+    """Facts in a media segment, over all its fragments."""
 
     start_ticks: int
     """Decode time of the first sample; with the edit list that packagers write, also when it is shown."""
     duration_ticks: int
     sample_count: int
     starts_with_sync: bool
-    """Whether the first sample can be decoded without any before it."""
+    """True if the first sample can be decoded without any before it."""
     shortest_sample_ticks: int
     longest_sample_ticks: int
     last_sample_ticks: int
     first_sample: ByteRange
-    """The first `moof` and the bytes up to the end of the first sample: what it takes to show that picture alone."""
+    """The first `moof` and the bytes up to the end of the first sample: enough to show that picture only."""
 
 
 def read_init(data: bytes) -> InitInfo:
-    """What the init segment `data` says. Raises MalformedFragmentError, also for none or several tracks."""
+    """Reads the init segment `data`. Raises MalformedFragmentError, also if it has no track or several."""
     moov = _top_level(data, b"moov")[0]
     tracks = [box for box in moov.children() if box.type == b"trak"]
     if len(tracks) != 1:
@@ -121,9 +121,9 @@ def read_init(data: bytes) -> InitInfo:
 
 
 def read_fragment(data: bytes, init: InitInfo) -> FragmentInfo:
-    """What the media segment `data` says; it may hold several fragments (CMAF chunks) that follow on.
+    """Reads the media segment `data`, which may consist of several fragments (CMAF chunks) that follow each other.
 
-    Raises MalformedFragmentError, also where fragments do not follow on or samples exceed the media data.
+    Raises MalformedFragmentError, also if fragments do not follow each other or samples exceed the media data.
     """
     moofs = _top_level(data, b"moof")
     fragments = [_read_moof(moof, init) for moof in moofs]

@@ -18,7 +18,7 @@ MAX_TRACKS = 8
 MAX_MODELS = 300
 """Models of one track; a larger table would have to move out of the manifest."""
 MAX_ENLARGEMENT = 8
-"""Between a representation and the picture that goes into a network, for each side."""
+"""Largest ratio of the picture that goes into a network to the representation's, for each side."""
 MAX_CHAIN = 16
 """Files that together make one model: a full one and its updates."""
 
@@ -26,10 +26,11 @@ MAX_CHAIN = 16
 def read_model_tracks(
     properties: list[Element], segments: tuple[Segment, ...], rung: VideoFormat
 ) -> tuple[tuple[ModelTrack, ...], str | None]:
-    """The tracks in a representation's SupplementalProperty elements, and why a table was passed over, if so.
+    """Reads the tracks in a representation's SupplementalProperty elements; also returns why a table was skipped, if
+    so.
 
-    A table of a newer kind is no error: the picture plays without it. Raises MalformedManifestError for a
-    table of the kind this version reads that breaks its rules.
+    A table of a newer kind is not an error: the picture plays without it. Raises MalformedManifestError for a table of
+    the kind that this version reads if it breaks the rules.
     """
     tables = [p for p in properties if p.get("schemeIdUri") == MODEL_SCHEME]
     for table in tables:

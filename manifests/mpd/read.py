@@ -198,9 +198,9 @@ def _read_audio(element: Element, parent: Element) -> AudioFormat:
 
 
 def _check_distinct(presentation: Presentation) -> None:
-    """No two things by one name, and every address a plain one.
+    """Raises MalformedManifestError if two things share a name, or if an address is not a plain one.
 
-    The first and the last segment stand for all: between them the digits alone differ.
+    The first and the last segment stand for all, because addresses between them differ in digits only.
     """
     representations = [r for s in presentation.adaptation_sets for r in s.representations]
     if not representations:

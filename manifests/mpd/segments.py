@@ -10,12 +10,12 @@ from manifests.mpd.xml import Element, fail, required, uint
 from manifests.template import expand, resolve, tells_segments_apart
 
 MAX_SEGMENTS = 200_000
-"""Of all representations together, counted before any is built."""
+"""Largest number of segments of all representations together, counted before any is built."""
 
 
 @dataclass
 class SegmentBudget:
-    """How many segments a manifest may still list."""
+    """Number of segments that a manifest may still list."""
 
     left: int = MAX_SEGMENTS
 
@@ -42,7 +42,7 @@ def template_uint(templates: list[Element], name: str, default: int, *, least: i
 
 
 def template_text(templates: list[Element], name: str) -> str:
-    """The same for text. Raises MalformedManifestError where no template has it."""
+    """Returns a text attribute, likewise. Raises MalformedManifestError if no template has it."""
     holder = next((t for t in templates if t.get(name) is not None), templates[0])
     return required(holder, name)
 

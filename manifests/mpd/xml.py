@@ -11,7 +11,7 @@ from manifests.errors import MalformedManifestError
 
 MAX_BYTES = 2 << 20
 MAX_TAGS = 150_000
-"""Opening and closing tags. At the size bound alone, empty elements would still take 300 MB of tree."""
+"""Largest number of opening and closing tags. With the size bound only, empty elements could still take 300 MB."""
 
 MAX_UINT = 2**63 - 1
 
@@ -59,7 +59,7 @@ def parse_xml(data: bytes) -> Element:
 
 
 def fail(element: Element, message: str) -> NoReturn:
-    """Raise MalformedManifestError that says where: local name and line."""
+    """Raises MalformedManifestError with the place: local name and line."""
     raise MalformedManifestError(f"line {element.sourceline}, {etree.QName(element).localname}: {message}")
 
 
@@ -72,7 +72,7 @@ def uint(element: Element, name: str, default: int | None = None, *, least: int 
 
 
 def parsed_uint(element: Element, name: str, text: str, *, least: int = 0, most: int = MAX_UINT) -> int:
-    """`text` as an unsigned integer in [least, most]; `element` and `name` tell the error where it stood."""
+    """Returns `text` as an unsigned integer in [least, most]; `element` and `name` are for the error message."""
     if _UINT.fullmatch(text) is None or not least <= int(text) <= most:
         fail(element, f"{name}={text[:40]!r} is not a whole number from {least} to {most}")
     return int(text)

@@ -1,4 +1,4 @@
-"""What is in a bundle, for a person as a table and for a program as JSON."""
+"""Contents of a bundle, as a table for people and as JSON for programs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from manifests.model import (
 )
 
 SizeOf = Callable[[str], "int | None"]
-"""The size of a listed file in bytes, or None where it is not known (a manifest without its files)."""
+"""Returns the size of a listed file in bytes, or None if it is not known (a manifest without its files)."""
 
 
 def describe(p: Presentation, size_of: SizeOf) -> dict[str, Any]:
