@@ -1,4 +1,4 @@
-"""Whether a source is interlaced, by what its frames show: flags alone lie too often, and one frame is not enough."""
+"""Detection of interlacing by the content of frames: flags are often wrong, and one frame is not enough."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ class Verdict:
     blocks: int = 0
     """Blocks of pairs of frames in which something moves; only they tell anything."""
     top_first: int = 0
-    """Of these, the ones whose bottom field is later than the top field of its frame."""
+    """Pairs whose bottom field is later than the top field of its frame."""
     bottom_first: int = 0
     """The ones whose bottom field is earlier."""
     pairs: int = 0
     """Pairs of frames with such blocks."""
     repeated: int = 0
-    """Of these, the pairs of which one field is the same in both frames."""
+    """Pairs of which one field is the same in both frames."""
 
     @property
     def tells(self) -> bool:

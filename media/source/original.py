@@ -12,9 +12,10 @@ from media.source.treatment import SourceTreatment, file_sha256
 
 
 def treatment_of(root: Path, source: Path) -> SourceTreatment:
-    """How the packager treated `source`, from which the bundle in `root` was made.
+    """Returns the packager's treatment of `source`, from which the bundle in `root` was made.
 
-    Raises WrongSourceError if it was made from another file, BrokenBundleError if the bundle does not say how, OSError.
+    Raises WrongSourceError if it was made from another file, BrokenBundleError if the bundle does not record it,
+    OSError.
     """
     try:
         provenance = read_provenance(root)

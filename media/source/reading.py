@@ -1,7 +1,7 @@
 """Decoded frames of a source at a constant rate, in one shape, each at its tick.
 
-The times come from the scan of the packets (`media.source.timeline`), so a frame that does not decode leaves its
-tick to the one before it and moves nothing else.
+The times come from the scan of the packets (`media.source.timeline`), so a frame that does not decode leaves its tick
+to the one before it and moves nothing else.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Damage:
     """Consecutive frames that are not shown as they should be."""
 
     at_s: Fraction
-    """When the first of them is shown, from the start of the bundle."""
+    """Time at which the first of them is shown, from the start of the bundle."""
     frames: int
     kind: DamageKind
 
@@ -85,11 +85,11 @@ def _runs(numbers: list[int]) -> Iterator[list[int]]:
 
 @dataclass(frozen=True)
 class Schedule:
-    """Which packet's frame is shown at which tick of the source's own rate."""
+    """Packet whose frame is shown at each tick of the source's own rate."""
 
     grid: Grid
     ticks: dict[int, int]
-    """By packet number; frames that are left out are missing."""
+    """Tick by packet number; frames that are left out are missing."""
     count: int
     """Ticks in all."""
 
@@ -182,7 +182,7 @@ def _key_before(found: Scan, schedule: Schedule, tick: int) -> int:
 def source_frames(
     path: Path, found: Scan, treatment: SourceTreatment, notes: ReadingNotes | None = None
 ) -> Iterator[bytes]:
-    """The raw frames that are encoded, one for each tick of the output from `treatment.start_s` on.
+    """Yields the raw frames that are encoded, one for each tick of the output from `treatment.start_s` on.
 
     Each is the planes of `treatment.shape` one after the other. Raises UnreadableSourceError if there is none.
     """
