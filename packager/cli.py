@@ -38,7 +38,7 @@ EXAMPLE = """example:
 
 
 def main(argv: list[str]) -> int:
-    """Run the command. 0: packaged, or already was; 1: not, and one line on stderr says why; 130: Ctrl-C."""
+    """Runs the command. Returns 0 if the bundle is packaged, now or before; 1 after an error; 130 for Ctrl-C."""
     parser = _parser()
     arguments = parser.parse_args(argv)
     device = parse_device(arguments.video)

@@ -1,4 +1,4 @@
-"""What the manifest is to say, from the segments as they lie on disk: measured, never assumed."""
+"""The presentation for the manifest, measured from the segments on disk, never assumed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from packager.ladder import LadderRung
 
 @dataclass(frozen=True)
 class MeasuredTrack:
-    """What lies in one representation's folder."""
+    """Facts measured from one representation's folder."""
 
     init: InitInfo
     segments: tuple[Segment, ...]
@@ -37,7 +37,7 @@ class MeasuredTrack:
     frames: int
     """Samples in all segments."""
     sha256: str
-    """Over the init segment and all segments, in order."""
+    """SHA-256 over the init segment and all segments, in order."""
 
     @property
     def duration_s(self) -> Fraction:
@@ -82,8 +82,10 @@ def measure_track(folder: Path) -> MeasuredTrack:
 
 
 def content_tag(tracks: Iterable[MeasuredTrack]) -> str:
-    """Eight hex digits for the folders of all tracks of a bundle. Segments are cached for ever under their addresses,
-    so a bundle that is packaged anew must have others; one tag for all keeps one SegmentTemplate for all rungs.
+    """Returns eight hex digits for the folder names of all tracks of a bundle.
+
+    Segments are cached forever under their addresses, so a bundle that is packaged again needs others; one tag for all
+    keeps one SegmentTemplate for all rungs.
     """
     return hashlib.sha256("".join(track.sha256 for track in tracks).encode()).hexdigest()[:8]
 

@@ -41,7 +41,7 @@ _SETTINGS_IN_WORDS = {
     "sound": "--audio",
     "hdr": "--hdr",
 }
-"""What differs, as the command line has it."""
+"""Name on the command line of each setting that may differ."""
 
 _FOLDERS = ("video", "audio", "text", "models", "quality")
 _FILES = (MASTER_PLAYLIST, "playlist_*.m3u8", QUALITY, PROVENANCE, POSTER, REPORT)
@@ -49,7 +49,7 @@ _FILES = (MASTER_PLAYLIST, "playlist_*.m3u8", QUALITY, PROVENANCE, POSTER, REPOR
 
 @dataclass(frozen=True)
 class Pieces:
-    """What is to be published; the segments lie in the work folder as `video-<id>` and `audio-<id>`."""
+    """Pieces to publish; the segments are in the work folder as `video-<id>` and `audio-<id>`."""
 
     video: tuple[tuple[LadderRung, MeasuredTrack], ...]
     sound: tuple[MeasuredSound, ...]
@@ -77,9 +77,9 @@ def check_output(bundle: Path) -> None:
 
 
 def is_done(bundle: Path, settings: dict[str, Any], *, force: bool) -> bool:
-    """Whether the folder holds the bundle that these settings make.
+    """Returns True if the folder contains the bundle that these settings make.
 
-    Raises OutputFolderError where it holds another one and `force` does not say to replace it.
+    Raises OutputFolderError if it contains another one and `force` is not set.
     """
     if not (bundle / MANIFEST).exists() or force:
         return False
@@ -99,9 +99,9 @@ def is_done(bundle: Path, settings: dict[str, Any], *, force: bool) -> bool:
 
 
 def publish(plan: Plan, work: Path, pieces: Pieces) -> None:
-    """Replace whatever bundle there is. In between there is none, and then there is a whole one.
+    """Replaces the bundle in the folder, if any. In between there is no bundle, and then a whole one.
 
-    Raises BundleError where the pieces do not make one.
+    Raises BundleError if the pieces do not make a bundle.
     """
     bundle = plan.request.bundle
     pictures = (*pieces.video, *pieces.hdr)
@@ -155,7 +155,7 @@ def _move(folder: Path, target: Path) -> None:
 
 
 def provenance(plan: Plan, pieces: Pieces) -> Provenance:
-    """What it takes to make the bundle again, and the reference frames of its rungs."""
+    """Returns the record of how to make the bundle, and the reference frames of its rungs, again."""
     name = printable(plan.info.name)
     pictures = (*pieces.video, *pieces.hdr)
     tracks = {rung.id: track for rung, track in pictures} | {sound.id: sound.track for sound in pieces.sound}
@@ -170,5 +170,5 @@ def provenance(plan: Plan, pieces: Pieces) -> Provenance:
 
 
 def printable(text: str) -> str:
-    """Without what XML or JSON cannot hold: control characters, undecodable bytes of file names."""
+    """Removes characters that XML or JSON cannot contain: control characters, undecodable bytes of file names."""
     return "".join(character for character in text if character.isprintable()) or "video"

@@ -1,4 +1,4 @@
-"""What the trainer tried on each rung and why, from provenance.json, as rows to show."""
+"""Rows about the trainer's choice: the models tried on each rung and the reason for their fate."""
 
 from __future__ import annotations
 

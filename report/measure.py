@@ -1,4 +1,4 @@
-"""Measures a rung as a player shows it: decoded, enlarged plainly and by its models, against the source."""
+"""Measures a rung as a player shows it: decoded, plain and enhanced, against the source."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from report.errors import ReportError
 from report.results import RungResult, SegmentResult, scores_of
 
 METHOD = "2"
-"""Counts up when measuring changes what it says, so that no old result is taken for a new one."""
+"""Version of the method, raised when its results change, so that old results are measured again."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What is measured, and against what."""
+    """Bundle, source and output format of a measurement."""
 
     bundle: Bundle
     source: Path
@@ -52,11 +52,11 @@ class RungPlayer:
     subject: Subject
     representation: VideoRepresentation
     upscalers: tuple[Upscaler | None, ...]
-    """For each segment; None for plain upscaling."""
+    """Upscaler of each segment; None for plain."""
     input_sizes: tuple[Size, ...]
-    """For each segment, (width, height) of the picture that goes into its network."""
+    """Size of the picture that goes into each segment's network."""
     model_bytes: tuple[int, ...]
-    """For each segment, of the files that playing from the start fetches for it."""
+    """Bytes of the model files that playing from the start fetches for each segment."""
 
     def segment(self, position: int) -> Iterator[Frame]:
         """Decoded frames of the segment at that position, from 0. Raises UndecodableSegmentError."""

@@ -12,7 +12,7 @@ from report.results import RungResult, Scores
 WIDTH, HEIGHT = 520, 330
 LEFT, RIGHT, TOP, BOTTOM = 52, 16, 18, 40
 BYTES_HEIGHT = 90
-"""Of the band with the bytes, under the curves of a segment plot."""
+"""Height of the band with bytes, below the curves of a segment plot."""
 
 UNITS = {"psnr_y": "PSNR-Y in dB", "vmaf": "VMAF", "vmaf_neg": "VMAF-NEG"}
 
@@ -170,6 +170,6 @@ def _steps(rung: RungResult, kind: str, x: Axis, y: Axis) -> str:
 
 
 def _gain_area(rung: RungResult, x: Axis, y: Axis) -> str:
-    """What lies between plain and played."""
+    """Returns the area between the plain and the played curve."""
     outline = _corners(rung, "plain", x, y) + _corners(rung, "played", x, y)[::-1]
     return f'<path class="gain" d="M{"L".join(f"{left} {top}" for left, top in outline)}z"/>'

@@ -21,7 +21,7 @@ from report.results import RungResult, quality_json, rungs_of_json
 
 
 def open_subject(root: Path, source: Path) -> Subject:
-    """The bundle beside the source that its provenance describes. Raises BundleError, WrongSourceError."""
+    """Opens the bundle with the source that its provenance names. Raises BundleError, WrongSourceError."""
     bundle, treatment = open_bundle(root), treatment_of(root, source)
     if not bundle.presentation.video:
         raise BrokenBundleError(f"{root} has no video to report on")
@@ -31,7 +31,7 @@ def open_subject(root: Path, source: Path) -> Subject:
 def measured_rungs(
     subject: Subject, engine: Callable[[], Engine], vmaf_every: int, *, fresh: bool, quiet: bool
 ) -> list[RungResult]:
-    """Every rung, from quality.json where it is still true; each one is put there as soon as it is measured.
+    """Returns results of every rung, from quality.json if they are still valid; writes each new one there at once.
 
     Raises ReportError, BundleError, MediaError, EngineUnavailableError.
     """

@@ -1,4 +1,4 @@
-"""What was measured into the manifest: the quality table that players choose by while they play."""
+"""The quality table, from the report's measurements into the manifest; players choose by it during playback."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from report.results import RungResult, Scores, SegmentResult
 
 
 def publish_quality(root: Path, results: Sequence[RungResult]) -> None:
-    """Put the table of every video set whose rungs were all measured into the bundle at `root`.
+    """Puts the table of every video set whose rungs were all measured into the bundle at `root`.
 
-    The manifest is published again only where it changes. Raises BundleError, OSError.
+    The manifest is published again only if it changes. Raises BundleError, OSError.
     """
     p = open_bundle(root).presentation
     known = {result.id: result for result in results}
@@ -33,7 +33,7 @@ def publish_quality(root: Path, results: Sequence[RungResult]) -> None:
 
 
 def _described(root: Path, s: AdaptationSet, known: dict[str, RungResult]) -> AdaptationSet:
-    """The set with its table, whose file is written; as it was where some rung of it is not known."""
+    """Returns the set with its table, whose file is written; unchanged if a rung of it was not measured."""
     rungs = [r for r in s.representations if isinstance(r, VideoRepresentation)]
     if not rungs or any(r.id not in known for r in rungs):
         return s

@@ -1,4 +1,4 @@
-"""From a packaged bundle to one with models: its rungs in groups of one size, then one manifest."""
+"""The run from a packaged bundle to one with models: its rungs in groups of one size, then one manifest."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ ReporterOf = Callable[[str], Reporter]
 
 @dataclass(frozen=True)
 class TrainedRung:
-    """What came of one rung, for people and for `--json`."""
+    """Result of training one rung, for people and for `--json`."""
 
     representation: str
     segments: int
@@ -49,19 +49,19 @@ class TrainedRung:
     gain_db: float
     """Mean over all segments as they will be played; a plain one counts as 0."""
     model_bytes: int
-    """Of the best network's models, those that play."""
+    """Bytes of the best network's models, the ones that play."""
     media_bytes: int
     stays: list[str]
     """Networks of earlier runs whose models play as before."""
     choice: dict[str, Any]
-    """As `trainer.choice.record.choice_record` tells it."""
+    """Choice as `trainer.choice.record.choice_record` returns it."""
 
 
 def enhanceable_rungs(bundle: Bundle, source: Exact, settings: TrainSettings) -> list[TrainingRung]:
-    """The rungs that can be enhanced, with the size that they are to have then, from the source's (width, height).
+    """Returns the rungs that can be enhanced, each with its enhanced size, given the source's width and height.
 
-    That of the largest picture of the title for all of them; with a network that was named and is not folded, twice
-    their own, where the source still reaches it.
+    The enhanced size is that of the title's largest picture; with a named network without a fold, twice the rung's own
+    if the source is as large.
     """
     picture = largest_picture([r.size for r in bundle.presentation.video], source)
     spec = None if settings.chooses else trained_network(settings.network)
@@ -143,7 +143,7 @@ def _trained(
 
 
 def _rates(rungs: Sequence[TrainingRung], references: References, reporter_of: ReporterOf) -> Mapping[str, float]:
-    """What a decibel is worth on each rung, from all of them played plainly."""
+    """Returns the worth of a decibel on each rung, from the scores of all of them played plain."""
     if len(rungs) == 1:
         return {rungs[0].id: RATE_PER_DB}
     points = {}
@@ -181,7 +181,7 @@ def _silent(_: str) -> Reporter:
 
 
 def summaries(bundle: Bundle, names: Sequence[str]) -> list[TrainedRung]:
-    """What the bundle says of the models that play on the representations `names`."""
+    """Summarises the models that the bundle plays on the representations `names`."""
     training = read_provenance(bundle.root).training
     result = []
     for representation in bundle.presentation.video:

@@ -25,11 +25,11 @@ def publish_models(
     outcomes: Mapping[str, RungOutcome],
     records: Mapping[str, TrainingRecord],
 ) -> None:
-    """Put the models of `outcomes` (by representation id) into the bundle at `root`.
+    """Puts the models of `outcomes` (by representation id) into the bundle at `root`.
 
-    Of networks that the trainer chose, they replace all models of their rungs; of one that was named, those of the
-    same network alone. `records`, by the same ids, go into provenance.json. Raises BundleError; the bundle then stays
-    as it was, but for model files that nothing lists.
+    Models of networks that the trainer chose replace all models of their rungs; those of a named network replace its
+    own only. `records`, by the same ids, go into provenance.json. Raises BundleError; the bundle is then unchanged
+    except for model files that nothing lists.
     """
     bundle = open_bundle(root)
     for outcome in outcomes.values():
@@ -63,7 +63,7 @@ def with_models(p: Presentation, outcomes: Mapping[str, RungOutcome], *, replace
 
 
 def model_track(r: VideoRepresentation, tried: NetworkOutcome) -> ModelTrack:
-    """The track that says which segment uses which model; some segment uses one."""
+    """Returns the track that maps segments to models; at least one segment uses one."""
     own_size = r.size
     spec, input_size = tried.network.spec, tried.network.input_size
     needed = tried.needed()

@@ -50,9 +50,10 @@ def make_soundtracks(
     video_s: Fraction,
     work: WorkFolder,
 ) -> Soundtracks:
-    """Encode all tracks, or find them made by an earlier run.
+    """Encodes all tracks, or finds them finished by an earlier run.
 
-    A track without sound is left out, and said so. Raises MediaError, ProgramFailedError if an encoder cannot go on.
+    A track without sound is left out, with a warning. Raises MediaError, ProgramFailedError if an encoder cannot
+    continue.
     """
     if tracks and not work.has(_DONE):
         soundtracks = _encode(source, tracks, streams, clock, video_s, work)
