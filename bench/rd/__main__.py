@@ -41,7 +41,11 @@ def main(argv: list[str]) -> int:
 
 
 def _write(options: argparse.Namespace, result: dict[str, Any]) -> None:
-    """After each part: a run of hours that ends early leaves what it had."""
+    """Engines, which run networks on frames, behind one interface: `open_engine` picks one, `open_pretrained` takes a
+    file.
+
+    Importing this package imports no framework: an engine does so when it is opened.
+    """
     for path, text in _outputs(options, result).items():
         write_output(path, text.encode())
 

@@ -21,9 +21,9 @@ TRANSFERS_REMEMBERED = 100
 SPEED_SEGMENTS = 4
 """Enhanced segments that the machine's speed is judged by,"""
 SPEED_REMEMBERED = 32
-"""out of so many, most of which may have been shown plainly."""
+"""Finished segments that are remembered for judging the speed; most of them may have been shown plain."""
 OUTPUT_MACS = 500
-"""What a pixel of the output costs whatever the network (upsampling, chroma, moving bytes), as multiply-adds of one."""
+"""Cost of an output pixel for every network (upsampling, chroma, moving bytes), in multiply-adds."""
 IN_REAL_TIME = 0.85
 """Share of a second of video that enhancing it may take; decoding and showing need the rest."""
 PLAIN_CHOSEN = "the rule chose plain upscaling"
@@ -32,7 +32,7 @@ ENHANCEMENT_OFF = "enhancement is off"
 
 @dataclass(frozen=True)
 class Chosen:
-    """How to get a segment."""
+    """A rung and a model for a segment."""
 
     representation: VideoRepresentation
     wanted: SegmentModel
@@ -45,7 +45,7 @@ class _Done:
 
     record: SegmentStats
     work: float
-    """Of one frame."""
+    """Work of one frame, in multiply-adds."""
 
 
 class AbrController:
@@ -79,15 +79,15 @@ class AbrController:
         self._last: tuple[str, float] | None = None
         self._memory: tuple[float, ...] = ()
         self.known: Known | None = None
-        """What was measured of the rungs; set as soon as it is there."""
+        """Measured scores of the rungs; set as soon as the quality table is there."""
 
     def best(self, position: int) -> Chosen:
-        """Where the network is no matter: the rung of most bits."""
+        """Returns the highest-bandwidth rung, used for local files."""
         rung = max(self._rungs.values(), key=lambda r: r.bandwidth_bps)
         return Chosen(rung, self.wanted(rung, position))
 
     def choose(self, position: int) -> Chosen:
-        """What the policy decides for the segment at `position` (from 0)."""
+        """Returns the policy's decision for the segment at `position` (from 0)."""
         state = self._state(position)
         if len(self._rungs) == 1:
             # A viewer who wants one rung alone wants it at its best.
@@ -101,14 +101,14 @@ class AbrController:
     def under_way(
         self, position: int, rung: VideoRepresentation, wanted: SegmentModel, received_bytes: int
     ) -> RunningTransfer:
-        """A segment that is asked for now, and its model, by a session that has received so many bytes."""
+        """Begins to track the download of a segment and its model, by a session that has received `received_bytes`."""
         choice = self._choice(position, rung)
         model_bytes = sum(file.size_bytes for file in self._models.missing(wanted))
         track = wanted.track.id if wanted.track is not None else None
         return RunningTransfer(rung.id, track, choice.size_bytes + model_bytes, received_bytes, time.monotonic())
 
     def less(self, position: int, under_way: RunningTransfer, received_bytes: int) -> Chosen | None:
-        """What to get instead of a segment that is late; None where it is waited for."""
+        """Returns what to fetch instead of a segment that is late; None to wait for it."""
         progress = under_way.progress(received_bytes, time.monotonic())
         decision = self._abandon(self._state(position), progress) if self._abandon and len(self._rungs) > 1 else None
         if decision is None:
@@ -119,7 +119,7 @@ class AbrController:
         return Chosen(rung, self._decided_model(rung, position, decision))
 
     def given_up(self, transfer: Transfer) -> None:
-        """So much came of a segment that was given up."""
+        """Records the transfer of a segment that was abandoned."""
         self._transfers.append(transfer)
 
     def wanted(self, rung: VideoRepresentation, position: int) -> SegmentModel:
@@ -139,7 +139,7 @@ class AbrController:
         return offered[fast_enough[0] if fast_enough else cheapest]
 
     def keeps_up(self, rung: VideoRepresentation, track: ModelTrack) -> bool:
-        """Whether this machine enhances as fast as the video plays, as far as is known."""
+        """Returns True if this machine enhances as fast as the video plays, by the speed measured so far."""
         return self._enhancing_s_per_s(rung, track) <= IN_REAL_TIME
 
     def buffer_s(self) -> float:
@@ -219,7 +219,7 @@ def _duration_s(rung: VideoRepresentation, position: int) -> float:
 
 
 def _work(rung: VideoRepresentation, track: ModelTrack) -> float:
-    """What a frame costs: about proportional to the time it takes, and good for comparing networks alone."""
+    """Returns the work of a frame: roughly proportional to its time, and good only for comparing networks."""
     width, height = track.input_size_of(rung.video)
     network = track.macs_per_pixel * rung.video.width * rung.video.height
     return float(network + OUTPUT_MACS * width * height * track.scale**2)

@@ -1,4 +1,4 @@
-"""What a manifest and its quality table tell of the coming segments, in the words of the policies. Pure."""
+"""Inputs of the policies: the coming segments, from a manifest and its quality table. Pure."""
 
 from __future__ import annotations
 
@@ -12,27 +12,28 @@ from player.abr.state import Enhancement, ModelPart, RungChoice, Upcoming
 from player.superres.model_choice import model_for_segment, track_problem
 
 TOLD_AHEAD = 8
-"""Segments that a policy is told of."""
+"""Segments that a policy is given in advance."""
 TOP_QUALITY = 95.0
 """VMAF-NEG that the largest rung is taken to have where nothing was measured."""
 QUALITY_PER_LOG_RATE = 20.0
-"""What a rung of 1/e of its bits is taken to have less: the slope of x264 ladders between 0.2 and 3 Mbit/s."""
+"""Loss of score for a rung with 1/e of the bits: the slope of x264 ladders between 0.2 and 3 Mbit/s."""
 QUALITY_PER_DB = 4.0
 """VMAF-NEG for a decibel of PSNR-Y that a model gains."""
 LEAST_QUALITY = 5.0
 
 SecondsOf = Callable[[VideoRepresentation, ModelTrack], float]
-"""How long this machine takes to enhance a second of that rung by that track."""
+"""Returns the time that this machine takes to enhance a second of that rung by that track."""
 
 
 Known = Mapping[str, RungQuality]
-"""What was measured of rungs, by representation id, and may be believed; nothing of a rung that is not there."""
+"""Scores of rungs that can be trusted, by representation id; rungs without any are missing."""
 
 
 def usable_entries(rungs: Sequence[VideoRepresentation], table: QualityTable) -> Known:
-    """What a table tells of `rungs`: nothing where it is of other segments, of models nothing where it is of others.
+    """Returns the entries of the table that can be trusted.
 
-    Looks at every segment: to be asked once, not for every decision.
+    Rungs with another number of segments are dropped, and enhanced scores are dropped if they were measured with other
+    models. Looks at every segment, so call it once, not for every decision.
     """
     found = {rung.id: (rung, table.rungs[rung.id]) for rung in rungs if rung.id in table.rungs}
     return {
@@ -53,9 +54,10 @@ def upcoming_segments(
     positions: range,
     seconds_of: SecondsOf | None,
 ) -> tuple[Upcoming, ...]:
-    """The segments at `positions` on every rung (lowest bandwidth first); without models where `seconds_of` is None.
+    """Returns the segments at `positions` on every rung, lowest bandwidth first; without models if `seconds_of` is
+    None.
 
-    Of models, those that this version can run and that this machine runs no slower than the video plays.
+    Included are models that this version can run and that this machine runs at least as fast as the video plays.
     """
     ordered = sorted(rungs, key=lambda rung: rung.bandwidth_bps)
     rates = [_bandwidth_bps(rung, known.get(rung.id)) for rung in ordered]
@@ -129,7 +131,7 @@ def _enhancements(
 
 
 def _measured_gain(measured: RungQuality | None, plain: float, position: int) -> float | None:
-    """What the best model is known to gain."""
+    """Returns the measured gain of the best model; None if it was not measured."""
     enhanced = None if measured is None else measured.segments[position].enhanced
     return None if enhanced is None else enhanced - plain
 
@@ -140,5 +142,6 @@ def _told_gain(track: ModelTrack, n: int) -> float:
 
 
 def rung_models_digest(rung: VideoRepresentation) -> bytes:
-    """Of the models that a player shows the rung's segments with: what a quality table must name to be believed."""
+    """Returns a digest of the models with which a player shows the rung; a quality table must have the same to be
+    trusted."""
     return models_digest([model_for_segment(rung, position).files for position in range(len(rung.segments))])

@@ -1,4 +1,4 @@
-"""What policies that know nothing of models share: the rung is chosen first, the model follows where there is one."""
+"""Parts shared by policies that ignore models: they choose the rung first, and take its best model if there is one."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ class ModelEnhancer:
 
 
 class FileEnhancer:
-    """One model file of the user's own for every segment, whatever the manifest says."""
+    """One model file of the user's own for every segment, in place of the manifest's models."""
 
     def __init__(self, path: Path, engine: str = "auto", backend: str | None = None) -> None:
         self._path = path
@@ -108,6 +108,6 @@ class NoEnhancer:
 
 
 def said(error: Exception) -> str:
-    """The first line of what an exception of another library says, short enough for a report."""
+    """Returns the first line of another library's error message, short enough for a report."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[0][:200]

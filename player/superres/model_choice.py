@@ -1,4 +1,4 @@
-"""Which model the manifest names for a segment, among those this version can run: one rule for player and report."""
+"""Choice of the model for a segment, among those that this version can run: one rule for player and report."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ PLAIN_IS_BEST = "the manifest names no model: plain upscaling is best here"
 
 @dataclass(frozen=True)
 class SegmentModel:
-    """What the manifest says about one segment."""
+    """Model of one segment according to the manifest."""
 
     representation: VideoRepresentation
     track: ModelTrack | None
     files: tuple[ModelFile, ...]
     """The chain, full weights first; empty for plain upscaling."""
     reason: str | None = None
-    """Why there is no model to use."""
+    """Reason why there is no model to use."""
 
     @property
     def kind(self) -> ModelKind:
@@ -38,9 +38,9 @@ def model_for_segment(representation: VideoRepresentation, position: int) -> Seg
 
 
 def model_candidates(representation: VideoRepresentation, position: int) -> tuple[SegmentModel, ...]:
-    """Every model for the segment at `position` (from 0) that this version can run, best-ranked first.
+    """Returns every model for the segment at `position` (from 0) that this version can run, best rank first.
 
-    At least one entry: the reason for plain upscaling where there is no such model.
+    If there is none, one entry with the reason.
     """
     known: list[ModelTrack] = []
     reason = representation.model_problem or NO_MODELS
@@ -56,7 +56,7 @@ def model_candidates(representation: VideoRepresentation, position: int) -> tupl
 
 
 def track_problem(track: ModelTrack) -> str | None:
-    """Why this version cannot run the track; None where it can."""
+    """Returns the reason why this version cannot run the track; None if it can."""
     if track.format != FORMAT:
         return f"model format {track.format[:40]!r} is not known to this version"
     try:

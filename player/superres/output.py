@@ -1,4 +1,4 @@
-"""The size and timing of what a session shows: constant, whatever rung a segment comes from. Pure."""
+"""Size and timing of a session's output: constant, independent of the rung of a segment. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from media.programs import MAX_SOURCE_PIXELS
 from player.errors import UnplayableError
 
 MAX_SIDE = 16384
-"""Of the output, in pixels: what H.264 can hold."""
+"""Largest side of the output in pixels, the limit of H.264."""
 
 
 @dataclass(frozen=True)

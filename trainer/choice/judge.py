@@ -107,7 +107,7 @@ class RungJudge:
         return picture
 
     def error_in(self, weights: ModelWeights, input_size: Size, segments: frozenset[int], most: int) -> int:
-        """Squared error over at most so many frames of these segments, spread evenly; at least 1."""
+        """Returns the squared error over at most `most` frames of these segments, spread evenly, at least one."""
         indices = [index for index, shot in enumerate(self.shots) if shot.segment in segments]
         enhance = self.enhancer(weights, input_size)
         step = max(1, -(-len(indices) // most))

@@ -1,6 +1,6 @@
-"""The choice on a rung, told so that a person can follow it: what was tried, what it is worth, what was taken and why.
+"""The choice on a rung as a record that a person can follow: what was tried, its worth, its fate and why.
 
-`choice_record` is what provenance.json keeps (docs/bundle.md). Pure.
+`choice_record` is part of provenance.json (docs/bundle.md). Pure.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""In which order the rungs of one size are trained, and what each starts from. Pure."""
+"""Order in which the rungs of one size are trained, and the rung that each starts from. Pure."""
 
 from __future__ import annotations
 

@@ -46,9 +46,9 @@ class TrainingRung:
         return self.bundle.read(self._named(segment))
 
     def frames(self) -> Iterator[tuple[int, int, Frame]]:
-        """(index of the segment, index in the segment, decoded frame), in order.
+        """Yields (index of the segment, index in the segment, decoded frame), in order.
 
-        Raises TrainingError, which names the segment, where one gives fewer frames than the manifest says.
+        Raises TrainingError, which names the segment, if one has fewer frames than the manifest promises.
         """
         init = self.bundle.read(self.representation.init_href)
         for segment, expected in enumerate(self.frame_counts()):

@@ -16,7 +16,7 @@ from player.abr.state import Decision, Rule, State, choice_of, full_wait_s
 from player.abr.without_models import capped, rung_below, with_model
 
 MINIMUM_BUFFER_S = 10.0
-"""Up to there the lowest rung; of a buffer smaller than twice that, half of it."""
+"""Buffer up to which the lowest rung is taken; half of a buffer that is smaller than twice that."""
 
 
 def bola(state: State) -> Decision:
@@ -72,7 +72,7 @@ def _reaching_s(state: State, rung: int) -> float:
 
 
 def _wait_s(state: State, rung: int, placeholder_s: float) -> float:
-    """Until the buffer is no longer too full for that rung: a better one is worth waiting for then."""
+    """Returns the time until the buffer is no longer too full for that rung: then a better one is worth waiting for."""
     full_s = full_wait_s(state)
     if rung == len(state.upcoming[0].choices) - 1:
         return full_s

@@ -13,9 +13,9 @@ from player.abr.state import Decision, Enhancement, Rule, RungChoice, State, ful
 from player.abr.without_models import in_time
 
 GAMMA_P = 10.0
-"""What keeping the buffer filled is worth, in quality: gamma·p of the paper."""
+"""Value of keeping the buffer filled, in quality: gamma·p of the paper."""
 V_FACTOR = 1.0
-"""Of the largest V that keeps the buffer within its capacity."""
+"""V as a part of the largest one that keeps the buffer within its capacity."""
 
 
 def bones(state: State) -> Decision:

@@ -13,7 +13,7 @@ from player.abr.state import Decision, Rule, State, full_wait_s
 from player.abr.without_models import with_model
 
 SWITCH_S = 10.0
-"""Of buffer; half of one smaller than twice that."""
+"""Buffer at which BOLA takes over; half of a buffer that is smaller than twice that."""
 
 
 def dynamic(state: State) -> Decision:

@@ -29,7 +29,7 @@ def joint(state: State) -> Decision:
 
 
 def _first(state: State) -> Option:
-    """The lowest rung; with a model where that hardly delays it."""
+    """Returns the lowest rung, with a model if that hardly delays it."""
     options = ways(state, state.upcoming[0].choices[:1])
     return max(
         (o for o in options if o.missing_bytes <= CHEAP_MODEL * o.choice.size_bytes), key=lambda option: option.quality

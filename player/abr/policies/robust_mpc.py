@@ -1,7 +1,7 @@
-"""RobustMPC: the best of all plans for the next segments at a throughput that errs on the safe side.
+"""RobustMPC: the best of all plans for the next segments, at a cautious estimate of the throughput.
 
 Xiaoqi Yin, Abhishek Jindal, Vyas Sekar, Bruno Sinopoli, "A Control-Theoretic Approach for Dynamic Adaptive Video
-Streaming over HTTP", SIGCOMM 2015. Every plan is tried. Quality is VMAF where it is known, as in later studies (Yan et
+Streaming over HTTP", SIGCOMM 2015. Every plan is tried. Quality is VMAF if it is known, as in later studies (Yan et
 al., NSDI 2020), weighed as in `objective`.
 """
 
