@@ -42,7 +42,7 @@ class VmafScore:
 
 @cache
 def vmaf_program() -> Path | None:
-    """Returns an ffmpeg with the filter libvmaf: the one in use, else that of imageio-ffmpeg; None if neither has it."""
+    """Returns an ffmpeg with the filter libvmaf: the one in use, else that of imageio-ffmpeg; None if neither does."""
     candidates = []
     # Distributions build ffmpeg without libvmaf, and either of the two may be missing.
     with suppress(ProgramNotFoundError):
@@ -60,7 +60,7 @@ def _has_libvmaf(program: Path) -> bool:
 
 
 def arguments(width: int, height: int, *, every: int) -> list[str]:
-    """Returns arguments of an ffmpeg that reads stacked pairs of such frames from stdin and writes LOG in its folder."""
+    """Returns arguments of an ffmpeg that reads stacked pairs of such frames from stdin and writes LOG."""
     models = "|".join(f"version={version}\\\\:name={name}" for name, version in MODELS.items())
     options = [
         f"log_path={LOG}:log_fmt=json",

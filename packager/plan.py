@@ -211,7 +211,7 @@ def _rungs(request: Request, treatment: SourceTreatment) -> tuple[LadderRung, ..
 
 
 def hdr_settings(info: SourceInfo, treatment: SourceTreatment, codec: str) -> HdrSettings:
-    """Returns the settings of an HDR ladder that goes with an SDR one of that codec. Raises HdrError, PackagingError."""
+    """Returns the settings of an HDR ladder next to an SDR one of that codec. Raises HdrError, PackagingError."""
     colour = treatment.colour
     if colour_of(info.video).dynamic_range == "sdr":
         raise HdrError(f"{info.name!r} is not HDR (PQ or HLG), so it has no HDR ladder; leave --hdr out")

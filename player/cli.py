@@ -215,9 +215,9 @@ def _fetcher(arguments: argparse.Namespace) -> Transport:
 
 
 def _outputs(arguments: argparse.Namespace) -> tuple[Outputs, list[str]]:
-    """The outputs asked for, and what the user should know of them.
+    """Returns the requested outputs, and warnings for the user.
 
-    Raises OSError, SinkError or OverwritesError where one could not be written.
+    Raises OSError, SinkError or OverwritesError if one cannot be written.
     """
     files = _written(arguments)
     check_distinct(files, [Path(arguments.address)])
@@ -248,7 +248,7 @@ def _written(arguments: argparse.Namespace) -> list[Path]:
 
 
 async def _until_interrupted(session: Session) -> bool:
-    """Whether Ctrl-C (or SIGTERM) ended the session; its outputs are finished either way."""
+    """Returns True if Ctrl-C (or SIGTERM) ended the session; its outputs are finished either way."""
     task = asyncio.ensure_future(session.run())
     with _interrupts(task):
         try:

@@ -43,7 +43,7 @@ class PlaybackListener(Protocol):
     """Receiver of a session's progress."""
 
     def starts(self, frames: int, after: int) -> None:
-        """Called before the first segment and after every seek; about `frames` will come, after `after` earlier ones."""
+        """Called before the first segment and after every seek; about `frames` come, after `after` earlier ones."""
         ...
 
     def frame(self, stats: SessionStats) -> None:

@@ -36,7 +36,10 @@ CODE_VERSION = 12
 
 @dataclass(frozen=True)
 class Group:
-    """Input of a process that trains the rungs of one size."""
+    """Yields its frames with ascending time stamps inside the segment's time, the first at its start.
+
+    Raises UndecodableSegmentError, after the frames that decoded, if there are fewer than its tables promise.
+    """
 
     rungs: tuple[TrainingRung, ...]
     settings: TrainSettings

@@ -149,7 +149,7 @@ def _json(value: Any) -> Any:
     return asdict(value) if isinstance(value, Crop | Colour) else value
 
 
-def _old_colour(value: dict[str, Any]) -> Mapping[str, Any]:
+def _old_colour(value: Mapping[str, Any]) -> Mapping[str, Any]:
     if value["transfer"] != "sdr":
         raise ValueError("not a source treatment of today: HDR has another tone curve since; package it again")
     return {"matrix": value["matrix"], "full_range": value["full_range"]}

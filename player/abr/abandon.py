@@ -19,7 +19,7 @@ MULTIPLIER = 1.8
 
 
 def abandon_request(state: State, progress: Progress) -> Decision | None:
-    """Returns the rung that a safe part of this download's throughput carries, if that saves bytes; else None."""
+    """Abandons for the rung that a safe part of this download's throughput carries, if that saves bytes; else None."""
     if progress.elapsed_s < GRACE_S or state.buffer_s > STABLE_BUFFER_S:
         return None
     segment, current = state.upcoming[0], choice_of(state, progress.rung)

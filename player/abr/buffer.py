@@ -11,7 +11,7 @@ class PlaybackBuffer:
         self._at_s: float | None = None
 
     def buffer_s(self, now_s: float) -> float:
-        """Video that is there and not yet seen."""
+        """Returns the video that was delivered and is not yet seen."""
         return self._left_s if self._at_s is None else max(0.0, self._left_s - max(0.0, now_s - self._at_s))
 
     def add(self, duration_s: float, now_s: float) -> None:

@@ -1,4 +1,4 @@
-"""Asks a policy for the next segment, in the terms of the manifest: what is there, what is known, what it decided."""
+"""The ABR controller: gives a policy its state, and turns its decision into a rung and a model of the manifest."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from player.superres.model_choice import SegmentModel, model_candidates
 
 TRANSFERS_REMEMBERED = 100
 SPEED_SEGMENTS = 4
-"""Enhanced segments that the machine's speed is judged by,"""
+"""Enhanced segments over which the machine's speed is averaged."""
 SPEED_REMEMBERED = 32
 """Finished segments that are remembered for judging the speed; most of them may have been shown plain."""
 OUTPUT_MACS = 500
@@ -49,7 +49,7 @@ class _Done:
 
 
 class AbrController:
-    """Remembers what the policies, being pure, cannot."""
+    """Keeps what the policies, being pure, cannot remember."""
 
     def __init__(
         self,
@@ -62,9 +62,9 @@ class AbrController:
         real_time: bool = False,
         abandon: Abandon | None = None,
     ) -> None:
-        """`rungs` are those to choose among; `capacity_s` is how much video the session keeps ahead.
+        """Chooses among `rungs`; `capacity_s` is the video that the session keeps ahead.
 
-        `real_time`: frames are shown as they are made, so a model that this machine is too slow for is of no use.
+        `real_time`: frames are shown as they are made, so a model that is too slow for this machine is useless.
         """
         self._rungs = {rung.id: rung for rung in rungs}
         self._policy = policy
@@ -123,10 +123,10 @@ class AbrController:
         self._transfers.append(transfer)
 
     def wanted(self, rung: VideoRepresentation, position: int) -> SegmentModel:
-        """The manifest's first choice of a model, unless enhancement is off.
+        """Returns the manifest's first choice of a model, unless enhancement is off.
 
-        In real time the first one that this machine is fast enough for, by what was measured so far; the cheapest if
-        it is for none.
+        In real time it is the first one that this machine is fast enough for, by the speed measured so far, or the
+        cheapest.
         """
         if not self._enhance:
             return SegmentModel(rung, None, (), ENHANCEMENT_OFF)
@@ -143,11 +143,11 @@ class AbrController:
         return self._enhancing_s_per_s(rung, track) <= IN_REAL_TIME
 
     def buffer_s(self) -> float:
-        """Video ahead of a viewer who watches from the first segment on."""
+        """Returns the video ahead of a viewer who watches from the first segment on."""
         return self._viewing.buffer_s(time.monotonic())
 
     def delivered(self, position: int, rung: VideoRepresentation, track: ModelTrack | None, transfer: Transfer) -> None:
-        """A segment came, to be enhanced by `track`."""
+        """Records a segment that was delivered and will be enhanced by `track`."""
         self._transfers.append(transfer)
         self._viewing.add(_duration_s(rung, position), transfer.ended_s)
         choice = self._choice(position, rung)
@@ -155,11 +155,11 @@ class AbrController:
         self._last = rung.id, enhanced[0] if enhanced else choice.quality
 
     def sought(self) -> None:
-        """The viewer goes on at another moment, with nothing there yet."""
+        """Empties the buffer, because the viewer continues at another position."""
         self._viewing = PlaybackBuffer()
 
     def enhancing(self, rung: VideoRepresentation, track: ModelTrack, record: SegmentStats) -> None:
-        """A segment goes to the enhancer, which will say in its record how long it took."""
+        """Records a segment that goes to the enhancer, whose time will be in the record."""
         self._done.append(_Done(record, _work(rung, track)))
 
     def _state(self, position: int) -> State:
@@ -185,11 +185,11 @@ class AbrController:
         return upcoming_segments(tuple(self._rungs.values()), self.known or {}, positions, seconds_of)
 
     def _choice(self, position: int, rung: VideoRepresentation) -> RungChoice:
-        """The segment on one rung, as policies see it."""
+        """Returns the segment on one rung, as policies see it."""
         return next(c for c in self._upcoming(position)[0].choices if c.rung == rung.id)
 
     def _held(self, position: int) -> frozenset[str]:
-        """Labels of the model files of the next segments that need not be asked for."""
+        """Returns the addresses of model files of the next segments that are held already."""
         held: set[str] = set()
         for rung in self._rungs.values():
             for track in rung.model_tracks:
@@ -207,7 +207,7 @@ class AbrController:
         return first if not first.files else SegmentModel(rung, None, (), PLAIN_CHOSEN)
 
     def _enhancing_s_per_s(self, rung: VideoRepresentation, track: ModelTrack) -> float:
-        """Seconds of enhancing a second of video, by the speed of segments so far; 0 before the first."""
+        """Returns seconds of enhancing per second of video, by the speed so far; 0 before the first segment."""
         begun = [done for done in self._done if done.record.enhancing_s > 0][-SPEED_SEGMENTS:]
         work = sum(done.work for done in begun)
         frame_s = _work(rung, track) * sum(done.record.enhancing_s for done in begun) / work if work else 0.0

@@ -16,7 +16,7 @@ MPC_WINDOW = 5
 
 
 def ewma_bps(transfers: Sequence[Transfer]) -> float | None:
-    """The lower of a fast and a slow exponential average over download time; None where nothing was transferred."""
+    """Returns the lower of a fast and a slow exponential average over download time; None before the first transfer."""
     return min(_ewma_bps(transfers, half_life_s) for half_life_s in HALF_LIVES_S) if transfers else None
 
 
@@ -37,7 +37,7 @@ def harmonic_mean_bps(transfers: Sequence[Transfer]) -> float | None:
 
 
 def robust_bps(transfers: Sequence[Transfer]) -> float | None:
-    """The harmonic mean, less the largest error that it made about the last MPC_WINDOW transfers: a lower bound."""
+    """Returns the harmonic mean, reduced by its largest error over the last MPC_WINDOW transfers: a lower bound."""
     mean = harmonic_mean_bps(transfers)
     if mean is None:
         return None

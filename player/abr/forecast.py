@@ -19,7 +19,7 @@ from player.abr.state import Transfer
 LEVELS = np.linspace(-2.4, 2.4, 9)
 """Levels of the chain, in standard deviations of the log-rate."""
 HALF_LIFE = 8.0
-"""Transfers after which one counts half in the mean."""
+"""Age in transfers at which one counts half in the mean."""
 PRIOR_TRANSFERS = 6.0
 """Weight of the prior, in transfers."""
 PRIOR_DEVIATION = 0.45
@@ -31,22 +31,22 @@ MOST_PERSISTENCE = 0.95
 OUTAGES_S = np.array([10.0, 40.0])
 """Durations of an outage."""
 PRIOR_OUTAGES = np.array([0.008, 0.003])
-"""Chances that it does so during a transfer, before anything is known;"""
+"""Prior chance of each outage during a transfer."""
 PRIOR_OUTAGE_TRANSFERS = 25.0
 """Weight of the prior chance of outages, in transfers."""
 OUTAGE_PART = 0.25
-"""A transfer met an outage if it lasted much longer than at this part of the usual rate:"""
+"""Part of the usual rate that a transfer without an outage is assumed to reach."""
 LEAST_OUTAGE_S = 5.0
 """Delay beyond that rate from which a transfer counts as having met an outage."""
 NEWEST = 20
-"""Transfers that are looked at."""
+"""Latest transfers to which the chain is fitted."""
 
 _Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """The next transfers."""
+    """Distribution of the next transfers."""
 
     rates_bps: _Array
     """Rate of each level."""
@@ -87,7 +87,7 @@ def _persistence(around: _Array, weights: _Array, deviation: float) -> float:
 
 
 def _transition(persistence: float) -> _Array:
-    """The chance of every level after every level: a normal distribution cut to the levels."""
+    """Returns the chance of every level after every level: a normal distribution cut to the levels."""
     spread = math.sqrt(max(1 - persistence**2, 0.05))
     chances = np.exp(-0.5 * ((LEVELS[None, :] - persistence * LEVELS[:, None]) / spread) ** 2)
     return np.asarray(chances / chances.sum(axis=1, keepdims=True))
@@ -103,7 +103,7 @@ def _outages_beside_prior(transfers: Sequence[Transfer]) -> float:
 
 
 def _with_outages(transition: _Array, chances: _Array) -> _Array:
-    """The chain with outages as levels before its own, into which every other may fall; what follows one is open."""
+    """Returns the chain with outages as levels before its own: every level may lead to one, and one to any level."""
     after_outage = np.broadcast_to(transition.mean(axis=0), (len(OUTAGES_S), len(LEVELS)))
     onwards = (1 - chances.sum()) * np.concatenate((after_outage, transition))
     into = np.broadcast_to(chances, (len(onwards), len(OUTAGES_S)))
@@ -111,7 +111,7 @@ def _with_outages(transition: _Array, chances: _Array) -> _Array:
 
 
 def _between(level: float) -> _Array:
-    """Weights of the two levels next to `level`."""
+    """Returns weights of the two levels next to `level`."""
     weights = np.zeros(len(LEVELS))
     above = int(np.clip(np.searchsorted(LEVELS, level), 1, len(LEVELS) - 1))
     share = float((level - LEVELS[above - 1]) / (LEVELS[above] - LEVELS[above - 1]))

@@ -14,11 +14,11 @@ from player.superres.model_choice import model_for_segment, track_problem
 TOLD_AHEAD = 8
 """Segments that a policy is given in advance."""
 TOP_QUALITY = 95.0
-"""VMAF-NEG that the largest rung is taken to have where nothing was measured."""
+"""VMAF-NEG assumed for the largest rung if it was not measured."""
 QUALITY_PER_LOG_RATE = 20.0
 """Loss of score for a rung with 1/e of the bits: the slope of x264 ladders between 0.2 and 3 Mbit/s."""
 QUALITY_PER_DB = 4.0
-"""VMAF-NEG for a decibel of PSNR-Y that a model gains."""
+"""Gain in VMAF-NEG assumed for a decibel of PSNR-Y."""
 LEAST_QUALITY = 5.0
 
 SecondsOf = Callable[[VideoRepresentation, ModelTrack], float]
@@ -78,7 +78,7 @@ def _duration_s(rung: VideoRepresentation, position: int) -> float:
 
 
 def _bandwidth_bps(rung: VideoRepresentation, measured: RungQuality | None) -> float:
-    """The mean, which is what the rules of the literature reckon with; a manifest states the peak."""
+    """Returns the rung's mean rate, which the literature's rules assume; a manifest states the peak."""
     if measured is None:
         return rung.bandwidth_bps
     return max(1.0, 8 * sum(segment.size_bytes for segment in measured.segments) / float(rung.duration_s))

@@ -23,7 +23,7 @@ LASTING = (0.1, 0.4, 1.5)
 
 
 def joint_abandon(state: State, progress: Progress) -> Decision | None:
-    """Returns None if the rest will arrive before the buffer is empty, and always before the first finished transfer."""
+    """Returns None if the rest will arrive before the buffer is empty, and before the first finished transfer."""
     current = choice_of(state, progress.rung)
     rest_s = 8 * progress.rest_bytes / progress.recent.rate_bps
     if not state.transfers or progress.elapsed_s < GRACE_S or current == 0 or rest_s <= state.buffer_s:

@@ -26,11 +26,11 @@ What is in the buffer at the end of the horizon counts for nothing, so with fewe
 would look too good.
 """
 MOST_EXPECTED_SEGMENTS = 40
-"""never more, for the time that it takes."""
+"""Limit on both, for the time that planning takes."""
 AMORTISED_SEGMENTS = 8
 """Segments over which the bytes of a model are spread, or fewer if fewer are left."""
 NEGLIGIBLE_MODEL = 0.02
-"""A model of so small a part of a segment's bytes is taken for granted in plans."""
+"""Share of a segment's bytes up to which a model is taken for granted in plans."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Plan:
 
     planner: Planner
     now: Step
-    """The options."""
+    """Options of the next segment."""
     value: Array
     """Value of having taken each option, as `Planner.before` takes it."""
     chances: Array
@@ -64,7 +64,7 @@ class Plan:
 
 
 def _options(state: State, choice: RungChoice, *, now: bool) -> list[Option]:
-    """The rung plain, and with each model that gains and that the machine can run."""
+    """Returns the rung plain, and with each model that gains and that the machine can run."""
     options = [Option(choice, None, 0.0)]
     duration_s = state.upcoming[0].duration_s
     for e in choice.enhancements:
@@ -80,7 +80,7 @@ def ways(state: State, choices: Sequence[RungChoice]) -> list[Option]:
 
 
 def _step(state: State, segment: Upcoming, spread: int) -> Step:
-    """The options of a later segment, but for those that no plan would take."""
+    """Returns the options of a later segment, without those that no plan would take."""
     best: list[Option] = []
     for choice in segment.choices:
         options = _options(state, choice, now=False)

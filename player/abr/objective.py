@@ -7,6 +7,6 @@ the mean of VMAF, minus the mean of its changes, minus a tenth of the mean milli
 from __future__ import annotations
 
 SWITCH = 1.0
-"""A segment's quality lost for every unit that the quality changes by."""
+"""Quality lost for every unit of change from the previous segment."""
 STALL_PER_S = 100.0
-"""A segment's quality lost for every second of stall."""
+"""Quality lost for every second of stall."""

@@ -65,7 +65,7 @@ class Planner:
         return self._at(value, after_s) + STALL_PER_S * np.minimum(left_s, 0.0)
 
     def _at(self, value: Array, buffer_s: Array) -> Array:
-        """`value` at buffer levels between the grid's."""
+        """Interpolates `value` at buffer levels between those of the grid."""
         place = buffer_s * ((MOST_LEVELS - 1) / self.capacity_s)
         below = np.minimum(place.astype(np.intp), MOST_LEVELS - 2)
         share = place - below

@@ -21,7 +21,7 @@ class RunningTransfer:
     """Progress of one request so far."""
 
     def __init__(self, rung: str, track: str | None, size_bytes: float, received_bytes: int, now_s: float) -> None:
-        """`received_bytes` are all that the session has received by now; of the request `size_bytes` are to come."""
+        """Begins to track: the session has received `received_bytes` by now; `size_bytes` more are requested."""
         self.rung = rung
         self._track = track
         self._size_bytes = size_bytes
@@ -45,7 +45,7 @@ class RunningTransfer:
 
 
 async def finish_or_abandon(fetch: Coroutine[Any, Any, None], look: Callable[[], _T | None]) -> _T | None:
-    """Runs `fetch` to its end and returns None, or ends it as soon as a look finds something, and returns that.
+    """Runs `fetch` to its end and returns None, or cancels it as soon as `look` returns something, and returns that.
 
     Raises what `fetch` raises.
     """

@@ -16,11 +16,11 @@ class Transfer:
     duration_s: float
     """Time from the request to the last byte."""
     size_bytes: int
-    """Received meanwhile, models and sound included."""
+    """Bytes received during it, models and sound included."""
 
     @property
     def rate_bps(self) -> float:
-        """Throughput, kept to what a network can have."""
+        """Throughput, limited to plausible values."""
         return min(MOST_BPS, max(LEAST_BPS, 8 * self.size_bytes / max(1e-9, self.duration_s)))
 
 
@@ -29,7 +29,7 @@ class ModelPart:
     """A file of a model: the full weights, or an update in its chain."""
 
     label: str
-    """Equal labels mean one file."""
+    """Address of the file; equal labels mean one file."""
     size_bytes: int
 
 

@@ -24,7 +24,7 @@ class DownloadRecorder:
         self._models: set[str] = set()
 
     def open(self) -> None:
-        """Raises SinkError where the folder holds something: mixed with that, it would be no bundle."""
+        """Opens the folder. Raises SinkError if it is not empty: mixed with other files it would not be a bundle."""
         if self._folder.exists() and not self._folder.is_dir():
             raise SinkError(f"--keep {self._folder} is a file: name a folder")
         if self._folder.is_dir() and any(self._folder.iterdir()):

@@ -18,15 +18,15 @@ class FetchedSegment:
     """One segment on its way through the session; each stage adds to its record."""
 
     position: int
-    """From 0."""
+    """Index of the segment, from 0."""
     representation: VideoRepresentation
-    """The rung chosen for it or, where that one failed, the rung it came from."""
+    """Rung chosen for it, or the one it came from if that failed."""
     record: SegmentStats
     init: bytes = b""
     media: bytes | None = None
-    """None where it was not delivered."""
+    """Bytes of the segment; None if it was not delivered."""
     weights: ModelWeights | None = None
-    """Of its model, where it came whole and in time."""
+    """Weights of its model, if it came whole and in time."""
     track: ModelTrack | None = None
     """The one that its weights are of."""
     wanted: SegmentModel | None = None

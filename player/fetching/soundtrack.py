@@ -1,4 +1,4 @@
-"""The audio beside the video, fetched as far as the video is."""
+"""Sound next to the video, fetched as far as the video is."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class AudioSegment:
 
 
 class Soundtrack:
-    """One stream of audio, or silence for None. What cannot be had is silent, and said once."""
+    """One sound track, or silence for None. A segment that cannot be fetched is silent, with one warning."""
 
     def __init__(
         self, files: PresentationFiles, stream: AudioRepresentation | None, warn: Callable[[str], None]
@@ -31,10 +31,10 @@ class Soundtrack:
         self._position = 0
         self._init: bytes | None = None
         self.complete = True
-        """Whether all of it has come so far."""
+        """True if all of it has come so far."""
 
     async def init(self) -> bytes | None:
-        """Its init segment; None where there is no audio or it is not delivered. Raises SinkError."""
+        """Fetches its init segment; None without sound or if it cannot be fetched. Raises SinkError."""
         if self._stream is not None:
             try:
                 self._init = (await self._files.init(self._stream)).data
@@ -58,7 +58,7 @@ class Soundtrack:
         return found
 
     def go_to(self, at_s: Fraction) -> None:
-        """On from the segment that is heard then."""
+        """Continues from the segment that is heard at that time."""
         if self._stream is not None:
             started = [n for n, segment in enumerate(self._stream.segments) if segment.start_s <= at_s]
             self._position = started[-1] if started else 0

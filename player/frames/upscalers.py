@@ -43,13 +43,13 @@ class LazyEngine:
 
 
 class Enhancer(Protocol):
-    """Where a session's upscalers come from. Called by one thread at a time."""
+    """Supplier of a session's upscalers. Called by one thread at a time."""
 
     def prepare(self, weights: ModelWeights | None, width: int, height: int) -> Upscaler | str:
-        """An upscaler for frames of that size, or the reason why there is none.
+        """Returns an upscaler for frames of that size, or the reason why there is none.
 
-        `weights` are those of the segment's own model, None where it has none. Raises UnplayableError where
-        playing on without enhancement would hide that what was asked for by name is not there.
+        `weights` are those of the segment's own model, None if it has none. Raises UnplayableError if playing on would
+        hide that a model or engine which was named is missing.
         """
         ...
 

@@ -68,7 +68,7 @@ class References:
 
 
 def kept_frames(frame_counts: Sequence[int], frame_bytes: int, budget_bytes: int) -> tuple[Position, ...]:
-    """Returns frames spread evenly over the title, in order: as many as fit the budget, at least one of each segment."""
+    """Returns frames spread over the title, in order: as many as fit the budget, one of each segment at least."""
     total = sum(frame_counts)
     wanted = min(total, max(budget_bytes // frame_bytes, len(frame_counts)))
     starts = np.cumsum([0, *frame_counts])

@@ -17,7 +17,7 @@ SWITCH_S = 10.0
 
 
 def dynamic(state: State) -> Decision:
-    """Remembers BOLA's placeholder, and whether BOLA decides."""
+    """Decides by buffer or by throughput; remembers BOLA's placeholder and which of them decides."""
     by_buffer, placeholder_s = bola_rung(state)
     by_rate = throughput_rung(state)
     buffer_decides = len(state.memory) > 1 and state.memory[1] > 0

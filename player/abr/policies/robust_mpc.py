@@ -16,7 +16,7 @@ from player.abr.without_models import with_model
 
 HORIZON = 5
 MAX_PLANS = 50_000
-"""Bounds time and memory for ladders of many rungs, by a shorter horizon."""
+"""Plans that are tried at most, which bounds time and memory for ladders of many rungs by a shorter horizon."""
 
 
 def robust_mpc(state: State) -> Decision:
