@@ -87,9 +87,9 @@ def check_distinct(outputs: Iterable[Path], inputs: Iterable[Path] = ()) -> None
         if place.is_char_device():  # /dev/null and a terminal take everything
             continue
         if place in read:
-            raise OverwritesError(f"{path} is what is read, and would be overwritten; name another file")
+            raise OverwritesError(f"{path} is an input, and would be overwritten; name another file")
         if place in written:
-            raise OverwritesError(f"{path} is to be written twice; name two files")
+            raise OverwritesError(f"{path} would be written twice; name two files")
         written.add(place)
 
 

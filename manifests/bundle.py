@@ -128,7 +128,7 @@ def open_bundle(root: Path) -> Bundle:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
         reason = bundles_inside(root) or f"{MANIFEST} cannot be read ({error.strerror})"
-        raise BrokenBundleError(f"{root} is no bundle: {reason}") from error
+        raise BrokenBundleError(f"{root} is not a bundle: {reason}") from error
     return Bundle(root, read_manifest(data, str(path)))
 
 
@@ -138,7 +138,7 @@ def bundles_inside(folder: Path) -> str | None:
         inside = sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))
     except OSError:
         return None
-    return f"it holds bundles; name one, such as {inside[0]}" if inside else None
+    return f"it contains bundles; name one, such as {inside[0]}" if inside else None
 
 
 def read_manifest(data: bytes, where: str) -> Presentation:
@@ -146,7 +146,7 @@ def read_manifest(data: bytes, where: str) -> Presentation:
     try:
         return read_mpd(data)
     except MalformedManifestError as error:
-        raise MalformedManifestError(f"{where} is no manifest: {error}") from error
+        raise MalformedManifestError(f"{where} is not a manifest: {error}") from error
 
 
 def publish_manifest(root: Path, p: Presentation) -> None:
@@ -214,12 +214,12 @@ def read_json(root: Path, name: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise BrokenBundleError(f"{name} is not JSON: {error}") from error
     if not isinstance(value, dict):
-        raise BrokenBundleError(f"{name} holds no JSON object")
+        raise BrokenBundleError(f"{name} is not a JSON object")
     return value
 
 
 def _refuse_constant(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no JSON number")
+    raise ValueError(f"{text} is not a JSON number")
 
 
 def publish_json(root: Path, name: str, value: dict[str, Any]) -> None:

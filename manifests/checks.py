@@ -132,7 +132,7 @@ def text_problems(root: Path, p: Presentation) -> Iterator[str]:
             yield f"{track.href}: {reason(error)}"
             continue
         if not _WEBVTT.match(data):
-            yield f"{track.href}: is no WebVTT: it does not begin with that word"
+            yield f"{track.href}: is not WebVTT: it does not begin with that word"
         elif text_href(data) != track.href:
             yield f"{track.href}: is not named by its content, which would be {text_href(data)}"
 
@@ -195,5 +195,5 @@ def _table_problems(root: Path, s: AdaptationSet, data: bytes) -> Iterator[str]:
         for segment, entry in zip(r.segments, told.segments, strict=True):
             path = root / segment.href
             if path.is_file() and path.stat().st_size != entry.size_bytes:
-                yield f"{s.quality.href}: says {entry.size_bytes} bytes for segment {segment.number} of {r.id}"
+                yield f"{s.quality.href}: has {entry.size_bytes} bytes for segment {segment.number} of {r.id}"
                 break

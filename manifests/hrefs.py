@@ -21,7 +21,7 @@ def checked_href(text: str) -> str:
     """
     if len(text) > MAX_HREF_CHARACTERS or _HREF.fullmatch(text) is None:
         raise MalformedManifestError(
-            f"{text[:80]!r} is no address a bundle may use: plain names joined by '/', no '..', no scheme"
+            f"{text[:80]!r} is not an address that a bundle may use: plain names joined by '/', no '..', no scheme"
         )
     return text
 

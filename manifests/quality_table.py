@@ -80,7 +80,7 @@ def encode_quality(table: QualityTable) -> bytes:
     parts = [MAGIC, _COUNTS.pack(len(table.rungs), counts.pop())]
     for name, rung in table.rungs.items():
         if ID.fullmatch(name) is None:
-            raise MalformedManifestError(f"the quality table names a rung {name[:40]!r}, which is no id")
+            raise MalformedManifestError(f"the quality table names a rung {name[:40]!r}, which is not an id")
         parts += [bytes([len(name)]), name.encode("ascii"), rung.models]
     parts += [_segment_bytes(segment) for rung in table.rungs.values() for segment in rung.segments]
     data = b"".join(parts)
@@ -100,11 +100,11 @@ def _segment_bytes(segment: SegmentQuality) -> bytes:
 def decode_quality(data: bytes) -> QualityTable:
     """The table in a file. Every count is checked before memory is taken. Raises MalformedManifestError."""
     if len(data) > MAX_TABLE_BYTES or data[: len(MAGIC)] != MAGIC or len(data) < len(MAGIC) + _COUNTS.size:
-        raise MalformedManifestError("the quality table is none: its size or its first bytes are wrong")
+        raise MalformedManifestError("not a quality table: wrong size or magic bytes")
     rungs, segments = _COUNTS.unpack_from(data, len(MAGIC))
     at = len(MAGIC) + _COUNTS.size
     if not 1 <= rungs <= MAX_RUNGS or not 1 <= segments * rungs <= MAX_SEGMENTS:
-        raise MalformedManifestError(f"the quality table speaks of {rungs} rungs of {segments} segments")
+        raise MalformedManifestError(f"the quality table claims {rungs} rungs of {segments} segments")
     heads: list[tuple[str, bytes]] = []
     for _ in range(rungs):
         head, at = _head(data, at)

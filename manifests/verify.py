@@ -42,7 +42,7 @@ def verify_bundle(root: Path) -> Verification:
     """Checks all of a bundle: schema, segments, alignment, hashes, and that every model loads and is finite.
 
     Segments are compared with their hashes in provenance.json. Raises BrokenBundleError or MalformedManifestError if
-    there is no manifest to start from.
+    there is not a manifest to start from.
     """
     bundle = open_bundle(root)
     p = bundle.presentation
@@ -129,7 +129,7 @@ def _playlist_problems(bundle: Bundle, media: Mapping[str, MeasuredMedia]) -> It
             if not (earlier and name in stills):
                 yield f"{name} is missing"
         elif held[name] != data and not (earlier and played(held[name]) == played(data)):
-            yield f"{name} does not say what the manifest says"
+            yield f"{name} does not match the manifest"
 
 
 def _content_problems(bundle: Bundle) -> Iterator[str]:

@@ -99,7 +99,7 @@ def resize(plane: Plane, width: int, height: int) -> Plane:
     if (columns, rows) == (width, height):
         return plane
     if width < columns or height < rows:
-        raise ValueError(f"{columns}x{rows} cannot be enlarged to {width}x{height}")
+        raise ValueError(f"{columns}x{rows} cannot be resized up to {width}x{height}")
     exact = _down(_across(plane, width), height)[:, :width]
     rounded: Plane = cv2.add(exact, _HALF_UP, dtype=cv2.CV_8U)  # rounds to nearest and saturates
     return rounded

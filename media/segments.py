@@ -54,7 +54,7 @@ def _opened(data: bytes, kind: str) -> Iterator[InputContainer]:
 
 def _decodable(streams: tuple[_Stream, ...], kind: str) -> _Stream:
     if not streams:
-        raise UndecodableSegmentError(f"the segment holds no {kind} track")
+        raise UndecodableSegmentError(f"the segment has no {kind} track")
     # Of a codec that this build does not know there is no context, whatever the types say.
     if streams[0].codec_context is None:
         raise UndecodableSegmentError(f"the {kind} of the segment is of an unknown codec")

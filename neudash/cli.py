@@ -88,6 +88,6 @@ def _help() -> str:
             "",
             *lines,
             "",
-            "`neudash <command> --help` tells more. Start with `neudash demo`.",
+            "`neudash <command> --help` has more. Start with `neudash demo`.",
         ]
     )

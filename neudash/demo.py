@@ -112,9 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--force", action="store_true", help="replace a bundle in DIR that was made otherwise")
     ending = parser.add_mutually_exclusive_group()
-    ending.add_argument(
-        "--once", action="store_true", help="end after the report (default: where there is no terminal)"
-    )
+    ending.add_argument("--once", action="store_true", help="end after the report (default: without a terminal)")
     ending.add_argument(
         "--keep-serving", action="store_true", help="serve until Ctrl-C (default: where there is a terminal)"
     )

@@ -188,7 +188,7 @@ def _weights(path: Path, segment: int | None, rung: int | None) -> ModelWeights:
             raise ExportError(f"there is no segment {segment}; they are {numbers[0]} to {numbers[-1]}")
         use = track.models[0].n if segment is None else track.uses[numbers.index(segment)]
         if use is None:
-            raise ExportError(f"segment {segment} of {representation.id} has no model: plain upscaling wins there")
+            raise ExportError(f"segment {segment} of {representation.id} has no model: plain is best there")
         return load_model(bundle, track, use)
     raise ExportError("no such rung has models; `neudash inspect` shows which have")
 

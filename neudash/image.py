@@ -60,7 +60,7 @@ def main(argv: list[str]) -> int:
     told = results_to([arguments.output])
     print(f"{arguments.output}: {width}x{height}, {upscaler.name} of {model.rung.id}", file=told)
     if (height, width) == picture.shape[:2]:
-        print("neudash image: the models of this rung sharpen without enlarging", file=sys.stderr)
+        print("neudash image: the models of this rung sharpen at the same size", file=sys.stderr)
     return 0
 
 
@@ -72,11 +72,13 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("bundle", metavar="BUNDLE", help="bundle folder, manifest, or address of a manifest")
-    parser.add_argument("input", type=Path, metavar="IN.png", help="picture to enlarge; any kind that OpenCV reads")
-    parser.add_argument("output", type=output_ending_in(".png"), metavar="OUT.png", help="the enlarged picture")
+    parser.add_argument("input", type=Path, metavar="IN.png", help="picture to enhance; any kind that OpenCV reads")
+    parser.add_argument("output", type=output_ending_in(".png"), metavar="OUT.png", help="the enhanced picture")
     parser.add_argument("--segment", type=whole_number(1), required=True, metavar="N", help="number of the segment")
     parser.add_argument(
-        "--rung", metavar="HEIGHT", help="rung by height or id; by default the largest one that is enlarged"
+        "--rung",
+        metavar="HEIGHT",
+        help="rung by height or id; by default the largest one that is enhanced to a larger size",
     )
     parser.add_argument(
         "--engine", choices=ENGINES, default="auto", help="what runs the network (default: %(default)s)"

@@ -237,7 +237,7 @@ def _texts(plan: Plan, work: WorkFolder, listener: Listener, warnings: list[str]
             made.append((subtitles, work.made(f"subtitles-{number}.vtt", make)))
         except ProgramFailedError as error:
             if subtitles.sha256:
-                raise SubtitlesError(f"{subtitles.name} holds no subtitles that ffmpeg can read: {error}") from error
+                raise SubtitlesError(f"{subtitles.name} has no subtitles that ffmpeg can read: {error}") from error
             warnings.append(f"{subtitles.name} could not be kept: {error}")
     return made
 
@@ -251,7 +251,7 @@ def _in_time(
     for subtitles, path in texts:
         webvtt = in_period(path.read_text("utf-8", "replace"), shift_s, duration_s)
         if webvtt is None:
-            warnings.append(f"{subtitles.name} has nothing to say in this part; left out")
+            warnings.append(f"{subtitles.name} has no cues in this time range; skipped")
         else:
             spoken.append((subtitles, webvtt))
     labels = unique_labels([(label_of(s.title, bcp47(s.language)), s.role) for s, _ in spoken], "Subtitles")

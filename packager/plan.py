@@ -243,7 +243,7 @@ def plan_warnings(plan: Plan) -> list[str]:
     warnings += colour_warnings(video, treatment.colour)
     if plan.info.others:
         warnings.append(
-            "a bundle holds one video track, the sound beside it and subtitles that are text; "
+            "a bundle holds one video track, its sound, and subtitles that are text; "
             f"left out: {', '.join(plan.info.others)}"
         )
     if plan.info.programme is not None and plan.request.programme is None:

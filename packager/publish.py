@@ -73,7 +73,7 @@ def check_output(bundle: Path) -> None:
     if not bundle.is_dir() or (bundle / MANIFEST).exists() or (bundle / FOLDER).exists():
         return
     if any(bundle.iterdir()):
-        raise OutputFolderError(f"{bundle} is not empty and holds no bundle; name a new or an empty folder")
+        raise OutputFolderError(f"{bundle} is not empty and not a bundle; name a new or an empty folder")
 
 
 def is_done(bundle: Path, settings: dict[str, Any], *, force: bool) -> bool:
@@ -99,7 +99,7 @@ def is_done(bundle: Path, settings: dict[str, Any], *, force: bool) -> bool:
 
 
 def publish(plan: Plan, work: Path, pieces: Pieces) -> None:
-    """Replaces the bundle in the folder, if any. In between there is no bundle, and then a whole one.
+    """Replaces the bundle in the folder, if any. In between there is not a bundle, and then a whole one.
 
     Raises BundleError if the pieces do not make a bundle.
     """

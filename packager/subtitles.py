@@ -66,7 +66,7 @@ def _role(dispositions: Sequence[str]) -> Role:
 def read_file(path: Path) -> Subtitles:
     """Reads a file next to a source; `film.en.srt` names its language. Raises SubtitlesError, OSError."""
     if path.suffix.lower() not in SUFFIXES:
-        raise SubtitlesError(f"{path.name} is no file of subtitles; its name should end in {', '.join(SUFFIXES)}")
+        raise SubtitlesError(f"{path.name} is not a subtitle file; its name should end in {', '.join(SUFFIXES)}")
     if not path.is_file():
         raise SubtitlesError(f"{path} {'is not a regular file' if path.exists() else 'does not exist'}")
     if path.stat().st_size > MAX_FILE_BYTES:

@@ -95,7 +95,7 @@ def _add_api(router: APIRouter, catalogue: Catalogue, operation: Operation) -> N
         "/api/bundles/{name:path}",
         tags=["catalogue"],
         summary="One bundle with all its files",
-        responses={404: {"model": schemas.Problem, "description": "There is no bundle of that name"}},
+        responses={404: {"model": schemas.Problem, "description": "There is not a bundle of that name"}},
         openapi_extra={"parameters": [_path_parameter("name", "Name of a bundle; may contain `/`.")]},
     )
     async def bundle(request: Request) -> schemas.BundleDetail:

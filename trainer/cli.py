@@ -146,10 +146,10 @@ def _line(summary: TrainedRung) -> str:
     if summary.enhanced_segments == 0 and summary.stays:
         return f"{summary.representation}: no new model pays; what {', '.join(summary.stays)} gained before stays"
     if summary.enhanced_segments == 0:
-        return f"{summary.representation}: no model (plain upscaling wins)"
+        return f"{summary.representation}: no model (plain is best)"
     share = summary.model_bytes / summary.media_bytes
     return (
-        f"{summary.representation}: {summary.gain_db:+.2f} dB PSNR-Y over plain upscaling "
+        f"{summary.representation}: {summary.gain_db:+.2f} dB PSNR-Y over plain "
         f"({', '.join(summary.choice['networks'])}), "
         f"{summary.enhanced_segments} of {summary.segments} segments enhanced, "
         f"{summary.model_bytes} model bytes ({share:.2%} of the rung)"

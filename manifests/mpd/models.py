@@ -48,7 +48,7 @@ def _read_track(element: Element, segments: tuple[Segment, ...], rung: VideoForm
     models = _read_models(element)
     timelines = list(element.iterchildren(own("Timeline")))
     if len(timelines) != 1:
-        fail(element, f"{len(timelines)} Timeline elements, where one is needed")
+        fail(element, f"{len(timelines)} Timeline elements, exactly one is needed")
     scale = uint(element, "scale", least=1, most=8)
     return ModelTrack(
         id=matching(element, "id", ID),
@@ -136,7 +136,7 @@ def _read_uses(
             while len(uses) < len(ends) and ends[len(uses)] <= end:
                 uses.append(n)
             if len(uses) == first or ends[len(uses) - 1] != end:
-                fail(use, f"ends at {end // timescale} of {own_timescale}, which is no segment boundary")
+                fail(use, f"ends at {end // timescale} of {own_timescale}, which is not a segment boundary")
     if len(uses) != len(segments):
         fail(timeline, f"covers {len(uses)} of {len(segments)} segments")
     return tuple(uses)
@@ -159,7 +159,7 @@ def append_model_tracks(parent: Element, r: VideoRepresentation) -> None:
                 "train fewer, for example one per title or scene"
             )
         if len(track.uses) != len(r.segments):
-            raise MalformedManifestError(f"track {track.id} says {len(track.uses)} uses for {len(r.segments)} segments")
+            raise MalformedManifestError(f"track {track.id} has {len(track.uses)} uses for {len(r.segments)} segments")
         _append_track(table, track, r)
 
 

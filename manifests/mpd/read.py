@@ -67,7 +67,7 @@ def read_mpd(data: bytes) -> Presentation:
 def _only_period(root: Element) -> Element:
     periods = list(root.iterchildren(dash("Period")))
     if len(periods) != 1:
-        fail(root, f"{len(periods)} Periods, where exactly one is read")
+        fail(root, f"{len(periods)} Periods, exactly one is supported")
     period = periods[0]
     if parse_duration_s(period.get("start", "PT0S")) != 0:
         fail(period, f"the Period starts at {period.get('start')}, where PT0S is read")

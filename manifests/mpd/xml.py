@@ -28,7 +28,7 @@ def parse_xml(data: bytes) -> Element:
     if _HTML.match(data):
         raise MalformedManifestError("a web page, not a manifest, whose address ends in /manifest.mpd")
     if data.startswith(b"#EXTM3U"):
-        raise MalformedManifestError("an HLS playlist; the manifest is the .mpd beside it")
+        raise MalformedManifestError("an HLS playlist; the manifest is the .mpd next to it")
     if len(data) > MAX_BYTES:
         raise MalformedManifestError(f"{len(data)} bytes of XML, where at most {MAX_BYTES} are read")
     if b"\0" in data[:512]:

@@ -24,7 +24,7 @@ def treatment_of(root: Path, source: Path) -> SourceTreatment:
     except (LookupError, TypeError, ValueError) as error:
         raise BrokenBundleError(f"{PROVENANCE} does not tell how the source was treated; package it again") from error
     if not source.is_file():
-        problem = "is no file" if source.exists() else "does not exist"
+        problem = "is not a file" if source.exists() else "does not exist"
         raise WrongSourceError(
             f"{source} {problem}; --source names the video that the bundle was packaged from, {name}"
         )

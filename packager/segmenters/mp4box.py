@@ -77,7 +77,7 @@ def segment_arguments(track: Path, folder: Path, segment_s: Fraction, *options: 
         *("-frag", ticks),  # one fragment in each segment
         *("-dash-scale", str(_TICKS_PER_S)),
         *options,
-        "-rap",  # cut at key frames alone
+        "-rap",  # cut only at key frames
         *("-profile", "live"),
         *("-bs-switching", "no"),  # each rung keeps its own init segment
         "-url-template",

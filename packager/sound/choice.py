@@ -241,5 +241,5 @@ def _mixed(channels: tuple[str, ...]) -> str:
     if not has_surround(channels):
         return mixed
     if count > len(SURROUND):
-        return f"{mixed}, and to 5.1 beside it, which more players take than {count} channels"
-    return f"{mixed}, and kept as 5.1 beside it"
+        return f"{mixed}, and to 5.1 as well, which more players take than {count} channels"
+    return f"{mixed}, and kept as 5.1 as well"

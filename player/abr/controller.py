@@ -26,7 +26,7 @@ OUTPUT_MACS = 500
 """Cost of an output pixel for every network (upsampling, chroma, moving bytes), in multiply-adds."""
 IN_REAL_TIME = 0.85
 """Share of a second of video that enhancing it may take; decoding and showing need the rest."""
-PLAIN_CHOSEN = "the rule chose plain upscaling"
+PLAIN_CHOSEN = "the policy chose plain"
 ENHANCEMENT_OFF = "enhancement is off"
 
 

@@ -95,7 +95,7 @@ class ModelStore:
         except BundleError as error:
             raise FetchError(f"{file.href}: {error}") from error
         if weights.spec != parse_network(track.network, track.scale):
-            raise FetchError(f"{file.href} holds {weights.spec.name}, where the manifest says {track.network}")
+            raise FetchError(f"{file.href} contains {weights.spec.name}, the manifest says {track.network}")
         return weights
 
     def _forget_oldest(self) -> None:

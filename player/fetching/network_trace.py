@@ -103,5 +103,5 @@ def _kbps(row: str, second: int) -> float:
     if at_s != second:
         raise ValueError(f"row {second + 1} is at {time_s[:20]} s; rows are one second apart from 0")
     if not 0 <= kbps <= MAX_KBPS:
-        raise ValueError(f"row {second + 1} says {rate[:20]} kbps; 0 to {MAX_KBPS:g} are read")
+        raise ValueError(f"row {second + 1} has {rate[:20]} kbps; 0 to {MAX_KBPS:g} are read")
     return kbps

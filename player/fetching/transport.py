@@ -178,7 +178,7 @@ class HttpTransport:
         try:
             data = await _while_it_comes(self._follow(url, expected, meter), deadline_s, meter)
         except (TimeoutError, httpx.TimeoutException) as error:
-            raise FetchError(f"silent or next to it for {deadline_s:g} s", temporary=True) from error
+            raise FetchError(f"no data for {deadline_s:g} s", temporary=True) from error
         except httpx.TransportError as error:
             raise FetchError(f"the connection failed: {_connection_problem(error)}", temporary=True) from error
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, ValueError) as error:

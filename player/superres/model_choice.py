@@ -11,7 +11,7 @@ from manifests.weights import FORMAT
 from player.stats import ModelKind
 
 NO_MODELS = "this rung has no models"
-PLAIN_IS_BEST = "the manifest names no model: plain upscaling is best here"
+PLAIN_IS_BEST = "the manifest names no model: plain is best here"
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ def test_a_manifest_cannot_pass_itself_off_as_another_file(tiny_bundle: Any) -> 
 
 
 def test_a_folder_without_a_manifest_is_no_bundle(tmp_path: Path) -> None:
-    with pytest.raises(BrokenBundleError, match="is no bundle"):
+    with pytest.raises(BrokenBundleError, match="is not a bundle"):
         open_bundle(tmp_path)
 
 
@@ -331,9 +331,9 @@ def test_json_survives_the_round_trip(tmp_path: Path) -> None:
     [
         (None, "cannot be read"),
         (b"", "is not JSON"),
-        (b"[]", "holds no JSON object"),
-        (b'{"a": NaN}', "no JSON number"),
-        (b'{"a": Infinity}', "no JSON number"),
+        (b"[]", "is not a JSON object"),
+        (b'{"a": NaN}', "not a JSON number"),
+        (b'{"a": Infinity}', "not a JSON number"),
         (b"[" * 200_000, "is not JSON"),
         (b"\xff\xfe\xfd", "is not JSON"),
         (b'{"a": ' + b"9" * 10_000 + b"}", "is not JSON"),
@@ -382,7 +382,7 @@ def test_subtitles_are_listed_described_and_in_the_playlists(tiny_bundle: Any) -
 
 def test_subtitles_that_are_none_are_not_published(tiny_bundle: Any) -> None:
     before = (tiny_bundle.root / MANIFEST).read_bytes()
-    with pytest.raises(BrokenBundleError, match="is no WebVTT"):
+    with pytest.raises(BrokenBundleError, match="is not WebVTT"):
         with_subtitles(tiny_bundle, b"1\n00:00:00,000 --> 00:00:01,000\nHello\n")
     assert (tiny_bundle.root / MANIFEST).read_bytes() == before
 
@@ -408,12 +408,12 @@ def test_a_missing_model_is_one_problem(tiny_bundle: Any) -> None:
 def test_no_output_takes_the_place_of_another_file(tmp_path: Path) -> None:
     film, report = tmp_path / "film.mp4", tmp_path / "report.html"
     check_distinct([report, tmp_path / "r.json"], [film])
-    with pytest.raises(OverwritesError, match="is what is read"):
+    with pytest.raises(OverwritesError, match="is an input"):
         check_distinct([tmp_path / "." / "film.mp4"], [film])
     with pytest.raises(OverwritesError, match="written twice"):
         check_distinct([report, tmp_path / "x" / ".." / "report.html"])
 
 
 def test_a_folder_of_bundles_is_told_from_a_bundle(tiny_bundle: Any) -> None:
-    with pytest.raises(BrokenBundleError, match=r"it holds bundles; name one, such as .*bundle$"):
+    with pytest.raises(BrokenBundleError, match=r"it contains bundles; name one, such as .*bundle$"):
         open_bundle(tiny_bundle.root.parent)

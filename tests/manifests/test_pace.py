@@ -227,7 +227,7 @@ def test_playlists_of_an_earlier_version_must_list_what_is_played(
     path = tiny_bundle.root / name
     assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new))
-    assert verify_bundle(tiny_bundle.root).problems == (f"{name} does not say what the manifest says",)
+    assert verify_bundle(tiny_bundle.root).problems == (f"{name} does not match the manifest",)
 
 
 def test_a_missing_playlist_of_i_frames_is_a_problem_if_the_master_names_one(tiny_bundle: Any) -> None:

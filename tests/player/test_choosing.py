@@ -147,7 +147,7 @@ def test_a_policy_that_wants_no_model_gets_none(faulty_server: Any, monkeypatch:
     session, _ = played(faulty_server.url, monkeypatch, lambda state: Decision("v90"))
     assert faulty_server.count(".ndm") == 0
     reasons = [segment.reason for segment in session.stats.segments]
-    assert reasons.count("the rule chose plain upscaling") == 3
+    assert reasons.count("the policy chose plain") == 3
 
 
 def test_a_broken_table_costs_nothing_but_its_knowledge(faulty_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -200,7 +200,7 @@ def test_another_video_than_the_source_is_one_line(
     assert main([str(own_bundle), "--source", str(tmp_path / "gone.mp4"), *arguments]) == 1
     assert "gone.mp4 does not exist" in capsys.readouterr().err
     assert main([str(tmp_path), "--source", str(silent_video), *arguments]) == 1
-    assert "is no bundle" in capsys.readouterr().err
+    assert "is not a bundle" in capsys.readouterr().err
 
 
 def test_the_measured_quality_is_in_the_manifest(own_bundle: Path, testsrc_video: Path, tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def _other_length(source: Path, rung: TrainingRung, frames: str, total: int) -> 
     """The error for a bundle that holds another number of frames than the very file it was made from."""
     return TrainingError(
         f"{rung.id} of the bundle has {total} frames, {source.name} gives {frames}: the bundle is broken, or an older "
-        "version made it; `neudash verify` says what is wrong with it, and `neudash package --force` makes it again"
+        "version made it; `neudash verify` reports what is wrong with it, and `neudash package --force` makes it again"
     )
 
 

@@ -98,7 +98,7 @@ def _read_net(path: Path, *, onnx: bool) -> Any:
     try:
         return cv2.dnn.readNetFromONNX(data) if onnx else cv2.dnn.readNetFromTensorflow(data)
     except cv2.error as error:
-        raise MalformedModelError(f"{path.name} is no graph that OpenCV reads: {_said(error)}") from error
+        raise MalformedModelError(f"{path.name} is not a graph that OpenCV reads: {_said(error)}") from error
 
 
 def _probe(net: Any, path: Path) -> tuple[int, int]:

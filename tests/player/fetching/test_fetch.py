@@ -328,5 +328,5 @@ def test_what_does_not_answer_is_told_in_words(tmp_path: Path) -> None:
         asyncio.run(fetcher.manifest())
     (tmp_path / "film").mkdir()
     (tmp_path / "film" / "manifest.mpd").touch()
-    with pytest.raises(UnplayableError, match=r"it holds bundles; name one, such as .*film"):
+    with pytest.raises(UnplayableError, match=r"it contains bundles; name one, such as .*film"):
         open_transport(str(tmp_path))

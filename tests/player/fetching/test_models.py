@@ -212,7 +212,7 @@ def test_bytes_that_are_no_model_are_a_reason(chain: Chain) -> None:
 def test_another_network_than_the_manifest_says_is_a_reason(chain: Chain, faults: ModuleType) -> None:
     chain.library.files["models/1.ndm"] = faults.coded_model(1, NetworkSpec(2, 8, 2))
     found, _ = outcomes(chain.library, chain.base)
-    assert found == ["models/1.ndm holds c8d2, where the manifest says c4d1"]
+    assert found == ["models/1.ndm contains c8d2, the manifest says c4d1"]
 
 
 def test_a_model_that_cannot_be_kept_ends_the_session(chain: Chain) -> None:
