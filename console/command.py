@@ -36,18 +36,21 @@ def run_command(name: str, command: Callable[[], int]) -> int:
 
     `name` opens the line about an error. SystemExit, by which argparse ends, passes through.
     """
+    # Before anything is opened that could take the number of a standard stream.
     _occupy_closed_descriptors()
     with _guarded_stdout():
         try:
             try:
                 status = command()
             finally:
+                # Flushed here, because an error while Python ends would be a traceback.
                 sys.stdout.flush()
         except KeyboardInterrupt:
             _tell(f"{name}: interrupted")
             return INTERRUPTED
         except StandardOutputError as error:
             _leave_stdout()
+            # `| head` has seen enough; that is not an error.
             if error.is_unread:
                 return 0
             _tell(f"{name}: {error}")

@@ -147,6 +147,7 @@ def run(
     with start_program(arguments, stdin=input is not None, cwd=cwd, home=home) as running:
         output: list[bytes] = []
         pipes = running.process
+        # Threads read and write, because a full pipe would block the program and us forever.
         readers = [running.thread(_read_output, pipes.stdout, output)]
         if input is not None:
             readers.append(running.thread(_write_input, pipes.stdin, input))

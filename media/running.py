@@ -86,6 +86,7 @@ def start_program(
     arguments: Sequence[str], *, stdin: bool, cwd: Path | None, home: Path | None = None
 ) -> Iterator[Running]:
     """Starts a program, which has ended when the block is left. `home` is its home folder if it is not ours."""
+    # The logged line can be pasted into a shell.
     _LOG.info("%s", shlex.join(arguments))
     try:
         process = subprocess.Popen(  # noqa: S603 - argument lists are built here, no shell reads them

@@ -133,6 +133,7 @@ def _demo(options: argparse.Namespace) -> None:
         _neudash("package", source, "-o", outputs.bundle, "--rungs", rungs, *length, *force)
     with steps.step("train: a tiny network for every rung that can be enhanced"):
         _neudash("train", outputs.bundle, "--source", source, "--steps", options.steps)
+    # The rung with the clearest difference is played, not the one that a policy would choose on a fast line.
     rung = rung_to_play(outputs.bundle)
     with _served(steps, outputs.bundle) as (server, manifest_url):
         played = ["--out", outputs.file("enhanced.mp4"), "--stats", outputs.file("play.json")]
@@ -218,6 +219,7 @@ def _served(steps: _Steps, bundle: Path) -> Iterator[tuple[subprocess.Popen[str]
         manifest_url = server.stdout.readline().strip()
         _talk(manifest_url)
     try:
+        # The server prints its address once it listens, and nothing if it fails.
         if not manifest_url:
             raise DemoError("`neudash serve` ended at once; what it said stands above")
         yield server, manifest_url

@@ -63,6 +63,7 @@ def encode_arguments(
     hdr_outputs: Sequence[tuple[LadderRung, Path]] = (),
 ) -> list[str]:
     """All rungs in one go, from the raw frames of `media.source.reading.source_frames` on stdin."""
+    # Shape and colour are brought about once, then copied: scaling is all that differs between rungs.
     upright = apply_filters(raw_input(treatment, shape), shape_filters(treatment))
     branches = _copies(upright, bool(outputs) + bool(hdr_outputs))
     nodes = []
@@ -70,6 +71,7 @@ def encode_arguments(
         stream = apply_filters(branches.pop(), sdr_filters(treatment.colour))
         for copy, (rung, path) in zip(_copies(stream, len(outputs)), outputs, strict=True):
             nodes.append(_output(copy, treatment, settings, rung, path))
+    # HDR branches off before the conversion to SDR, from the same decoded frames.
     if hdr_outputs:
         assert hdr is not None, "there are no HDR outputs without settings for them"
         stream = apply_filters(branches.pop(), hdr_filters(treatment.colour))
@@ -97,6 +99,7 @@ def _output(
     size = rung.size
     to_size = sdr_size_filters if hdr is None else hdr_size_filters
     chain = to_size(treatment.colour, size.width, size.height)
+    # The exact ratio; without it ffmpeg rounds one of its own.
     chain.append(("setsar", {"sar": f"{size.sar.numerator}/{size.sar.denominator}", "max": str(2**31 - 1)}))
     options = {
         **_encoder_options(settings, hdr),

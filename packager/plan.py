@@ -135,12 +135,14 @@ def make_plan(request: Request, step: Callable[[str], None] = lambda what: None)
 
     Raises MediaError, PackagingError.
     """
+    # Refuse what cannot be done before the source is read to its end, which may take minutes.
     require_encoder(ENCODERS[request.codec])
     info = probe(request.source, request.programme)
     colour = colour_of(info.video, request.background)
     if not can_convert_colours():
         colour = without_zscale(colour)
     sounds = tuple(audio.index for audio in info.audio)
+    # One pass over all packets gives every time and key frame; the grid and the treatment follow from it.
     step("look through the source")
     found = scan(request.source, info.video.index, sounds)
     grid = choose_grid([time_s for time_s, _ in found.shown()], named_rates(info, found))
@@ -158,6 +160,7 @@ def make_plan(request: Request, step: Callable[[str], None] = lambda what: None)
     )
     hdr = hdr_settings(info, treatment, request.codec) if request.hdr else None
     rungs = _rungs(request, treatment)
+    # A segment is a whole number of frames, so that all rungs can be cut at the same places.
     frames = max(1, round(request.segment_s * treatment.frame_rate))
     plan = Plan(
         request=request,
@@ -259,6 +262,7 @@ def picture_warnings(plan: Plan) -> list[str]:
     """Sentences on what is done to the shape and the fields of the picture."""
     warnings = []
     treatment, rate = plan.treatment, f"{float(plan.treatment.frame_rate):.5g}"
+    # Each warning names one thing that was changed, for whoever wonders about the result.
     if treatment.fields == "interlaced":
         each = "one for each field" if treatment.frame_rate != treatment.source_rate else "one for each frame"
         warnings.append(f"the source is interlaced; it becomes {rate} whole frames a second, {each}")

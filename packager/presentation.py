@@ -126,14 +126,17 @@ def build_presentation(
     """
     rungs = tuple(_video_representation(rung, track, frame_rate, tag) for rung, track in video)
     sets = [AdaptationSet("1", "video", "video/mp4", rungs)]
+    # Each track is a set of its own, because a viewer chooses between them and a player must not.
     for number, one in enumerate(sound, start=2):
         representations = (_audio_representation(one.id, one.track, tag),)
         sets.append(
             AdaptationSet(str(number), "audio", "audio/mp4", representations, one.language, one.label, one.role)
         )
+    # HDR comes last: players that cannot show it then start with a set that they can.
     if hdr is not None:
         wide = tuple(_video_representation(*pair, frame_rate, tag, hdr.dynamic_range) for pair in hdr.rungs)
         sets.append(AdaptationSet(str(len(sets) + 1), "video", "video/mp4", wide))
+    # A buffer of one segment suffices, for which the bandwidths are computed.
     longest = max(s.duration_s for r in rungs for s in r.segments)
     duration_s = video[0][1].duration_s
     return Presentation(

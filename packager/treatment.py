@@ -28,6 +28,7 @@ def plan_treatment(
 ) -> SourceTreatment:
     """The treatment of a source from `start_s` (snapped to a frame) for `duration_s` (None: to its end)."""
     frame_rate = output_rate(grid.rate, fields)
+    # The start is rounded to a frame, so that the reference frames of trainer and report are the same.
     return SourceTreatment(
         stream_index=info.video.index,
         frame_rate=frame_rate,

@@ -104,6 +104,7 @@ class Session:
 
     async def _play(self, presentation: Presentation) -> None:
         rungs = presentation.video
+        # Choose what may be played before anything but the manifest is fetched.
         fixed = None if self._settings.rung is None else fixed_rung(rungs, self._settings.rung)
         playable = switchable(rungs) if fixed is None else (fixed,)
         sound = choose_soundtrack(presentation.adaptation_sets, self._settings.audio)
@@ -114,6 +115,7 @@ class Session:
         except BundleError as error:
             raise UnplayableError(str(error)) from error
         soundtrack = Soundtrack(files, sound, self._talk.warn)
+        # The scheduler fetches, the pipeline decodes and shows; both are made anew for each presentation.
         downloads = SegmentScheduler(
             files,
             soundtrack,
@@ -136,6 +138,7 @@ class Session:
             speaker=self._outputs.speaker,
         )
         try:
+            # Outputs are finished in the reverse order of opening, also after an error.
             with ExitStack() as at_end:
                 self._finish_outputs(at_end, presentation)
                 self._open_sinks(output, await soundtrack.init())

@@ -49,6 +49,7 @@ def main(argv: list[str]) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
+    # All outputs are checked first: measuring takes minutes.
     outputs = [path for path in (options.output, options.json) if path]
     check_distinct(outputs, [options.source])
     subject = open_subject(options.bundle, options.source)
@@ -64,6 +65,7 @@ def _report(options: argparse.Namespace) -> int:
         return open_engine(options.engine, options.backend)
 
     rungs = measured_rungs(subject, engine, options.every, fresh=options.fresh, quiet=options.quiet)
+    # Published before the page is made: players can use the table even if drawing fails.
     publish_quality(options.bundle, rungs)
     pictures = clearest_pictures(subject, engine, rungs, quiet=options.quiet)
     title = subject.bundle.presentation.title or subject.bundle.root.resolve().name

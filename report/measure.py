@@ -165,6 +165,7 @@ def _result(
     video = representation.video
     segments, first = [], 0
     for position, segment in enumerate(representation.segments):
+        # Scores are per frame over the whole title; each segment has its run of them.
         run = slice(first, first + counts[position])
         first = run.stop
         enhanced = player.upscalers[position] is not None and played is not None

@@ -58,6 +58,7 @@ def page(
     choices: Sequence[Choice] = (),
 ) -> str:
     """The HTML of the report on rungs that were judged at that size, with what the trainer tried on them."""
+    # Everywhere in the page from the cheapest rung to the most expensive one.
     ordered = sorted(rungs, key=lambda rung: rung.video_bytes)
     enhanced = [rung for rung in ordered if rung.enhanced]
     plots = [rate_quality_plot(ordered, metric) for metric in ("psnr_y", "vmaf_neg")]

@@ -80,6 +80,7 @@ def segment_plot(rung: RungResult) -> str:
     values = [scores.psnr_y for s in rung.segments for scores in (s.plain, s.played)]
     x = Axis(times[0], times[-1], LEFT, WIDTH - RIGHT)
     y = Axis(*_range(values), curve_bottom - 12, TOP)
+    # Below the curves a band of bars with the bytes of each segment.
     most = max(s.size_bytes + s.model_bytes for s in rung.segments)
     b = Axis(0.0, most * 1.1 / 1000, HEIGHT - BOTTOM, curve_bottom)
     parts = [_grid(x, y, "seconds", UNITS["psnr_y"], labels_at=HEIGHT - BOTTOM), _gain_area(rung, x, y)]

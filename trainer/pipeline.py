@@ -89,6 +89,7 @@ def train_bundle(
             "no rung can be enhanced: none is at most half the source in width and height; "
             "package again with a lower one, such as --rungs auto, or let the trainer choose networks with --net auto"
         )
+    # The same key means the same models: then there is nothing to do.
     key = title_key(rungs, treatment, settings)
     recorded = read_provenance(root).training
     if force:
@@ -126,6 +127,7 @@ def _trained(
     reporter_of: ReporterOf,
     jobs: int,
 ) -> dict[str, RungOutcome]:
+    # Rungs with one enhanced size share the decoded source; rungs of one size also share fits.
     by_picture: dict[Size, list[TrainingRung]] = {}
     for rung in rungs:
         by_picture.setdefault(rung.enhanced_size, []).append(rung)

@@ -66,6 +66,7 @@ def model_track(r: VideoRepresentation, tried: NetworkOutcome) -> ModelTrack:
     """Returns the track that maps segments to models; at least one segment uses one."""
     own_size = r.size
     spec, input_size = tried.network.spec, tried.network.input_size
+    # Models are numbered in the order in which a player needs them: a base before its updates.
     needed = tried.needed()
     number = {index: n for n, index in enumerate(needed, 1)}
     gains = tried.gains_db()
@@ -83,6 +84,7 @@ def model_track(r: VideoRepresentation, tried: NetworkOutcome) -> ModelTrack:
                 gain_db=fmean(used) if used else None,
             )
         )
+    # The bandwidth is a summary for people; players count the bytes of each file.
     total_bits = 8 * sum(file.size_bytes for file in files)
     return ModelTrack(
         id=f"{r.id}-{spec.name}",

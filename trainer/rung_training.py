@@ -149,6 +149,7 @@ class RungTraining:
         """Returns the file of a finished model in the work folder, which is made now if it is not there."""
         stem = self._work / f"{self._rung.id}.{network.spec.name}.{name}"
         path = stem.with_name(stem.name + ".ndm")
+        # A file in the work folder is finished, because it is renamed into place.
         if not path.exists():
             pairs = [pair for pair in self._pairs_for(network) if pair.segment in segments]
             self._reporter.begin(f"{network.spec.name} {what}", settings.steps)

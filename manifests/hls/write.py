@@ -113,14 +113,17 @@ def _master(
     target_s: int,
 ) -> list[str]:
     rates = {r.id: measured_rates(r, sizes_bytes[r.id], target_s) for r in p.representations}
+    # Renditions come first, because the variants below refer to their groups.
     groups = audio_groups(p)
     text = most([Rates(track.bandwidth_bps, track.bandwidth_bps) for track in p.text]) if p.text else None
     lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
     lines += [line for group in groups for line in group.lines]
     lines += subtitle_lines(p.text)
+    # Every rung is listed with every sound format: a player keeps to one of them.
     for pictures in (p.video, p.hdr_video):
         for group in groups or (None,):
             lines += [line for r in pictures for line in _variant(r, group, rates, text)]
+    # A title without pictures has variants of sound only.
     if not (p.video or p.hdr_video):
         lines += [line for group in groups for line in _variant(group.representations[0], group, rates, text)]
     for r, ranges in stills:

@@ -125,6 +125,7 @@ def _read_set(element: Element, period: Element, budget: SegmentBudget) -> Adapt
     ]
     if not representations:
         fail(element, "no Representation that can be played")
+    # Attributes that all Representations share may be on the first only.
     first = next(element.iterchildren(dash("Representation")))
     return AdaptationSet(
         id="" if element.get("id") is None else matching(element, "id", SET_ID),

@@ -50,6 +50,7 @@ def aspect_ratio(r: VideoRepresentation) -> Fraction:
 
 
 def _root(p: Presentation) -> Element:
+    # Without models the MPD has no word of our namespace.
     extended = any(
         s.quality or any(isinstance(r, VideoRepresentation) and r.model_tracks for r in s.representations)
         for s in p.adaptation_sets
@@ -64,6 +65,7 @@ def _root(p: Presentation) -> Element:
     if p.title is not None:
         information = etree.SubElement(root, dash("ProgramInformation"))
         etree.SubElement(information, dash("Title")).text = p.title
+    # The schema prescribes the order: information, base URLs, then the Period.
     _append_base_urls(root, p.base_urls)
     period = etree.SubElement(root, dash("Period"), id="p0", start="PT0S", duration=format_duration(p.duration_s))
     for adaptation_set in p.adaptation_sets:

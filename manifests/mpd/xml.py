@@ -25,6 +25,7 @@ _XLINK_HREF = "{http://www.w3.org/1999/xlink}href"
 
 def parse_xml(data: bytes) -> Element:
     """The root element of a UTF-8 document without DOCTYPE or xlink. Raises MalformedManifestError."""
+    # Common mistakes first, with a hint each; then bounds, before the parser takes memory.
     if _HTML.match(data):
         raise MalformedManifestError("a web page, not a manifest, whose address ends in /manifest.mpd")
     if data.startswith(b"#EXTM3U"):
@@ -50,6 +51,7 @@ def parse_xml(data: bytes) -> Element:
         raise MalformedManifestError(f"not well-formed XML: {error.msg}") from error
     except ValueError as error:
         raise MalformedManifestError(f"not well-formed XML: {error}") from error
+    # A DTD could define entities, and xlink could fetch: neither belongs in a manifest of ours.
     if root.getroottree().docinfo.internalDTD is not None:
         raise MalformedManifestError("a DOCTYPE is not allowed in a manifest")
     remote = next((e for e in root.iter() if e.get(_XLINK_HREF) is not None), None)

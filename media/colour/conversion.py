@@ -171,6 +171,7 @@ def _to_bt709(colour: Colour) -> list[Filter]:
         return _from_other_white(colour)
     if colour.dynamic_range == "sdr":
         return [*_planes(colour), _zscale(colour, transfer="bt709", primaries="bt709"), _format(_rgb(colour, "16le"))]
+    # Tone mapping works on linear light.
     peak = f"{colour.peak_nits / WHITE_NITS:.6f}"
     return [
         *_planes(colour),

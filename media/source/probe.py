@@ -268,6 +268,7 @@ def _video(stream: AvVideoStream, frame: VideoFrame, container: InputContainer) 
         duration_s = stream.duration * Fraction(stream.time_base)
     elif container.duration:
         duration_s = Fraction(container.duration, av.time_base)
+    # Facts of the first frame win over the header's, which are often wrong or missing.
     matrix = side_data(frame, SideDataType.DISPLAYMATRIX)
     turn, turn_is_exact = turn_of(matrix) if matrix else ("none", True)
     return VideoInfo(

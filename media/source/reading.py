@@ -160,6 +160,7 @@ def timed_frames(
                         heapq.heappop(pending)
                     source = heapq.heappop(pending) if pending else None
                 tick = schedule.ticks.get(source) if source is not None else None
+                # Frames before the start, repeated ones and those that the schedule leaves out are dropped here.
                 if tick is None or tick <= reached:
                     continue
                 reached = tick
@@ -196,10 +197,12 @@ def source_frames(
     data: bytes | None = None
     done = 0
     for tick, frame in _at_output_rate(path, found, schedule, treatment, shape, first, notes):
+        # Frames before the start are only remembered: the last of them fills a gap at the beginning.
         at = tick - first
         if at < 0:
             data = packed(frame, shape)
             continue
+        # A tick without a frame shows the frame before it.
         previous, data = data, packed(frame, shape)
         while done < min(at, count):
             yield previous or data
@@ -210,6 +213,7 @@ def source_frames(
         done += 1
     if data is None:
         raise nothing
+    # The last frame stands until the end, unless the file broke off.
     while done < count and not notes.cut_off:
         yield data
         done += 1
@@ -251,6 +255,7 @@ def _noted(
 ) -> Iterator[tuple[int, VideoFrame]]:
     """The same frames; what is damaged is written down in output frames."""
     factor = treatment.frame_rate / treatment.source_rate
+    # Compare the frames that come with those that the packets promised.
     promised = sorted(tick for tick in schedule.ticks.values() if tick >= begin)
     position = 0
 

@@ -162,6 +162,7 @@ def _scan(path: Path, picture_index: int, sound_indices: tuple[int, ...], *, dec
         by_order = container.format.name in ORDERED_FORMATS
         looker = _Looker(path, picture, decode_all=decode_all)
         is_cut_off = False
+        # Every packet is recorded, whether it decodes or not: times come from here, never from the decoder.
         for order, packet in enumerate(packets(container, streams)):
             track = tables[packet.stream_index]
             is_picture = packet.stream_index == picture_index
@@ -186,6 +187,7 @@ def _scan(path: Path, picture_index: int, sound_indices: tuple[int, ...], *, dec
         # Stamps in the order of the file, though frames are not: they cannot be those of presentation.
         table.dts = [shown if decoded is None else decoded for shown, decoded in zip(table.pts, table.dts, strict=True)]
         table.pts = [None] * len(table)
+    # The last packet of a file that breaks off gives a damaged picture.
     if is_cut_off and sum(table.shown) > 1:
         table.shown[-1] = False
     timeline = build_timeline(tables, picture_index, joins=joins)

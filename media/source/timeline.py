@@ -244,6 +244,7 @@ def _clocks_of_packets(
     """Latest raw time, by clock, then by stream."""
     sequence = sorted((order, index, number) for index, t in tracks.items() for number, order in enumerate(t.order))
     for _, index, number in sequence:
+        # Packets are followed in the order of the file, in which a join is a jump of one stream after the other.
         time, awaited = tracks[index].steady[number], expected[index]
         if time is not None:
             # Decoding times of the picture go forward without exception. Those of sound are counted on from one stamp
@@ -251,6 +252,7 @@ def _clocks_of_packets(
             strict = tracks[index].back if index == picture_index else None
             jumps_back = awaited is not None and time < awaited - (strict or backward)
             jumps_on = awaited is not None and time > awaited + limit
+            # A jump forward to where the other streams are is a gap of this one, not another clock.
             others = [other for stream, other in latest[current[index]].items() if stream != index]
             if joins and (jumps_back or (jumps_on and all(abs(time - other) > limit for other in others))):
                 begun = current[index] < len(latest) - 1 and any(abs(time - t) <= limit for t in latest[-1].values())
@@ -279,17 +281,20 @@ def _clock_offsets(
     """
     count = 1 + max(clock for numbers in clocks.values() for clock in numbers) if any(clocks.values()) else 1
     spans: list[dict[int, tuple[int, int]]] = [{} for _ in range(count)]
+    # The span of every clock, stream by stream, as raw times.
     for index, track in tracks.items():
         for time, duration, clock in zip(track.times, track.durations, clocks[index], strict=True):
             if time is None:
                 continue
             start, end = spans[clock].get(index, (time, time))
             spans[clock][index] = (min(start, time), max(end, time + (duration or track.step)))
+    # Each clock is moved behind the ones before it; the picture decides, since its frames must not overlap.
     offsets, ends = [0], {index: end for index, (_, end) in spans[0].items()}
     for span in spans[1:]:
         needed = {index: ends[index] - start for index, (start, _) in span.items() if index in ends}
         offset = needed.get(picture_index, max(needed.values(), default=offsets[-1]))
         overlap = max(needed.values(), default=offset) - offset
+        # A longer overlap of sound cannot be mixed away, so the picture waits for whole frames.
         if overlap > MAX_OVERLAP_S * ticks_per_s:
             offset += ceil(Fraction(overlap, frame)) * frame
         offsets.append(offset)

@@ -109,6 +109,7 @@ def _enhancements(
     rung: VideoRepresentation, measured: RungQuality | None, plain: float, position: int, seconds_of: SecondsOf
 ) -> tuple[Enhancement, ...]:
     duration_s = _duration_s(rung, position)
+    # The quality table has the gain of the best model only.
     best = model_for_segment(rung, position)
     gain = _measured_gain(measured, plain, position)
     found = []

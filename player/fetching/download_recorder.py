@@ -78,6 +78,7 @@ def recorded_presentation(
     The rungs that are whole or, where rungs were switched and none is, every rung with a segment: this player then
     takes each segment from the rung that has it. `segments` holds segment numbers by representation id.
     """
+    # A rung with gaps is kept only if no rung is whole.
     touched = [r for r in presentation.video if segments.get(r.id)]
     whole = [r for r in touched if len(segments[r.id]) == len(r.segments)]
     names = {r.id for r in whole or touched} | {r.id for r in presentation.audio if segments.get(r.id)}
@@ -92,6 +93,7 @@ def recorded_presentation(
         )
         for s in presentation.adaptation_sets
     ]
+    # The recording is read from its own folder, so base URLs are dropped.
     return dataclasses.replace(
         presentation,
         base_urls=(),

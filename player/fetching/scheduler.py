@@ -59,10 +59,12 @@ class SegmentScheduler:
         self._paced = paced
         self._described_by = described_by
         self._models = ModelStore(files.model)
+        # Without patience no model is ever requested.
         enhance = model_patience_s is not None
         self._chooser = AbrController(
             rungs, policy, self._models, enhance=enhance, capacity_s=capacity_s, real_time=paced, abandon=abandon
         )
+        # The queue's length bounds memory, the semaphore lets an unpaced pipeline ask for each segment.
         self._most_ahead = self._segments_within(capacity_s)
         self.first = 0
         """Index of the first segment to deliver."""
@@ -203,12 +205,14 @@ class SegmentScheduler:
         asked_bytes = self._files.received_bytes
         intended, rungs = delivery.representation, [delivery.representation, *others]
         problem: FetchError | None = None
+        # Try the chosen rung, then the others: any rung is better than a hole.
         while rungs and delivery.media is None:
             try:
                 less = await self._fetch_unless_given_up(delivery, rungs.pop(0))
             except FetchError as error:
                 problem = problem or error
                 continue
+            # The policy abandoned this download for a smaller segment, which is tried next.
             if less is not None:
                 self._chooser.given_up(self._transfer(asked_s, asked_bytes))
                 asked_s, asked_bytes = time.monotonic(), self._files.received_bytes
@@ -220,6 +224,7 @@ class SegmentScheduler:
             assert problem is not None, "no rung is left once all have failed"
             self._note_loss(delivery, problem)
             return
+        # It came from another rung, so the model that was requested does not fit.
         if delivery.representation is not intended:
             self._request_model(delivery, self._chooser.wanted(delivery.representation, delivery.position))
         track = delivery.wanted.track if delivery.wanted is not None else None

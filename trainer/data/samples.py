@@ -103,6 +103,7 @@ def read_references(
     """
     width, height = rung.enhanced_size
     counts = rung.frame_counts()
+    # Row of the file for each kept frame, by its number in the title.
     positions = kept_frames(counts, width * height, budget_bytes)
     starts = np.cumsum([0, *counts])
     rows = {int(starts[p.segment]) + p.index: row for row, p in enumerate(positions)}
@@ -114,6 +115,7 @@ def read_references(
     planes = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
     reporter.begin("reading the source", sum(counts))
     total, frames = sum(counts), 0
+    # The whole source is read, to notice one that is longer or shorter than the bundle.
     for frames, frame in enumerate(reference_frames(source, treatment, width, height), 1):
         if frames > total:
             raise _other_length(source, rung, f"more than {total}", total)

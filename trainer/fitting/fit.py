@@ -118,15 +118,18 @@ class Fitter:
         """
         scaling = _Scaling.of(patches, start)
         self._set_weights(scaling.normalised(start) if start else initial_weights(self._spec, settings.seed))
+        # The fitter is shared by all fits of a network, so the optimiser's moments of the last one are cleared.
         for variable in self._optimiser.variables:
             variable.assign(ops.zeros(variable.shape, variable.dtype))
         state = _State([*self._model.trainable_variables, *self._optimiser.variables], checkpoint)
         errors: list[tuple[float, float]] = []
+        # A run that was killed continues from its checkpoint, with the learning rate that it had reached.
         done, peak_learning_rate = state.restore()
         settings = replace(settings, peak_learning_rate=peak_learning_rate or settings.peak_learning_rate)
         for step in range(done, settings.steps):
             set_leak(self._model, 0.0 if start else leak_at(step, settings.steps))
             self._optimiser.learning_rate = learning_rate_at(step, settings)
+            # Seeded by the step, so that a resumed run draws the same patches.
             batch = patches.draw(BATCH, np.random.default_rng([settings.seed, step]))
             targets = scaling.targets(batch.residual)
             error = float(self._model.train_on_batch(scaling.inputs(batch.luma), targets))
@@ -134,6 +137,7 @@ class Fitter:
             if (step + 1) % _REPORT_STEPS == 0 or step + 1 == settings.steps:
                 on_progress(step + 1, _gain_db(*np.mean(errors, axis=0)))
                 errors.clear()
+                # A dead network never recovers: start over more slowly.
                 if self._is_dead(scaling.inputs(batch.luma)) and settings.peak_learning_rate > _LOWEST_RATE:
                     state.remove()
                     lower = replace(settings, peak_learning_rate=settings.peak_learning_rate * _RETRY_RATE)

@@ -29,12 +29,14 @@ def _rung(state: State) -> int:
         return 0
     rungs = len(state.upcoming[0].choices)
     steps = min(HORIZON, len(state.upcoming))
+    # Shorten the horizon rather than skip plans.
     while rungs**steps > MAX_PLANS and steps > 1:
         steps -= 1
     plans = np.indices((rungs,) * steps).reshape(steps, -1)
     score = np.zeros(plans.shape[1])
     buffer_s = np.full(plans.shape[1], state.buffer_s)
     last = None if state.last_quality is None else np.full(plans.shape[1], state.last_quality)
+    # All plans at once, segment by segment: arrays are indexed by plan.
     for rung, segment in zip(plans, state.upcoming, strict=False):
         quality = np.array([choice.quality for choice in segment.choices])[rung]
         download_s = np.array([8 * choice.size_bytes / rate_bps for choice in segment.choices])[rung]
