@@ -18,7 +18,7 @@ from manifests.names import PROVENANCE
 from manifests.verify import verify_bundle
 from media.sound.placement import Samples
 from packager.cli import main
-from packager.sound.choice import encoding
+from packager.sound import encoding
 from packager.sound.encoding import Joiner
 
 if TYPE_CHECKING:
