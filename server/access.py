@@ -22,7 +22,7 @@ _MOST_CLIENTS = 10_000
 
 
 def sign(secret: str, bundle: str) -> str:
-    """Returns a token that opens one private name. It contains the time of signing; its checker sets the maximum age."""
+    """Returns a token that opens one private name. It contains the time of signing; its checker sets a maximum age."""
     token = URLSafeTimedSerializer(secret, salt=_SALT).dumps(bundle)
     return token if isinstance(token, str) else token.decode()
 

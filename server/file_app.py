@@ -165,7 +165,7 @@ class Front:
                 await self._missing(served, error, scope, receive, send)
                 return
             except OSError as error:
-                # Systems refuse a link or folder in a file's place with different errors, so we look what is there.
+                # Systems refuse a link or folder in a file's place with different errors, so look what is there.
                 if await asyncio.to_thread(_is_there, served):
                     break
                 await self._missing(served, error, scope, receive, send)
@@ -187,7 +187,7 @@ class Front:
         await send({"type": "http.response.body", "body": b""})
 
     async def _answer(self, file: OpenFile, scope: Scope, receive: Receive, send: Send) -> bool:
-        """Sends the answer and returns True; if the file cannot be read, forgets it and returns False, nothing sent."""
+        """Sends the answer and returns True; if the file cannot be read, sends nothing, forgets it and returns False."""
         started_s = time.perf_counter()
         answer, start = file.plain, file.start
         # The unconditional answer is ready; only headers that change it cost a decision.

@@ -33,7 +33,7 @@ def with_base_urls(base_urls: tuple[str, ...], served: ServedFile, data: bytes) 
     root = parse_xml(data)
     if root.find(dash("BaseURL")) is not None:
         return data
-    # BaseURL comes first in an MPD, only ProgramInformation stands before it (ISO/IEC 23009-1).
+    # A BaseURL must follow ProgramInformation and precede all other elements of the MPD (ISO/IEC 23009-1).
     place = next(index for index, child in enumerate(root) if child.tag != dash("ProgramInformation"))
     folder = served.url.removeprefix("/").rpartition("/")[0] + "/"
     for text in reversed([*(base_url + folder for base_url in base_urls), "./"]):
