@@ -187,7 +187,7 @@ class Front:
         await send({"type": "http.response.body", "body": b""})
 
     async def _answer(self, file: OpenFile, scope: Scope, receive: Receive, send: Send) -> bool:
-        """Sends the answer and returns True; if the file cannot be read, sends nothing, forgets it and returns False."""
+        """Sends the answer and returns True; if the file cannot be read, sends nothing, forgets it, returns False."""
         started_s = time.perf_counter()
         answer, start = file.plain, file.start
         # The unconditional answer is ready; only headers that change it cost a decision.
