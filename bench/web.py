@@ -119,9 +119,11 @@ def first_pictures(url: str, rounds: int) -> list[dict[str, Any]]:
     Returns one row with `all_ms`, for the renderer that the address names or the page chooses. Raises BuildError.
     """
     place = url.partition("#")[0]
+    # The query may name a renderer.
     name = next((kind for kind in RENDERERS if f"renderer={kind}" in place), "auto")
     all_ms = []
     for _ in range(rounds):
+        # A new browser has an empty cache.
         with _chromium() as browser:
             page = browser.new_page()
             page.goto(url)

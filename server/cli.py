@@ -40,7 +40,7 @@ example:
   neudash serve demo-out --port 8000
   neudash play http://127.0.0.1:8000/bundles/NAME/manifest.mpd
 
-Every flag can also be set by an environment variable, such as NEUDASH_SERVER_PORT=8000; a flag overrides it.
+Every flag except --token can also be set by an environment variable (NEUDASH_SERVER_PORT=8000); a flag overrides it.
 The secret that signs tokens for private bundles can only be set by its variable, NEUDASH_SERVER_SECRET;
 `neudash serve --token NAME` prints a token and exits. More is in docs/serving.md."""
 

@@ -32,6 +32,7 @@ def main(argv: list[str]) -> int:
     try:
         bundle = options.bundle or made_bundle(options.work)
         title, traces = read_title(bundle, settings.macs_per_s), read_traces(options.traces)
+        # An unknown name fails here, before hours of simulation.
         chosen = {name: traces[name] for name in options.check or ()}
         result = _result(argv, title, settings)
         result["buffers"] = compared(title, traces, settings, lambda line: print(line, file=sys.stderr))
@@ -43,6 +44,7 @@ def main(argv: list[str]) -> int:
     except (BenchError, BundleError, PlayerError, OSError) as error:
         print(f"bench.abr: {error}", file=sys.stderr)
         return 1
+    # The goals compare our default policy with all others.
     result["goals"] = {buffer: goals(policies, DEFAULT) for buffer, policies in result["buffers"].items()}
     for path, text in _outputs(options, result).items():
         write_output(path, text.encode())
@@ -116,6 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--forget", action="store_true", help="give every repetition of the title models of its own")
     add("--check", nargs="+", metavar="TRACE", help="also play the title in real time with the real player over these "
         "traces, and compare with the simulation")  # fmt: skip
+    # Folders and outputs.
     add("--work", type=Path, default=ROOT / "bench-out" / "abr", help="folder in which the bundle is made")
     add("--json", type=Path, metavar="FILE", help="write all figures to FILE")
     add("--markdown", type=Path, metavar="FILE", help="write the tables to FILE")

@@ -37,6 +37,7 @@ def metrics(title: Title, session: SimulatedSession) -> dict[str, float]:
         "change": _changes(qualities),
         "stall_s": session.stall_s,
         "startup_s": session.startup_s,
+        # All that was fetched, used or not.
         "bytes": sum(s.media_bytes + s.given_up_bytes for s in session.segments) + model_bytes + title.table_bytes,
         "model_bytes": model_bytes,
         "enhanced": sum(segment.track is not None for segment in session.segments) / count,

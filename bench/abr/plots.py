@@ -33,6 +33,7 @@ def bars(policies: Mapping[str, Any], ours: str, buffer: str) -> str:
             f'<text class="tick" x="{middle:.1f}" y="{HEIGHT - BOTTOM + 17}" text-anchor="middle">{group}</text>'
         )
         for index, name in enumerate(names):
+            # Bars of a negative QoE point downwards.
             top, bottom = y.at(max(0.0, values[name, group])), y.at(min(0.0, values[name, group]))
             parts.append(
                 f'<rect x="{start + index * bar:.1f}" y="{top:.1f}" width="{bar - 1:.1f}" height="{bottom - top:.1f}" '

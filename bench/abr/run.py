@@ -66,6 +66,7 @@ def compared(
     for capacity_s in settings.buffers_s:
         policies: dict[str, Any] = {}
         for name, (policy, abandon) in _contestants(tuned_bones(title, traces, settings, capacity_s)).items():
+            # Each policy plays the title with models and without.
             for played, suffix in ((title, ""), (title.plain(), PLAIN)):
                 # CPU time, so that other processes do not count.
                 started_s = time.process_time()
@@ -112,6 +113,7 @@ def _by_trace(
     segments = title.looped(settings.duration_s, forget=settings.forget)
 
     def session(link: Link, start: int) -> dict[str, float]:
+        # Sessions start at equal distances on the trace.
         begun = replace(link, begun_s=link.trace.duration_s * start / settings.starts)
         return metrics(title, simulate(segments, policy, begun, capacity_s, abandon))
 

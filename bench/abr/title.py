@@ -46,7 +46,7 @@ class Title:
         return replace(self, segments=tuple(_without_models(segment) for segment in self.segments))
 
     def effective_mbps(self, rung: str, track: str | None) -> float:
-        """Returns the Mbit/s at which the plain ladder has the mean quality of a rung, enhanced or not (NAS, OSDI 2018).
+        """Returns the Mbit/s at which the plain ladder has a rung's mean quality, enhanced or not (NAS, OSDI 2018).
 
         Interpolates linearly between rungs; a quality beyond the ladder counts as its nearest rung's.
         """

@@ -141,6 +141,7 @@ def prepared(clip: str, settings: Settings, work: Path, cache: Cache, *, fresh: 
     if not source.is_file():
         raise BenchError(f"{source} is missing: this bench needs the shared clips")
     seconds = settings.seconds or CLIPS[clip]
+    # The key covers all that decides the bundle, so a change makes a new one.
     key = digest_of(source, seconds, settings.steps, settings.scope, code_digest(BUNDLE_CODE))
     root = work / f"{clip}-{key}" / clip
 
@@ -195,6 +196,7 @@ def _played(case: Case, name: str, code: tuple[str, ...], inputs: list[Path], *a
         with served(case.bundle.root) as address:
             play_s = neudash("play", address, "--out", video, "--stats", stats, *arguments)
         told = json.loads(stats.read_bytes())
+        # Without a model, the player leaves frames at the rung's size.
         result = _judged(case, at_size(lossless_frames(video), *case.size)) | {
             "video_bytes": sum(segment["video_bytes"] for segment in told["segments"]),
             "model_bytes": sum(segment["model_bytes"] for segment in told["segments"]),

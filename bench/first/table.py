@@ -48,6 +48,7 @@ def goals_of(clip: dict[str, Any]) -> list[dict[str, Any]]:
     pairs = zip(ours["segments_psnr_y"], rows["plain"]["segments_psnr_y"], strict=True)
     least_db = min(mine - plain for mine, plain in pairs)
     goals.append(_goal("dB over plain in the worst segment", 0.0, least_db, least_db >= 0))
+    # Rivals must be beaten in quality and in speed.
     for name in RIVALS:
         goals += _rival_goals(name, ours, rows[name])
     return goals

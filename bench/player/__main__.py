@@ -54,6 +54,7 @@ def main(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
     cases = [Case("360p to 720p", options.hd, 360, "c16d2"), Case("540p to 1080p", options.full_hd, 540, "c8d2")]
     try:
+        # Speeds first: the memory takes minutes.
         measured = [_case(case, options) for case in cases]
         memory = _memory(options) if options.memory_minutes else None
     except (BenchError, BundleError, OSError) as error:
@@ -134,6 +135,7 @@ def _bundle(case: Case, options: argparse.Namespace) -> Path:
     key = digest_of(case.clip, case.rung, case.network, options.seconds, STEPS)
     bundle: Path = options.work / key / "bundle"
     if not (bundle / "manifest.mpd").is_file():
+        # Two rungs: the one that is played, and one of the size to which it is enhanced.
         rungs = f"{case.rung}@crf27,{2 * case.rung}@crf27"
         neudash("package", case.clip, "-o", bundle, "--rungs", rungs, "--duration", str(options.seconds))
     if not any(r.model_tracks for r in open_bundle(bundle).presentation.video):

@@ -70,6 +70,7 @@ class FaultyProxy:
         fault = self._fault(path)
         if fault is not None:
             self._faults[fault] += 1
+        # The line may have died while the server answered.
         if fault == "reset" or self.dead:
             writer.transport.abort()
             return
@@ -92,6 +93,7 @@ class FaultyProxy:
 
     async def _passed_on(self, head: bytes) -> bytes:
         """Returns the server's whole answer. Raises OSError while there is no server."""
+        # One request per connection, so that the end of the connection is the end of the answer.
         head = re.sub(rb"\r\nConnection:[^\r]*", b"", head, flags=re.IGNORECASE)
         reader, writer = await asyncio.open_connection("127.0.0.1", self._server_port)
         try:

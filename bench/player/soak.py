@@ -90,6 +90,7 @@ async def soaked(bundle: Bundle, rung: str, seconds: float, seed: int) -> Soak:
     frames = _frame_counts(bundle, played)
     server = _Server(bundle.root)
     await server.start()
+    # Separate generators, so that faults do not depend on when outages begin.
     proxy = FaultyProxy(server.port, random.Random(seed + 1), soak.faults)
     await proxy.start()
     trouble = asyncio.create_task(_trouble(server, proxy, chance, soak))
@@ -156,7 +157,7 @@ async def _session(
         stats = json.loads(stats_file.read_bytes()) if stats_file.exists() else {"segments": []}
     assert process.returncode is not None, "it ended"
     soak.exit_codes[process.returncode] += 1
-    # The session is checked against what the proxy let through.
+    # What the proxy let through must have been played.
     whole = {number: proxy.whole_of(rung, number) for number in frames}
     spoilt_inits = sum(count for path, count in proxy.flipped.items() if path.endswith(rung.init_href))
     _judge(stats, process.returncode, talk.decode(), frames, whole, soak, spare=spoilt_inits // 2)
@@ -175,7 +176,7 @@ def _judge(
     """Counts what a session did, and adds every failure to `soak`.
 
     `whole` is how often each segment, by number, came through unchanged. `spare` is how many segments may be lost
-    because their init segment was broken twice in a row.
+    because their init segment was broken twice.
     """
     name = f"session {soak.sessions}"
     records = stats["segments"]

@@ -19,6 +19,7 @@ def goals_of(result: dict[str, Any]) -> list[dict[str, Any]]:
     for case in result["cases"]:
         ways = case["ways"]
         ours = next(iter(ways.values()))
+        # Only the standard cases have goals of speed.
         if case["name"] in _GOALS:
             goals.append(_goal(f"{case['name']} {case['network']}: frames/s", ours["fps"], *_GOALS[case["name"]]))
         if "FSRCNN" in ways:

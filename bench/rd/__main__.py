@@ -89,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
+    # The clip, and the grid of the plain line.
     add("clip", type=Path, metavar="CLIP", help="any video")
     add("--class", dest="size_class", choices=CLASSES, default="cpu", help="class of networks (default: cpu)")
     add("--start", type=float, default=0.0, metavar="S", help="seconds of the clip to skip")
@@ -99,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--vmaf-every", type=int, default=default.vmaf_every, metavar="N", help="VMAF of every Nth frame (default: 4)")
     add("--full", action="store_true", help="compute VMAF of every frame")
+    # The enhancement.
     add("--plain", action="store_true", help="measure only the plain line")
     add("--net", default=default.net, help="network for `neudash train` (default: auto)")
     add("--scope", default=default.scope, help="scope for `neudash train` (default: auto)")
@@ -106,12 +108,14 @@ def _parser() -> argparse.ArgumentParser:
     cut = f"do not enhance rungs this far above the plain hull's rate (default: {default.cut_percent:g})"
     add("--cut", type=float, default=default.cut_percent, metavar="PERCENT", help=cut)
     add("--each-network", action="store_true", help="also play rungs of several networks with each single one")
+    # Other lines to compare with.
     listed = f"all, none, or a list of {', '.join(RIVALS)} (default: {','.join(QUICK_RIVALS)})"
     add("--rivals", type=_rivals, default=QUICK_RIVALS, metavar="LIST", help=listed)
     add("--no-ladder", action="store_true", help="skip the fixed ladder")
     others = f"codecs; only the first is enhanced: a list of {', '.join(CODEC_CRFS)} (default: {DEFAULT_CODEC})"
     add("--codecs", type=_codecs, default=default.codecs, metavar="LIST", help=others)
     add("--small", action="store_true", help="only 2 s, six rungs and 100 steps, to see that it runs")
+    # Folders and outputs.
     add("--work", type=Path, default=ROOT / "bench-out" / "rd", help="folder of bundles and results")
     add("--fresh", action="store_true", help="measure again even if results are kept")
     add("--json", type=Path, metavar="FILE", help="write all figures to FILE")

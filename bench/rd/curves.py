@@ -102,7 +102,7 @@ def _log_rates(curve: Sequence[Point], at: Array) -> Array:
 
 
 def pchip(x: Array, y: Array, at: Array) -> Array:
-    """Returns the monotone piecewise cubic through two or more points (x, y), at places within x. `x` grows strictly."""
+    """Returns the monotone piecewise cubic through two points (x, y) or more, at places in x. `x` grows strictly."""
     widths, slopes = np.diff(x), np.diff(y) / np.diff(x)
     tangents = _tangents(widths, slopes)
     piece = np.clip(np.searchsorted(x, at, side="right") - 1, 0, len(x) - 2)

@@ -77,6 +77,7 @@ def variants(rung: Rung, *, each_network: bool) -> Iterator[Rung]:
 
 def _played(context: Context, rung: Rung, server: Loopback) -> dict[str, Any]:
     clip, size = context.clip, context.size
+    # Raw frames take gigabytes, so they go to the work folder and not to the system's temporary one.
     with tempfile.TemporaryDirectory(dir=clip.work) as folder:
         video, stats = Path(folder) / "played.y4m", Path(folder) / "stats.json"
         neudash("play", server.address(rung.id), "--out", video, "--stats", stats)
@@ -108,6 +109,7 @@ def _notes(told: dict[str, Any], sent: Bytes, sizes: set[Size], size: Size) -> d
     notes: dict[str, Any] = {"enhanced_frames": told["enhanced_frames"], "enhance_fps": told["enhance_fps"]}
     if reasons:
         notes["segments_not_enhanced"] = dict(reasons)
+    # The player's count of bytes should be the server's.
     if told["total_bytes"] != sent.total:
         notes["bytes_by_the_player's_count"] = told["total_bytes"]
     if sizes != {size}:

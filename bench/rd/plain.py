@@ -53,6 +53,7 @@ def fetched(context: Context, rungs: Sequence[Rung]) -> dict[str, Bytes]:
     keys: dict[str, str] = {}
     for rung in rungs:
         view = write_view(root / rung.id, [rung])
+        # Sizes stay known while neither the files nor the server's code change.
         keys[rung.id] = digest_of(view.root / MANIFEST, *rung.media, code_digest(FETCHING_CODE))
         known = cache.known(f"bytes-{rung.id}", keys[rung.id])
         if known is not None:
@@ -72,6 +73,7 @@ def qualities(context: Context, rung: Rung, ways: Sequence[str]) -> dict[str, di
     key = quality_key(context, rung, code_digest(JUDGING_CODE))
     clip, cache, size = context.clip, context.cache, context.size
     known = {way: cache.known(f"{rung.id}-{way}", key) for way in ways}
+    # All unknown ways share one decode.
     missing = {way: enlargement(way, *size) for way in ways if known[way] is None}
     if missing:
         with context.talk.frames(f"judge {rung.id} {' '.join(missing)}", frame_count(rung)) as on_frame:

@@ -35,6 +35,7 @@ PRETRAINED_CODE = (*JUDGING_CODE, "bench/rd/pretrained.py", "player/superres/eng
 
 def graph_for(name: str, rung: Size, size: Size, folder: Path = FOLDER) -> Path | None:
     """Returns the graph that takes a rung of this size exactly to `size`; None if there is none."""
+    # Graphs exist for whole factors only.
     scale, rest = divmod(size[0], rung[0])
     path = folder / f"{GRAPHS[name]}_x{scale}.pb"
     return path if not rest and (rung[1] * scale == size[1]) and path.is_file() else None

@@ -48,6 +48,7 @@ def measure_clip(
     }
     if settings.enhance:
         yield from _enhanced(context, near, plain, points)
+    # Other encoders are the slowest, so they come last.
     yield {"codecs": {codec: _other_codec(context, codec, plain) for codec in settings.codecs[1:]}}
 
 

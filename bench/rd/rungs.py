@@ -97,6 +97,7 @@ def plain_rungs(clip: Clip, codec: str, crfs: Sequence[int]) -> list[Rung]:
 def packaged(clip: Clip, codec: str, name: str, rates: Sequence[str]) -> list[Rung]:
     """Returns the rungs of one bundle, packaged now if it is not there. `rates` are as for `--rungs`."""
     settings = clip.settings
+    # Another encoder or other code makes another bundle.
     made_by = digest_of(*rates, codec, settings.preset, code_digest(PACKAGE_CODE), ffmpeg_version())
     root = clip.work / "plain" / f"{codec}-{name}-{made_by}" / clip.name
     if not (root / "manifest.mpd").is_file():

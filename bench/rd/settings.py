@@ -42,7 +42,7 @@ class Settings:
     steps: int | None = None
     """Training steps; None takes the trainer's default."""
     cut_percent: float = 10.0
-    """Per cent above the rate of the plain hull, of PSNR-Y and of VMAF-NEG, from which a rung is not enhanced."""
+    """Excess over the plain hull's rate in per cent, by PSNR-Y and VMAF-NEG, above which a rung is not enhanced."""
     each_network: bool = False
     """True if a rung with several networks is also played with each single one."""
     rivals: tuple[str, ...] = QUICK_RIVALS

@@ -79,6 +79,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
                             measured = load(server, paths[item], count, options.seconds)
                             runs.setdefault((item, count, name), []).append(measured)
             memory = {name: proportional_bytes(server.process) for name, server in servers.items()}
+        # A server of its own, because many bundles would change the others' figures.
         listed = _listing(work)
     medians = [
         {"item": item, "connections": count, "server": name, **asdict(_median(measured))}

@@ -132,6 +132,7 @@ def measure(seconds: int) -> list[dict[str, Any]]:
         with ours(Path(folder), "direct", *FLAGS) as server:
             # A second to warm up, so that the file is open and known.
             load(server, asked, CONNECTIONS, 1)
+            # Twice as long, because every row is compared with this one.
             alone = load(server, asked, CONNECTIONS, 2 * seconds)
             rows = [row("none", 0, alone, alone)]
             for attack, count in ATTACKS.items():

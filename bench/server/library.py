@@ -37,7 +37,7 @@ def write_bundle(root: Path, *, seed: int = 1, segments: int = COUNT) -> dict[st
     model_href = f"models/{digest[:16]}.ndm"
     files = {model_href: model}
     representations = []
-    # Random bytes, because packing must not change the sizes.
+    # Servers do not look into files, so random bytes will do.
     for index, (name, size_bytes) in enumerate(SEGMENTS.items()):
         files[f"video/{name}/init.mp4"] = source.randbytes(800)
         for number in range(1, segments + 1):
@@ -53,10 +53,11 @@ def write_bundle(root: Path, *, seed: int = 1, segments: int = COUNT) -> dict[st
             (ModelFile(1, model_href, len(model), digest),),
             (1,) * segments,
         )
+        # One rung with a model is enough.
         representations.append(_representation(name, index, size_bytes, segments, (track,) if index == 0 else ()))
     sets = (AdaptationSet("1", "video", "video/mp4", tuple(representations)),)
     manifest = write_mpd(Presentation(Fraction(2 * segments), sets, title="Measured"))
-    # A comment of random digits brings the manifest to its size, because it packs as badly as a long timeline.
+    # Random digits bring the manifest to its size, because packing would shrink a regular filling to nothing.
     missing = _MANIFEST_BYTES - len(manifest) - len("<!---->\n")
     files[MANIFEST] = manifest + b"<!--%s-->\n" % source.randbytes(missing // 2).hex().encode()
     for href, data in files.items():

@@ -78,6 +78,7 @@ def nginx(work: Path) -> Iterator[Running]:
     user = "user root;" if os.geteuid() == 0 else ""
     configuration.write_text(_NGINX.format(user=user, work=work, port=_NGINX_PORT, root=work / "root"))
     with start_command(pinned(0, ["nginx", "-c", str(configuration)])) as process:
+        # nginx prints nothing when it is ready.
         time.sleep(0.5)
         # The master process only waits; its single worker answers.
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()

@@ -125,6 +125,7 @@ async def _reached(client: httpx.AsyncClient) -> None:
 
 async def _fetches(client: httpx.AsyncClient, root: Path, seen: Seen, until_s: float, seed: int) -> None:
     source = random.Random(seed)
+    # The bundles differ only in the names of their models.
     hrefs = sorted(open_bundle(root / "film0").files())
     while time.monotonic() < until_s:
         url = f"/bundles/film{source.randrange(3)}/{source.choice(hrefs)}"
