@@ -124,7 +124,7 @@ def content_of(descriptor: int, *, pack: bool, rewrite: Callable[[bytes], bytes]
 
 
 def read_now(descriptor: int, start: int, length: int) -> memoryview | bytearray | None:
-    """Returns a slice of a file from the page cache; None if it is not there or the system cannot tell.
+    """Returns a slice of a file from the page cache; None if it is not there or the system cannot report it.
 
     Call it only in the thread of the event loop, for at most CHUNK_BYTES. The next call may reuse the memory once no
     view of it is left. Raises NotServableError if the file ends before the slice does.

@@ -80,7 +80,7 @@ def _clip_text(clip: dict[str, Any]) -> str:
     cells = [_COLUMNS, *(_cells(row, baseline) for row in clip["rows"])]
     widths = [max(len(line[column]) for line in cells) for column in range(len(_COLUMNS))]
     lines = [
-        f"{clip['clip']}: {clip['seconds']:.1f} s, {clip['segments']} segments, judged at"
+        f"{clip['clip']}: {clip['seconds']:.1f} s, {clip['segments']} segments, scored at"
         f" {clip['width']}x{clip['height']}; packaged in {clip['package_s']:.0f} s, trained in {clip['train_s']:.0f} s"
     ]
     for line in cells:

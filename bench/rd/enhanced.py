@@ -84,7 +84,7 @@ def _played(context: Context, rung: Rung, server: Loopback) -> dict[str, Any]:
         # The server's log counts the bytes; the player's own count is only compared with it.
         sent = server.sent(rung.id)
         sizes: set[Size] = set()
-        with context.talk.frames(f"judge {rung.id} as played", frame_count(rung)) as on_frame:
+        with context.talk.frames(f"score {rung.id} as played", frame_count(rung)) as on_frame:
             quality = judged(
                 reference_frames(clip.source, rung.treatment, *size),
                 lossless_frames(video),

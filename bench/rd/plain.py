@@ -76,7 +76,7 @@ def qualities(context: Context, rung: Rung, ways: Sequence[str]) -> dict[str, di
     # All unknown ways share one decode.
     missing = {way: enlargement(way, *size) for way in ways if known[way] is None}
     if missing:
-        with context.talk.frames(f"judge {rung.id} {' '.join(missing)}", frame_count(rung)) as on_frame:
+        with context.talk.frames(f"score {rung.id} {' '.join(missing)}", frame_count(rung)) as on_frame:
             made = judged(
                 reference_frames(clip.source, rung.treatment, *size),
                 decoded_frames(rung),

@@ -62,7 +62,7 @@ def _quality(context: Context, name: str, rung: Rung, graph: Path) -> dict[str, 
     lanczos = qualities(context, rung, ["lanczos"])["lanczos"]
 
     def sampled() -> dict[str, Any]:
-        with context.talk.frames(f"judge {rung.id} {graph.stem}", frame_count(rung)) as on_frame:
+        with context.talk.frames(f"score {rung.id} {graph.stem}", frame_count(rung)) as on_frame:
             references = reference_frames(context.clip.source, rung.treatment, *context.size)
             upscale = PretrainedGraph(graph).upscale
             return paired(references, decoded_frames(rung), upscale, context.size, settings.slow_every, on_frame)
