@@ -1,4 +1,4 @@
-"""Quality of what a player wrote, and of the two classic enlargements, against the source: every frame."""
+"""Scores every frame that a player wrote, or that OpenCV resized, against the source."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from media.source.treatment import SourceTreatment
 
 
 def lossless_frames(path: Path) -> Iterator[Frame]:
-    """The frames of a file that the player wrote, bit for bit. Raises BenchError where they are not 4:2:0."""
+    """Yields the frames of a file that the player wrote, bit for bit. Raises BenchError if they are not 8-bit 4:2:0."""
     with av.open(str(path)) as container:
         for index, decoded in enumerate(container.decode(video=0)):
             if decoded.format.name != "yuv420p":
-                raise BenchError(f"{path.name} holds {decoded.format.name}, not yuv420p")
+                raise BenchError(f"{path.name} contains {decoded.format.name}, not yuv420p")
             planes = decoded.to_ndarray().tobytes()
             yield frame_from_i420(planes, decoded.width, decoded.height, Fraction(index))
 
 
 def at_size(frames: Iterator[Frame], width: int, height: int) -> Iterator[Frame]:
-    """The frames, enlarged plainly where the player left them at the rung's size for want of any model."""
+    """Yields the frames at a size; resizes those that the player left at the rung's size because it had no model."""
     for frame in frames:
         yield resize_frame(frame, width, height)
 
 
 def resized_frames(bundle: Bundle, rung: VideoRepresentation, width: int, height: int, filter_: int) -> Iterator[Frame]:
-    """The rung's frames enlarged by one of OpenCV's interpolations."""
+    """Yields the rung's frames, resized by one of OpenCV's interpolations."""
     init = bundle.read(rung.init_href)
     for segment in rung.segments:
         for frame in decode_segment(init, bundle.read(segment.href)):
@@ -56,7 +56,7 @@ def judged(
     frames: Iterator[Frame],
     vmaf_every: int,
 ) -> dict[str, Any]:
-    """PSNR-Y, SSIM, VMAF and VMAF-NEG of all frames, and PSNR-Y of each segment."""
+    """Returns PSNR-Y, SSIM, VMAF and VMAF-NEG over all frames, and PSNR-Y of each segment."""
     treatment = SourceTreatment.from_json(read_provenance(bundle.root).treatment)
     scores = measure(reference_frames(source, treatment, *size), frames, vmaf_every=vmaf_every)
     per_segment = [pooled(run).psnr_y for run in _by_segment(rung, scores)]

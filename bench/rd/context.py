@@ -1,4 +1,4 @@
-"""What every measurement of a clip is given."""
+"""Holds what every measurement of a clip needs."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from manifests.networks import Size
 
 @dataclass(frozen=True)
 class Context:
-    """The clip, the size at which all of it is judged, what is known already, and who is told."""
+    """Clip, size at which everything is scored, kept results, and progress on stderr."""
 
     clip: Clip
     size: Size
-    """(width, height) of the highest rung: the source's, but for a row or column that is odd."""
+    """(width, height) of the highest rung: the source's, less a row or column if that is odd."""
     cache: Cache
     talk: BenchProgress

@@ -1,4 +1,4 @@
-"""The plain rungs of a clip, made by `neudash package`, and views of them: bundles that list only some."""
+"""Packages the plain rungs of a clip by `neudash package`, and writes views: bundles that list only some of them."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from media.source.treatment import SourceTreatment
 from packager.encoders import DEFAULT_CODEC
 
 PACKAGE_CODE = ("packager/encode.py", "packager/ladder.py", "packager/treatment.py", "media/source/treatment.py")
-"""What decides the bytes of a segment. (Both segmenters cut alike.)"""
+"""Code that decides the bytes of a segment. Both segmenters cut alike."""
 
 
 @dataclass(frozen=True)
 class Clip:
-    """The part of a video that is measured."""
+    """Part of a video that is measured."""
 
     source: Path
     settings: Settings
     work: Path
     """Folder for its bundles and views."""
     key: str
-    """Of the source's bytes and the part that is taken."""
+    """Digest of the source's bytes and of the part that is taken."""
 
     @property
     def name(self) -> str:
@@ -43,19 +43,19 @@ class Clip:
 
 @dataclass(frozen=True)
 class Rung:
-    """One representation of one bundle, under a name that tells it from all others of the clip."""
+    """One representation of a bundle, with an id that is unique for the clip."""
 
     id: str
-    """Such as `v360-crf27`."""
+    """Id such as `v360-crf27`."""
     codec: str
     rate: str
-    """As asked for: `crf27`, `800k`."""
+    """Rate asked of the encoder: `crf27`, `800k`."""
     bundle: Bundle
     representation: VideoRepresentation
 
     @property
     def size(self) -> Size:
-        """(width, height)."""
+        """(width, height) in pixels."""
         return self.representation.size
 
     @property
@@ -64,7 +64,7 @@ class Rung:
 
     @property
     def media(self) -> list[Path]:
-        """The init segment, then the segments."""
+        """Paths of the init segment and the segments."""
         return [self.bundle.path(href) for href in self.representation.hrefs]
 
     @property
@@ -74,18 +74,18 @@ class Rung:
 
     @property
     def treatment(self) -> SourceTreatment:
-        """How the source's frames were treated before they were encoded."""
+        """Treatment of the source's frames before they were encoded."""
         return SourceTreatment.from_json(read_provenance(self.bundle.root).treatment)
 
 
 def open_clip(source: Path, settings: Settings, work: Path) -> Clip:
-    """The clip and its folder in `work`. Raises OSError."""
+    """Returns the clip, with its folder in `work`. Raises OSError."""
     key = digest_of(source, settings.start_s, settings.seconds)
     return Clip(source, settings, work / f"{source.stem}-{key}", key)
 
 
 def plain_rungs(clip: Clip, codec: str, crfs: Sequence[int]) -> list[Rung]:
-    """Every size at every CRF, one bundle a CRF. Raises BenchError, MediaError, BundleError."""
+    """Packages every size at every CRF, one bundle for each CRF. Raises BenchError, MediaError, BundleError."""
     rows = floor(probe(clip.source).video.display_size[1])
     rungs = []
     for crf in crfs:
@@ -95,8 +95,9 @@ def plain_rungs(clip: Clip, codec: str, crfs: Sequence[int]) -> list[Rung]:
 
 
 def packaged(clip: Clip, codec: str, name: str, rates: Sequence[str]) -> list[Rung]:
-    """The rungs of one bundle, made now if they are not there; `rates` as `--rungs` takes them."""
+    """Returns the rungs of one bundle, packaged now if it is not there. `rates` are as for `--rungs`."""
     settings = clip.settings
+    # Another encoder or other code makes another bundle.
     made_by = digest_of(*rates, codec, settings.preset, code_digest(PACKAGE_CODE), ffmpeg_version())
     root = clip.work / "plain" / f"{codec}-{name}-{made_by}" / clip.name
     if not (root / "manifest.mpd").is_file():
@@ -105,6 +106,7 @@ def packaged(clip: Clip, codec: str, name: str, rates: Sequence[str]) -> list[Ru
         neudash("package", clip.source, "--out", root, "--rungs", ",".join(rates), *how, *part)
     bundle = open_bundle(root)
     rates_of = read_provenance(root).packaging.rates
+    # Ids of other codecs have a prefix, because all share one folder of results.
     prefix = "" if codec == DEFAULT_CODEC else f"{codec}-"
     return [
         Rung(f"{prefix}v{r.video.height}-{rates_of[r.id]}", codec, rates_of[r.id], bundle, r)
@@ -113,13 +115,14 @@ def packaged(clip: Clip, codec: str, name: str, rates: Sequence[str]) -> list[Ru
 
 
 def write_view(root: Path, rungs: Sequence[Rung]) -> Bundle:
-    """A bundle in the folder `root` with these rungs alone, without audio, under their ids; an old one is replaced.
+    """Writes a bundle of only these rungs, by their ids and without audio, into `root`; an old one is replaced.
 
-    Files are hard links where the file system has them. Raises BundleError, OSError.
+    Files are hard links if the file system has them. Raises BundleError, OSError.
     """
     shutil.rmtree(root, ignore_errors=True)
     representations = []
     for rung in rungs:
+        # Addresses contain the id of the representation, so the files get new names.
         renamed = _renamed(rung.representation, rung.id)
         for href, path in zip(renamed.hrefs, rung.media, strict=True):
             _link(path, root / href)
@@ -127,6 +130,7 @@ def write_view(root: Path, rungs: Sequence[Rung]) -> Bundle:
             _link(path, root / path.relative_to(rung.bundle.root))
         representations.append(renamed)
     first = rungs[0].bundle
+    # The trainer and the scores need this part of the provenance.
     made = read_provenance(first.root).value
     publish_provenance(root, Provenance({name: made[name] for name in ("source", "treatment")}))
     publish_manifest(root, _presentation(first.presentation, representations))
