@@ -1,1 +1,1 @@
-"""Measurements of the whole: `python -m bench.NAME --json FILE`. See bench/README.md."""
+"""Measures the whole system: `python -m bench.NAME --json FILE`. See bench/README.md."""

@@ -1,4 +1,4 @@
-"""Results kept by what they were made of: bytes and source code. A changed input or program is measured anew."""
+"""Keeps results by a digest of their inputs and source code, so that a changed input or program is measured again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def digest_of(*parts: object) -> str:
-    """16 hex digits over all parts; of a Path the content, of anything else its text."""
+    """Returns 16 hex digits over all parts: the content of a Path, the text of anything else."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(part.read_bytes() if isinstance(part, Path) else f"{part}\n".encode())
@@ -24,7 +24,7 @@ def digest_of(*parts: object) -> str:
 
 @cache
 def code_digest(names: tuple[str, ...]) -> str:
-    """Over the Python files of packages and modules, named from the root: `media`, `player/frames/enlarge.py`."""
+    """Returns a digest of Python files; `names` are packages and modules from the root: `media`, `bench/svg.py`."""
     files: list[Path] = []
     for name in names:
         path = ROOT / name
@@ -33,13 +33,13 @@ def code_digest(names: tuple[str, ...]) -> str:
 
 
 class Cache:
-    """JSON results in a folder, one file a key."""
+    """Keeps JSON results in a folder, one file for each name and key."""
 
     def __init__(self, folder: Path, *, fresh: bool) -> None:
         self._folder, self._fresh = folder, fresh
 
     def result(self, name: str, key: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """What was kept for that key, or what `make` returns now."""
+        """Returns the kept result of a key; if there is none, keeps and returns that of `make`."""
         kept = self.known(name, key)
         if kept is not None:
             return kept
@@ -48,7 +48,7 @@ class Cache:
         return made
 
     def known(self, name: str, key: str) -> dict[str, Any] | None:
-        """What was kept for that key."""
+        """Returns the kept result of a key; None if there is none, or if everything is to be measured afresh."""
         path = self._path(name, key)
         if self._fresh or not path.exists():
             return None
@@ -56,7 +56,7 @@ class Cache:
         return kept
 
     def keep(self, name: str, key: str, value: dict[str, Any]) -> None:
-        """A killed run leaves no half of it."""
+        """Keeps a result. The file is published whole, so a killed run leaves no part of it."""
         publish_file(self._path(name, key), json.dumps(value).encode())
 
     def _path(self, name: str, key: str) -> Path:

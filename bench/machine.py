@@ -1,4 +1,4 @@
-"""What a figure was measured on: part of every result."""
+"""Describes the machine of a measurement, for every result."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CPUINFO = Path("/proc/cpuinfo")
 
 
 def machine() -> dict[str, Any]:
-    """CPU, cores, load, system and versions, as JSON."""
+    """Returns CPU, cores, load, system and versions as JSON."""
     return {
         "cpu": _cpu(),
         "cores": os.cpu_count(),
@@ -29,7 +29,7 @@ def machine() -> dict[str, Any]:
 
 
 def _cpu() -> str:
-    """The model's name; Python itself knows it on Windows and macOS alone."""
+    """Returns the CPU's name; Python itself knows it only on Windows and macOS."""
     if CPUINFO.exists():
         for line in CPUINFO.read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
@@ -45,7 +45,7 @@ def _version(package: str) -> str | None:
 
 
 def ffmpeg_version() -> str:
-    """Of the ffmpeg that encodes; why there is none, where there is none."""
+    """Returns the version of the ffmpeg that encodes, or the reason why there is none."""
     try:
         return run([str(find_program("ffmpeg")), "-version"], deadline_s=20).split()[2].decode()
     except MediaError as error:

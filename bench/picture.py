@@ -1,4 +1,4 @@
-"""The README's picture: parts of one frame of the sample video, plain, enhanced and source, from what the demo made."""
+"""Draws the README's picture from the demo's files: parts of one frame, plain, enhanced and source."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from report.run import open_subject
 
 FRAME = 150
 PARTS = ((560, 165, 204, 130), (226, 340, 204, 130))
-"""Left, top, width, height in the frame."""
+"""Parts of the frame that are drawn: (left, top, width, height) in pixels."""
 ZOOM = 2
 GAP, STRIP = 6, 34
 PAPER = (38, 30, 26)
 
 
 def main(argv: list[str]) -> int:
-    """Draw it. Returns the exit code."""
+    """Draws the picture and returns the exit code."""
     options = _parser().parse_args(argv)
     subject = open_subject(options.demo / "bundle", options.demo / "canal.mp4")
     played = rung_to_play(subject.bundle.root)
@@ -41,12 +41,12 @@ def main(argv: list[str]) -> int:
 
 
 def frame_versions(player: RungPlayer, number: int) -> dict[str, Picture]:
-    """Frame `number` (from 0) by what it is, in a few words each."""
+    """Returns frame `number` (from 0) plain, enhanced and as in the source, by caption."""
     position, decoded, source = next(pair for index, pair in enumerate(pairs(player)) if index == number)
     plain, enhanced = player.plain(decoded), player.played(decoded, position)
     model_bytes = sum(player.model_bytes)
     return {
-        f"{decoded.height}p enlarged plainly: {_psnr_y(plain, source):.1f} dB": bgr_of_frame(plain),
+        f"{decoded.height}p plain: {_psnr_y(plain, source):.1f} dB": bgr_of_frame(plain),
         f"with {model_bytes / 1000:.1f} kB of model: {_psnr_y(enhanced, source):.1f} dB": bgr_of_frame(enhanced),
         f"source, {source.height}p": bgr_of_frame(source),
     }
@@ -57,7 +57,7 @@ def _psnr_y(frame: Frame, source: Frame) -> float:
 
 
 def sheet(versions: dict[str, Picture]) -> Picture:
-    """A column for each version, its name above, a row for each part; pixels are repeated, not smoothed."""
+    """Returns a column for each version, its caption on top, a row for each part. Pixels are not smoothed."""
     columns = []
     for name, picture in versions.items():
         tiles = [_strip(name, PARTS[0][2] * ZOOM)]
@@ -81,9 +81,16 @@ def _strip(text: str, width: int) -> Picture:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.picture", description=__doc__)
-    parser.add_argument("--demo", type=Path, default=Path("demo-out/canal-10s"), metavar="DIR", help="(%(default)s)")
     parser.add_argument(
-        "-o", "--output", type=Path, default=Path("docs/images/enhanced.png"), metavar="FILE", help="(%(default)s)"
+        "--demo", type=Path, default=Path("demo-out/canal-10s"), metavar="DIR", help="(default: %(default)s)"
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        default=Path("docs/images/enhanced.png"),
+        metavar="FILE",
+        help="(default: %(default)s)",
     )
     return parser
 

@@ -1,4 +1,4 @@
-"""Starts the real programs, as a person would: `neudash package`, `train`, `serve`, `play`."""
+"""Starts the real programs as a person would: `neudash package`, `train`, `serve`, `play`."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 STOP_DEADLINE_S = 20
 STDERR = 2
-"""Not `sys.stderr`, which may be no file: a table of ours must not have the talk of others in it."""
+"""Descriptor to which programs print, so that only tables go to stdout; `sys.stderr` may not be a file."""
 
 
 class BenchError(Exception):
-    """A program failed; `str()` says which and what it said last."""
+    """Raised if a measurement fails, or a program that it runs."""
 
 
 def neudash(*arguments: str | Path) -> float:
-    """Run one command to its end, its talk on our stderr; returns the seconds it took. Raises BenchError."""
+    """Runs one command to its end, with its output on our stderr; returns the seconds it took. Raises BenchError."""
     command = _command(arguments)
     started_s = time.monotonic()
     done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=STDERR, check=False)
@@ -32,9 +32,9 @@ def neudash(*arguments: str | Path) -> float:
 
 @contextmanager
 def served(root: Path, *arguments: str | Path) -> Iterator[str]:
-    """A server for what is below `root` on a free port of this machine; yields the first manifest's address.
+    """Serves what is below `root` on a free port of this machine; yields the first manifest's address.
 
-    `arguments`: further ones of `neudash serve`. Raises BenchError.
+    `arguments` are further arguments of `neudash serve`. Raises BenchError.
     """
     command = _command(["serve", root, "--port", "0", *arguments])
     with start_command(command, cwd=ROOT) as process:
@@ -47,7 +47,7 @@ def served(root: Path, *arguments: str | Path) -> Iterator[str]:
 
 @contextmanager
 def start_command(command: list[str], **options: Any) -> Iterator[subprocess.Popen[str]]:
-    """A program that runs until it is left, its output to be read."""
+    """Starts a program that is ended with the block, and whose stdout can be read."""
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, **options)
     try:
         yield process

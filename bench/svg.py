@@ -1,4 +1,4 @@
-"""What all pictures of the benches share: the sheet, its colours and its letters."""
+"""Defines the sheet, colours and fonts that all plots of the benches share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _STYLE = f"text{{font:12px sans-serif;fill:{INK}}} .title{{font-weight:bold;font
 
 
 def sheet(title: str, height: int, parts: Sequence[str], *, left: int = 20, says: str = "") -> str:
-    """An SVG document of WIDTH by `height` pixels: the title, a line below it if there is one, and the elements."""
+    """Returns an SVG document of WIDTH by `height` pixels: the title, the line `says` below it, and the elements."""
     line = f'<text x="{left}" y="38">{escape(says)}</text>' if says else ""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}">'

@@ -1,8 +1,8 @@
-"""`python -m bench.web`: milliseconds a frame of the browser player, beside its own plain path and a network from npm.
+"""Measures milliseconds a frame of the browser player, next to its own plain path and a network from npm.
 
-Headless Chromium computes WebGL2 and WebGPU by the processor here, so times say little and ratios more: each network
-over the plain path of the same renderer, and milliseconds per million multiply-adds over Anime4K's CNNx2M. All take
-turns, frame by frame, so that what else the machine does meets each alike. With --page: how soon the page of a running
+Headless Chromium computes WebGL2 and WebGPU on the CPU here, so ratios mean more than times: each network over the
+plain path of the same renderer, and milliseconds per million multiply-adds over Anime4K's CNNx2M. All take turns, frame
+by frame, so that the machine's load affects all alike. `--page` measures instead how soon the page of a running
 `neudash serve` shows its first enhanced picture.
 """
 
@@ -42,7 +42,7 @@ FLAGS = (
     *("--disable-gpu-watchdog", "--disable-hang-monitor"),
 )
 
-# Opens everything once, then lets each draw a frame in turn.
+# Opens all contenders once, then lets each draw a frame in turn.
 MEASURE = """async ([contenders, size, rounds]) => {
   const { openRival } = await import("./built/rival.js");
   const planes = { ...size, y: new Uint8Array(size.width * size.height).map((_, i) => (i * 37) % 256) };
@@ -79,11 +79,15 @@ MEASURE = """async ([contenders, size, rounds]) => {
 
 
 def main(argv: list[str]) -> int:
-    """Run the command. 0: measured; 1: it cannot be measured here, and why is said."""
+    """Runs the command. Returns 0 if it measured; 1 if this machine cannot, with the reason on stderr."""
     parser = argparse.ArgumentParser(prog="python -m bench.web", description=__doc__)
-    parser.add_argument("--size", default="320x180", metavar="WxH", help="of the picture that goes in")
+    parser.add_argument(
+        "--size", default="320x180", metavar="WxH", help="size of the input picture (default: %(default)s)"
+    )
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--page", metavar="URL", help="such as 'http://127.0.0.1:8000/?rung=v360#film'")
+    parser.add_argument(
+        "--page", metavar="URL", help="address of a page, such as 'http://127.0.0.1:8000/?rung=v360#film'"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args(argv)
     width, height = map(int, options.size.split("x"))
@@ -100,7 +104,7 @@ def main(argv: list[str]) -> int:
 
 
 def measured(width: int, height: int, rounds: int) -> list[dict[str, Any]]:
-    """One row for each contender. Raises BuildError."""
+    """Returns one row for each contender. Raises BuildError."""
     with _pages(build("lab").parent) as address, _chromium() as browser:
         page = browser.new_page()
         page.goto(f"{address}/lab.html")
@@ -110,14 +114,16 @@ def measured(width: int, height: int, rounds: int) -> list[dict[str, Any]]:
 
 
 def first_pictures(url: str, rounds: int) -> list[dict[str, Any]]:
-    """Milliseconds from the first plain picture to the first enhanced one, each time in a new browser without a cache.
+    """Measures milliseconds from the first plain picture to the first enhanced one, in a new browser each time.
 
-    `all_ms` of one row, for the renderer that the address names or the page chooses. Raises BuildError.
+    Returns one row with `all_ms`, for the renderer that the address names or the page chooses. Raises BuildError.
     """
     place = url.partition("#")[0]
+    # The query may name a renderer.
     name = next((kind for kind in RENDERERS if f"renderer={kind}" in place), "auto")
     all_ms = []
     for _ in range(rounds):
+        # A new browser has an empty cache.
         with _chromium() as browser:
             page = browser.new_page()
             page.goto(url)
@@ -128,6 +134,7 @@ def first_pictures(url: str, rounds: int) -> list[dict[str, Any]]:
 def _first_enhanced_ms(page: Any) -> float:
     end_s = time.monotonic() + FIRST_WITHIN_S
     while time.monotonic() < end_s:
+        # The page keeps the time itself; here it is only waited for.
         ms = page.evaluate("document.querySelector('neudash-player')?.status.firstEnhancedMs ?? null")
         if ms is not None:
             return float(ms)
@@ -137,7 +144,7 @@ def _first_enhanced_ms(page: Any) -> float:
 
 
 def text_of_first(rows: list[dict[str, Any]]) -> str:
-    """The rows of `first_pictures` as a table."""
+    """Returns the rows of `first_pictures` as a table."""
     lines = [f"{'renderer':<10} {'median ms':>10} {'least':>7} {'most':>7}"]
     for row in rows:
         ms = row["all_ms"]
@@ -159,7 +166,7 @@ def _chromium() -> Iterator[Any]:
 
 
 def text_of(rows: list[dict[str, Any]]) -> str:
-    """The rows as a table."""
+    """Returns the rows as a table."""
     lines = [f"{'contender':<16} {'ms/frame':>9} {'x plain':>8} {'MACs/pixel':>11} {'ms/million':>11} {'x rival':>8}"]
     for row in rows:
         parts = (f"{row[key]:.2f}" if row[key] is not None else "-" for key in ("x_plain", "ms_per_million", "x_rival"))
@@ -181,6 +188,7 @@ def _contenders() -> list[dict[str, Any]]:
 
 
 def _model(spec: NetworkSpec) -> bytes:
+    # Random codes are enough, because the time does not depend on them.
     rng = np.random.default_rng(0)
     layers = []
     for inputs, outputs in spec.layers:
@@ -193,6 +201,7 @@ def _rows(found: list[dict[str, Any]], pixels: int) -> list[dict[str, Any]]:
     macs = {spec.name: spec.macs_per_pixel for spec in NETWORKS}
     ms = {entry["name"]: statistics.median(entry["ms"]) for entry in found}
     rival = next(entry for entry in found if entry["name"] == RIVAL)
+    # Milliseconds per million multiply-adds, the figure that networks of different sizes share.
     rival_cost = ms[RIVAL] / (rival["macs"] * pixels / 1e6)
     rows = []
     for entry in found:
@@ -225,7 +234,7 @@ def _pages(folder: Path) -> Iterator[str]:
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing: the table is what is wanted."""
+        """Prints nothing, because only the table is wanted."""
 
 
 if __name__ == "__main__":

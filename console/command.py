@@ -1,7 +1,7 @@
-"""The frame around every command: whatever goes wrong is one line on stderr and an exit status.
+"""The frame around every command: an error becomes one line on stderr and an exit status.
 
-A command turns the errors that it knows into a line itself. Here is what is left: standard output that is closed, full
-or read no more, text that a terminal cannot show, Ctrl-C at any moment, and faults of ours.
+A command turns the errors that it expects into a line itself. The rest is handled here: standard output that is closed,
+full or no longer read, text that a terminal cannot show, Ctrl-C at any moment, and faults of our own.
 """
 
 from __future__ import annotations
@@ -23,31 +23,34 @@ _SHOW_ANYTHING = "neudash.show-anything"
 
 
 class StandardOutputError(Exception):
-    """Standard output takes nothing. Not an OSError: a command that fails to write a file says so itself."""
+    """Standard output cannot be written. Not an OSError, which commands report themselves for files that they write."""
 
     def __init__(self, cause: OSError) -> None:
         super().__init__(f"standard output cannot be written: {one_line(cause)}")
         self.is_unread = isinstance(cause, BrokenPipeError)
-        """Whether its reader has gone, as in `neudash inspect … | head`: nobody misses what is left."""
+        """True if the reader has gone, as in `neudash inspect … | head`: nobody misses the rest."""
 
 
 def run_command(name: str, command: Callable[[], int]) -> int:
-    """Run a command to its end; returns its exit status, 130 for Ctrl-C, 1 for an error that it does not know.
+    """Runs a command to its end; returns its exit status: 130 for Ctrl-C, 1 for an error that it did not expect.
 
-    `name` opens the line that says what went wrong. A SystemExit, argparse's way to end, passes through.
+    `name` opens the line about an error. SystemExit, by which argparse ends, passes through.
     """
+    # Before anything is opened that could take the number of a standard stream.
     _occupy_closed_descriptors()
     with _guarded_stdout():
         try:
             try:
                 status = command()
             finally:
+                # Flushed here, because an error while Python ends would be a traceback.
                 sys.stdout.flush()
         except KeyboardInterrupt:
             _tell(f"{name}: interrupted")
             return INTERRUPTED
         except StandardOutputError as error:
             _leave_stdout()
+            # `| head` has seen enough; that is not an error.
             if error.is_unread:
                 return 0
             _tell(f"{name}: {error}")
@@ -61,9 +64,9 @@ def run_command(name: str, command: Callable[[], int]) -> int:
 
 
 def python_running(lines: str, *arguments: str) -> list[str]:
-    """Command line of a fresh Python that runs `lines`.
+    """Returns the command line of a fresh Python that runs `lines`.
 
-    It finds modules where this one does, whatever PYTHONPATH and the current folder hold.
+    It finds modules in the same places as this one, independent of PYTHONPATH and the current folder.
     """
     return [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r}\n{lines}", *arguments]
 
@@ -85,9 +88,9 @@ def _tell(line: str) -> None:
 
 
 def _occupy_closed_descriptors() -> None:
-    """Open the null device in place of each standard stream that is closed, as by `>&-`.
+    """Opens the null device in place of each standard stream that is closed, as by `>&-`.
 
-    Else the next file that is opened, a segment say, has its number, and what is printed goes there.
+    Otherwise the next file that is opened, such as a segment, would get its number and receive the output.
     """
     # A file that is opened takes the lowest free number.
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
@@ -101,7 +104,7 @@ def _occupy_closed_descriptors() -> None:
 
 @contextmanager
 def _guarded_stdout() -> Iterator[None]:
-    """For the block, stdout of this process raises StandardOutputError, and shows any text."""
+    """Makes stdout of this process raise StandardOutputError, and show any text, during the block."""
     before = sys.stdout
     if before is not sys.__stdout__ or not isinstance(before, io.TextIOWrapper):  # somebody caught it, such as a test
         yield
@@ -133,7 +136,7 @@ class _Stdout(io.TextIOWrapper):
 
 
 def _shown(error: UnicodeError) -> tuple[str | bytes, int]:
-    """For `codecs.register_error`: a byte of a name as that byte, what cannot be shown as `\\u2192`."""
+    r"""Replaces, for `codecs.register_error`, a byte of a file name by that byte, and other characters by `\u2192`."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     character = error.object[error.start]

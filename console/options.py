@@ -1,4 +1,4 @@
-"""Numbers and videos on a command line: what is wrong with one is said in words, and the command ends with 2."""
+"""Argument types for argparse: numbers, videos and bundles; a bad value ends the command with status 2."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LIVE_SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "tcp", "srt", "
 
 
 def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
-    """For argparse's `type`: a whole number from `least`, up to `most` if that is given."""
+    """Returns an argparse `type` for a whole number from `least`, up to `most` if that is given."""
 
     def parsed(text: str) -> int:
         bound = f"from {least} to {most}" if most is not None else f"from {least}"
@@ -27,7 +27,7 @@ def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
 
 
 def video_file(text: str) -> Path:
-    """For argparse's `type`: a video on this machine; an address is called one."""
+    """Parses, for argparse, a video file on this machine; refuses an address."""
     scheme, separator, _ = text.partition("://")
     if separator and _SCHEME.fullmatch(scheme) and not Path(text).exists():
         if scheme == "file":
@@ -38,7 +38,7 @@ def video_file(text: str) -> Path:
 
 
 def seconds(most: float = math.inf) -> Callable[[str], float]:
-    """For argparse's `type`: a number of seconds above 0, up to `most`."""
+    """Returns an argparse `type` for a number of seconds above 0, up to `most`."""
 
     def parsed(text: str) -> float:
         try:
@@ -54,6 +54,6 @@ def seconds(most: float = math.inf) -> Callable[[str], float]:
 
 
 def bundle_folder(text: str) -> Path:
-    """The folder that a command was given, be it by the name of its manifest, as `neudash package` prints it."""
+    """Returns the bundle folder named on the command line, either directly or by its manifest."""
     path = Path(text)
     return path.parent if path.name == MANIFEST and path.is_file() else path

@@ -1,8 +1,8 @@
-"""Files that a person names for a command to write: checked before minutes of work, written to where they lead.
+"""Output files that a person names: checked before minutes of work, written to the place that they lead to.
 
-A regular file is replaced whole. A symbolic link stays, and what it leads to is replaced. A device, a pipe or an open
-descriptor (`/dev/null`, a FIFO, `/dev/stdout`, `/dev/fd/3`) is written to and stays what it is. The files inside a
-bundle are not written here: a link in a bundle may be a stranger's, so `publish_file` replaces the link itself.
+A regular file is replaced whole. A symbolic link stays, and its target is replaced. A device, a pipe or an open
+descriptor (`/dev/null`, a FIFO, `/dev/stdout`, `/dev/fd/3`) is written to. Files inside a bundle are not written here:
+a link in a bundle may be hostile, so `publish_file` replaces the link itself.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from manifests.files import check_writable, publish_file
 STDOUT = Path("/dev/stdout")
 _STANDARD = {Path("/dev/stdin"): 0, STDOUT: 1, Path("/dev/stderr"): 2}
 _MOST_LINKS = 40
-"""As many as Linux follows."""
+"""Symbolic links that are followed, the limit of Linux."""
 
 
 class OverwritesError(BundleError):
@@ -32,12 +32,13 @@ class OverwritesError(BundleError):
 
 
 def output_file(text: str) -> Path:
-    """For argparse's `type`: a file to write; `-` is standard output."""
+    """Parses, for argparse, a file to write; `-` is standard output."""
     return STDOUT if text == "-" else Path(text)
 
 
 def output_ending_in(*suffixes: str) -> Callable[[str], Path]:
-    """For argparse's `type`: a file to write whose name ends in one of `suffixes`, such as `.png`; or a stream."""
+    """Returns an argparse `type` for a file to write whose name ends in one of `suffixes`, such as `.png`; or a
+    stream."""
 
     def parsed(text: str) -> Path:
         path = output_file(text)
@@ -49,7 +50,7 @@ def output_ending_in(*suffixes: str) -> Callable[[str], Path]:
 
 
 def output_folder(text: str) -> Path:
-    """For argparse's `type`: a folder to make or to fill; a link that leads to nothing yet stands for its target."""
+    """Parses, for argparse, a folder to make or fill; a dangling link stands for its target."""
     path = Path(text)
     with suppress(OSError):  # a loop of links is found out, and named, when the folder is made
         return place_of(path) if path.is_symlink() and not path.exists() else path
@@ -68,7 +69,7 @@ def place_of(path: Path) -> Path:
 
 
 def is_stream(path: Path) -> bool:
-    """Whether `path` leads to what is written to as it is, not replaced: a device, a pipe, an open descriptor."""
+    """Returns True if `path` leads to a device, a pipe or an open descriptor: written to, not replaced."""
     try:
         place = place_of(path)
         mode = None if _descriptor(place) is not None else place.stat().st_mode
@@ -86,9 +87,9 @@ def check_distinct(outputs: Iterable[Path], inputs: Iterable[Path] = ()) -> None
         if place.is_char_device():  # /dev/null and a terminal take everything
             continue
         if place in read:
-            raise OverwritesError(f"{path} is what is read, and would be overwritten; name another file")
+            raise OverwritesError(f"{path} is an input, and would be overwritten; name another file")
         if place in written:
-            raise OverwritesError(f"{path} is to be written twice; name two files")
+            raise OverwritesError(f"{path} would be written twice; name two files")
         written.add(place)
 
 
@@ -138,15 +139,15 @@ def replaced_output(path: Path) -> Iterator[Path]:
 
 
 def unfinished_file(place: Path) -> Path:
-    """A free name beside `place` with its suffix, for what is to be renamed to it."""
+    """Returns a free name next to `place` with its suffix, for a file that will be renamed to it."""
     return place.with_name(f".{secrets.token_hex(8)}{place.suffix}")
 
 
 @contextmanager
 def opened_stream(path: Path) -> Iterator[BinaryIO]:
-    """Open for writing what `path` leads to, for a path of which `is_stream` is true. Raises OSError.
+    """Opens the target of `path`, for which `is_stream` is true, for writing. Raises OSError.
 
-    A descriptor is written to where it stands: opened by its name, a file that stdout leads to would begin anew.
+    A descriptor is written at its current position: opening it by name would truncate a file that stdout leads to.
     """
     with _named(path):
         place = place_of(path)
@@ -161,7 +162,7 @@ def opened_stream(path: Path) -> Iterator[BinaryIO]:
 
 
 def is_stdout(path: Path) -> bool:
-    """Whether `path` leads to standard output."""
+    """Returns True if `path` leads to standard output."""
     return _descriptor(place_of(path)) == 1
 
 
@@ -180,7 +181,7 @@ def _descriptor(place: Path) -> int | None:
 
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """An OSError says the name that the person gave, not a temporary one, nor the one that a link led to."""
+    """Makes an OSError carry the name that the person gave, not a temporary one or that of a link's target."""
     try:
         yield
     except NotADirectoryError:  # says which part of the name is a file

@@ -1,4 +1,5 @@
-"""One look for all long work: a bar with ETA, then elapsed time, on stderr; plain lines where there is no terminal."""
+"""Progress of long work, the same for all commands: a bar with ETA, then elapsed time; plain lines without a
+terminal."""
 
 from __future__ import annotations
 
@@ -11,11 +12,10 @@ from rich.text import Text
 
 
 def progress(*, quiet: bool = False) -> Progress:
-    """A bar on stderr, to be used as a context manager; `add_task` and `update` as in rich.
+    """Returns a progress bar on stderr, to be used as a context manager; `add_task` and `update` as in rich.
 
-    It appears with its first task, so that what fails before says its one line alone. Each task may carry a `note`
-    field, shown last (a gain, a speed). Without a terminal rich prints the final state once, so that logs stay
-    readable.
+    It appears with its first task, so that an earlier error is one line only. Each task may have a `note` field, shown
+    last (a gain, a speed). Without a terminal rich prints the final state once, so that logs stay readable.
     """
     return _LateProgress(
         TextColumn("{task.description}", table_column=_fixed()),
@@ -45,7 +45,7 @@ class _LateProgress(Progress):
 
 
 class _TimeColumn(TimeRemainingColumn):
-    """What is left, marked as such, and in the end what it took."""
+    """Time left while a task runs, marked as such, and time taken at the end."""
 
     def render(self, task: Task) -> Text:
         time = super().render(task)

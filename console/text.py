@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def one_line(error: Exception) -> str:
-    """What a command says of an error before it ends: one line, and of a file the reason without Python's number."""
+    """Returns an error as one line for stderr; for an OSError the file and the reason, without Python's number."""
     reason, name = getattr(error, "strerror", None), getattr(error, "filename", None)
     text = str(error) if reason is None else reason if name is None else f"{name}: {reason}"
     return " ".join(text.split())

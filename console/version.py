@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 
 def neudash_version() -> str:
-    """As its package says it; `unknown` in a checkout that was never installed."""
+    """Returns the version of the installed package; `unknown` in a checkout that was never installed."""
     try:
         return version("neudash")
     except PackageNotFoundError:

@@ -13,7 +13,7 @@ from manifests.errors import BrokenBundleError, MalformedManifestError
 from manifests.files import publish_file
 from manifests.hls.write import write_playlists
 from manifests.measure import first_samples, measure_media, sizes_bytes
-from manifests.model import ModelFile, Presentation, Representation
+from manifests.model import ModelFile, Presentation, Representation, VideoRepresentation
 from manifests.mpd.read import read_mpd
 from manifests.mpd.tracks import clean_label
 from manifests.mpd.write import write_mpd
@@ -28,7 +28,6 @@ from manifests.names import (
     iframe_playlist_href,
     playlist_href,
 )
-from manifests.template import initialization_href, segment_href
 from manifests.timing import format_duration, parse_duration_s
 
 FileKind = Literal[
@@ -40,13 +39,13 @@ MAX_JSON_BYTES = 64 << 20
 
 @dataclass(frozen=True)
 class ListedFile:
-    """A file that belongs to a bundle because its manifest says so."""
+    """A file that belongs to a bundle because the manifest lists it, or because of its name."""
 
     href: str
     """Relative to the bundle, with `/`."""
     kind: FileKind
     representation_id: str | None = None
-    """Of init segments, segments and subtitles; a model may serve several representations."""
+    """Representation of an init segment, a segment or subtitles; None for a model, which several may share."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +56,16 @@ class Bundle:
     presentation: Presentation
 
     def files(self) -> dict[str, ListedFile]:
-        """By href: all that the manifest lists, there or not; playlists, metadata, poster and report if there."""
+        """Returns the bundle's files by href: everything that the manifest lists, and side files that are there.
+
+        Side files are playlists, metadata, poster and report.
+        """
         return dict(self._listed)
 
     def path(self, href: str) -> Path:
-        """Where a listed file is.
+        """Returns the path of a listed file.
 
-        Raises KeyError for any other file, BrokenBundleError where a link leads out of the bundle.
+        Raises KeyError for any other file, BrokenBundleError if a link leads out of the bundle.
         """
         path = self.root / self._listed[href].href
         if not path.resolve().is_relative_to(self.root.resolve()):
@@ -86,8 +88,9 @@ class Bundle:
                 listed.append(ListedFile(adaptation_set.quality.href, "quality"))
             for r in adaptation_set.representations:
                 listed += _media_files(r)
-                models = [model for track in r.model_tracks for model in track.models]
-                listed += [ListedFile(model.href, "model") for model in models if model.href is not None]
+            for rung in adaptation_set.rungs:
+                models = [model for track in rung.model_tracks for model in track.models]
+                listed += [ListedFile(model.href, "model") for model in models]
         listed += [ListedFile(track.href, "text", track.id) for track in self.presentation.text]
         listed += [file for file in self._optional() if (self.root / file.href).is_file()]
         # The first to claim a name keeps it: a manifest cannot make a model out of itself.
@@ -110,14 +113,14 @@ class Bundle:
 
 
 def _media_files(r: Representation) -> list[ListedFile]:
-    segments = (ListedFile(segment_href(r, segment), "segment", r.id) for segment in r.segments)
-    return [ListedFile(initialization_href(r), "init", r.id), *segments]
+    segments = (ListedFile(segment.href, "segment", r.id) for segment in r.segments)
+    return [ListedFile(r.init_href, "init", r.id), *segments]
 
 
 def open_bundle(root: Path) -> Bundle:
-    """The bundle in the folder `root`. Looks at its manifest alone; `verify` looks at the rest.
+    """Opens the bundle in the folder `root`. Reads its manifest only; `verify` checks the rest.
 
-    Raises BrokenBundleError where no manifest can be read, MalformedManifestError where it is no good one.
+    Raises BrokenBundleError if there is no readable manifest, MalformedManifestError if it breaks the rules.
     """
     path = root / MANIFEST
     try:
@@ -125,34 +128,34 @@ def open_bundle(root: Path) -> Bundle:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
         reason = bundles_inside(root) or f"{MANIFEST} cannot be read ({error.strerror})"
-        raise BrokenBundleError(f"{root} is no bundle: {reason}") from error
+        raise BrokenBundleError(f"{root} is not a bundle: {reason}") from error
     return Bundle(root, read_manifest(data, str(path)))
 
 
 def bundles_inside(folder: Path) -> str | None:
-    """A hint for whoever named a folder of bundles where one was asked for; None for any other folder."""
+    """Returns a hint for somebody who named a folder of bundles instead of one; None for any other folder."""
     try:
         inside = sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))
     except OSError:
         return None
-    return f"it holds bundles; name one, such as {inside[0]}" if inside else None
+    return f"it contains bundles; name one, such as {inside[0]}" if inside else None
 
 
 def read_manifest(data: bytes, where: str) -> Presentation:
-    """What the bytes of an MPD say; `where` they came from stands in the MalformedManifestError that this raises."""
+    """Reads the bytes of an MPD. Raises MalformedManifestError, whose message contains `where` they came from."""
     try:
         return read_mpd(data)
     except MalformedManifestError as error:
-        raise MalformedManifestError(f"{where} is no manifest: {error}") from error
+        raise MalformedManifestError(f"{where} is not a manifest: {error}") from error
 
 
 def publish_manifest(root: Path, p: Presentation) -> None:
-    """Check the bundle that `p` describes, then write its playlists and, last, its manifest.
+    """Checks the bundle that `p` describes, then writes its playlists and, last, its manifest.
 
-    Checked: every listed file is there, none in `video/`, `audio/` or `text/` is unlisted, segments say what the
-    manifest says and start with a sync sample, all video rungs have equal boundaries and frame counts, frames and
-    sound last as they should, models and quality tables have the size and the hash promised. Raises
-    BrokenBundleError, which names the file and the problem, or MalformedManifestError; nothing is published then.
+    Checked: every listed file is there; `video/`, `audio/` and `text/` contain no other; segments match the manifest
+    and start with a sync sample; all rungs have equal boundaries and frame counts; frames and sound have the durations
+    that they should; models and quality tables have their size and hash. Raises BrokenBundleError, which names the file
+    and the problem, or MalformedManifestError; nothing is published then.
     """
     p = _as_written(p)
     data = write_mpd(p)
@@ -189,6 +192,8 @@ def _as_written(p: Presentation) -> Presentation:
 
 
 def _rounded_gains(r: Representation) -> Representation:
+    if not isinstance(r, VideoRepresentation):
+        return r
     tracks = tuple(replace(t, models=tuple(map(_rounded_gain, t.models))) for t in r.model_tracks)
     return replace(r, model_tracks=tracks, model_problem=None)
 
@@ -198,7 +203,7 @@ def _rounded_gain(model: ModelFile) -> ModelFile:
 
 
 def read_json(root: Path, name: str) -> dict[str, Any]:
-    """The object in a JSON file of the bundle. Raises BrokenBundleError where there is none to be had."""
+    """Reads the object in a JSON file of the bundle. Raises BrokenBundleError if there is none."""
     try:
         path = root / name
         if path.stat().st_size > MAX_JSON_BYTES:
@@ -209,12 +214,12 @@ def read_json(root: Path, name: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise BrokenBundleError(f"{name} is not JSON: {error}") from error
     if not isinstance(value, dict):
-        raise BrokenBundleError(f"{name} holds no JSON object")
+        raise BrokenBundleError(f"{name} is not a JSON object")
     return value
 
 
 def _refuse_constant(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no JSON number")
+    raise ValueError(f"{text} is not a JSON number")
 
 
 def publish_json(root: Path, name: str, value: dict[str, Any]) -> None:

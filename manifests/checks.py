@@ -1,22 +1,28 @@
-"""What can be wrong between a manifest and the files it lists: each check yields a sentence per problem."""
+"""Checks of a bundle's files against its manifest; each yields one sentence for each problem."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from fractions import Fraction
 from pathlib import Path
 
 from manifests.errors import MalformedManifestError
 from manifests.measure import MeasuredMedia, reason
-from manifests.model import AdaptationSet, ModelFile, Presentation, Representation, Segment
+from manifests.model import (
+    AdaptationSet,
+    AudioRepresentation,
+    ModelFile,
+    Presentation,
+    Representation,
+    Segment,
+    VideoRepresentation,
+)
 from manifests.mp4.fragments import FragmentInfo, InitInfo
 from manifests.mpd.write import aspect_ratio
 from manifests.names import model_href, quality_href, text_href
 from manifests.pace import coverage_problems, pace_problems
 from manifests.quality_table import decode_quality
-from manifests.template import initialization_href, segment_href
 
 MEDIA_FOLDERS = ("video", "audio", "text")
 
@@ -24,17 +30,18 @@ _WEBVTT = re.compile(rb"(\xef\xbb\xbf)?WEBVTT(?=[ \t\n\r]|$)")
 
 
 def presentation_problems(p: Presentation) -> Iterator[str]:
-    """What a manifest could say but a bundle must not: rungs out of step, of other shape, past the end, sound apart."""
+    """Yields what a manifest may contain and a bundle may not: rungs out of step or shape, sound that does not fit."""
     base_urls = [*p.base_urls, *(url for s in p.adaptation_sets for url in s.base_urls)]
     if any("://" not in url for url in base_urls):
         yield "a relative BaseURL would lead past the bundle's own files"
     for s in p.adaptation_sets:
-        if s.content_type == "video" and len({aspect_ratio(r) for r in s.representations}) > 1:
-            shapes = ", ".join(f"{r.id} {aspect_ratio(r)}" for r in s.representations)
+        rungs = [r for r in s.representations if isinstance(r, VideoRepresentation)]
+        if len({aspect_ratio(r) for r in rungs}) > 1:
+            shapes = ", ".join(f"{r.id} {aspect_ratio(r)}" for r in rungs)
             yield f"the rungs differ in aspect ratio: {shapes}; give each its exact sample aspect ratio"
     pictures = (*p.video, *p.hdr_video)
     for r in pictures:
-        if sum(_span(r.segments[-1], r.timescale)) > p.duration_s:
+        if r.segments[-1].end_s > p.duration_s:
             yield f"{r.id}: the last segment ends after the presentation does"
     for r in pictures[1:]:
         yield from _boundary_problems(pictures[0], r)
@@ -49,23 +56,20 @@ def _boundary_problems(first: Representation, other: Representation) -> Iterator
         yield f"{other.id} has {len(other.segments)} segments, {first.id} has {len(first.segments)}"
         return
     for a, b in zip(first.segments, other.segments, strict=True):
-        if _span(a, first.timescale) != _span(b, other.timescale):
+        if (a.start_s, a.duration_s) != (b.start_s, b.duration_s):
             yield f"segment {b.number} of {other.id} has other boundaries than that of {first.id}"
             return
 
 
-def _span(segment: Segment, timescale: int) -> tuple[Fraction, Fraction]:
-    return Fraction(segment.start_ticks, timescale), Fraction(segment.duration_ticks, timescale)
-
-
 def media_problems(root: Path, p: Presentation, media: Mapping[str, MeasuredMedia]) -> Iterator[str]:
-    """Init segments and segments: missing, unlisted, not what the manifest says, unlike the next rung's, unsteady."""
+    """Yields problems of init segments and segments: missing, unlisted, unlike the manifest or unlike the next
+    rung's."""
     yield from _unlisted_files(root, p)
     frames_by_segment: list[int] = []
     for r in p.representations:
         yield from _representation_problems(r, media[r.id])
         counts = [s.fragment.sample_count for s in media[r.id].segments]
-        if r.video is None or len(counts) != len(r.segments):
+        if not isinstance(r, VideoRepresentation) or len(counts) != len(r.segments):
             continue
         frames_by_segment = frames_by_segment or counts
         if counts != frames_by_segment:
@@ -74,7 +78,7 @@ def media_problems(root: Path, p: Presentation, media: Mapping[str, MeasuredMedi
 
 
 def _unlisted_files(root: Path, p: Presentation) -> Iterator[str]:
-    listed = {href for r in p.representations for href in _hrefs(r)} | {track.href for track in p.text}
+    listed = {href for r in p.representations for href in r.hrefs} | {track.href for track in p.text}
     for folder in MEDIA_FOLDERS:
         for path in sorted((root / folder).rglob("*")):
             href = path.relative_to(root).as_posix()
@@ -83,15 +87,9 @@ def _unlisted_files(root: Path, p: Presentation) -> Iterator[str]:
                 yield f"{href} is not in the manifest"
 
 
-def _hrefs(r: Representation) -> Iterator[str]:
-    yield initialization_href(r)
-    for segment in r.segments:
-        yield segment_href(r, segment)
-
-
 def _representation_problems(r: Representation, measured: MeasuredMedia) -> Iterator[str]:
     if measured.init is not None:
-        href = initialization_href(r)
+        href = r.init_href
         yield from (f"{href}: {problem}" for problem in _init_problems(measured.init, r))
     yield from measured.problems
     for s in measured.segments:
@@ -103,11 +101,11 @@ def _init_problems(init: InitInfo, r: Representation) -> Iterator[str]:
         ("timescale", init.timescale, r.timescale),
         ("codecs", init.codecs.lower(), r.codecs.lower()),
     ]
-    if r.video is not None:
-        said.append(("size", (init.width, init.height), (r.video.width, r.video.height)))
+    if isinstance(r, VideoRepresentation):
+        said.append(("size", (init.width, init.height), r.size))
         if init.dynamic_range is not None:
             said.append(("dynamic range", init.dynamic_range, r.video.dynamic_range))
-    if r.audio is not None:
+    if isinstance(r, AudioRepresentation):
         said.append(("format", (init.sample_rate_hz, init.channels), (r.audio.sample_rate_hz, r.audio.channels)))
     for what, found, promised in said:
         if found != promised:
@@ -134,7 +132,7 @@ def text_problems(root: Path, p: Presentation) -> Iterator[str]:
             yield f"{track.href}: {reason(error)}"
             continue
         if not _WEBVTT.match(data):
-            yield f"{track.href}: is no WebVTT: it does not begin with that word"
+            yield f"{track.href}: is not WebVTT: it does not begin with that word"
         elif text_href(data) != track.href:
             yield f"{track.href}: is not named by its content, which would be {text_href(data)}"
 
@@ -195,7 +193,7 @@ def _table_problems(root: Path, s: AdaptationSet, data: bytes) -> Iterator[str]:
             yield f"{s.quality.href}: does not have the {len(r.segments)} segments of {r.id}"
             continue
         for segment, entry in zip(r.segments, told.segments, strict=True):
-            path = root / segment_href(r, segment)
+            path = root / segment.href
             if path.is_file() and path.stat().st_size != entry.size_bytes:
-                yield f"{s.quality.href}: says {entry.size_bytes} bytes for segment {segment.number} of {r.id}"
+                yield f"{s.quality.href}: has {entry.size_bytes} bytes for segment {segment.number} of {r.id}"
                 break

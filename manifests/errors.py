@@ -1,4 +1,4 @@
-"""What can be wrong with a bundle, a manifest or a model file: one root, a subclass per reaction."""
+"""Errors of bundles, manifests and model files: one root, one subclass for each reaction."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ class BundleError(Exception):
 
 
 class MalformedManifestError(BundleError):
-    """An MPD that is not well-formed, breaks a bound, or says something this reader cannot accept."""
+    """An MPD that is not well-formed, breaks a bound, or contains something that this reader does not accept."""
 
 
 class MalformedModelError(BundleError):

@@ -1,12 +1,11 @@
-"""Which addresses a manifest may name, and where they lead. Nothing here fetches or opens anything."""
+"""Addresses that a manifest may contain: checked by their form. Nothing here fetches or opens anything."""
 
 from __future__ import annotations
 
 import re
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from manifests.errors import MalformedManifestError
-from manifests.model import AdaptationSet, Presentation
 
 MAX_HREF_CHARACTERS = 512
 
@@ -22,7 +21,7 @@ def checked_href(text: str) -> str:
     """
     if len(text) > MAX_HREF_CHARACTERS or _HREF.fullmatch(text) is None:
         raise MalformedManifestError(
-            f"{text[:80]!r} is no address a bundle may use: plain names joined by '/', no '..', no scheme"
+            f"{text[:80]!r} is not an address that a bundle may use: plain names joined by '/', no '..', no scheme"
         )
     return text
 
@@ -40,23 +39,3 @@ def checked_base_url(text: str) -> str:
     if not printable or not (relative or absolute) or parts.query or parts.fragment:
         raise MalformedManifestError(f"BaseURL {text[:80]!r} is neither a relative path nor an http(s) address")
     return text
-
-
-def base_urls(
-    manifest_url: str,
-    presentation: Presentation,
-    adaptation_set: AdaptationSet,
-    *,
-    other_origins: bool = False,
-) -> tuple[str, ...]:
-    """Absolute URLs that the hrefs of a set resolve against, in order of preference (RFC 3986, 5.2).
-
-    Models resolve as segments do. Those that lead away from the manifest's scheme, host and port are left out unless
-    `other_origins` allows them; raises MalformedManifestError if none is left.
-    """
-    bases = tuple(urljoin(manifest_url, base) for base in presentation.base_urls or ("",))
-    resolved = tuple(urljoin(base, inner) for base in bases for inner in adaptation_set.base_urls or ("",))
-    allowed = tuple(url for url in resolved if other_origins or urlsplit(url)[:2] == urlsplit(manifest_url)[:2])
-    if not allowed:
-        raise MalformedManifestError(f"BaseURL leads to {resolved[0][:80]}, away from the manifest's own server")
-    return allowed

@@ -22,17 +22,17 @@ class _Languages:
     """ISO 639, and the regional forms that have a name of their own."""
 
     tags: dict[str, str]
-    """By every code and name that is known for a language, in lower case: its shortest tag."""
+    """Shortest tag of a language, by every code and name that is known for it in lower case."""
     names: dict[str, str]
-    """By shortest tag: the language's name in that language."""
+    """Name of a language in that language, by its shortest tag."""
 
 
 def bcp47(text: str | None) -> str | None:
-    """The shortest BCP 47 tag (RFC 5646) for what a container says of a track's language.
+    """Returns the shortest BCP 47 tag (RFC 5646) for a track's language as a container states it.
 
     Takes ISO 639-1, 639-2 (both kinds) and BCP 47 in any case, POSIX locales, and names in English or in the language
     itself: `fre`, `fra`, `FR` and `French` are `fr`, `pt_br` is `pt-BR`. None for "no language" and "several" (`und`,
-    `zxx`, `mul`, `mis`) and for text that names no language of ISO 639-2.
+    `zxx`, `mul`, `mis`) and for text that is not a language of ISO 639-2.
     """
     wanted = (text or "").strip().replace("_", "-").casefold()
     named = _languages().tags.get(wanted)
@@ -47,9 +47,9 @@ def bcp47(text: str | None) -> str | None:
 
 
 def language_name(tag: str) -> str:
-    """The name of a BCP 47 tag in its own language, for a menu: `Français`, `Português (Brasil)`.
+    """Returns the name of a BCP 47 tag in its own language, for a menu: `Français`, `Português (Brasil)`.
 
-    The name in English for a few languages, the tag itself where no name is known.
+    It is in English for a few languages, and the tag itself for a language whose name is not known.
     """
     names = _languages().names
     if tag in names:
@@ -81,7 +81,7 @@ def _with_subtags(language: str, subtags: list[str]) -> str:
 
 @cache
 def _languages() -> _Languages:
-    """The table beside this module: tag, other codes, name in English, name in the language."""
+    """Reads the table next to this module: tag, other codes, name in English, name in the language."""
     rows = (resources.files("manifests") / "languages.tsv").read_text("utf-8").splitlines()
     tags: dict[str, str] = {}
     names: dict[str, str] = {}

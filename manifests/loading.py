@@ -11,9 +11,9 @@ from manifests.weights import ModelWeights, decode_model
 
 
 def load_model(bundle: Bundle, track: ModelTrack, n: int) -> ModelWeights:
-    """Model `n` of the track, by way of its base chain.
+    """Returns model `n` of the track, its base chain applied.
 
-    Raises BundleError: a file that is missing, has another hash than the manifest says, or holds no such weights.
+    Raises BundleError for a file that is missing, has another hash than the manifest states, or is not a model.
     """
     weights: ModelWeights | None = None
     for file in track.chain(n):

@@ -9,7 +9,6 @@ from pathlib import Path
 from manifests.errors import MalformedFragmentError
 from manifests.model import Presentation, Representation, Segment
 from manifests.mp4.fragments import ByteRange, FragmentInfo, InitInfo, read_fragment, read_init
-from manifests.template import initialization_href, segment_href
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ def measure_media(root: Path, p: Presentation) -> dict[str, MeasuredMedia]:
 
 
 def is_whole(media: Mapping[str, MeasuredMedia]) -> bool:
-    """Whether every file could be read."""
+    """Returns True if every file could be read."""
     return not any(measured.problems for measured in media.values())
 
 
@@ -55,7 +54,7 @@ def first_samples(media: Mapping[str, MeasuredMedia]) -> dict[str, list[ByteRang
 
 
 def _measure(root: Path, r: Representation) -> MeasuredMedia:
-    href = initialization_href(r)
+    href = r.init_href
     try:
         init = read_init((root / href).read_bytes())
     except (OSError, MalformedFragmentError) as error:
@@ -63,7 +62,7 @@ def _measure(root: Path, r: Representation) -> MeasuredMedia:
     found: list[MeasuredSegment] = []
     problems: list[str] = []
     for segment in r.segments:
-        href = segment_href(r, segment)
+        href = segment.href
         try:
             data = (root / href).read_bytes()
             found.append(MeasuredSegment(segment, href, len(data), read_fragment(data, init)))

@@ -1,4 +1,4 @@
-"""What a bundle says: the frozen domain types that every program shares. No MPD words, no files here."""
+"""Domain types that every program shares, frozen. No words of the MPD and no files here."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Literal
 
 from manifests.networks import Size
+from manifests.template import expand
 
 ContentType = Literal["video", "audio"]
 
@@ -20,14 +21,46 @@ DynamicRange = Literal["sdr", "pq", "hlg"]
 
 
 @dataclass(frozen=True)
+class SegmentSeries:
+    """Facts that all segments of a representation have in common: their clock and their addresses."""
+
+    timescale: int
+    """Ticks per second."""
+    init_href: str
+    """Address of the init segment, relative to the base URL."""
+    media: str
+    """Address of a segment with `$Number$` or `$Time$` in it, such as `video/v360/$Number%05d$.m4s`."""
+
+
+@dataclass(frozen=True)
 class Segment:
-    """One media segment: a closed GOP of a video rung, or the audio beside it."""
+    """One media segment: a closed GOP of a video rung, or the sound of about the same time."""
 
     number: int
-    """Its `$Number$` in file names; the first segment of a bundle is 1."""
+    """Its `$Number$`; 1 for the first segment of a bundle that we made."""
     start_ticks: int
-    """Start on the timescale of its representation, in Period time."""
+    """Start in Period time, on the timescale of its series."""
     duration_ticks: int
+    series: SegmentSeries
+
+    @property
+    def href(self) -> str:
+        """Address relative to the base URL. Raises MalformedManifestError."""
+        return expand(self.series.media, {"Number": self.number, "Time": self.start_ticks})
+
+    @property
+    def start_s(self) -> Fraction:
+        """Start in Period time."""
+        return Fraction(self.start_ticks, self.series.timescale)
+
+    @property
+    def duration_s(self) -> Fraction:
+        return Fraction(self.duration_ticks, self.series.timescale)
+
+    @property
+    def end_s(self) -> Fraction:
+        """End in Period time, which is the start of the next segment."""
+        return Fraction(self.start_ticks + self.duration_ticks, self.series.timescale)
 
 
 @dataclass(frozen=True)
@@ -37,14 +70,14 @@ class ModelFile:
     n: int
     """Number within its ModelTrack, 1 or more; never changes meaning."""
     href: str
-    """Where it is, relative to the manifest's base URL; named by its content."""
+    """Address relative to the manifest's base URL; named by the file's content."""
     size_bytes: int
     sha256: str
     """64 lower-case hex digits over the whole file."""
     base: int | None = None
     """The `n` this file updates; None for a full set of weights."""
     gain_db: float | None = None
-    """Mean gain in PSNR-Y over plain upscaling where it is used, as measured by the trainer."""
+    """Mean gain in PSNR-Y over plain where it is used, as measured by the trainer."""
 
 
 @dataclass(frozen=True)
@@ -66,19 +99,18 @@ class ModelTrack:
     """Model format, `ndm/1`. May be one that this version does not know."""
     models: tuple[ModelFile, ...]
     uses: tuple[int | None, ...]
-    """For every segment of the representation, in order: the `n` of its model, None for plain upscaling."""
+    """The `n` of the model of every segment of the representation, in order; None for plain."""
     input_size: Size | None = None
-    """(width, height) of the picture that goes into the network, to which the plain resize brings each frame first;
-    None for frames as they are."""
+    """Size of the picture that goes into the network, to which each frame is resized first; None for frames as they
+    are."""
 
     def input_size_of(self, rung: VideoFormat) -> Size:
-        """(width, height) of the picture that goes into the network for frames of `rung`."""
-        return self.input_size or (rung.width, rung.height)
+        """Returns the size of the picture that goes into the network for frames of `rung`."""
+        return self.input_size or rung.size
 
     def enhanced_size_of(self, rung: VideoFormat) -> Size:
-        """(width, height) of what comes out of the network."""
-        width, height = self.input_size_of(rung)
-        return width * self.scale, height * self.scale
+        """Returns the size of the picture that comes out of the network."""
+        return self.input_size_of(rung).times(self.scale)
 
     def model(self, n: int) -> ModelFile:
         """The model numbered `n`. Raises KeyError."""
@@ -97,7 +129,7 @@ class ModelTrack:
 
 @dataclass(frozen=True)
 class VideoFormat:
-    """What a player must know to show a video representation."""
+    """Facts that a player needs to show a video representation."""
 
     width: int
     height: int
@@ -107,10 +139,14 @@ class VideoFormat:
     dynamic_range: DynamicRange = "sdr"
     """`pq` and `hlg` are BT.2020; players that cannot show them take the SDR set."""
 
+    @property
+    def size(self) -> Size:
+        return Size(self.width, self.height)
+
 
 @dataclass(frozen=True)
 class AudioFormat:
-    """What a player must know to sound an audio representation."""
+    """Facts that a player needs to play a sound track."""
 
     sample_rate_hz: int
     channels: int
@@ -118,48 +154,79 @@ class AudioFormat:
 
 @dataclass(frozen=True)
 class Representation:
-    """One rung of the ladder, or one audio stream."""
+    """One rung of the ladder, or one sound track in one format."""
 
     id: str
     codecs: str
     """RFC 6381, such as `avc1.64001E`."""
     bandwidth_bps: int
-    timescale: int
-    """Ticks per second of its segments."""
-    initialization: str
-    """Template of the init segment's URL, `video/$RepresentationID$/init.mp4`."""
-    media: str
-    """Template of a media segment's URL, `video/$RepresentationID$/$Number%05d$.m4s`."""
     segments: tuple[Segment, ...]
-    video: VideoFormat | None = None
-    audio: AudioFormat | None = None
-    model_tracks: tuple[ModelTrack, ...] = ()
-    model_problem: str | None = None
-    """Why a model table that is there was not read (a newer version's, ...); None if there is none."""
+    """Its segments, at least one, in order and without gaps, all of one series."""
+
+    @property
+    def series(self) -> SegmentSeries:
+        return self.segments[0].series
+
+    @property
+    def timescale(self) -> int:
+        """Ticks per second of its segments."""
+        return self.series.timescale
+
+    @property
+    def init_href(self) -> str:
+        """Address of the init segment, relative to the base URL."""
+        return self.series.init_href
+
+    @property
+    def hrefs(self) -> list[str]:
+        """Addresses of the init segment and of every segment, in order."""
+        return [self.init_href, *(segment.href for segment in self.segments)]
 
     @property
     def duration_s(self) -> Fraction:
-        """From the start of the first segment to the end of the last."""
-        last = self.segments[-1]
-        return Fraction(last.start_ticks + last.duration_ticks - self.segments[0].start_ticks, self.timescale)
+        """Time from the start of the first segment to the end of the last."""
+        return self.segments[-1].end_s - self.segments[0].start_s
+
+
+@dataclass(frozen=True)
+class VideoRepresentation(Representation):
+    """One rung of the ladder."""
+
+    video: VideoFormat
+    model_tracks: tuple[ModelTrack, ...] = ()
+    model_problem: str | None = None
+    """Reason why the model table was skipped, e.g. a newer version; None if it was read or is absent."""
 
     @property
     def is_hdr(self) -> bool:
-        """Whether its pictures are brighter or wider than BT.709 can say."""
-        return self.video is not None and self.video.dynamic_range != "sdr"
+        """True if its pictures can be brighter or more colourful than BT.709 allows."""
+        return self.video.dynamic_range != "sdr"
+
+    @property
+    def size(self) -> Size:
+        return self.video.size
 
     @property
     def target_size(self) -> Size:
-        """(width, height) once enhanced: the largest that any of its tracks makes, its own without any."""
-        assert self.video is not None, "asked of a video representation"
-        video = self.video
-        sizes = [track.enhanced_size_of(video) for track in self.model_tracks]
-        return max(sizes, key=lambda size: size[0] * size[1], default=(video.width, video.height))
+        """Size of its frames once enhanced: the largest of any of its tracks, its own if it has none."""
+        sizes = [track.enhanced_size_of(self.video) for track in self.model_tracks]
+        return max(sizes, key=lambda size: size.pixels, default=self.size)
+
+    def frame_count(self, segment: Segment) -> int:
+        """Returns how many frames a segment of it promises."""
+        return round(segment.duration_s * self.video.frame_rate)
+
+
+@dataclass(frozen=True)
+class AudioRepresentation(Representation):
+    """One sound track in one format."""
+
+    audio: AudioFormat
 
 
 @dataclass(frozen=True)
 class SideFile:
-    """A file that tells more about the manifest's representations; players do without it."""
+    """A file with more facts about the manifest's representations, which players can do without."""
 
     href: str
     """Relative to the manifest's base URL; named by its content."""
@@ -202,10 +269,20 @@ class AdaptationSet:
     quality: SideFile | None = None
     """The quality table of its representations (`manifests.quality_table`)."""
 
+    @property
+    def rungs(self) -> tuple[VideoRepresentation, ...]:
+        """Its representations, if they are video."""
+        return tuple(r for r in self.representations if isinstance(r, VideoRepresentation))
+
+    @property
+    def sound(self) -> tuple[AudioRepresentation, ...]:
+        """Its representations, if they are sound."""
+        return tuple(r for r in self.representations if isinstance(r, AudioRepresentation))
+
 
 @dataclass(frozen=True)
 class Presentation:
-    """A whole static presentation of one Period: what `manifest.mpd` says."""
+    """A whole static presentation of one Period: the content of `manifest.mpd`."""
 
     duration_s: Fraction
     adaptation_sets: tuple[AdaptationSet, ...]
@@ -214,24 +291,27 @@ class Presentation:
     title: str | None = None
     text: tuple[TextTrack, ...] = ()
 
-    def of_type(self, content_type: ContentType) -> tuple[Representation, ...]:
-        """All representations of that type, lowest bandwidth first."""
-        found = [r for s in self.adaptation_sets if s.content_type == content_type for r in s.representations]
+    @property
+    def all_video(self) -> tuple[VideoRepresentation, ...]:
+        """All rungs, SDR and HDR, lowest bandwidth first."""
+        found = [r for s in self.adaptation_sets for r in s.rungs]
         return tuple(sorted(found, key=lambda r: r.bandwidth_bps))
 
     @property
-    def video(self) -> tuple[Representation, ...]:
-        """The SDR rungs: what is enhanced, trained and played here."""
-        return tuple(r for r in self.of_type("video") if not r.is_hdr)
+    def video(self) -> tuple[VideoRepresentation, ...]:
+        """The SDR rungs, which are enhanced, trained and played here; lowest bandwidth first."""
+        return tuple(r for r in self.all_video if not r.is_hdr)
 
     @property
-    def hdr_video(self) -> tuple[Representation, ...]:
-        """The HDR rungs, which are shown as they are by players that can."""
-        return tuple(r for r in self.of_type("video") if r.is_hdr)
+    def hdr_video(self) -> tuple[VideoRepresentation, ...]:
+        """The HDR rungs, which players that can show them show unchanged; lowest bandwidth first."""
+        return tuple(r for r in self.all_video if r.is_hdr)
 
     @property
-    def audio(self) -> tuple[Representation, ...]:
-        return self.of_type("audio")
+    def audio(self) -> tuple[AudioRepresentation, ...]:
+        """All sound, lowest bandwidth first."""
+        found = [r for s in self.adaptation_sets for r in s.sound]
+        return tuple(sorted(found, key=lambda r: r.bandwidth_bps))
 
     @property
     def representations(self) -> tuple[Representation, ...]:

@@ -13,17 +13,17 @@ REPORT = "report.html"
 
 
 def model_href(data: bytes) -> str:
-    """Where a model file belongs: named by its content, hence immutable and shared."""
+    """Returns the address of a model file in a bundle: named by its content, hence immutable and shared."""
     return f"models/{_named_by(data)}.ndm"
 
 
 def quality_href(data: bytes) -> str:
-    """Where a quality table belongs: named by its content."""
+    """Returns the address of a quality table in a bundle: named by its content."""
     return f"quality/{_named_by(data)}.ndq"
 
 
 def text_href(data: bytes) -> str:
-    """Where a WebVTT file belongs: named by its content."""
+    """Returns the address of a WebVTT file in a bundle: named by its content."""
     return f"text/{_named_by(data)}.vtt"
 
 

@@ -9,11 +9,29 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
+from typing import NamedTuple
 
 from manifests.errors import UnknownNetworkError
 
-Size = tuple[int, int]
-"""(width, height) in luma pixels."""
+
+class Size(NamedTuple):
+    """Width and height of a picture in luma pixels."""
+
+    width: int
+    height: int
+
+    @property
+    def pixels(self) -> int:
+        return self.width * self.height
+
+    def times(self, scale: int) -> Size:
+        """Returns the size enlarged by `scale` in both directions."""
+        return Size(self.width * scale, self.height * scale)
+
+    def fits(self, into: tuple[float | Fraction, float | Fraction]) -> bool:
+        """Returns True if neither side is larger than that of `into`."""
+        return self.width <= into[0] and self.height <= into[1]
 
 
 @dataclass(frozen=True)

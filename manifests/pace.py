@@ -1,4 +1,4 @@
-"""How long frames and sound samples last, against what the manifest states: else pictures stall and sound drifts."""
+"""Durations of frames and sound samples, checked against the manifest: otherwise pictures stall and sound drifts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 
 from manifests.measure import MeasuredMedia, MeasuredSegment
-from manifests.model import Presentation, Representation
+from manifests.model import AudioRepresentation, Presentation, VideoRepresentation
 
 _SAMPLES_OF_A_FRAME = {"mp4a.40.2": 1024, "mp4a.40.5": 2048, "mp4a.40.29": 2048, "ac-3": 1536, "ec-3": 1536}
 """Samples in a frame of each codec: AAC-LC, HE-AAC, its second version, Dolby."""
@@ -15,10 +15,11 @@ _LONGEST_FRAME = 2048
 
 
 def pace_problems(p: Presentation, media: Mapping[str, MeasuredMedia]) -> Iterator[str]:
-    """Frames that do not last as the frame rate says, sound that is not of whole frames: one sentence for a fault."""
+    """Yields one sentence for each fault: frames that do not last as the frame rate demands, sound without whole
+    frames."""
     found: dict[str, list[str]] = {}
-    for r in p.representations:
-        problem = _video_problem(r, media[r.id]) if r.video is not None else _sound_problem(r, media[r.id])
+    problems = [(r, _video_problem(r, media[r.id])) for r in p.all_video]
+    for r, problem in [*problems, *((r, _sound_problem(r, media[r.id])) for r in p.audio)]:
         if problem is not None:
             found.setdefault(problem, []).append(r.id)
     for problem, ids in found.items():  # the rungs of a title share their faults
@@ -30,11 +31,10 @@ def coverage_problems(p: Presentation) -> Iterator[str]:
     pictures = (*p.video, *p.hdr_video)
     if not pictures:
         return
-    end_s = _end_s(pictures[0])
+    end_s = pictures[0].segments[-1].end_s
     for r in p.audio:
-        assert r.audio is not None, "asked of sound"
         frame_s = Fraction(_SAMPLES_OF_A_FRAME.get(r.codecs, _LONGEST_FRAME), r.audio.sample_rate_hz)
-        start_s, late_s = Fraction(r.segments[0].start_ticks, r.timescale), _end_s(r) - end_s
+        start_s, late_s = r.segments[0].start_s, r.segments[-1].end_s - end_s
         if start_s > frame_s:
             yield f"{r.id}: the sound starts {float(start_s):.3f} s after the picture"
         if abs(late_s) > frame_s:
@@ -42,13 +42,7 @@ def coverage_problems(p: Presentation) -> Iterator[str]:
             yield f"{r.id}: the sound ends {float(abs(late_s)):.3f} s {where} the picture, more than one frame of sound"
 
 
-def _end_s(r: Representation) -> Fraction:
-    last = r.segments[-1]
-    return Fraction(last.start_ticks + last.duration_ticks, r.timescale)
-
-
-def _video_problem(r: Representation, measured: MeasuredMedia) -> str | None:
-    assert r.video is not None, "asked of pictures"
+def _video_problem(r: VideoRepresentation, measured: MeasuredMedia) -> str | None:
     rate = r.video.frame_rate
     frame_ticks = r.timescale / rate
     for s in measured.segments:
@@ -64,8 +58,7 @@ def _video_problem(r: Representation, measured: MeasuredMedia) -> str | None:
     return None
 
 
-def _sound_problem(r: Representation, measured: MeasuredMedia) -> str | None:
-    assert r.audio is not None, "asked of sound"
+def _sound_problem(r: AudioRepresentation, measured: MeasuredMedia) -> str | None:
     samples = _SAMPLES_OF_A_FRAME.get(r.codecs)
     if samples is None:
         return None
@@ -79,13 +72,13 @@ def _sound_problem(r: Representation, measured: MeasuredMedia) -> str | None:
 
 
 def _strays(s: MeasuredSegment, frame_ticks: Fraction) -> bool:
-    """Whether a sample lasts longer or shorter than rounding to ticks makes it."""
+    """Returns True if a sample's duration differs from the nominal one by more than rounding to ticks."""
     found = (s.fragment.shortest_sample_ticks, s.fragment.longest_sample_ticks)
     return any(abs(ticks - frame_ticks) >= 1 for ticks in found)
 
 
 def _only_the_last_is_shorter(s: MeasuredSegment, frame_ticks: Fraction) -> bool:
-    """Whether an encoder said of its last frame that a part of it is no more sound."""
+    """Returns True if only the last sample is short: an encoder marked the end of its last frame as padding."""
     f = s.fragment
     # Where none is longer than a frame, only whole ones add up to this.
     whole_ticks = f.duration_ticks - f.last_sample_ticks

@@ -1,6 +1,6 @@
 """The quality table, a side file of the manifest: bytes and quality of every segment on every rung (docs/bundle.md).
 
-Binary and small, for players that decide by it while they play; `quality.json` says more, to people.
+Binary and small, for players, which choose by it during playback; `quality.json` has more, for people.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ MAGIC = b"NDQ1"
 MAX_TABLE_BYTES = 2 << 20
 MAX_RUNGS = 64
 MAX_SEGMENTS = 200_000
-"""Of all rungs together, as of a manifest."""
+"""Largest number of segments of all rungs together, as in a manifest."""
 DIGEST_BYTES = 8
 _UNKNOWN = 255
 _STEPS = 2
-"""Of a score, in one point."""
+"""Scores are stored in half points."""
 _COUNTS = struct.Struct("<HI")
 _SEGMENT = struct.Struct("<I4B")
 
 
 @dataclass(frozen=True)
 class SegmentQuality:
-    """One segment of one rung, 0 to 100 in steps of a half; None where a measure was not taken."""
+    """Scores of one segment on one rung, 0 to 100 in steps of a half; None for a score that was not measured."""
 
     size_bytes: int
-    """Of its media."""
+    """Size of its media."""
     vmaf: float | None = None
-    """Enlarged plainly."""
+    """VMAF of the plain picture."""
     vmaf_neg: float | None = None
     enhanced_vmaf: float | None = None
-    """Enhanced by the model that a player prefers; None where there is none."""
+    """VMAF enhanced by the model that a player prefers; None if there is none."""
     enhanced_vmaf_neg: float | None = None
 
     @property
     def plain(self) -> float | None:
-        """By the measure that is harder to deceive, where it was taken."""
+        """Score of the plain picture: VMAF-NEG, which is harder to deceive, or VMAF if that was not measured."""
         return self.vmaf if self.vmaf_neg is None else self.vmaf_neg
 
     @property
@@ -62,11 +62,12 @@ class RungQuality:
 @dataclass(frozen=True)
 class QualityTable:
     rungs: Mapping[str, RungQuality]
-    """By representation id; all have the same number of segments."""
+    """Scores by representation id; all rungs have the same number of segments."""
 
 
 def models_digest(chains: Sequence[Sequence[ModelFile]]) -> bytes:
-    """Of the models of a rung's segments, in order: for each the files of its chain, none for plain upscaling."""
+    """Returns a digest of the models of a rung's segments; each chain lists the files of one, none for a plain
+    segment."""
     text = "\n".join(" ".join(file.sha256 for file in chain) for chain in chains)
     return hashlib.sha256(text.encode()).digest()[:DIGEST_BYTES]
 
@@ -79,7 +80,7 @@ def encode_quality(table: QualityTable) -> bytes:
     parts = [MAGIC, _COUNTS.pack(len(table.rungs), counts.pop())]
     for name, rung in table.rungs.items():
         if ID.fullmatch(name) is None:
-            raise MalformedManifestError(f"the quality table names a rung {name[:40]!r}, which is no id")
+            raise MalformedManifestError(f"the quality table names a rung {name[:40]!r}, which is not an id")
         parts += [bytes([len(name)]), name.encode("ascii"), rung.models]
     parts += [_segment_bytes(segment) for rung in table.rungs.values() for segment in rung.segments]
     data = b"".join(parts)
@@ -99,11 +100,11 @@ def _segment_bytes(segment: SegmentQuality) -> bytes:
 def decode_quality(data: bytes) -> QualityTable:
     """The table in a file. Every count is checked before memory is taken. Raises MalformedManifestError."""
     if len(data) > MAX_TABLE_BYTES or data[: len(MAGIC)] != MAGIC or len(data) < len(MAGIC) + _COUNTS.size:
-        raise MalformedManifestError("the quality table is none: its size or its first bytes are wrong")
+        raise MalformedManifestError("not a quality table: wrong size or magic bytes")
     rungs, segments = _COUNTS.unpack_from(data, len(MAGIC))
     at = len(MAGIC) + _COUNTS.size
     if not 1 <= rungs <= MAX_RUNGS or not 1 <= segments * rungs <= MAX_SEGMENTS:
-        raise MalformedManifestError(f"the quality table speaks of {rungs} rungs of {segments} segments")
+        raise MalformedManifestError(f"the quality table claims {rungs} rungs of {segments} segments")
     heads: list[tuple[str, bytes]] = []
     for _ in range(rungs):
         head, at = _head(data, at)
@@ -116,7 +117,7 @@ def decode_quality(data: bytes) -> QualityTable:
 
 
 def _head(data: bytes, at: int) -> tuple[tuple[str, bytes], int]:
-    """Id and digest of the rung whose head begins at `at`, and where the next one begins."""
+    """Reads id and digest of the rung whose head begins at `at`; also returns the offset of the next one."""
     name_end = at + 1 + (data[at] if at < len(data) else 0)
     end = name_end + DIGEST_BYTES
     name = data[at + 1 : name_end].decode("ascii", errors="replace")

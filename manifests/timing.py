@@ -1,4 +1,4 @@
-"""Exact time: `Fraction` rates, ratios and ISO 8601 durations. Floats only where a person reads them."""
+"""Exact time: `Fraction` rates, ratios and ISO 8601 durations. Floats only for output that people read."""
 
 from __future__ import annotations
 

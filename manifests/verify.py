@@ -17,18 +17,18 @@ from manifests.errors import BrokenBundleError, BundleError, WrongHashError
 from manifests.hls.write import I_FRAME_STREAM, played, write_playlists
 from manifests.loading import load_model
 from manifests.measure import MeasuredMedia, first_samples, is_whole, measure_media, sizes_bytes
-from manifests.model import ModelFile, ModelTrack, Representation
+from manifests.model import ModelFile, ModelTrack, VideoRepresentation
 from manifests.mpd.names import own
 from manifests.mpd.xml import Element, parse_xml
 from manifests.names import MANIFEST, MASTER_PLAYLIST, PROVENANCE, QUALITY, iframe_playlist_href
 from manifests.networks import NetworkSpec, macs_per_rung_pixel, parse_network
-from manifests.template import initialization_href, segment_href
+from manifests.provenance import read_provenance
 from manifests.weights import FORMAT
 
 
 @dataclass(frozen=True)
 class Verification:
-    """What `verify_bundle` looked at and found."""
+    """Result of `verify_bundle`: counts and problems."""
 
     segments: int
     """Media segments of all representations."""
@@ -39,10 +39,10 @@ class Verification:
 
 
 def verify_bundle(root: Path) -> Verification:
-    """Check all of a bundle: schema, segments, alignment, hashes (of segments, those in provenance.json), and that
-    every model loads and is finite.
+    """Checks all of a bundle: schema, segments, alignment, hashes, and that every model loads and is finite.
 
-    Raises BrokenBundleError or MalformedManifestError where there is no manifest to start from.
+    Segments are compared with their hashes in provenance.json. Raises BrokenBundleError or MalformedManifestError if
+    there is not a manifest to start from.
     """
     bundle = open_bundle(root)
     p = bundle.presentation
@@ -64,7 +64,7 @@ def verify_bundle(root: Path) -> Verification:
 
 
 def schema_problems(manifest: Element) -> Iterator[str]:
-    """Where the tables in an MPD break the schema of our extension."""
+    """Yields each place in which the tables of an MPD break the schema of our extension."""
     schema = _schema()
     for element in manifest.iter(own("ModelTrack"), own("Quality")):
         if not schema.validate(element):
@@ -78,14 +78,14 @@ def _schema() -> etree.XMLSchema:
     return etree.XMLSchema(etree.fromstring(path.read_bytes()))
 
 
-def _table_problems(bundle: Bundle, r: Representation) -> Iterator[str]:
+def _table_problems(bundle: Bundle, r: VideoRepresentation) -> Iterator[str]:
     if r.model_problem is not None:
         yield f"{r.id}: {r.model_problem}"
     for track in r.model_tracks:
         yield from _track_problems(bundle, r, track)
 
 
-def _track_problems(bundle: Bundle, r: Representation, track: ModelTrack) -> Iterator[str]:
+def _track_problems(bundle: Bundle, r: VideoRepresentation, track: ModelTrack) -> Iterator[str]:
     try:
         spec = parse_network(track.network, track.scale)
     except BundleError as error:
@@ -94,8 +94,7 @@ def _track_problems(bundle: Bundle, r: Representation, track: ModelTrack) -> Ite
     if track.format != FORMAT:
         yield f"{track.id}: model format {track.format!r} is not {FORMAT!r}"
         return
-    assert r.video is not None, "asked of a video representation"
-    macs = macs_per_rung_pixel(spec, track.input_size_of(r.video), (r.video.width, r.video.height))
+    macs = macs_per_rung_pixel(spec, track.input_size_of(r.video), r.size)
     if macs != track.macs_per_pixel:
         yield f"{track.id}: macs is {track.macs_per_pixel}, {track.network} takes {macs}"
     for model in track.models:
@@ -113,10 +112,10 @@ def _weights_problems(bundle: Bundle, track: ModelTrack, model: ModelFile, spec:
 
 
 def _playlist_problems(bundle: Bundle, media: Mapping[str, MeasuredMedia]) -> Iterator[str]:
-    """Playlists that are missing or say something else than the manifest and the segments do.
+    """Yields playlists that are missing or do not match the manifest and the segments.
 
-    Playlists without I-frames, as earlier versions wrote them, only have to list what is to be played: their other
-    attributes are not those of today.
+    Playlists without I-frames, as earlier versions wrote them, only have to list the same segments; their other
+    attributes differ from today's.
     """
     if not is_whole(media):
         return  # a missing segment has been reported
@@ -130,22 +129,23 @@ def _playlist_problems(bundle: Bundle, media: Mapping[str, MeasuredMedia]) -> It
             if not (earlier and name in stills):
                 yield f"{name} is missing"
         elif held[name] != data and not (earlier and played(held[name]) == played(data)):
-            yield f"{name} does not say what the manifest says"
+            yield f"{name} does not match the manifest"
 
 
 def _content_problems(bundle: Bundle) -> Iterator[str]:
-    """Tracks whose bytes are not those that were packaged, where provenance.json tells: a bit that a disk lost."""
+    """Yields tracks whose bytes are not those that were packaged, if provenance.json has their hash: e.g. a flipped
+    bit."""
     try:
-        packaged = read_json(bundle.root, PROVENANCE)["packaging"]["sha256"]
-    except (BrokenBundleError, KeyError, TypeError):
+        packaged = read_provenance(bundle.root).packaging.sha256
+    except BrokenBundleError:
         return
     for r in bundle.presentation.representations:
-        promised = packaged.get(r.id) if isinstance(packaged, dict) else None
+        promised = packaged.get(r.id)
         if promised is None:
             continue
         digest = sha256()
         try:
-            for href in (initialization_href(r), *(segment_href(r, segment) for segment in r.segments)):
+            for href in r.hrefs:
                 digest.update(bundle.read(href))
         except BrokenBundleError:
             continue  # a missing segment has been reported

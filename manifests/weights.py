@@ -40,9 +40,9 @@ class ModelWeights:
     input_mean: int
     """Subtracted from the 8-bit luma before the first convolution pads with zeros, 0 to 255."""
     kernels: tuple[Array, ...]
-    """Per layer, float32 (3, 3, channels in, channels out); input and output are in levels of 0 to 255."""
+    """Kernel of each layer, float32 (3, 3, channels in, channels out); input and output are in levels of 0 to 255."""
     biases: tuple[Array, ...]
-    """Per layer, float32 (channels out,)."""
+    """Bias of each layer, float32 (channels out,)."""
     sha256: str = ""
 
 
@@ -71,7 +71,8 @@ class CodedModel:
     input_mean: int
     layers: tuple[CodedLayer, ...]
     base_sha256: str | None = None
-    """For an update, the SHA-256 of the file it is added to (a parsed file knows the first 8 bytes alone)."""
+    """SHA-256 of the file that an update is added to (a parsed file has its first 8 bytes only); None for full
+    weights."""
     sha256: str = field(default="", compare=False)
 
 
@@ -116,10 +117,9 @@ def parse_model(data: bytes) -> CodedModel:
 
 
 def decode_model(data: bytes, base: ModelWeights | None = None) -> ModelWeights:
-    """Weights ready to run from the bytes of a file and, for an update, the decoded weights it is added to.
+    """Returns weights ready to run, from the bytes of a file and, for an update, the weights that it is added to.
 
-    Raises MalformedModelError (bytes that are no model, an update without its base, weights out of bounds) and
-    UnknownNetworkError.
+    Raises MalformedModelError (not a model, an update without its base, weights out of bounds) and UnknownNetworkError.
     """
     model = parse_model(data)
     kernels = [layer.kernel() for layer in model.layers]

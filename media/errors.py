@@ -1,4 +1,4 @@
-"""What can go wrong with pixels and with the programs that make them: one root, one subclass per reaction."""
+"""Errors of pixels and of the programs that make them: one root, one subclass for each reaction."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ class MediaError(Exception):
 
 
 class ProgramNotFoundError(MediaError):
-    """ffmpeg or MP4Box is not installed where we look; the message says how to get it."""
+    """ffmpeg or MP4Box is not installed where we look; the message contains the remedy."""
 
 
 class ProgramFailedError(MediaError):

@@ -56,9 +56,9 @@ def decode_segment(init: bytes, media: bytes) -> Iterator[Frame]:
 
 
 def resize_frame(frame: Frame, width: int, height: int) -> Frame:
-    """The frame at another size; the same frame where it already has that size.
+    """Returns the frame at another size; the same frame if it already has that size.
 
-    Enlarged by the plain resize, made smaller by libswscale's Lanczos, which filters against aliasing.
+    Larger by the plain resize, smaller by libswscale's Lanczos, which filters against aliasing.
     """
     if (frame.width, frame.height) == (width, height):
         return frame
@@ -71,7 +71,7 @@ def resize_frame(frame: Frame, width: int, height: int) -> Frame:
 
 
 def frame_from_i420(data: bytes, width: int, height: int, pts_s: Fraction) -> Frame:
-    """The frame whose `i420()` is `data`. Raises ValueError where the length does not fit the size."""
+    """Returns the frame whose `i420()` is `data`. Raises ValueError if the length does not fit the size."""
     luma, chroma = width * height, (width // 2) * (height // 2)
     if len(data) != luma + 2 * chroma:
         raise ValueError(f"{len(data)} bytes are not a {width}x{height} frame in yuv420p")

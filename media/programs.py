@@ -1,7 +1,7 @@
-"""The only place that starts ffmpeg or MP4Box.
+"""The only module that starts ffmpeg or MP4Box.
 
-Every start is logged as a line that pastes into a shell; stdin is closed or fed by us; every run has a
-deadline; whatever ends a run early (deadline, Ctrl-C, a reader that left) terminates, then kills, then waits.
+Every start is logged as a line that can be pasted into a shell; stdin is closed or fed by us; every run has a deadline.
+An early end (deadline, Ctrl-C, a reader that left) terminates the program, then kills it, then waits.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ def source_options() -> dict[str, str]:
 
 
 class _FileUrl(str):
-    """The address of a file, whatever bytes its name is made of.
+    """Address of a file whose name may consist of any bytes.
 
-    ffmpeg-python hashes the `str()` of every argument as UTF-8. Bytes that are not UTF-8 stand in a name as surrogates,
-    which cannot be coded so; they are escaped there. The address itself, which ffmpeg gets, is untouched.
+    ffmpeg-python hashes the `str()` of every argument as UTF-8. Bytes that are not UTF-8 are surrogates in a name,
+    which cannot be encoded; `__str__` escapes them. ffmpeg itself gets the address unchanged.
     """
 
     def __str__(self) -> str:
@@ -59,12 +59,12 @@ class _FileUrl(str):
 
 
 def file_url(path: Path) -> str:
-    """The name of a file for ffmpeg: never taken for an option or for another protocol, whatever the name holds."""
+    """Returns a file's name for ffmpeg, such that it is never taken for an option or another protocol."""
     return _FileUrl(f"file:{path}")
 
 
 def source_url(path: Path) -> str:
-    """What to put after `-i` for a source: the same in every folder, see `file_url`."""
+    """Returns the argument after `-i` for a source; the same in every folder, see `file_url`."""
     return file_url(path.absolute())
 
 
@@ -75,14 +75,15 @@ class RunProgress:
     frames: int
     """Video frames written so far to the first output (0 for audio)."""
     media_s: float
-    """How far into the output the program has come."""
+    """Position in the output that the program has reached."""
     speed: str
-    """Such as `2.5x`, as ffmpeg says it; may be `N/A`."""
+    """Speed as ffmpeg reports it, such as `2.5x`; may be `N/A`."""
 
 
 @cache
 def find_program(name: str) -> Path:
-    """Where `ffmpeg` or `MP4Box` is: as the environment says, or (ffmpeg) the pinned binary, or on PATH.
+    """Returns the path of `ffmpeg` or `MP4Box`: as set in the environment, the pinned binary (ffmpeg only), or on
+    PATH.
 
     Raises ProgramNotFoundError.
     """
@@ -146,6 +147,7 @@ def run(
     with start_program(arguments, stdin=input is not None, cwd=cwd, home=home) as running:
         output: list[bytes] = []
         pipes = running.process
+        # Threads read and write, because a full pipe would block the program and us forever.
         readers = [running.thread(_read_output, pipes.stdout, output)]
         if input is not None:
             readers.append(running.thread(_write_input, pipes.stdin, input))

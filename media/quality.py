@@ -1,8 +1,8 @@
-"""How near a picture is to its reference: PSNR of Y, U and V, SSIM, VMAF and VMAF-NEG of each frame and pooled.
+"""Scores of a picture against its reference: PSNR of Y, U and V, SSIM, VMAF and VMAF-NEG, for each frame and pooled.
 
-PSNR is pooled over the summed squared error of all frames, never as a mean of decibels, where one black frame
-would outweigh a minute of film. VMAF (Li et al., Netflix 2016), its form NEG (no enhancement gain, 2020) and
-SSIM (Wang et al., 2004) come from libvmaf and are pooled as their mean.
+PSNR is pooled over the summed squared error of all frames, never as a mean of decibels, in which one black frame would
+outweigh a minute of film. VMAF (Li et al., Netflix 2016), its variant NEG (no enhancement gain, 2020) and SSIM (Wang et
+al., 2004) come from libvmaf and are pooled as their mean.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from media.vmaf import VmafMeter, VmafScore, vmaf_meter, vmaf_program
 
 PEAK = 255
 HIGHEST_PSNR_DB = 100.0
-"""What equal pictures get: JSON has no infinity, and 8 bits end far below."""
+"""PSNR of equal pictures: JSON has no infinity, and the largest finite value of 8-bit pictures is far lower."""
 
 
 class UnequalPicturesError(MediaError):
@@ -37,7 +37,7 @@ class FrameScore:
     squared_error: int
     """Summed over the luma samples."""
     samples: int
-    """Of the luma; each chroma plane has a quarter of them."""
+    """Luma samples; each chroma plane has a quarter of them."""
     chroma_errors: tuple[int, int]
     """Summed over the samples of U and of V."""
     ssim: float | None = None
@@ -55,7 +55,7 @@ class Quality:
     psnr_y: float
     """dB, from the squared error of all frames together."""
     psnr_y_of_frames: float
-    """dB, mean of the frames' own: what other tools call average PSNR. For comparison with them alone."""
+    """Mean of the frames' own PSNR-Y in dB, which other tools call average PSNR. Only for comparison with them."""
     psnr_u: float
     """dB, pooled as `psnr_y`; so is that of V."""
     psnr_v: float
@@ -137,10 +137,10 @@ class Judge:
 
 @contextmanager
 def judge(width: int, height: int, *, vmaf_every: int = 1) -> Iterator[Judge]:
-    """A Judge of frames of that size; leaving the block waits for libvmaf. Raises ProgramFailedError.
+    """Opens a Judge of frames of that size; leaving the block waits for libvmaf. Raises ProgramFailedError.
 
-    `vmaf_every`: libvmaf looks at one frame in so many, PSNR always at all of them; 0 leaves libvmaf out.
-    Where no ffmpeg has libvmaf, SSIM and VMAF stay None: see `media.vmaf.vmaf_program`.
+    `vmaf_every`: libvmaf scores every n-th frame, PSNR always all of them; 0 leaves libvmaf out. SSIM and VMAF stay
+    None if no ffmpeg has libvmaf: see `media.vmaf.vmaf_program`.
     """
     program = vmaf_program() if vmaf_every else None
     if program is None:
@@ -157,9 +157,9 @@ def _score(error: int, samples: int, chroma_errors: tuple[int, int], rated: Vmaf
 
 
 def measure(reference: Iterable[Frame], distorted: Iterable[Frame], *, vmaf_every: int = 1) -> list[FrameScore]:
-    """Score two videos frame by frame, holding one pair at a time.
+    """Scores two videos frame by frame, holding one pair at a time.
 
-    Raises UnequalPicturesError where one is longer or of another size, ProgramFailedError.
+    Raises UnequalPicturesError if one is longer or of another size, ProgramFailedError.
     """
     pairs = enumerate(zip_longest(reference, distorted))
     index, pair = next(pairs, (0, None))

@@ -34,17 +34,18 @@ _HALF_UP = 1.0 / 65536
 
 @cache
 def phase_taps(scale: int) -> tuple[tuple[int, ...], ...]:
-    """For each output phase, 2·LOBES+1 integer taps over source offsets -LOBES … +LOBES, summing to TAP_UNIT.
+    """Returns for each output phase 2·LOBES+1 integer taps over source offsets -LOBES … +LOBES, summing to TAP_UNIT.
 
-    Output sample `scale * i + phase` lies at source position `i + (phase + 0.5) / scale - 0.5`.
+    Output sample `scale * i + phase` is at source position `i + (phase + 0.5) / scale - 0.5`.
     """
     return tuple(resize_taps(scale, 1, phase)[1] for phase in range(scale))
 
 
 def resize_taps(size_out: int, size_in: int, index: int) -> tuple[int, tuple[int, ...]]:
-    """Of the output sample `index`, 0 or more: its nearest source sample c, and the taps over c-LOBES … c+LOBES.
+    """Returns, for the output sample `index` (0 or more), its nearest source sample c and the taps over c-LOBES …
+    c+LOBES.
 
-    The sample lies at source position (index + ½)·size_in/size_out - ½, and c is that position + ½, rounded down.
+    The sample is at source position (index + ½)·size_in/size_out - ½, and c is that position + ½, rounded down.
     """
     doubled = (2 * index + 1) * size_in
     centre = doubled // (2 * size_out)
@@ -83,21 +84,22 @@ def phase_kernels(scale: int, fold: int = 1) -> NDArray[np.float32]:
 
 
 def base_upsample(plane: Plane, scale: int) -> Plane:
-    """Enlarge an 8-bit plane (h, w) to (h·scale, w·scale)."""
+    """Resizes an 8-bit plane (h, w) to (h·scale, w·scale)."""
     height, width = plane.shape
     return resize(plane, width * scale, height * scale)
 
 
 def resize(plane: Plane, width: int, height: int) -> Plane:
-    """An 8-bit plane (h, w) at (height, width), each at least as large; the same plane where it has that size.
+    """Resizes an 8-bit plane (h, w) to (height, width), each at least as large; returns the same plane if it has that
+    size.
 
-    Raises ValueError for a smaller size: that would need a filter against aliasing.
+    Raises ValueError for a smaller size, which would need a filter against aliasing.
     """
     rows, columns = plane.shape
     if (columns, rows) == (width, height):
         return plane
     if width < columns or height < rows:
-        raise ValueError(f"{columns}x{rows} cannot be enlarged to {width}x{height}")
+        raise ValueError(f"{columns}x{rows} cannot be resized up to {width}x{height}")
     exact = _down(_across(plane, width), height)[:, :width]
     rounded: Plane = cv2.add(exact, _HALF_UP, dtype=cv2.CV_8U)  # rounds to nearest and saturates
     return rounded

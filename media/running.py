@@ -20,9 +20,9 @@ from typing import IO
 from media.errors import ProgramFailedError, ProgramNotFoundError
 
 GRACE_S = 5.0
-"""How long a program may take to end by itself once its work is done."""
+"""Time that a program has to end by itself after its work is done."""
 EARLY_GRACE_S = 0.5
-"""How long where it is told to end early: what it has made is thrown away, and a person waits."""
+"""Time that a program has to end if it is stopped early: its output is discarded, and a person waits."""
 
 _STDERR_LINES = 200
 _LOG = logging.getLogger(__name__)
@@ -85,7 +85,8 @@ class Running:
 def start_program(
     arguments: Sequence[str], *, stdin: bool, cwd: Path | None, home: Path | None = None
 ) -> Iterator[Running]:
-    """The running program; on leaving it runs no more. `home` is the home folder that it is told of, if not ours."""
+    """Starts a program, which has ended when the block is left. `home` is its home folder if it is not ours."""
+    # The logged line can be pasted into a shell.
     _LOG.info("%s", shlex.join(arguments))
     try:
         process = subprocess.Popen(  # noqa: S603 - argument lists are built here, no shell reads them
@@ -107,7 +108,7 @@ def start_program(
 
 
 def _reason(lines: Sequence[str]) -> str:
-    """The last line that says why, rather than that everything after it failed as well."""
+    """Returns the last line that contains a cause, skipping those that only report consequences."""
     telling = [line for line in lines if not _SAYS_NOTHING.search(line)] or list(lines)
     return _LOG_PREFIX.sub("", telling[-1]).strip() if telling else ""
 
@@ -125,7 +126,7 @@ def end_process(process: subprocess.Popen[bytes]) -> None:
 
 
 def _die_with_parent() -> Callable[[], None] | None:
-    """On Linux a program ends with us even if we are killed with -9, instead of encoding on for hours."""
+    """Returns a hook that, on Linux, ends the program with us even if we are killed with -9."""
     # The kernel ties this to the thread that forks; only the main thread is sure to live as long as we do.
     if not sys.platform.startswith("linux") or threading.current_thread() is not threading.main_thread():
         return None

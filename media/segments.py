@@ -1,4 +1,4 @@
-"""The one way into the bytes of a segment: whatever they hold, a stream that can be decoded or one kind of error."""
+"""The only way into the bytes of a segment: a stream that can be decoded, or one kind of error."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def video_of_segment(data: bytes) -> Iterator[tuple[InputContainer, VideoStream]
 
 @contextmanager
 def audio_of_segment(data: bytes) -> Iterator[tuple[InputContainer, AudioStream]]:
-    """As `video_of_segment`, of the first audio track."""
+    """Opens the first audio track, as `video_of_segment` does for video."""
     with _opened(data, "audio") as container:
         yield container, _decodable(container.streams.audio, "audio")
 
@@ -54,7 +54,7 @@ def _opened(data: bytes, kind: str) -> Iterator[InputContainer]:
 
 def _decodable(streams: tuple[_Stream, ...], kind: str) -> _Stream:
     if not streams:
-        raise UndecodableSegmentError(f"the segment holds no {kind} track")
+        raise UndecodableSegmentError(f"the segment has no {kind} track")
     # Of a codec that this build does not know there is no context, whatever the types say.
     if streams[0].codec_context is None:
         raise UndecodableSegmentError(f"the {kind} of the segment is of an unknown codec")

@@ -31,18 +31,18 @@ MODELS = {"vmaf": "vmaf_v0.6.1", "vmaf_neg": "vmaf_v0.6.1neg"}
 
 @dataclass(frozen=True)
 class VmafScore:
-    """What libvmaf says of one frame."""
+    """Scores of one frame from libvmaf."""
 
     vmaf: float
     """0 to 100."""
     vmaf_neg: float
     ssim: float
-    """Up to 1; on the picture reduced to about 256 rows, as its authors advise."""
+    """SSIM up to 1, on the picture reduced to about 256 rows, as its authors advise."""
 
 
 @cache
 def vmaf_program() -> Path | None:
-    """An ffmpeg with the filter libvmaf: the one in use, else that of imageio-ffmpeg; None without any."""
+    """Returns an ffmpeg with the filter libvmaf: the one in use, else that of imageio-ffmpeg; None if neither does."""
     candidates = []
     # Distributions build ffmpeg without libvmaf, and either of the two may be missing.
     with suppress(ProgramNotFoundError):
@@ -60,7 +60,7 @@ def _has_libvmaf(program: Path) -> bool:
 
 
 def arguments(width: int, height: int, *, every: int) -> list[str]:
-    """For an ffmpeg that reads stacked pairs of such frames from stdin and writes LOG where it runs."""
+    """Returns arguments of an ffmpeg that reads stacked pairs of such frames from stdin and writes LOG."""
     models = "|".join(f"version={version}\\\\:name={name}" for name, version in MODELS.items())
     options = [
         f"log_path={LOG}:log_fmt=json",
@@ -95,7 +95,7 @@ class VmafMeter:
     def __init__(self, write: Callable[[bytes], None]) -> None:
         self._write = write
         self.scores: dict[int, VmafScore] = {}
-        """By frame index; filled when the block of `vmaf_meter` has been left."""
+        """Scores by frame index; filled when the block of `vmaf_meter` has been left."""
 
     def add(self, reference: Frame, distorted: Frame) -> None:
         """The next pair of frames. Raises ProgramFailedError."""

@@ -24,7 +24,7 @@ COMMANDS = {
     "demo": ("neudash.demo", "all of it on one video, ending with the report and a page's address"),
 }
 _SHARED_MODULES = ("neudash.inspect.cli",)
-"""Modules that serve several commands: they are told which one."""
+"""Modules that serve several commands; they receive the command's name as first argument."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -59,11 +59,11 @@ def _run(arguments: list[str]) -> int:
 
 
 def _put_own_packages_first() -> None:
-    """Move each place on the module path that holds a stranger's `server.py` or the like behind our own folder.
+    """Moves each entry of the module path that contains a foreign `server.py` or the like behind our own folder.
 
-    PYTHONPATH and the current folder come before the installed packages. The others keep their order: in front of
-    everything our folder, which holds what is installed beside us, would hide modules of Python itself. Processes that
-    are started from here get this path as well.
+    PYTHONPATH and the current folder come before the installed packages. Other entries keep their order: our folder in
+    front of everything would hide modules of Python itself behind packages installed next to us. Processes that are
+    started from here inherit this path.
     """
     own = str(Path(__file__).resolve().parents[1])
     strangers = [place for place in sys.path if _holds_ours(place) and str(Path(place).resolve()) != own]
@@ -88,6 +88,6 @@ def _help() -> str:
             "",
             *lines,
             "",
-            "`neudash <command> --help` tells more. Start with `neudash demo`.",
+            "`neudash <command> --help` has more. Start with `neudash demo`.",
         ]
     )

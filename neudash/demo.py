@@ -42,12 +42,12 @@ All outputs go into one folder. Stopped, the same command goes on where it was."
 
 
 class DemoError(Exception):
-    """The demo cannot go on. `str()` says why, or that a step has said so on stderr."""
+    """The demo cannot continue. `str()` is the reason, or points to the step that reported it on stderr."""
 
 
 @dataclass(frozen=True)
 class _Outputs:
-    """Where everything goes."""
+    """Files and folders that the demo writes."""
 
     folder: Path
 
@@ -75,7 +75,7 @@ class _Steps:
 
 
 def main(argv: list[str]) -> int:
-    """Run the command. 0: all of it worked; 1: a step failed and said why; 130: Ctrl-C before the end."""
+    """Runs the command. Returns 0 if all of it worked, 1 if a step failed and reported why, 130 for Ctrl-C."""
     options = _parser().parse_args(argv)
     # A plain kill must end the server that we started as well.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -112,9 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--force", action="store_true", help="replace a bundle in DIR that was made otherwise")
     ending = parser.add_mutually_exclusive_group()
-    ending.add_argument(
-        "--once", action="store_true", help="end after the report (default: where there is no terminal)"
-    )
+    ending.add_argument("--once", action="store_true", help="end after the report (default: without a terminal)")
     ending.add_argument(
         "--keep-serving", action="store_true", help="serve until Ctrl-C (default: where there is a terminal)"
     )
@@ -135,6 +133,7 @@ def _demo(options: argparse.Namespace) -> None:
         _neudash("package", source, "-o", outputs.bundle, "--rungs", rungs, *length, *force)
     with steps.step("train: a tiny network for every rung that can be enhanced"):
         _neudash("train", outputs.bundle, "--source", source, "--steps", options.steps)
+    # The rung with the clearest difference is played, not the one that a policy would choose on a fast line.
     rung = rung_to_play(outputs.bundle)
     with _served(steps, outputs.bundle) as (server, manifest_url):
         played = ["--out", outputs.file("enhanced.mp4"), "--stats", outputs.file("play.json")]
@@ -183,8 +182,10 @@ def wanted_rungs(width: float, height: float) -> str:
 
 
 def rung_to_play(bundle: Path) -> str:
-    """Id of the largest rung with models below the top one, whose picture lacks little; without any, of the top one if
-    it has models, else of the second largest. Raises BundleError.
+    """Returns the id of the rung that shows enhancement best.
+
+    That is the largest rung with models below the top one, whose picture lacks little; if there is none, the top one if
+    it has models, else the second largest. Raises BundleError.
     """
     ladder = sorted(open_bundle(bundle).presentation.video, key=lambda rung: rung.bandwidth_bps)
     enhanced = [rung for rung in ladder if rung.model_tracks]
@@ -218,6 +219,7 @@ def _served(steps: _Steps, bundle: Path) -> Iterator[tuple[subprocess.Popen[str]
         manifest_url = server.stdout.readline().strip()
         _talk(manifest_url)
     try:
+        # The server prints its address once it listens, and nothing if it fails.
         if not manifest_url:
             raise DemoError("`neudash serve` ended at once; what it said stands above")
         yield server, manifest_url
@@ -254,7 +256,7 @@ def _summarise(steps: _Steps, outputs: _Outputs, source: Path, rung: str) -> Non
 
 
 def _gain(measured: dict[str, Any], key: str) -> str:
-    """What the rung scores plain and as it is played; without any model that is the same."""
+    """Returns the rung's score plain and as played; both are the same if it has no model."""
     plain, played = measured["plain"][key], (measured["enhanced"] or measured["plain"])[key]
     if plain is None:
         return "not measured: this ffmpeg has no libvmaf"

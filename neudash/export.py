@@ -44,7 +44,7 @@ _IR_VERSION = 8
 
 
 class ExportError(Exception):
-    """What was asked for cannot be exported. `str()` says why."""
+    """The model cannot be exported as asked. `str()` is the reason."""
 
 
 def main(argv: list[str]) -> int:
@@ -63,7 +63,7 @@ def main(argv: list[str]) -> int:
 
 
 def export(weights: ModelWeights, path: Path) -> None:
-    """Write the model as the suffix of `path` says, `.keras` or `.onnx`; whole or not at all.
+    """Writes the model as `.keras` or `.onnx`, by the suffix of `path`; whole or not at all.
 
     A stream without such a suffix gets ONNX. Raises ExportError for another suffix or a library that is not installed,
     OSError.
@@ -180,7 +180,6 @@ def _weights(path: Path, segment: int | None, rung: int | None) -> ModelWeights:
             return decode_model(file.read(MAX_MODEL_BYTES + 1))
     bundle = open_bundle(path)
     for representation in bundle.presentation.video:
-        assert representation.video is not None, "asked for video"
         if not representation.model_tracks or rung not in (None, representation.video.height):
             continue
         track = min(representation.model_tracks, key=lambda track: track.rank)
@@ -189,7 +188,7 @@ def _weights(path: Path, segment: int | None, rung: int | None) -> ModelWeights:
             raise ExportError(f"there is no segment {segment}; they are {numbers[0]} to {numbers[-1]}")
         use = track.models[0].n if segment is None else track.uses[numbers.index(segment)]
         if use is None:
-            raise ExportError(f"segment {segment} of {representation.id} has no model: plain upscaling wins there")
+            raise ExportError(f"segment {segment} of {representation.id} has no model: plain is best there")
         return load_model(bundle, track, use)
     raise ExportError("no such rung has models; `neudash inspect` shows which have")
 

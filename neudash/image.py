@@ -15,7 +15,7 @@ from console.options import whole_number
 from console.outputs import check_distinct, check_output, output_ending_in, results_to
 from console.text import one_line
 from manifests.errors import BundleError
-from manifests.model import ModelTrack, Presentation, Representation
+from manifests.model import ModelTrack, Presentation, VideoRepresentation
 from manifests.mpd.read import read_mpd
 from manifests.networks import Size
 from manifests.weights import ModelWeights
@@ -40,7 +40,7 @@ example:
 
 
 def main(argv: list[str]) -> int:
-    """0: the picture was enhanced; 1: it was not, and stderr says why."""
+    """Runs the command. Returns 0 if the picture was enhanced; 1 if not, and stderr has the reason."""
     arguments = _parser().parse_args(argv)
     try:
         check_distinct([arguments.output], [arguments.input])
@@ -60,7 +60,7 @@ def main(argv: list[str]) -> int:
     told = results_to([arguments.output])
     print(f"{arguments.output}: {width}x{height}, {upscaler.name} of {model.rung.id}", file=told)
     if (height, width) == picture.shape[:2]:
-        print("neudash image: the models of this rung sharpen without enlarging", file=sys.stderr)
+        print("neudash image: the models of this rung sharpen at the same size", file=sys.stderr)
     return 0
 
 
@@ -72,11 +72,13 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("bundle", metavar="BUNDLE", help="bundle folder, manifest, or address of a manifest")
-    parser.add_argument("input", type=Path, metavar="IN.png", help="picture to enlarge; any kind that OpenCV reads")
-    parser.add_argument("output", type=output_ending_in(".png"), metavar="OUT.png", help="the enlarged picture")
+    parser.add_argument("input", type=Path, metavar="IN.png", help="picture to enhance; any kind that OpenCV reads")
+    parser.add_argument("output", type=output_ending_in(".png"), metavar="OUT.png", help="the enhanced picture")
     parser.add_argument("--segment", type=whole_number(1), required=True, metavar="N", help="number of the segment")
     parser.add_argument(
-        "--rung", metavar="HEIGHT", help="rung by height or id; by default the largest one that is enlarged"
+        "--rung",
+        metavar="HEIGHT",
+        help="rung by height or id; by default the largest one that is enhanced to a larger size",
     )
     parser.add_argument(
         "--engine", choices=ENGINES, default="auto", help="what runs the network (default: %(default)s)"
@@ -88,7 +90,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def read_picture(path: Path) -> Picture:
-    """An 8-bit BGR picture. Raises UnplayableError for a file that is none, OSError."""
+    """Reads an 8-bit BGR picture, (rows, columns, 3). Raises UnplayableError for a file that is not a picture,
+    OSError."""
     with path.open("rb") as file:
         # From memory, because OpenCV opens no file whose path has characters outside the Windows code page.
         data = np.frombuffer(file.read(MAX_PICTURE_BYTES), np.uint8)
@@ -103,22 +106,21 @@ def read_picture(path: Path) -> Picture:
 
 @dataclass(frozen=True)
 class _Model:
-    """The model of one segment, and where it is from."""
+    """The model of one segment, with its rung and track."""
 
-    rung: Representation
+    rung: VideoRepresentation
     track: ModelTrack
     weights: ModelWeights
 
     def input_size(self, picture: Picture) -> Size:
-        """(width, height) to which a picture is enlarged as the rung's frames are."""
+        """Returns the size to which a picture is resized for the network, in proportion as the rung's frames are."""
         video = self.rung.video
-        assert video is not None, "a rung is of video"
         (width, height), (input_width, input_height) = picture.shape[1::-1], self.track.input_size_of(video)
-        return round(width * input_width / video.width), round(height * input_height / video.height)
+        return Size(round(width * input_width / video.width), round(height * input_height / video.height))
 
 
 def enhanced_picture(picture: Picture, upscaler: Upscaler, input_size: Size) -> Picture:
-    """Luma by the network, made for `input_size` (width, height), chroma (at full resolution here) plainly."""
+    """Enhances luma by the network, made for `input_size`, and resizes chroma, here at full resolution."""
     y, cb, cr = planes_of_bgr(picture)
     luma = upscaler.upscale(resize(y, *input_size))
     height, width = luma.shape
@@ -126,7 +128,7 @@ def enhanced_picture(picture: Picture, upscaler: Upscaler, input_size: Size) -> 
 
 
 async def _model(address: str, wish: str | None, number: int) -> _Model:
-    """Of the segment `number`. Raises UnplayableError, MalformedManifestError."""
+    """Returns the model of the segment `number`. Raises UnplayableError, MalformedManifestError."""
     fetcher = open_transport(address)
     try:
         presentation = read_mpd(await fetcher.manifest())
@@ -136,7 +138,7 @@ async def _model(address: str, wish: str | None, number: int) -> _Model:
         await fetcher.close()
 
 
-def _rung(presentation: Presentation, wish: str | None) -> Representation:
+def _rung(presentation: Presentation, wish: str | None) -> VideoRepresentation:
     if wish is not None:
         return fixed_rung(presentation.video, wish)
     with_models = [rung for rung in presentation.video if rung.model_tracks]
@@ -146,7 +148,7 @@ def _rung(presentation: Presentation, wish: str | None) -> Representation:
     return (larger or with_models)[-1]
 
 
-async def _model_of(fetcher: Transport, presentation: Presentation, rung: Representation, number: int) -> _Model:
+async def _model_of(fetcher: Transport, presentation: Presentation, rung: VideoRepresentation, number: int) -> _Model:
     positions = [position for position, segment in enumerate(rung.segments) if segment.number == number]
     if not positions:
         numbers = f"{rung.segments[0].number} to {rung.segments[-1].number}"

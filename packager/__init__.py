@@ -1,1 +1,1 @@
-"""From a video to a bundle: ladder, encodes, segments, manifest."""
+"""Packager: makes a bundle from a video: ladder, encodes, segments, manifest."""

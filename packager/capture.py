@@ -1,6 +1,6 @@
-"""A capture device read like any input: recorded without loss beside the bundle, and that file packaged.
+"""Capture devices: recorded without loss next to the bundle, and the recording packaged like any file.
 
-The recording has to stay: the trainer and the report compare with it.
+The recording has to stay, because trainer and report compare with it.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ FORMATS = ("v4l2", "avfoundation", "dshow", "lavfi")
 
 _DEVICE = re.compile(rf"({'|'.join(FORMATS)}):(.+)", re.DOTALL)
 START_UP_S = 60.0
-"""What a camera may take beyond the duration asked for."""
+"""Time that a camera may take beyond the requested duration."""
 
 
 @dataclass(frozen=True)
 class Device:
-    """Where to record from."""
+    """A device to record from."""
 
     format: str
     """One of FORMATS."""
     name: str
-    """As that device wants it: `/dev/video0`, `0`, `video=Integrated Camera`."""
+    """Name in the form that the device's driver takes: `/dev/video0`, `0`, `video=Integrated Camera`."""
 
 
 def parse_device(text: str) -> Device | None:
-    """The device that `/dev/video0`, `v4l2:/dev/video0`, `avfoundation:0` … names; None for anything else."""
+    """Returns the device of `/dev/video0`, `v4l2:/dev/video0`, `avfoundation:0` …; None for anything else."""
     match = _DEVICE.fullmatch(text)
     if match is not None:
         return Device(match[1], match[2])
@@ -61,7 +61,7 @@ def record(device: Device, duration_s: Fraction, path: Path) -> None:
 
 
 def capture_arguments(device: Device, duration_s: Fraction, path: Path) -> list[str]:
-    """What follows the program's name."""
+    """Returns ffmpeg's arguments, without its name."""
     stream = ffmpeg.input(device.name, f=device.format, t=seconds(duration_s))
     # Lossless, as fast as it goes: a camera does not wait.
     output = stream.output(

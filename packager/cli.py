@@ -38,12 +38,12 @@ EXAMPLE = """example:
 
 
 def main(argv: list[str]) -> int:
-    """Run the command. 0: packaged, or already was; 1: not, and one line on stderr says why; 130: Ctrl-C."""
+    """Runs the command. Returns 0 if the bundle is packaged, now or before; 1 after an error; 130 for Ctrl-C."""
     parser = _parser()
     arguments = parser.parse_args(argv)
     device = parse_device(arguments.video)
     if device is not None and arguments.duration is None:
-        parser.error(f"{device.name} has no end; say how long to record with --duration")
+        parser.error(f"{device.name} has no end; give the time to record with --duration")
     logging.basicConfig(level=logging.INFO if arguments.verbose else logging.WARNING, format="%(message)s")
     try:
         with progress(quiet=arguments.quiet) as bar:
@@ -115,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="FILE",
-        help="an .srt, .vtt or .ass beside the video, in UTF-8; film.en.srt says its language; may be given again. "
+        help="an .srt, .vtt or .ass next to the video, in UTF-8; film.en.srt names its language; may be given again. "
         "(Text tracks inside the video are taken by themselves)",
     )
     add(
@@ -135,8 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--hdr",
         action="store_true",
-        help="beside the SDR rungs make 10-bit ones in the source's own HDR (PQ or HLG), by HEVC, or by AV1 with "
-        "--codec av1",
+        help="also make 10-bit rungs in the source's own HDR (PQ or HLG), by HEVC, or by AV1 with --codec av1",
     )
     add(
         "--background",
@@ -196,7 +195,7 @@ def _recorded(device: Device, arguments: argparse.Namespace, listener: Listener)
     bundle: Path = arguments.bundle.resolve()
     recording = bundle.with_name(f"{bundle.name}.capture.mkv")
     if recording.exists() and not arguments.force:
-        print(f"neudash package: going on with {recording}; --force records anew", file=sys.stderr)
+        print(f"neudash package: continuing with {recording}; --force records again", file=sys.stderr)
         return recording
     listener.step(f"record {device.name}")
     record(device, arguments.duration, recording)

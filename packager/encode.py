@@ -37,7 +37,7 @@ MIN_TIMESCALE = 10_000
 
 @dataclass(frozen=True)
 class VideoSettings:
-    """What all rungs have in common."""
+    """Settings that all rungs have in common."""
 
     codec: str
     preset: str
@@ -63,6 +63,7 @@ def encode_arguments(
     hdr_outputs: Sequence[tuple[LadderRung, Path]] = (),
 ) -> list[str]:
     """All rungs in one go, from the raw frames of `media.source.reading.source_frames` on stdin."""
+    # Shape and colour are brought about once, then copied: scaling is all that differs between rungs.
     upright = apply_filters(raw_input(treatment, shape), shape_filters(treatment))
     branches = _copies(upright, bool(outputs) + bool(hdr_outputs))
     nodes = []
@@ -70,6 +71,7 @@ def encode_arguments(
         stream = apply_filters(branches.pop(), sdr_filters(treatment.colour))
         for copy, (rung, path) in zip(_copies(stream, len(outputs)), outputs, strict=True):
             nodes.append(_output(copy, treatment, settings, rung, path))
+    # HDR branches off before the conversion to SDR, from the same decoded frames.
     if hdr_outputs:
         assert hdr is not None, "there are no HDR outputs without settings for them"
         stream = apply_filters(branches.pop(), hdr_filters(treatment.colour))
@@ -97,6 +99,7 @@ def _output(
     size = rung.size
     to_size = sdr_size_filters if hdr is None else hdr_size_filters
     chain = to_size(treatment.colour, size.width, size.height)
+    # The exact ratio; without it ffmpeg rounds one of its own.
     chain.append(("setsar", {"sar": f"{size.sar.numerator}/{size.sar.denominator}", "max": str(2**31 - 1)}))
     options = {
         **_encoder_options(settings, hdr),
@@ -130,11 +133,12 @@ def _rate_options(rung: LadderRung, codec: str) -> dict[str, str]:
 
 
 def audio_arguments(channels: int, bps: int, path: Path) -> list[str]:
-    """AAC of the samples on stdin, 32-bit floats at 48 kHz, which begin 1024 samples after the first picture.
+    """Returns arguments that encode the samples on stdin to AAC: 32-bit floats at 48 kHz.
 
-    An encoder puts 1024 samples before the sound and an edit list to skip them, which some players heed and
-    some do not, and which makes a title one frame, perhaps one segment, longer. Here these samples take the
-    place of the first 21 ms of sound: no edit list, and the rest is where it belongs.
+    The samples begin 1024 samples after the first picture. An encoder puts 1024 samples in front of the sound, and an
+    edit list to skip them, which only some players heed, and which makes a title one frame, perhaps one segment,
+    longer. Here those samples take the place of the first 21 ms of sound, so there is no edit list, and the rest is in
+    its place.
     """
     samples = ffmpeg.input("pipe:0", f="f32le", ar=str(SOUND_RATE_HZ), ac=str(channels))
     options = {
@@ -148,7 +152,7 @@ AAC_FRAME_S = Fraction(AAC_FRAME, SOUND_RATE_HZ)
 
 
 def audio_segment_s(segment_s: Fraction) -> Fraction:
-    """The length of an audio segment beside video segments of `segment_s`: whole AAC frames, never fewer.
+    """Returns the length of an audio segment for video segments of `segment_s`: whole AAC frames, never less.
 
     So audio never has more segments than video, and every segmenter cuts it alike.
     """

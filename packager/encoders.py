@@ -35,13 +35,13 @@ class Encoder:
     measured_crfs: tuple[int, ...]
     """CRFs at which `bench.rd` measures a codec's plain line."""
     options: Callable[[int, HdrSettings | None], Options]
-    """Options for closed GOPs of exactly that many frames, whatever the pictures contain."""
+    """Options for closed GOPs of exactly that many frames, independent of what the pictures contain."""
     presets: Mapping[str, str] = field(default_factory=lambda: {name: name for name in PRESETS})
     """Its own preset for each name of `PRESETS`."""
     bounds_bitrate: bool = True
-    """True if it takes a largest rate beside a mean rate."""
+    """True if it takes a largest rate in addition to a mean rate."""
     hdr_codec: str | None = None
-    """Codec of the HDR ladder beside it; None if its own 10-bit profile is the one that players take."""
+    """Codec of the HDR ladder next to its own; None if its own 10-bit profile is the one that players take."""
 
 
 def _x264(frames: int, _: HdrSettings | None) -> Options:
@@ -81,5 +81,5 @@ DEFAULT_CODEC = _RECORDS[0].codec
 
 
 def hdr_encoder(codec: str) -> Encoder:
-    """Returns the encoder of the HDR ladder beside a ladder of `codec`."""
+    """Returns the encoder of the HDR ladder that goes with a ladder of `codec`."""
     return ENCODERS[ENCODERS[codec].hdr_codec or codec]

@@ -1,4 +1,4 @@
-"""What the packager refuses: one root, one subclass per reaction. (What goes wrong with media is a MediaError.)"""
+"""Errors of the packager: one root, one subclass for each reaction. (Errors of media are MediaErrors.)"""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class HdrError(PackagingError):
 
 
 class SubtitlesError(PackagingError):
-    """A file of subtitles that is none."""
+    """Not a readable subtitle file."""
 
 
 class OutputFolderError(PackagingError):
-    """An output folder that holds something else: another bundle, or files that are none of ours."""
+    """An output folder that contains another bundle, or files that are not ours."""
 
 
 class CaptureError(PackagingError):

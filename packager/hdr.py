@@ -1,4 +1,4 @@
-"""The HDR ladder beside the SDR one: its rungs, and what its encoder is told."""
+"""The HDR ladder next to the SDR one: its rungs, and its encoder's parameters."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ class HdrSettings:
 
 
 def hdr_rungs(rungs: Sequence[LadderRung], crf_shift: int, max_crf: int) -> tuple[LadderRung, ...]:
-    """The same sizes for HDR; `crf_shift` is what its codec's scale of quality differs by, `max_crf` where it ends."""
+    """Returns the same sizes for HDR; `crf_shift` is the difference of its codec's CRF scale, `max_crf` the end of
+    it."""
     return tuple(
         replace(
             rung,

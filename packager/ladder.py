@@ -1,7 +1,7 @@
-"""Which sizes to encode: pure functions of the source's size and of what is wanted.
+"""Sizes of the ladder, as pure functions of the source's size and of the request.
 
-A height is the number of rows, so for vertical video the longer side. `auto` has no such choice to make: it
-halves the source, whichever way it stands.
+A height is the number of rows, which for vertical video is the longer side. `auto` halves the source in both
+directions.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MIN_PARTNER_SIDE = 90
 """`auto` halves no further than this: below it there is little left to enhance."""
 
 NEAR = Fraction(3, 100)
-"""How far from the wanted height, in parts of it, an exact size may be."""
+"""Largest difference of an exact size from the requested height, as a part of it."""
 
 Area = tuple[Fraction, Fraction]
 """Width and height in square pixels."""
@@ -43,7 +43,7 @@ class Size:
 
     @property
     def representable(self) -> bool:
-        """Whether the encoder keeps the sample aspect ratio to the last digit."""
+        """True if the encoder keeps the sample aspect ratio exactly."""
         return max(self.sar.numerator, self.sar.denominator) <= MAX_SAR_TERM
 
 
@@ -52,7 +52,7 @@ class LadderRung:
     """One video representation to be made."""
 
     id: str
-    """Such as `v360`; also the name of its folder."""
+    """Id such as `v360`; also the name of its folder."""
     size: Size
     rate: Rate
 
@@ -108,11 +108,10 @@ def _partnered(source: Area, heights: Sequence[int]) -> dict[int, Size]:
 
 
 def nearest_size(bound: Area, aspect: Fraction, height: Fraction) -> Size:
-    """The even size of a display aspect ratio that is nearest to `height` rows and nowhere above `bound`.
+    """Returns the even size of a display aspect ratio that is nearest to `height` rows and not above `bound`.
 
-    With square samples where such a size is near, else with a sample aspect ratio of small terms where there is
-    one, else with the one nearest to square.
-    Raises LadderError where not even 2x2 fits.
+    It has square samples if such a size is near, else a sample aspect ratio of small terms if there is one, else the
+    one nearest to square. Raises LadderError if not even 2x2 fits.
     """
     if min(bound) < 2:
         raise LadderError(f"the source is too small: {float(bound[0]):g}x{float(bound[1]):g} is left of it")

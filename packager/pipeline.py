@@ -1,4 +1,4 @@
-"""From a source to a published bundle; each step leaves a finished piece, the manifest is the last of them."""
+"""The run from a source to a published bundle; each step leaves a finished piece, the manifest last."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from packager.subtitles import Subtitles, in_period, webvtt_arguments
 from packager.workfolder import WorkFolder, settings_key
 
 POSTER_AT = Fraction(1, 3)
-"""Where in the video the poster is taken: not the black or the titles it begins with."""
+"""Position of the poster in the video: behind the black or the titles at its beginning."""
 POSTER_DEADLINE_S = 120.0
 
 STALLED_S = 1800.0
@@ -40,7 +40,7 @@ REPORT_EVERY_S = 0.2
 MAX_PLACES = 5
 """Damaged places that are listed one by one."""
 PASS_DEADLINE_S = 12 * 3600.0
-"""For one track of subtitles: as long as it takes to read 2 TB from a slow disk."""
+"""Deadline for one track of subtitles: the time to read 2 TB from a slow disk."""
 
 EXPECTED_PART = Fraction(49, 50)
 """Fewer frames than this part of what the header promises are worth a warning."""
@@ -48,7 +48,7 @@ EXPECTED_PART = Fraction(49, 50)
 
 @dataclass(frozen=True)
 class Result:
-    """What a run came to."""
+    """Result of a run."""
 
     already_done: bool
     warnings: tuple[str, ...] = ()
@@ -58,18 +58,18 @@ class Result:
 
 @dataclass(frozen=True)
 class Listener:
-    """Where a run tells what it is doing."""
+    """Callbacks by which a run reports its progress."""
 
     step: Callable[[str], None]
     """A few words for each step that begins."""
     encoding: Callable[[RunProgress, int], None]
-    """How far the encoder is, and how many frames there will be."""
+    """Receives the encoder's progress and the number of frames in all."""
 
 
 def package(request: Request, listener: Listener) -> Result:
-    """Make the bundle. A run that was killed goes on where it stopped; a finished one is left alone.
+    """Makes the bundle. A run that was killed is resumed; a finished bundle is left alone.
 
-    Raises PackagingError, MediaError, BundleError or OSError; what has been finished is kept for the next run.
+    Raises PackagingError, MediaError, BundleError or OSError; finished pieces are kept for the next run.
     """
     request = replace(
         request,
@@ -112,7 +112,7 @@ def _make(plan: Plan, work: WorkFolder, segmenter: Segmenter, listener: Listener
 
 
 def _encode(plan: Plan, work: WorkFolder, listener: Listener) -> list[str]:
-    """Make the tracks that are not there yet, all at once; returns what is to be said of damage."""
+    """Makes all tracks that are missing in one run of the encoder; returns warnings about damage."""
     missing, hdr_missing = (
         [(rung, work.unfinished(_track_name(rung))) for rung in rungs if not work.has(_track_name(rung))]
         for rungs in (plan.rungs, plan.hdr_rungs)
@@ -237,7 +237,7 @@ def _texts(plan: Plan, work: WorkFolder, listener: Listener, warnings: list[str]
             made.append((subtitles, work.made(f"subtitles-{number}.vtt", make)))
         except ProgramFailedError as error:
             if subtitles.sha256:
-                raise SubtitlesError(f"{subtitles.name} holds no subtitles that ffmpeg can read: {error}") from error
+                raise SubtitlesError(f"{subtitles.name} has no subtitles that ffmpeg can read: {error}") from error
             warnings.append(f"{subtitles.name} could not be kept: {error}")
     return made
 
@@ -245,13 +245,13 @@ def _texts(plan: Plan, work: WorkFolder, listener: Listener, warnings: list[str]
 def _in_time(
     plan: Plan, texts: list[tuple[Subtitles, Path]], duration_s: Fraction, warnings: list[str]
 ) -> Iterator[Text]:
-    """Every track that says something in this part of the film."""
+    """Yields every track that has cues in this part of the film."""
     shift_s = plan.zero_in_file_s
     spoken = []
     for subtitles, path in texts:
         webvtt = in_period(path.read_text("utf-8", "replace"), shift_s, duration_s)
         if webvtt is None:
-            warnings.append(f"{subtitles.name} has nothing to say in this part; left out")
+            warnings.append(f"{subtitles.name} has no cues in this time range; skipped")
         else:
             spoken.append((subtitles, webvtt))
     labels = unique_labels([(label_of(s.title, bcp47(s.language)), s.role) for s, _ in spoken], "Subtitles")

@@ -1,4 +1,4 @@
-"""What is asked for and what is decided: everything that determines a bundle, before any of the work."""
+"""The request and the plan: everything that determines a bundle, before any of the work."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ REPEATING_FORMATS = frozenset({"avi"})
 
 @dataclass(frozen=True)
 class Request:
-    """What the command line asks for."""
+    """Request of the command line."""
 
     source: Path
     bundle: Path
@@ -52,9 +52,9 @@ class Request:
     start_s: Fraction = Fraction(0)
     duration_s: Fraction | None = None
     subtitles: tuple[Path, ...] = ()
-    """Files beside the source."""
+    """Subtitle files next to the source."""
     hdr: bool = False
-    """Whether to make an HDR ladder beside the SDR one."""
+    """True to make an HDR ladder in addition to the SDR one."""
     background: str = BLACK
     """`#rrggbb` behind transparent parts."""
     audio: AudioWish = "all"
@@ -70,7 +70,7 @@ class Plan:
     request: Request
     info: SourceInfo
     sha256: str
-    """Of the source."""
+    """SHA-256 of the source."""
     treatment: SourceTreatment
     rungs: tuple[LadderRung, ...]
     video: VideoSettings
@@ -90,7 +90,7 @@ class Plan:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What decides the content of the bundle, as JSON. (Both segmenters make the same segments.)"""
+        """Settings that determine the content of the bundle, as JSON. (Both segmenters make the same segments.)"""
         return {
             "subtitles": [{"sha256": s.sha256, "language": s.language} for s in self.subtitles if s.sha256],
             "sound": [track.to_json() for track in self.sound.tracks],
@@ -103,7 +103,7 @@ class Plan:
 
     @property
     def segment_s(self) -> Fraction:
-        """Of all video segments but the last."""
+        """Duration of all video segments except the last."""
         return self.video.segment_frames / self.treatment.frame_rate
 
     @property
@@ -131,16 +131,18 @@ class Plan:
 
 
 def make_plan(request: Request, step: Callable[[str], None] = lambda what: None) -> Plan:
-    """Probe the source, look through it and decide. `step` is told what takes long.
+    """Probes and scans the source, and decides. `step` receives the name of each step that takes long.
 
     Raises MediaError, PackagingError.
     """
+    # Refuse what cannot be done before the source is read to its end, which may take minutes.
     require_encoder(ENCODERS[request.codec])
     info = probe(request.source, request.programme)
     colour = colour_of(info.video, request.background)
     if not can_convert_colours():
         colour = without_zscale(colour)
     sounds = tuple(audio.index for audio in info.audio)
+    # One pass over all packets gives every time and key frame; the grid and the treatment follow from it.
     step("look through the source")
     found = scan(request.source, info.video.index, sounds)
     grid = choose_grid([time_s for time_s, _ in found.shown()], named_rates(info, found))
@@ -158,6 +160,7 @@ def make_plan(request: Request, step: Callable[[str], None] = lambda what: None)
     )
     hdr = hdr_settings(info, treatment, request.codec) if request.hdr else None
     rungs = _rungs(request, treatment)
+    # A segment is a whole number of frames, so that all rungs can be cut at the same places.
     frames = max(1, round(request.segment_s * treatment.frame_rate))
     plan = Plan(
         request=request,
@@ -181,7 +184,7 @@ def make_plan(request: Request, step: Callable[[str], None] = lambda what: None)
 
 
 def no_frames(plan: Plan) -> UnreadableSourceError:
-    """What to raise where not one frame comes out."""
+    """Returns the error for a source without a single frame."""
     part = f" after {float(plan.request.start_s):g} s" if plan.request.start_s else ""
     return UnreadableSourceError(f"{plan.info.name!r} has no frames{part}; nothing is left to package")
 
@@ -211,7 +214,7 @@ def _rungs(request: Request, treatment: SourceTreatment) -> tuple[LadderRung, ..
 
 
 def hdr_settings(info: SourceInfo, treatment: SourceTreatment, codec: str) -> HdrSettings:
-    """The settings of an HDR ladder beside an SDR one of that codec. Raises HdrError, PackagingError."""
+    """Returns the settings of an HDR ladder next to an SDR one of that codec. Raises HdrError, PackagingError."""
     colour = treatment.colour
     if colour_of(info.video).dynamic_range == "sdr":
         raise HdrError(f"{info.name!r} is not HDR (PQ or HLG), so it has no HDR ladder; leave --hdr out")
@@ -234,7 +237,7 @@ def _described(rungs: tuple[LadderRung, ...]) -> list[dict[str, Any]]:
 
 
 def plan_warnings(plan: Plan) -> list[str]:
-    """What a person should know of how this source is treated."""
+    """Returns warnings about the treatment of this source."""
     warnings = []
     video, treatment = plan.info.video, plan.treatment
     if not plan.grid.constant:
@@ -243,7 +246,7 @@ def plan_warnings(plan: Plan) -> list[str]:
     warnings += colour_warnings(video, treatment.colour)
     if plan.info.others:
         warnings.append(
-            "a bundle holds one video track, the sound beside it and subtitles that are text; "
+            "a bundle holds one video track, its sound, and subtitles that are text; "
             f"left out: {', '.join(plan.info.others)}"
         )
     if plan.info.programme is not None and plan.request.programme is None:
@@ -259,6 +262,7 @@ def picture_warnings(plan: Plan) -> list[str]:
     """Sentences on what is done to the shape and the fields of the picture."""
     warnings = []
     treatment, rate = plan.treatment, f"{float(plan.treatment.frame_rate):.5g}"
+    # Each warning names one thing that was changed, for whoever wonders about the result.
     if treatment.fields == "interlaced":
         each = "one for each field" if treatment.frame_rate != treatment.source_rate else "one for each frame"
         warnings.append(f"the source is interlaced; it becomes {rate} whole frames a second, {each}")

@@ -1,10 +1,10 @@
-"""What the manifest is to say, from the segments as they lie on disk: measured, never assumed."""
+"""The presentation for the manifest, measured from the segments on disk, never assumed."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
 from pathlib import Path
@@ -12,13 +12,15 @@ from pathlib import Path
 from manifests.model import (
     AdaptationSet,
     AudioFormat,
+    AudioRepresentation,
     DynamicRange,
     Presentation,
-    Representation,
     Role,
     Segment,
+    SegmentSeries,
     TextTrack,
     VideoFormat,
+    VideoRepresentation,
 )
 from manifests.mp4.fragments import InitInfo, read_fragment, read_init
 from manifests.names import text_href
@@ -27,7 +29,7 @@ from packager.ladder import LadderRung
 
 @dataclass(frozen=True)
 class MeasuredTrack:
-    """What lies in one representation's folder."""
+    """Facts measured from one representation's folder."""
 
     init: InitInfo
     segments: tuple[Segment, ...]
@@ -35,12 +37,11 @@ class MeasuredTrack:
     frames: int
     """Samples in all segments."""
     sha256: str
-    """Over the init segment and all segments, in order."""
+    """SHA-256 over the init segment and all segments, in order."""
 
     @property
     def duration_s(self) -> Fraction:
-        last = self.segments[-1]
-        return Fraction(last.start_ticks + last.duration_ticks, self.init.timescale)
+        return self.segments[-1].end_s
 
 
 @dataclass(frozen=True)
@@ -68,20 +69,23 @@ def measure_track(folder: Path) -> MeasuredTrack:
     """Read `init.mp4` and every segment. Raises MalformedFragmentError."""
     data = (folder / "init.mp4").read_bytes()
     init, digest = read_init(data), hashlib.sha256(data)
+    series = SegmentSeries(init.timescale, "init.mp4", "$Number%05d$.m4s")
     segments, sizes, frames = [], [], 0
     for number, path in enumerate(sorted(folder.glob("*.m4s")), start=1):
         data = path.read_bytes()
         digest.update(data)
         fragment = read_fragment(data, init)
-        segments.append(Segment(number, fragment.start_ticks, fragment.duration_ticks))
+        segments.append(Segment(number, fragment.start_ticks, fragment.duration_ticks, series))
         sizes.append(len(data))
         frames += fragment.sample_count
     return MeasuredTrack(init, tuple(segments), tuple(sizes), frames, digest.hexdigest())
 
 
 def content_tag(tracks: Iterable[MeasuredTrack]) -> str:
-    """Eight hex digits for the folders of all tracks of a bundle. Segments are cached for ever under their addresses,
-    so a bundle that is packaged anew must have others; one tag for all keeps one SegmentTemplate for all rungs.
+    """Returns eight hex digits for the folder names of all tracks of a bundle.
+
+    Segments are cached forever under their addresses, so a bundle that is packaged again needs others; one tag for all
+    keeps one SegmentTemplate for all rungs.
     """
     return hashlib.sha256("".join(track.sha256 for track in tracks).encode()).hexdigest()[:8]
 
@@ -122,15 +126,18 @@ def build_presentation(
     """
     rungs = tuple(_video_representation(rung, track, frame_rate, tag) for rung, track in video)
     sets = [AdaptationSet("1", "video", "video/mp4", rungs)]
+    # Each track is a set of its own, because a viewer chooses between them and a player must not.
     for number, one in enumerate(sound, start=2):
         representations = (_audio_representation(one.id, one.track, tag),)
         sets.append(
             AdaptationSet(str(number), "audio", "audio/mp4", representations, one.language, one.label, one.role)
         )
+    # HDR comes last: players that cannot show it then start with a set that they can.
     if hdr is not None:
         wide = tuple(_video_representation(*pair, frame_rate, tag, hdr.dynamic_range) for pair in hdr.rungs)
         sets.append(AdaptationSet(str(len(sets) + 1), "video", "video/mp4", wide))
-    longest = max(Fraction(s.duration_ticks, r.timescale) for r in rungs for s in r.segments)
+    # A buffer of one segment suffices, for which the bandwidths are computed.
+    longest = max(s.duration_s for r in rungs for s in r.segments)
     duration_s = video[0][1].duration_s
     return Presentation(
         duration_s=duration_s,
@@ -153,27 +160,19 @@ def build_presentation(
 
 def _video_representation(
     rung: LadderRung, track: MeasuredTrack, frame_rate: Fraction, tag: str, dynamic_range: DynamicRange = "sdr"
-) -> Representation:
-    return Representation(
-        id=rung.id,
-        codecs=track.init.codecs,
-        bandwidth_bps=bandwidth_bps(track),
-        timescale=track.init.timescale,
-        initialization=f"video/$RepresentationID$-{tag}/init.mp4",
-        media=f"video/$RepresentationID$-{tag}/$Number%05d$.m4s",
-        segments=track.segments,
-        video=VideoFormat(track.init.width, track.init.height, frame_rate, rung.size.sar, dynamic_range),
-    )
+) -> VideoRepresentation:
+    video = VideoFormat(track.init.width, track.init.height, frame_rate, rung.size.sar, dynamic_range)
+    segments = _addressed(track, f"video/{rung.id}-{tag}")
+    return VideoRepresentation(rung.id, track.init.codecs, bandwidth_bps(track), segments, video)
 
 
-def _audio_representation(name: str, track: MeasuredTrack, tag: str) -> Representation:
-    return Representation(
-        id=name,
-        codecs=track.init.codecs,
-        bandwidth_bps=bandwidth_bps(track),
-        timescale=track.init.timescale,
-        initialization=f"audio/$RepresentationID$-{tag}/init.mp4",
-        media=f"audio/$RepresentationID$-{tag}/$Number%05d$.m4s",
-        segments=track.segments,
-        audio=AudioFormat(track.init.sample_rate_hz, track.init.channels),
-    )
+def _audio_representation(name: str, track: MeasuredTrack, tag: str) -> AudioRepresentation:
+    audio = AudioFormat(track.init.sample_rate_hz, track.init.channels)
+    segments = _addressed(track, f"audio/{name}-{tag}")
+    return AudioRepresentation(name, track.init.codecs, bandwidth_bps(track), segments, audio)
+
+
+def _addressed(track: MeasuredTrack, folder: str) -> tuple[Segment, ...]:
+    """Returns the segments of `track` with the addresses that they have in `folder`."""
+    series = SegmentSeries(track.init.timescale, f"{folder}/init.mp4", f"{folder}/$Number%05d$.m4s")
+    return tuple(replace(segment, series=series) for segment in track.segments)

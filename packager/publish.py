@@ -11,10 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from console.version import neudash_version
-from manifests.bundle import publish_json, publish_manifest, read_json
+from manifests.bundle import publish_manifest
 from manifests.errors import BundleError
 from manifests.files import publish_file
 from manifests.names import MANIFEST, MASTER_PLAYLIST, POSTER, PROVENANCE, QUALITY, REPORT, text_href
+from manifests.provenance import (
+    PackagingRecord,
+    Provenance,
+    SourceRecord,
+    packaged_provenance,
+    publish_provenance,
+    read_provenance,
+)
 from packager.errors import OutputFolderError
 from packager.ladder import LadderRung
 from packager.plan import Plan
@@ -33,7 +41,7 @@ _SETTINGS_IN_WORDS = {
     "sound": "--audio",
     "hdr": "--hdr",
 }
-"""What differs, as the command line has it."""
+"""Name on the command line of each setting that may differ."""
 
 _FOLDERS = ("video", "audio", "text", "models", "quality")
 _FILES = (MASTER_PLAYLIST, "playlist_*.m3u8", QUALITY, PROVENANCE, POSTER, REPORT)
@@ -41,7 +49,7 @@ _FILES = (MASTER_PLAYLIST, "playlist_*.m3u8", QUALITY, PROVENANCE, POSTER, REPOR
 
 @dataclass(frozen=True)
 class Pieces:
-    """What is to be published; the segments lie in the work folder as `video-<id>` and `audio-<id>`."""
+    """Pieces to publish; the segments are in the work folder as `video-<id>` and `audio-<id>`."""
 
     video: tuple[tuple[LadderRung, MeasuredTrack], ...]
     sound: tuple[MeasuredSound, ...]
@@ -65,18 +73,18 @@ def check_output(bundle: Path) -> None:
     if not bundle.is_dir() or (bundle / MANIFEST).exists() or (bundle / FOLDER).exists():
         return
     if any(bundle.iterdir()):
-        raise OutputFolderError(f"{bundle} is not empty and holds no bundle; name a new or an empty folder")
+        raise OutputFolderError(f"{bundle} is not empty and not a bundle; name a new or an empty folder")
 
 
 def is_done(bundle: Path, settings: dict[str, Any], *, force: bool) -> bool:
-    """Whether the folder holds the bundle that these settings make.
+    """Returns True if the folder contains the bundle that these settings make.
 
-    Raises OutputFolderError where it holds another one and `force` does not say to replace it.
+    Raises OutputFolderError if it contains another one and `force` is not set.
     """
     if not (bundle / MANIFEST).exists() or force:
         return False
     try:
-        held = read_json(bundle, PROVENANCE).get("packaging", {}).get("settings", {})
+        held = dict(read_provenance(bundle).packaging.settings)
     except BundleError:
         held = {}
     held = {"subtitles": [], "sound": settings["sound"], **held}  # of a bundle from before there was a choice
@@ -91,9 +99,9 @@ def is_done(bundle: Path, settings: dict[str, Any], *, force: bool) -> bool:
 
 
 def publish(plan: Plan, work: Path, pieces: Pieces) -> None:
-    """Replace whatever bundle there is. In between there is none, and then there is a whole one.
+    """Replaces the bundle in the folder, if any. In between there is not a bundle, and then a whole one.
 
-    Raises BundleError where the pieces do not make one.
+    Raises BundleError if the pieces do not make a bundle.
     """
     bundle = plan.request.bundle
     pictures = (*pieces.video, *pieces.hdr)
@@ -107,7 +115,7 @@ def publish(plan: Plan, work: Path, pieces: Pieces) -> None:
     for one in text:
         publish_file(bundle / text_href(one.webvtt), one.webvtt)
     publish_file(bundle / POSTER, pieces.poster)
-    publish_json(bundle, PROVENANCE, provenance(plan, pieces))
+    publish_provenance(bundle, provenance(plan, pieces))
     title = printable(plan.request.source.stem)
     presentation = build_presentation(
         pieces.video, plan.treatment.frame_rate, pieces.sound, text, title, tag, _hdr_ladder(plan, pieces)
@@ -146,24 +154,21 @@ def _move(folder: Path, target: Path) -> None:
     folder.replace(target)
 
 
-def provenance(plan: Plan, pieces: Pieces) -> dict[str, Any]:
-    """What it takes to make the bundle again, and the reference frames of its rungs."""
+def provenance(plan: Plan, pieces: Pieces) -> Provenance:
+    """Returns the record of how to make the bundle, and the reference frames of its rungs, again."""
     name = printable(plan.info.name)
     pictures = (*pieces.video, *pieces.hdr)
     tracks = {rung.id: track for rung, track in pictures} | {sound.id: sound.track for sound in pieces.sound}
-    return {
-        "neudash": neudash_version(),
-        "source": {"name": name, "sha256": plan.sha256, "probe": plan.info.to_json() | {"name": name}},
-        "treatment": plan.treatment.to_json(),
-        "packaging": {
-            "settings": plan.settings,
-            "segmenter": pieces.segmenter,
-            "tools": tool_versions(),
-            "sha256": {name: track.sha256 for name, track in tracks.items()},
-        },
-    }
+    return packaged_provenance(
+        neudash_version(),
+        SourceRecord(name, plan.sha256, plan.info.to_json() | {"name": name}),
+        plan.treatment.to_json(),
+        PackagingRecord(
+            plan.settings, pieces.segmenter, tool_versions(), {name: track.sha256 for name, track in tracks.items()}
+        ),
+    )
 
 
 def printable(text: str) -> str:
-    """Without what XML or JSON cannot hold: control characters, undecodable bytes of file names."""
+    """Removes characters that XML or JSON cannot contain: control characters, undecodable bytes of file names."""
     return "".join(character for character in text if character.isprintable()) or "video"

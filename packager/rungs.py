@@ -1,4 +1,4 @@
-"""What a person asks for: `360@crf27,540@800k,720@crf27`, heights at a constant quality or a bitrate."""
+"""Rungs as a person requests them: `360@crf27,540@800k,720@crf27`, heights at a constant quality or a bitrate."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Crf:
     """Constant quality."""
 
     value: float
-    """On the scale of the codec; lower is better."""
+    """CRF on the scale of the codec; lower is better."""
 
     def __str__(self) -> str:
         return f"crf{self.value:g}"

@@ -1,4 +1,4 @@
-"""Subtitles: the text tracks of a source, and files beside it, as WebVTT whose times are those of the bundle."""
+"""Subtitles: text tracks of a source and files next to it, as WebVTT in the bundle's time."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class Subtitles:
 
     path: Path
     index: int
-    """Of the stream within the file."""
+    """Index of the stream within the file."""
     language: str | None
-    """BCP 47, as far as it is known."""
+    """BCP 47 tag; None if the language is not known."""
     name: str
-    """For messages."""
+    """Name for messages."""
     sha256: str | None = None
-    """Of a file of its own; None for a track of the source."""
+    """SHA-256 of a separate file; None for a track of the source."""
     title: str | None = None
     """Its name in the source."""
     role: Role = "subtitle"
@@ -64,9 +64,9 @@ def _role(dispositions: Sequence[str]) -> Role:
 
 
 def read_file(path: Path) -> Subtitles:
-    """A file beside a source; `film.en.srt` says its language. Raises SubtitlesError, OSError."""
+    """Reads a file next to a source; `film.en.srt` names its language. Raises SubtitlesError, OSError."""
     if path.suffix.lower() not in SUFFIXES:
-        raise SubtitlesError(f"{path.name} is no file of subtitles; its name should end in {', '.join(SUFFIXES)}")
+        raise SubtitlesError(f"{path.name} is not a subtitle file; its name should end in {', '.join(SUFFIXES)}")
     if not path.is_file():
         raise SubtitlesError(f"{path} {'is not a regular file' if path.exists() else 'does not exist'}")
     if path.stat().st_size > MAX_FILE_BYTES:
@@ -92,7 +92,7 @@ def webvtt_arguments(subtitles: Subtitles, end_s: Fraction | None) -> list[str]:
 
 
 def in_period(webvtt: str, shift_s: Fraction, duration_s: Fraction) -> bytes | None:
-    """The cues that are shown within `duration_s` once all times are `shift_s` less; None where there are none."""
+    """Returns the cues within `duration_s` after `shift_s` is subtracted from all times; None if there are none."""
     cues = list(_cues(webvtt, round(shift_s * 1000), round(duration_s * 1000)))
     return ("\n\n".join(["WEBVTT", *cues]) + "\n").encode() if cues else None
 

@@ -1,4 +1,4 @@
-"""What the programs at hand can do, asked of them once."""
+"""Capabilities of ffmpeg and MP4Box, each asked once."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _ffmpeg_says(option: str) -> str:
 
 
 def can_convert_colours() -> bool:
-    """Whether this ffmpeg was built with zimg, and so has the filter that converts HDR and wide gamuts."""
+    """Returns True if this ffmpeg was built with zimg, and so has the filter that converts HDR and wide gamuts."""
     return " zscale " in _ffmpeg_says("-filters")
 
 

@@ -1,4 +1,4 @@
-"""How a probed source is treated: rate, fields, range, colour, in one place and without looking at anything else."""
+"""Treatment of a probed source: rate, fields, range, colour, decided in one place from its header."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ def plan_treatment(
 ) -> SourceTreatment:
     """The treatment of a source from `start_s` (snapped to a frame) for `duration_s` (None: to its end)."""
     frame_rate = output_rate(grid.rate, fields)
+    # The start is rounded to a frame, so that the reference frames of trainer and report are the same.
     return SourceTreatment(
         stream_index=info.video.index,
         frame_rate=frame_rate,
@@ -45,7 +46,8 @@ def plan_treatment(
 
 
 def output_rate(source_rate: Fraction, fields: Fields) -> Fraction:
-    """A frame for each field of interlaced video, four for every five of telecined film, else the source's own rate."""
+    """Returns the output's rate: a frame for each field of interlaced video, 4/5 for telecined film, else the
+    source's."""
     if fields == "interlaced" and source_rate <= MAX_DOUBLED_RATE:
         return 2 * source_rate
     if fields == "telecine":

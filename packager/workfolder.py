@@ -1,4 +1,4 @@
-"""Where a run keeps what it has finished, so that the next one goes on from there: `.work/<key>` in the bundle."""
+"""Work folder `.work/<key>` in the bundle, in which finished pieces wait for the next run."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class WorkFolder:
             _remove(leftover)
 
     def has(self, name: str) -> bool:
-        """Whether a run has finished this piece."""
+        """Returns True if a run has finished this piece."""
         return (self.root / name).exists()
 
     def unfinished(self, name: str) -> Path:

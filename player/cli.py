@@ -117,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
         type=whole_number(1, 1_000_000),
         default=1,
         metavar="N",
-        help="play it so many times over; not beside --out or --frames",
+        help="play it that many times; not with --out or --frames",
     )
     how.add_argument(
         "--abr",
@@ -135,7 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     how.add_argument(
         "--mirrors",
         action="store_true",
-        help="fetch from other servers too, where the manifest names some (BaseURL); without it from its own alone",
+        help="also fetch from other servers that the manifest names (BaseURL); by default only from its own",
     )
     how.add_argument(
         "--network-trace",
@@ -165,7 +165,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="a .pb, .onnx or .ndm model for every segment, instead of the manifest's",
     )
-    how.add_argument("--no-enhance", action="store_true", help="plain upscaling, and no model is fetched")
+    how.add_argument("--no-enhance", action="store_true", help="plain: no model is fetched")
     return parser
 
 
@@ -215,9 +215,9 @@ def _fetcher(arguments: argparse.Namespace) -> Transport:
 
 
 def _outputs(arguments: argparse.Namespace) -> tuple[Outputs, list[str]]:
-    """The outputs asked for, and what the user should know of them.
+    """Returns the requested outputs, and warnings for the user.
 
-    Raises OSError, SinkError or OverwritesError where one could not be written.
+    Raises OSError, SinkError or OverwritesError if one cannot be written.
     """
     files = _written(arguments)
     check_distinct(files, [Path(arguments.address)])
@@ -248,7 +248,7 @@ def _written(arguments: argparse.Namespace) -> list[Path]:
 
 
 async def _until_interrupted(session: Session) -> bool:
-    """Whether Ctrl-C (or SIGTERM) ended the session; its outputs are finished either way."""
+    """Returns True if Ctrl-C (or SIGTERM) ended the session; its outputs are finished either way."""
     task = asyncio.ensure_future(session.run())
     with _interrupts(task):
         try:

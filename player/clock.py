@@ -1,4 +1,4 @@
-"""What moment of the video is due: one clock for pictures and sound."""
+"""Clock of a session: the position in the video that is due, for pictures and sound."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from threading import Lock
 
 
 class Clock:
-    """Runs with the time of day from where it was set, or stands. An audio device asks it from a thread of its own."""
+    """Advances with the time of day from the position it was set to, or stands still. Safe to read from the audio
+    thread."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._lock = Lock()
         self._position_s: float | None = None
-        """Where it stands, or where it was when it started to run."""
+        """Position at which it stands, or from which it runs."""
         self._started_s: float | None = None
 
     @property
     def position_s(self) -> float | None:
-        """In the Period; None before it is first set."""
+        """Returns the position in the Period; None before it is first set."""
         with self._lock:
             return self._position()
 
@@ -30,12 +31,12 @@ class Clock:
             return None if self._started_s is None else self._position()
 
     def set(self, position_s: float) -> None:
-        """To a moment, and stand there."""
+        """Sets the position and stops there."""
         with self._lock:
             self._position_s, self._started_s = position_s, None
 
     def run(self, running: bool) -> None:
-        """Run or stand, from where it is; one that was never set cannot run."""
+        """Starts or stops at the present position; a clock that was never set cannot run."""
         with self._lock:
             position_s = self._position()
             self._position_s = position_s

@@ -1,4 +1,4 @@
-"""What can stop the player, or a part of its work: one root, one subclass per reaction."""
+"""Errors that stop the player, or a part of its work: one root, one subclass for each reaction."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class FetchError(PlayerError):
     def __init__(self, reason: str, *, temporary: bool = False) -> None:
         super().__init__(reason)
         self.temporary = temporary
-        """Whether asking again later may help: a timeout, a 503, a broken connection; never a 404."""
+        """True if a later attempt may succeed: after a timeout, a 503, a broken connection; never after a 404."""
 
 
 class SinkError(PlayerError):

@@ -1,4 +1,4 @@
-"""Fetch, decode, enhance and present beside each other, in manifest order, with bounded queues between them.
+"""Fetches, decodes, enhances and presents concurrently, in manifest order, with bounded queues in between.
 
 Coroutines pass the work on; decoding, networks, encoders and the disk run in one thread each.
 """
@@ -31,23 +31,23 @@ from player.stats import SessionStats
 from player.superres.output import OutputFormat
 
 SEGMENTS_AHEAD = 1
-"""Ready to be decoded, beside the one under way and the next one in the making."""
+"""Segments ready to be decoded, in addition to the one being downloaded and the next one being prepared."""
 FRAMES_AHEAD = 8
-"""Of each queue of frames: enough to hide one stage behind another, 25 MB at 1080p."""
+"""Length of each queue of frames: enough to hide one stage behind another, 25 MB at 1080p."""
 
 FILLING_S = 1.0
 """The longest that a window waits for that many frames before it plays on with what there is."""
 
 
 class PlaybackListener(Protocol):
-    """What a session says while it runs."""
+    """Receiver of a session's progress."""
 
     def starts(self, frames: int, after: int) -> None:
-        """Before the first segment, and after every seek; `frames` is about how many there will be, `after` so many."""
+        """Called before the first segment and after every seek; about `frames` come, after `after` earlier ones."""
         ...
 
     def frame(self, stats: SessionStats) -> None:
-        """After each frame."""
+        """Called after each frame."""
         ...
 
     def warn(self, message: str) -> None: ...
@@ -90,7 +90,7 @@ class Pipeline:
         speaker: Speaker | None = None,
     ) -> None:
         self.complete = True
-        """Whether every frame came, and all audio could be used."""
+        """True if every frame came, and all audio could be used."""
         self._downloads = downloads
         self._enhancer = enhancer
         self._output = output
@@ -109,17 +109,17 @@ class Pipeline:
         self._from_s = from_s
         self._failure: UnplayableError | None = None
         self._ended = False
-        """Whether the last frame is through the enhancer."""
+        """True once the last frame is through the enhancer."""
         self._over = False
         self._fetched: asyncio.Queue[_Job | None] = asyncio.Queue(SEGMENTS_AHEAD)
         self._decoded: asyncio.Queue[_Job | _Decoded | None] = asyncio.Queue(FRAMES_AHEAD)
         self._enhanced: asyncio.Queue[_Job | _Enhanced | None] = asyncio.Queue(FRAMES_AHEAD)
 
     async def run(self, started_s: float, from_s: Fraction = Fraction(0)) -> None:
-        """To the end. `started_s` is when the session began, on the monotonic clock.
+        """Runs to the end. `started_s` is the start of the session on the monotonic clock.
 
-        From the frame at `from_s` on, `downloads` having been sent to its segment. May be run again, from elsewhere,
-        after a ViewerSeekError. Raises that, UnplayableError, SinkError and ViewerQuitError.
+        Begins at the frame at `from_s`, to whose segment the scheduler must have been sent. May run again from
+        elsewhere after a ViewerSeekError. Raises that, UnplayableError, SinkError and ViewerQuitError.
         """
         self._started_s = started_s
         self._renew(from_s)
@@ -191,9 +191,8 @@ class Pipeline:
                 self._lose(job, count, f"lost: {error}")
 
     def _lose(self, job: _Job, shown: int, reason: str | None) -> None:
-        """Of a segment only `shown` frames could be had."""
+        """Records a segment of which only `shown` frames were available."""
         delivery = job.delivery
-        assert delivery.representation.video is not None, "a rung is of video"
         delivery.record.reason = reason
         self.complete = False
         shown_s = shown / delivery.representation.video.frame_rate
@@ -220,7 +219,7 @@ class Pipeline:
         await self._enhanced.put(None)
 
     def _effort_for(self, item: _Decoded, *, waited: bool) -> Effort:
-        """A frame that had to be `waited` for says nothing about the speed of enhancing."""
+        """Returns the effort for a frame; one that had to be `waited` for does not measure the speed of enhancing."""
         if self._effort is None or self._window is None:
             return Effort.FULL
         before, lead_s = self._effort.level, self._window.lead_s(item.frame)
@@ -256,7 +255,7 @@ class Pipeline:
             self._shown()
 
     async def _filled(self) -> None:
-        """Until playing can go on: a queue of frames is the time that the next hiccup may take."""
+        """Waits until playback can continue: a full queue of frames covers the next delay."""
         patience_s = time.monotonic() + FILLING_S
         while not (self._enhanced.full() or self._ended) and time.monotonic() < patience_s:
             await asyncio.sleep(0.005)

@@ -1,4 +1,4 @@
-"""What `neudash play` says on stderr while it runs: a bar with the speed, and each warning once."""
+"""Output of `neudash play` on stderr while it runs: a bar with the speed, and each warning once."""
 
 from __future__ import annotations
 

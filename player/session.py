@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from manifests.errors import BundleError
-from manifests.model import Presentation, Representation
+from manifests.model import Presentation, VideoRepresentation
 from manifests.mpd.read import read_mpd
 from player.abr.rules import DEFAULT, RULES
 from player.errors import UnplayableError
@@ -31,7 +31,7 @@ from player.superres.output import OutputFormat, fixed_rung, output_format, swit
 
 @dataclass(frozen=True)
 class Settings:
-    """What the viewer chose."""
+    """Settings that the viewer chose."""
 
     rung: str | None = None
     """Height or id of the one rung to play; None leaves it to the rule."""
@@ -46,21 +46,21 @@ class Settings:
     model_file: Path | None = None
     """A model of the viewer's own for every segment, instead of the manifest's."""
     mirrors: bool = False
-    """Whether the manifest may send the player to other servers."""
+    """True if the manifest may direct the player to other servers."""
     loops: int = 1
-    """How many times over; more than once with a window or no output alone."""
+    """Number of repetitions; more than one only with a window or without output."""
     model_patience_s: float = 10.0
-    """How long a model may take before its segments are played without it."""
+    """Time that a model may take before its segments are played without it."""
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where frames and files go; all may be absent."""
+    """Destinations of frames and files; all may be absent."""
 
     sinks: Sequence[Sink] = ()
     window: Window | None = None
     speaker: Speaker | None = None
-    """What is heard beside the window."""
+    """Sound output next to the window."""
     kept: DownloadRecorder | None = None
 
 
@@ -71,7 +71,7 @@ class Session:
         self.stats = SessionStats()
         """True at every moment, and so after a session that was cut short."""
         self.complete = True
-        """Whether all frames and all audio came."""
+        """True if all frames and all audio came."""
         self._fetcher = fetcher
         self._settings = settings
         self._outputs = outputs
@@ -79,7 +79,7 @@ class Session:
         self._started_s = time.monotonic()
 
     async def run(self) -> None:
-        """To the end, or until the viewer quits. Cancelling it ends it as cleanly: the outputs are finished.
+        """Runs to the end, or until the viewer quits. Cancelling it ends it cleanly too: the outputs are finished.
 
         Raises UnplayableError and SinkError.
         """
@@ -104,6 +104,7 @@ class Session:
 
     async def _play(self, presentation: Presentation) -> None:
         rungs = presentation.video
+        # Choose what may be played before anything but the manifest is fetched.
         fixed = None if self._settings.rung is None else fixed_rung(rungs, self._settings.rung)
         playable = switchable(rungs) if fixed is None else (fixed,)
         sound = choose_soundtrack(presentation.adaptation_sets, self._settings.audio)
@@ -114,6 +115,7 @@ class Session:
         except BundleError as error:
             raise UnplayableError(str(error)) from error
         soundtrack = Soundtrack(files, sound, self._talk.warn)
+        # The scheduler fetches, the pipeline decodes and shows; both are made anew for each presentation.
         downloads = SegmentScheduler(
             files,
             soundtrack,
@@ -136,6 +138,7 @@ class Session:
             speaker=self._outputs.speaker,
         )
         try:
+            # Outputs are finished in the reverse order of opening, also after an error.
             with ExitStack() as at_end:
                 self._finish_outputs(at_end, presentation)
                 self._open_sinks(output, await soundtrack.init())
@@ -152,7 +155,7 @@ class Session:
         duration_s: Fraction,
         output: OutputFormat,
     ) -> None:
-        """From the start to the end, by way of wherever the viewer goes."""
+        """Plays from the start to the end, through every seek of the viewer."""
         from_s, left = Fraction(0), self._settings.loops
         while left:
             self._talk.starts(round((duration_s - from_s) * output.frame_rate), self.stats.frames)
@@ -183,11 +186,10 @@ class Session:
             return FileEnhancer(settings.model_file, settings.engine, settings.backend)
         return ModelEnhancer(settings.engine, settings.backend)
 
-    def _own_scale(self, enhancer: Enhancer, rung: Representation) -> int | None:
+    def _own_scale(self, enhancer: Enhancer, rung: VideoRepresentation) -> int | None:
         """The scale of the viewer's own model."""
         if not isinstance(enhancer, FileEnhancer):
             return None
-        assert rung.video is not None, "a rung is of video"
         return enhancer.prepare(None, rung.video.width, rung.video.height).scale
 
     def _model_patience_s(self) -> float | None:

@@ -1,4 +1,4 @@
-"""What a session did, as `play --stats` writes it: every segment, and why one was not enhanced."""
+"""Statistics of a session for `play --stats`: every segment, and the reason if it was not enhanced."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ class SegmentStats:
     video_bytes: int = 0
     """Fetched for its video: the segment, and the init segment where this was the first of its rung."""
     model_bytes: int = 0
-    """Fetched for its model: nothing where the model was already held."""
+    """Bytes fetched for its model; 0 if the model was already held."""
     buffer_s: float = 0.0
     """Video ahead of a viewer who watches from the first segment on, when it was asked for."""
     model: ModelKind = "none"
-    """What the manifest names for it: no model, a full set of weights, or an update."""
+    """Model that the manifest names for it: none, a full set of weights, or an update."""
     frames: int = 0
     enhanced_frames: int = 0
     """Those that went through a network."""
     reused_frames: int = 0
     """Those that got the residual of the frame before, because there was no time for more."""
     enhanced: bool = False
-    """Whether every frame of it went through a network."""
+    """True if every frame of it went through a network."""
     reason: str | None = None
     """Why it was not enhanced, or was lost; None for an enhanced segment."""
     download_s: float = 0.0
     decode_s: float = 0.0
     enhance_s: float = 0.0
-    """Enlarging its frames, by network or plainly."""
+    """Time to bring its frames to the output size, through a network or plain."""
     network_s: float = 0.0
-    """Of that, the frames that went through a network."""
+    """Time of those that went through a network."""
 
     @property
     def enhancing_s(self) -> float:
-        """What a frame takes that goes through the network; 0 before the first."""
+        """Time for a frame that goes through the network; 0 before the first."""
         return self.network_s / self.enhanced_frames if self.enhanced_frames else 0.0
 
 
@@ -65,15 +65,15 @@ class SessionStats:
     total_bytes: int = 0
     """Everything received: manifest, init segments, video, audio, models, and failed attempts."""
     startup_s: float = 0.0
-    """From the start of the session to the first frame."""
+    """Time from the start of the session to the first frame."""
     elapsed_s: float = 0.0
-    """From the start of the session to its end."""
+    """Time from the start of the session to its end."""
     stall_s: float = 0.0
     """Time in which there was no new frame to show: video that was not delivered, and waiting in a window."""
     network_s: float = 0.0
     """Spent on enhanced frames."""
     enhance_fps: float = 0.0
-    """Enhanced frames a second of enhancing; 0 where none was enhanced."""
+    """Enhanced frames per second of enhancing; 0 if none was enhanced."""
 
     def to_json(self) -> dict[str, Any]:
         """The object of `--stats`; seconds rounded to microseconds."""

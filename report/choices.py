@@ -1,10 +1,11 @@
-"""What the trainer tried on each rung and why, from provenance.json, as rows to show."""
+"""Rows about the trainer's choice: the models tried on each rung and the reason for their fate."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+
+from manifests.provenance import ChoiceRecord, TrainingRecord
 
 
 @dataclass(frozen=True)
@@ -17,35 +18,19 @@ class Choice:
     size_bytes: int | None
     """None where nothing was trained; so are gain and worth."""
     gain_db: float | None
-    worth_bytes: int | None
+    worth_bytes: float | None
     used: int
     why: str
 
 
-def choices_of(provenance: Mapping[str, Any]) -> list[Choice]:
-    """All that was tried or left untried, by rung; nothing where the trainer left no record of it."""
-    try:
-        return [row for rung, record in provenance.get("training", {}).items() for row in _rows(rung, record)]
-    except (LookupError, TypeError, AttributeError):
-        return []
+def choices_of(training: Mapping[str, TrainingRecord]) -> list[Choice]:
+    """Returns a row for everything that was tried or left untried, rung by rung."""
+    return [row for rung, record in training.items() for row in _rows(rung, record.choice)]
 
 
-def _rows(rung: str, record: Mapping[str, Any]) -> list[Choice]:
-    choice = record.get("choice", {"tried": [], "not_trained": []})
+def _rows(rung: str, choice: ChoiceRecord) -> list[Choice]:
     tried = [
-        Choice(
-            rung,
-            row["network"],
-            row["what"],
-            row["size_bytes"],
-            row["gain_db"],
-            row["worth_bytes"],
-            row["used"],
-            row["why"],
-        )
-        for row in choice["tried"]
+        Choice(rung, t.network, t.what, t.size_bytes, t.gain_db, t.worth_bytes, t.used, t.why) for t in choice.tried
     ]
-    untried = [
-        Choice(rung, row["network"], "not trained", None, None, None, 0, row["why"]) for row in choice["not_trained"]
-    ]
+    untried = [Choice(rung, n.network, "not trained", None, None, None, 0, n.why) for n in choice.not_trained]
     return tried + untried

@@ -11,10 +11,10 @@ from functools import cache
 from console.options import bundle_folder, video_file, whole_number
 from console.outputs import check_distinct, check_output, output_ending_in, output_file, results_to, write_output
 from console.text import one_line
-from manifests.bundle import read_json
 from manifests.errors import BundleError
 from manifests.files import check_writable, publish_file
-from manifests.names import PROVENANCE, QUALITY, REPORT
+from manifests.names import QUALITY, REPORT
+from manifests.provenance import read_provenance
 from media.errors import MediaError
 from player.errors import PlayerError
 from player.superres.engines import BACKENDS, ENGINES, Engine, EngineUnavailableError, open_engine
@@ -49,6 +49,7 @@ def main(argv: list[str]) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
+    # All outputs are checked first: measuring takes minutes.
     outputs = [path for path in (options.output, options.json) if path]
     check_distinct(outputs, [options.source])
     subject = open_subject(options.bundle, options.source)
@@ -64,10 +65,11 @@ def _report(options: argparse.Namespace) -> int:
         return open_engine(options.engine, options.backend)
 
     rungs = measured_rungs(subject, engine, options.every, fresh=options.fresh, quiet=options.quiet)
+    # Published before the page is made: players can use the table even if drawing fails.
     publish_quality(options.bundle, rungs)
     pictures = clearest_pictures(subject, engine, rungs, quiet=options.quiet)
     title = subject.bundle.presentation.title or subject.bundle.root.resolve().name
-    choices = choices_of(read_json(options.bundle, PROVENANCE))
+    choices = choices_of(read_provenance(options.bundle).training)
     html = page(title, width, height, rungs, pictures, choices).encode()
     publish_file(options.bundle / REPORT, html)
     if options.output:

@@ -2,4 +2,4 @@
 
 
 class ReportError(Exception):
-    """The bundle and the source do not have the same number of frames. `str()` says what to do."""
+    """The bundle and the source do not have the same number of frames. `str()` contains the remedy."""

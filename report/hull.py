@@ -1,4 +1,4 @@
-"""What plain video would cost at some quality: the upper hull of a ladder's points, in linear rate. Pure."""
+"""Cost of plain video at a given quality: the upper hull of a ladder's points, in linear rate. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def upper_hull(points: Sequence[Point]) -> list[Point]:
 
 
 def _below(left: Point, middle: Point, right: Point) -> bool:
-    """Whether `middle` is not above the line from `left` to `right`."""
+    """Returns True if `middle` is not above the line from `left` to `right`."""
     run, rise = right[0] - left[0], right[1] - left[1]
     return (middle[1] - left[1]) * run <= rise * (middle[0] - left[0])
 

@@ -1,4 +1,4 @@
-"""Measures a rung as a player shows it: decoded, enlarged plainly and by its models, against the source."""
+"""Measures a rung as a player shows it: decoded, plain and enhanced, against the source."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from fractions import Fraction
 from itertools import zip_longest
 from pathlib import Path
 
 from manifests.bundle import Bundle
 from manifests.errors import BundleError
 from manifests.loading import load_model
-from manifests.model import Representation
+from manifests.model import VideoRepresentation
 from manifests.networks import Size
-from manifests.template import initialization_href, segment_href
 from manifests.weights import ModelWeights
 from media.errors import UndecodableSegmentError
 from media.frames import Frame, decode_segment, resize_frame
@@ -30,12 +28,12 @@ from report.errors import ReportError
 from report.results import RungResult, SegmentResult, scores_of
 
 METHOD = "2"
-"""Counts up when measuring changes what it says, so that no old result is taken for a new one."""
+"""Version of the method, raised when its results change, so that old results are measured again."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What is measured, and against what."""
+    """Bundle, source and output format of a measurement."""
 
     bundle: Bundle
     source: Path
@@ -52,20 +50,20 @@ class RungPlayer:
     """The pictures of one rung, made as a player makes them."""
 
     subject: Subject
-    representation: Representation
+    representation: VideoRepresentation
     upscalers: tuple[Upscaler | None, ...]
-    """For each segment; None for plain upscaling."""
+    """Upscaler of each segment; None for plain."""
     input_sizes: tuple[Size, ...]
-    """For each segment, (width, height) of the picture that goes into its network."""
+    """Size of the picture that goes into each segment's network."""
     model_bytes: tuple[int, ...]
-    """For each segment, of the files that playing from the start fetches for it."""
+    """Bytes of the model files that playing from the start fetches for each segment."""
 
     def segment(self, position: int) -> Iterator[Frame]:
         """Decoded frames of the segment at that position, from 0. Raises UndecodableSegmentError."""
         read, r = self.subject.bundle.read, self.representation
-        href = segment_href(r, r.segments[position])
+        href = r.segments[position].href
         try:
-            yield from decode_segment(read(initialization_href(r)), read(href))
+            yield from decode_segment(read(r.init_href), read(href))
         except UndecodableSegmentError as error:
             raise UndecodableSegmentError(f"{href}: {error}") from error
 
@@ -76,10 +74,9 @@ class RungPlayer:
         return output_frame(decoded, self.upscalers[position], self.input_sizes[position], self.subject.output)
 
 
-def rung_player(subject: Subject, representation: Representation, engine: Callable[[], Engine]) -> RungPlayer:
+def rung_player(subject: Subject, representation: VideoRepresentation, engine: Callable[[], Engine]) -> RungPlayer:
     """Loads the rung's models; one that does not load leaves its segments plain, as in a player."""
     video = representation.video
-    assert video is not None, "a rung is a video representation"
     made: dict[tuple[str, Size], Upscaler | None] = {}
     held: set[str] = set()
     upscalers, input_sizes, model_bytes = [], [], []
@@ -87,7 +84,7 @@ def rung_player(subject: Subject, representation: Representation, engine: Callab
         wanted = model_for_segment(representation, position)
         model_bytes.append(sum(file.size_bytes for file in wanted.files if file.href not in held))
         held |= {file.href for file in wanted.files}
-        size = wanted.track.input_size_of(video) if wanted.track else (video.width, video.height)
+        size = wanted.track.input_size_of(video) if wanted.track else video.size
         name = wanted.files[-1].href if wanted.files else "", size
         if name not in made:
             weights = _weights(subject.bundle, wanted)
@@ -106,20 +103,19 @@ def _weights(bundle: Bundle, wanted: SegmentModel) -> ModelWeights | None:
         return None
 
 
-def frame_count(representation: Representation) -> int:
+def frame_count(representation: VideoRepresentation) -> int:
     """Frames the manifest promises for the rung."""
     video = representation.video
-    assert video is not None, "a rung is a video representation"
     return round(representation.duration_s * video.frame_rate)
 
 
-def rung_key(subject: Subject, representation: Representation, source_sha256: str, vmaf_every: int) -> str:
+def rung_key(subject: Subject, representation: VideoRepresentation, source_sha256: str, vmaf_every: int) -> str:
     """Equal keys promise equal results."""
     digest = hashlib.sha256(f"{METHOD} {source_sha256} {vmaf_every} {subject.output}".encode())
     digest.update(repr(sorted(subject.treatment.to_json().items())).encode())
-    digest.update(subject.bundle.read(initialization_href(representation)))
+    digest.update(subject.bundle.read(representation.init_href))
     for position, segment in enumerate(representation.segments):
-        digest.update(subject.bundle.read(segment_href(representation, segment)))
+        digest.update(subject.bundle.read(segment.href))
         wanted = model_for_segment(representation, position)
         digest.update("".join(file.sha256 for file in wanted.files).encode())
         if wanted.track is not None:
@@ -167,9 +163,9 @@ def _result(
 ) -> RungResult:
     representation, read = player.representation, player.subject.bundle.read
     video = representation.video
-    assert video is not None, "a rung is a video representation"
     segments, first = [], 0
     for position, segment in enumerate(representation.segments):
+        # Scores are per frame over the whole title; each segment has its run of them.
         run = slice(first, first + counts[position])
         first = run.stop
         enhanced = player.upscalers[position] is not None and played is not None
@@ -177,15 +173,15 @@ def _result(
         segments.append(
             SegmentResult(
                 number=segment.number,
-                start_s=float(Fraction(segment.start_ticks, representation.timescale)),
-                duration_s=float(Fraction(segment.duration_ticks, representation.timescale)),
+                start_s=float(segment.start_s),
+                duration_s=float(segment.duration_s),
                 frames=counts[position],
-                size_bytes=len(read(segment_href(representation, segment))),
+                size_bytes=len(read(segment.href)),
                 model_bytes=player.model_bytes[position],
                 network=track.network if track and enhanced else None,
                 plain=scores_of(pooled(plain[run])),
                 enhanced=scores_of(pooled(played[run])) if enhanced and played else None,
             )
         )
-    init_bytes = len(read(initialization_href(representation)))
+    init_bytes = len(read(representation.init_href))
     return RungResult(representation.id, video.width, video.height, init_bytes, vmaf_every, key, tuple(segments))

@@ -1,4 +1,4 @@
-"""The report as one HTML file that needs nothing else: style, script, plots and pictures are inside it."""
+"""The report as one self-contained HTML file: style, plots and pictures are inside it."""
 
 from __future__ import annotations
 
@@ -17,17 +17,19 @@ from report.results import RungResult
 
 @dataclass(frozen=True)
 class Headline:
-    """What was gained on one enhanced rung, and what it cost."""
+    """Gain and cost of models on one enhanced rung."""
 
     rung: RungResult
     gain_db: float
-    """In PSNR-Y over the plain upscale of the same rung, whole title."""
+    """Gain in PSNR-Y over plain on the same rung, whole title."""
     vmaf_neg_gain: float | None
     model_share: float
-    """Of the bytes of the rung's video."""
+    """Model bytes as a share of the rung's video bytes."""
     saved: float | None
-    """Share of the bytes that plain video needs for the same PSNR-Y, by the hull of this ladder; negative where
-    the enhanced rung needs more; None where no plain rung is as good."""
+    """Share of bytes saved against plain video of the same PSNR-Y, by the hull of this ladder.
+
+    Negative if the enhanced rung needs more; None if no plain rung is as good.
+    """
 
 
 def headline(rung: RungResult, rungs: Sequence[RungResult]) -> Headline:
@@ -56,6 +58,7 @@ def page(
     choices: Sequence[Choice] = (),
 ) -> str:
     """The HTML of the report on rungs that were judged at that size, with what the trainer tried on them."""
+    # Everywhere in the page from the cheapest rung to the most expensive one.
     ordered = sorted(rungs, key=lambda rung: rung.video_bytes)
     enhanced = [rung for rung in ordered if rung.enhanced]
     plots = [rate_quality_plot(ordered, metric) for metric in ("psnr_y", "vmaf_neg")]

@@ -18,7 +18,7 @@ from report.results import RungResult
 
 MOMENTS = 3
 FRAME_STEP = 4
-"""Of a chosen segment every so manyth frame is looked at."""
+"""Only every fourth frame of a segment is considered."""
 LARGEST = (1280, 720)
 """Pictures are cut to that size, not reduced: reducing would hide what is to be seen."""
 DETAIL = (240, 160)
@@ -46,12 +46,12 @@ class Moment:
     """Its number."""
     time_s: float
     gain_db: float
-    """In PSNR-Y, of this frame."""
+    """Gain in PSNR-Y of this frame."""
     plain: Frame
     enhanced: Frame
     source: Frame
     detail: Box
-    """Where the squared error falls most."""
+    """Part of the frame whose squared error falls most."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Shown:
     time_s: float
     gain_db: float
     pictures: dict[str, str]
-    """Of `plain`, `enhanced` and `source`."""
+    """Pictures by `plain`, `enhanced` and `source`."""
     details: dict[str, str]
     width: int
     height: int
@@ -79,7 +79,7 @@ def clearest_segments(rung: RungResult, count: int = MOMENTS) -> list[int]:
 
 
 def moments(player: RungPlayer, positions: Sequence[int]) -> list[Moment]:
-    """Of each of those segments the frame whose squared error falls most. Raises as `pairs` does."""
+    """Returns for each segment the frame whose squared error falls most. Raises as `pairs` does."""
     best: dict[int, tuple[int, Moment]] = {}
     index, current = 0, -1
     for position, decoded, reference in pairs(player):
@@ -105,7 +105,7 @@ def _moment(player: RungPlayer, position: int, number: int, decoded: Frame, refe
 
 
 def clearest_box(source: NDArray[np.uint8], plain: NDArray[np.uint8], enhanced: NDArray[np.uint8]) -> Box:
-    """The part of DETAIL's size where the squared error falls most."""
+    """Returns the part, of DETAIL's size, whose squared error falls most."""
     height, width = source.shape
     box_width, box_height = min(DETAIL[0], width), min(DETAIL[1], height)
     reference = source.astype(np.float32)
@@ -133,7 +133,7 @@ def shown(moment: Moment) -> Shown:
 
 
 def _around(detail: Box, width: int, height: int) -> Box:
-    """The largest part to show, with the detail in its middle as far as the frame's edges allow."""
+    """Returns the largest part to show, with the detail in its middle unless the frame's edges prevent that."""
     shown_width, shown_height = min(LARGEST[0], width), min(LARGEST[1], height)
     left = detail.left + detail.width // 2 - shown_width // 2
     top = detail.top + detail.height // 2 - shown_height // 2

@@ -12,7 +12,7 @@ from report.results import RungResult, Scores
 WIDTH, HEIGHT = 520, 330
 LEFT, RIGHT, TOP, BOTTOM = 52, 16, 18, 40
 BYTES_HEIGHT = 90
-"""Of the band with the bytes, under the curves of a segment plot."""
+"""Height of the band with bytes, below the curves of a segment plot."""
 
 UNITS = {"psnr_y": "PSNR-Y in dB", "vmaf": "VMAF", "vmaf_neg": "VMAF-NEG"}
 
@@ -80,6 +80,7 @@ def segment_plot(rung: RungResult) -> str:
     values = [scores.psnr_y for s in rung.segments for scores in (s.plain, s.played)]
     x = Axis(times[0], times[-1], LEFT, WIDTH - RIGHT)
     y = Axis(*_range(values), curve_bottom - 12, TOP)
+    # Below the curves a band of bars with the bytes of each segment.
     most = max(s.size_bytes + s.model_bytes for s in rung.segments)
     b = Axis(0.0, most * 1.1 / 1000, HEIGHT - BOTTOM, curve_bottom)
     parts = [_grid(x, y, "seconds", UNITS["psnr_y"], labels_at=HEIGHT - BOTTOM), _gain_area(rung, x, y)]
@@ -170,6 +171,6 @@ def _steps(rung: RungResult, kind: str, x: Axis, y: Axis) -> str:
 
 
 def _gain_area(rung: RungResult, x: Axis, y: Axis) -> str:
-    """What lies between plain and played."""
+    """Returns the area between the plain and the played curve."""
     outline = _corners(rung, "plain", x, y) + _corners(rung, "played", x, y)[::-1]
     return f'<path class="gain" d="M{"L".join(f"{left} {top}" for left, top in outline)}z"/>'

@@ -1,4 +1,4 @@
-"""What a report knows: quality and bytes of every segment on every rung, and the sums a person asks for.
+"""Results of a report: quality and bytes of every segment on every rung, and sums over them.
 
 `to_json` is the content of quality.json (docs/bundle.md). Pure.
 """
@@ -39,14 +39,14 @@ class SegmentResult:
     duration_s: float
     frames: int
     size_bytes: int
-    """Of the media segment."""
+    """Size of the media segment."""
     model_bytes: int
-    """Of the model files that playing from the start fetches for this segment: 0 where they are held already."""
+    """Bytes of the model files that playing from the start fetches for this segment; 0 if they are held already."""
     network: str | None
-    """Of the model it is played with; None for plain upscaling."""
+    """Network of the model it is played with; None for plain."""
     plain: Scores
     enhanced: Scores | None
-    """None where the segment is played by plain upscaling."""
+    """Scores enhanced; None if the segment is played plain."""
 
     @property
     def played(self) -> Scores:
@@ -75,7 +75,7 @@ class RungResult:
     height: int
     init_bytes: int
     vmaf_every: int
-    """VMAF and SSIM were taken of one frame in so many; PSNR of all."""
+    """VMAF and SSIM were measured on every n-th frame; PSNR on all."""
     key: str
     """Changes with the rung's bytes, its models, the source and the way of measuring."""
     segments: tuple[SegmentResult, ...]
@@ -98,12 +98,12 @@ class RungResult:
 
     @property
     def plain_scores(self) -> Scores:
-        """The title with every frame upscaled plainly."""
+        """Scores of the title with every segment plain."""
         return pooled_scores([(s.plain, s.frames) for s in self.segments])
 
     @property
     def played_scores(self) -> Scores:
-        """The title as a player shows it: enhanced where there is a model."""
+        """Scores of the title as a player shows it: enhanced if there is a model."""
         return pooled_scores([(s.played, s.frames) for s in self.segments])
 
     @property
@@ -127,7 +127,7 @@ class RungResult:
 
 
 def scores_of(quality: Quality) -> Scores:
-    """To the decimals of quality.json: a report says the same whether it has measured or read."""
+    """Returns scores rounded as in quality.json, so that a report is the same from measured and from stored results."""
     exact = Scores(quality.psnr_y, quality.ssim, quality.vmaf, quality.vmaf_neg)
     return _scores(exact.to_json())
 
@@ -137,7 +137,7 @@ def _scores(values: dict[str, Any]) -> Scores:
 
 
 def pooled_scores(parts: Sequence[tuple[Scores, int]]) -> Scores:
-    """Scores of runs of so many frames of one size, as if they had been measured in one."""
+    """Pools scores of runs of frames of one size, each with its number of frames, as if measured in one run."""
     frames = sum(count for _, count in parts)
     # Back to mean squared errors: a mean of decibels is not the quality of the whole.
     error = sum(PEAK**2 * 10 ** (-scores.psnr_y / 10) * count for scores, count in parts)
@@ -162,7 +162,7 @@ def quality_json(width: int, height: int, rungs: Sequence[RungResult]) -> dict[s
 
 
 def rungs_of_json(content: dict[str, Any], width: int, height: int) -> dict[str, RungResult]:
-    """By id, the rungs in a quality.json of that target size; nothing where it is of another make."""
+    """Reads the rungs in a quality.json of that target size, by id; empty if another version or method wrote it."""
     try:
         if content["version"] != VERSION or content["target"] != {"width": width, "height": height}:
             return {}

@@ -9,8 +9,9 @@ from pathlib import Path
 from console.progress import progress
 from manifests.bundle import open_bundle, publish_json, read_json
 from manifests.errors import BrokenBundleError
-from manifests.model import Representation
-from manifests.names import PROVENANCE, QUALITY
+from manifests.model import VideoRepresentation
+from manifests.names import QUALITY
+from manifests.provenance import read_provenance
 from media.source.original import treatment_of
 from player.superres.engines import Engine
 from player.superres.output import output_format
@@ -20,7 +21,7 @@ from report.results import RungResult, quality_json, rungs_of_json
 
 
 def open_subject(root: Path, source: Path) -> Subject:
-    """The bundle beside the source that its provenance describes. Raises BundleError, WrongSourceError."""
+    """Opens the bundle with the source that its provenance names. Raises BundleError, WrongSourceError."""
     bundle, treatment = open_bundle(root), treatment_of(root, source)
     if not bundle.presentation.video:
         raise BrokenBundleError(f"{root} has no video to report on")
@@ -30,13 +31,13 @@ def open_subject(root: Path, source: Path) -> Subject:
 def measured_rungs(
     subject: Subject, engine: Callable[[], Engine], vmaf_every: int, *, fresh: bool, quiet: bool
 ) -> list[RungResult]:
-    """Every rung, from quality.json where it is still true; each one is put there as soon as it is measured.
+    """Returns results of every rung, from quality.json if they are still valid; writes each new one there at once.
 
     Raises ReportError, BundleError, MediaError, EngineUnavailableError.
     """
     video = subject.bundle.presentation.video
     # `open_subject` has held the file against it.
-    source_sha256: str = read_json(subject.bundle.root, PROVENANCE)["source"]["sha256"]
+    source_sha256 = read_provenance(subject.bundle.root).source.sha256
     keys = {r.id: rung_key(subject, r, source_sha256, vmaf_every) for r in video}
     rungs = {} if fresh else _still_true(subject, keys)
     with progress(quiet=quiet) as bars:
@@ -81,5 +82,5 @@ def clearest_pictures(
     return pictures
 
 
-def _representation(subject: Subject, name: str) -> Representation:
+def _representation(subject: Subject, name: str) -> VideoRepresentation:
     return next(r for r in subject.bundle.presentation.video if r.id == name)

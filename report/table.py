@@ -1,4 +1,4 @@
-"""What was measured into the manifest: the quality table that players choose by while they play."""
+"""The quality table, from the report's measurements into the manifest; players choose by it during playback."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from manifests.bundle import open_bundle, publish_manifest
 from manifests.files import publish_file
-from manifests.model import AdaptationSet, Representation, SideFile
+from manifests.model import AdaptationSet, SideFile, VideoRepresentation
 from manifests.names import quality_href
 from manifests.quality_table import QualityTable, RungQuality, SegmentQuality, encode_quality, models_digest
 from player.superres.model_choice import model_for_segment
@@ -17,9 +17,9 @@ from report.results import RungResult, Scores, SegmentResult
 
 
 def publish_quality(root: Path, results: Sequence[RungResult]) -> None:
-    """Put the table of every video set whose rungs were all measured into the bundle at `root`.
+    """Puts the table of every video set whose rungs were all measured into the bundle at `root`.
 
-    The manifest is published again only where it changes. Raises BundleError, OSError.
+    The manifest is published again only if it changes. Raises BundleError, OSError.
     """
     p = open_bundle(root).presentation
     known = {result.id: result for result in results}
@@ -33,16 +33,17 @@ def publish_quality(root: Path, results: Sequence[RungResult]) -> None:
 
 
 def _described(root: Path, s: AdaptationSet, known: dict[str, RungResult]) -> AdaptationSet:
-    """The set with its table, whose file is written; as it was where some rung of it is not known."""
-    if any(r.id not in known for r in s.representations):
+    """Returns the set with its table, whose file is written; unchanged if a rung of it was not measured."""
+    rungs = [r for r in s.representations if isinstance(r, VideoRepresentation)]
+    if not rungs or any(r.id not in known for r in rungs):
         return s
-    table = QualityTable({r.id: _rung(r, known[r.id]) for r in s.representations})
+    table = QualityTable({r.id: _rung(r, known[r.id]) for r in rungs})
     data = encode_quality(table)
     publish_file(root / quality_href(data), data)
     return replace(s, quality=SideFile(quality_href(data), len(data), hashlib.sha256(data).hexdigest()))
 
 
-def _rung(r: Representation, result: RungResult) -> RungQuality:
+def _rung(r: VideoRepresentation, result: RungResult) -> RungQuality:
     digest = models_digest([model_for_segment(r, position).files for position in range(len(r.segments))])
     return RungQuality(tuple(_segment(segment) for segment in result.segments), digest)
 

@@ -1,4 +1,4 @@
-"""`python -m server`."""
+"""Entry point of `python -m server`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The ASGI application put together: files in front, and behind them the framework with the API and the pages."""
+"""Builds the ASGI application: the files in front, and behind them the framework with the API and the pages."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _TICK_S = 1.0
 
 
 class OpenToAll:
-    """Answers CORS preflights from a constant and gives every answer the headers that it needs and lacks.
+    """Answers CORS preflights from a constant, and adds the headers of OPEN_TO_ALL that an answer lacks.
 
-    Files of bundles come with theirs already; what is left is JSON, pages and errors.
+    Files of bundles already have them, so this is for JSON, pages and errors.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -53,7 +53,7 @@ class OpenToAll:
                 there = {name for name, _ in message["headers"]}
                 missing = [header for header in responses.OPEN_TO_ALL if header[0] not in there]
                 own = message["headers"]
-                if message["status"] == 405:  # the framework's routes know GET alone
+                if message["status"] == 405:  # the framework's routes know GET only
                     own = [*(header for header in own if header[0] != b"allow"), responses.ALLOW]
                 message = {**message, "headers": [*own, *missing]}
             await send(message)
@@ -62,7 +62,7 @@ class OpenToAll:
 
 
 class HeadAsGet:
-    """Answers HEAD as GET, without the body (RFC 9110, 9.3.2): the framework's routes know GET alone."""
+    """Answers HEAD as GET without the body (RFC 9110, 9.3.2), because the framework's routes know only GET."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -79,8 +79,9 @@ class HeadAsGet:
 
 
 def create_app(settings: ServerSettings, catalogue: Catalogue | None = None) -> Front:
-    """The application over `settings.root`. A `catalogue` that has looked already saves looking twice."""
+    """Returns the application over `settings.root`. A `catalogue` that has looked already saves a look."""
     known = catalogue or Catalogue(settings.root, settings.rescan_s)
+    # Everything that requests share, once for each process.
     counters, reports = Counters(), Reports()
     log = AccessLog(settings.access_log) if settings.access_log else None
     rewrites = {".mpd": functools.partial(with_base_urls, settings.base_urls)} if settings.base_urls else {}
@@ -90,11 +91,13 @@ def create_app(settings: ServerSettings, catalogue: Catalogue | None = None) -> 
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        # A catalogue that was handed in has looked already.
         if catalogue is None:
             await asyncio.to_thread(known.look)
         snapshots.write()
         ticking = asyncio.ensure_future(_tick(front, reports, snapshots))
         yield
+        # The tick is stopped first, because it writes the snapshots.
         ticking.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await ticking
@@ -103,9 +106,10 @@ def create_app(settings: ServerSettings, catalogue: Catalogue | None = None) -> 
         if log:
             log.close()
 
-    # The interactive pages of the framework fetch their scripts from other hosts.
+    # The framework's own API pages are off, because they load their scripts from other hosts.
     app = FastAPI(title="neudash", summary="Bundles over HTTP", docs_url=None, redoc_url=None, lifespan=lifespan)
     app.include_router(make_router(known, Operation(counters, reports, snapshots, gate)))
+    # The middleware added last is the outermost.
     app.add_middleware(HeadAsGet)
     app.add_middleware(OpenToAll)
     app.add_middleware(Accounting, counters=counters, log=log)
@@ -115,7 +119,7 @@ def create_app(settings: ServerSettings, catalogue: Catalogue | None = None) -> 
 
 
 def gate_of(settings: ServerSettings, counters: Counters) -> Gate | None:
-    """What the settings ask to be refused; None where they ask for nothing."""
+    """Returns the gate that the settings ask for; None if they ask for none."""
     if not settings.private and not settings.requests_per_s:
         return None
     return Gate(
@@ -128,7 +132,7 @@ def gate_of(settings: ServerSettings, counters: Counters) -> Gate | None:
 
 
 async def _tick(front: Front, reports: Reports, snapshots: Snapshots) -> None:
-    """What is done beside the answers, once a second."""
+    """Does the periodic work of a process once a second."""
     while True:
         await asyncio.sleep(_TICK_S)
         for work in (front.sweep, reports.digest, snapshots.write):
@@ -136,13 +140,13 @@ async def _tick(front: Front, reports: Reports, snapshots: Snapshots) -> None:
 
 
 def _tried(work: Callable[[], None]) -> None:
-    """What fails now is tried again in a second: the deadlines of all connections must not end with it."""
+    """Calls `work` and logs its failure, so that one failure does not stop the deadlines of all connections."""
     try:
         work()
     except Exception:
-        logger.exception("%s failed; it is tried again", work.__qualname__)
+        logger.exception("%s failed; the next try is in a second", work.__qualname__)
 
 
 def from_environment() -> Front:
-    """The application of a worker process, from the `NEUDASH_SERVER_*` variables. Raises SettingsError."""
+    """Returns the application of a worker process, set by the `NEUDASH_SERVER_*` variables. Raises SettingsError."""
     return create_app(read_settings(os.environ, {}))

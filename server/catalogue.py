@@ -1,8 +1,7 @@
-"""What is below ROOT: every bundle, and the index from which alone a URL can reach a file.
+"""Finds the bundles below ROOT, and builds the index of every file that a URL can reach.
 
-A URL path is a key of the index or it is nothing: no request is ever joined to a folder. The index is a
-frozen snapshot that is replaced whole, so any reader, now or in a faster path before the framework, takes it
-without a lock.
+A URL path is looked up in the index and never joined to a folder, so a path that is not a key reaches nothing. The
+index is a frozen snapshot that is replaced as a whole, so readers need no lock.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from server import disk, responses
 logger = logging.getLogger("server")
 
 Kind = Literal["video", "audio", "model", "manifest", "other"]
-"""What the bytes of a file are for: the classes in which a bench counts them."""
+"""Class of a file, by which traffic is counted."""
 
 BUNDLES_AT = "/bundles/"
 
@@ -43,30 +42,30 @@ _MEDIA_TYPES = {
 }
 _PACKED_TYPES = {_MEDIA_TYPES[suffix] for suffix in (".mpd", ".m3u8", ".json", ".vtt")}
 _LARGEST_PACKED_BYTES = 4 << 20
-"""What is packed is kept in memory."""
-# One step of a file's path: no dotfile, no `..`, no drive, no other system's separator, nothing unprintable.
+"""Size limit of files to be packed, because their packed forms are kept in memory."""
+# A valid step of a file's path: no dotfile, `..`, drive, backslash or control character.
 _STEP = re.compile(r"[^./\\:\x00-\x1f\x7f][^/\\:\x00-\x1f\x7f]*")
-# A folder tree that is not a library of bundles is not searched to its bottom.
+# A limit for the search, in case ROOT is a deep tree that is not a library of bundles.
 _DEEPEST = 6
 
 
 @dataclass(frozen=True, slots=True)
 class ServedFile:
-    """One file that can be asked for."""
+    """One file that a client can ask for."""
 
     url_path: str
-    """Decoded, from the root of the server."""
+    """URL path from the root of the server, decoded."""
     bundle: str
     """Name of its bundle."""
     root: Path
     """Folder of its bundle."""
     href: str
-    """Where it is below `root`, with `/` between the steps."""
+    """Path below `root`, with `/` between the steps."""
     kind: Kind
     media_type: str
     cache_control: str
     size_bytes: int | None
-    """When the index was made, None where the file was missing; an answer looks again."""
+    """Size when the index was made, None if the file was missing then; an answer reads it again."""
 
     @property
     def url(self) -> str:
@@ -75,54 +74,54 @@ class ServedFile:
 
     @property
     def is_immutable(self) -> bool:
-        """Whether its name promises its content."""
+        """True if a file of this name never changes its content."""
         return self.cache_control == responses.CACHE_IMMUTABLE
 
     @property
     def is_packed(self) -> bool:
-        """Whether it is text that is worth packing, and to be kept in memory so."""
+        """True if the file is text that is worth packing, and small enough to keep its packed forms in memory."""
         return self.media_type in _PACKED_TYPES and (self.size_bytes or 0) <= _LARGEST_PACKED_BYTES
 
 
 @dataclass(frozen=True)
 class ServedBundle:
-    """One bundle that opened."""
+    """One bundle that opened without errors."""
 
     name: str
-    """Its folder relative to ROOT, with `/` between the steps; ROOT's own name where ROOT is the bundle."""
+    """Folder relative to ROOT, with `/` between the steps; ROOT's own name if ROOT is the bundle."""
     root: Path
     presentation: Presentation
     files: tuple[ServedFile, ...]
     version: tuple[disk.Signature, int]
-    """Changes whenever a file at the top of the bundle is published."""
+    """Value that changes whenever a file at the top of the bundle is published."""
 
     def size_bytes(self, kind: Kind) -> int:
-        """Bytes of all files of a kind."""
+        """Returns the total size of all files of a kind."""
         return sum(file.size_bytes or 0 for file in self.files if file.kind == kind)
 
     def url_of(self, href: str) -> str | None:
-        """URL of a listed file, None if it is not listed."""
+        """Returns the percent-encoded URL path of a listed file; None if it is not listed."""
         return next((file.url for file in self.files if file.href == href), None)
 
     @property
     def manifest_url(self) -> str:
-        """URL of the manifest, which every bundle has."""
+        """Percent-encoded URL path of the manifest, which every bundle has."""
         return quote(f"{BUNDLES_AT}{self.name}/{MANIFEST}")
 
 
 @dataclass(frozen=True)
 class Index:
-    """A snapshot of everything that is served."""
+    """Snapshot of everything that is served."""
 
     bundles: Mapping[str, ServedBundle] = field(default_factory=dict)
     files: Mapping[str, ServedFile] = field(default_factory=dict)
-    """By decoded URL path."""
+    """Files by decoded URL path."""
     broken: Mapping[str, str] = field(default_factory=dict)
-    """By name: why a folder with a manifest is not served."""
+    """Reasons why folders with a manifest are not served, by name."""
 
 
 def find_bundles(root: Path) -> Iterator[tuple[str, Path]]:
-    """(name, folder) of every folder at or below `root` with a manifest; no links, nothing hidden, sorted."""
+    """Yields (name, folder) of every folder with a manifest at or below `root`, sorted; skips links and dotfiles."""
     if (root / MANIFEST).is_file():
         yield _in_utf8(root.resolve().name), root
         return
@@ -130,13 +129,13 @@ def find_bundles(root: Path) -> Iterator[tuple[str, Path]]:
         here = Path(folder).relative_to(root)
         if MANIFEST in files:
             yield _in_utf8(here.as_posix()), Path(folder)
-        # A bundle's own folders hold no further bundle.
+        # A bundle's own folders contain no further bundle.
         deeper = [] if MANIFEST in files or len(here.parts) >= _DEEPEST else sorted(inner)
         inner[:] = [name for name in deeper if _STEP.fullmatch(name)]
 
 
 def read_bundle(name: str, root: Path) -> ServedBundle:
-    """The bundle in `root` with every file it lists. Raises BundleError, OSError."""
+    """Opens the bundle in `root` and lists its files. Raises BundleError, OSError; ValueError on an unsafe path."""
     version = _version(root)
     bundle = open_bundle(root)
     files = tuple(_served(name, bundle, listed) for listed in bundle.files().values())
@@ -144,7 +143,7 @@ def read_bundle(name: str, root: Path) -> ServedBundle:
 
 
 def build_index(root: Path, before: Index) -> Index:
-    """What is below `root` now; bundles unchanged since `before` are taken from it. Blocks on the disk."""
+    """Returns the index of `root` as it is now, reusing bundles unchanged since `before`. Blocks on the disk."""
     bundles: dict[str, ServedBundle] = {}
     broken: dict[str, str] = {}
     for name, folder in find_bundles(root):
@@ -158,7 +157,7 @@ def build_index(root: Path, before: Index) -> Index:
 
 
 class Catalogue:
-    """The current Index of a folder. One for each process."""
+    """Keeps the current Index of a folder. One for each process."""
 
     def __init__(self, root: Path, rescan_s: float = 1.0) -> None:
         self.root = root
@@ -168,15 +167,16 @@ class Catalogue:
         self._looking = asyncio.Lock()
 
     def look(self) -> Index:
-        """Looks at the disk and replaces the index. Blocks. Says in the log what became broken."""
+        """Reads the disk and replaces the index. Blocks. Logs each bundle that became broken."""
         before, started_s = self.index, time.monotonic()
         try:
             self.index = build_index(self.root, before)
         finally:
             ended_s = time.monotonic()
-            # A huge tree must not keep the disk busy for ever: a tenth of the time at most goes into looking.
+            # A huge tree must not keep the disk busy forever: looking takes at most a tenth of the time.
             pause_s = max(self._rescan_s, 9 * (ended_s - started_s)) if self._rescan_s else 0
             self._next_look_s = ended_s + pause_s
+        # Each reason is logged once, when it is new.
         for name, reason in self.index.broken.items():
             if before.broken.get(name) != reason:
                 logger.warning("bundle %s is not served: %s", name, reason)
@@ -184,16 +184,16 @@ class Catalogue:
 
     @property
     def looks_always(self) -> bool:
-        """Whether every request is promised a look at the disk."""
+        """True if every request waits for a look at the disk (`rescan_s` is 0)."""
         return self._rescan_s == 0
 
     @property
     def is_due(self) -> bool:
-        """Whether the index may be too old, and nobody is looking yet."""
+        """True if the index may be too old and no look is under way."""
         return time.monotonic() >= self._next_look_s and not self._looking.locked()
 
     async def current(self) -> Index:
-        """The index, `rescan_s` old at most unless looking takes long; 0 looks for every request."""
+        """Returns the index, at most `rescan_s` old unless looking takes longer; 0 looks for every request."""
         if self.is_due:
             async with self._looking:
                 await asyncio.to_thread(self.look)
@@ -201,12 +201,12 @@ class Catalogue:
 
 
 def _in_utf8(name: str) -> str:
-    """The name of a folder read as UTF-8, as addresses are, whatever the locale takes names for."""
+    """Decodes a folder's name as UTF-8, as URLs are, whichever encoding the locale uses for names."""
     return os.fsencode(name).decode("utf-8", "surrogateescape")
 
 
 def _printable(name: str) -> str:
-    """Of a name whose bytes are not UTF-8, what can be told of it."""
+    """Replaces the parts of a name that are not UTF-8 by `?`."""
     return name.encode("utf-8", "replace").decode()
 
 
@@ -217,12 +217,12 @@ def _bundle_or_reason(name: str, folder: Path, before: ServedBundle | None) -> S
         unchanged = before is not None and before.version == _version(folder)
         return before if before and unchanged else read_bundle(name, folder)
     except (BundleError, OSError, ValueError) as error:
-        # The reason is shown to clients, whom the place of the folder on this machine does not concern.
+        # The reason is shown to clients, who must not learn the folder's path on this machine.
         return str(error).replace(str(folder), name)
 
 
 def _version(root: Path) -> tuple[disk.Signature, int]:
-    # Publishing renames a file into the folder, which changes the folder's own time.
+    # Publishing renames a file into the folder, which changes the folder's modification time.
     return disk.signature_of((root / MANIFEST).lstat()), root.stat().st_mtime_ns
 
 
@@ -244,7 +244,7 @@ def _served(name: str, bundle: Bundle, listed: ListedFile) -> ServedFile:
 
 
 def _size_bytes(path: Path) -> int | None:
-    # One missing model costs its enhancement and nothing more, so the bundle is served without it.
+    # A bundle with a missing model is still served: its segments are shown plain.
     try:
         return disk.signature_of(path.lstat())[1]
     except OSError:

@@ -1,4 +1,4 @@
-"""`neudash serve`: opens the port, says where the bundles are, and runs until told to stop."""
+"""Runs `neudash serve`: opens the port, prints the addresses of the bundles, and serves until it is told to stop."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from server.settings import PROTOCOLS, ServerError, ServerSettings, SettingsErro
 logger = logging.getLogger("server")
 
 _BACKLOG = 2048
-# Players come back every segment; a connection that waits for one costs a few kilobytes.
+# Players ask again for every segment; a connection kept open in between costs a few kilobytes.
 _KEEP_ALIVE_S = 30
-# A worker that says nothing for so long is replaced; on a machine that stands still for a moment none should be.
+# A worker without a sign of life for this long is replaced; long enough for a machine that stalls for a moment.
 _SILENT_S = 20
 
 _EPILOG = """\
@@ -40,21 +40,21 @@ example:
   neudash serve demo-out --port 8000
   neudash play http://127.0.0.1:8000/bundles/NAME/manifest.mpd
 
-Every flag is also an environment variable: NEUDASH_SERVER_PORT=8000. A flag wins. NEUDASH_SERVER_SECRET, which signs
-tokens for private bundles, is a variable alone; `neudash serve --token NAME` prints a token and ends.
-docs/serving.md says more."""
+Every flag except --token can also be set by an environment variable (NEUDASH_SERVER_PORT=8000); a flag overrides it.
+The secret that signs tokens for private bundles can only be set by its variable, NEUDASH_SERVER_SECRET;
+`neudash serve --token NAME` prints a token and exits. More is in docs/serving.md."""
 
 
 class NothingToServeError(ServerError):
-    """No bundle below the folder."""
+    """Raised if there is no bundle below the folder."""
 
 
 class PortError(ServerError):
-    """The address cannot be listened on."""
+    """Raised if the address cannot be listened on."""
 
 
 def main(argv: list[str]) -> int:
-    """Runs the command; returns its exit code."""
+    """Runs the command and returns its exit code."""
     flags = vars(_parser().parse_args(argv))
     token_for = flags.pop("token")
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
@@ -63,11 +63,11 @@ def main(argv: list[str]) -> int:
         if token_for is None:
             serve(settings)
         elif not settings.secret:
-            raise SettingsError("tokens need NEUDASH_SERVER_SECRET, the one that the server has")
+            raise SettingsError("tokens need NEUDASH_SERVER_SECRET, with the server's own secret")
         else:
             print(sign(settings.secret, token_for))
     except (ServerError, OSError) as error:
-        print(f"neudash serve: {one_line(error)}", file=sys.stderr)  # the command's one line of failure
+        print(f"neudash serve: {one_line(error)}", file=sys.stderr)  # the only line that reports the failure
         return 1
     except KeyboardInterrupt:
         return 130
@@ -75,35 +75,37 @@ def main(argv: list[str]) -> int:
 
 
 def serve(settings: ServerSettings) -> None:
-    """Serves until SIGTERM or Ctrl-C, printing each manifest's address first. Raises ServerError, OSError."""
+    """Serves until SIGTERM or Ctrl-C, and prints each manifest's address first. Raises ServerError, OSError."""
     catalogue = Catalogue(settings.root, settings.rescan_s)
     index = catalogue.look()
     if not index.bundles:
         raise NothingToServeError(_nothing_below(settings.root, index))
+    # Checked here, because a worker that cannot write its totals goes on without them.
     if settings.metrics_folder is not None:
         check_writable(settings.metrics_folder / "metrics.json")
     listening = listen(settings.host, settings.port)
     with listening:
         run = _runner(settings, catalogue, listening)
         port = listening.getsockname()[1]
+        # Printed while the socket already accepts: whoever reads the address can connect at once.
         for bundle in index.bundles.values():
             print(address(settings.host, port) + bundle.manifest_url, flush=True)
         run()
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that accepts connections from now on. Raises PortError, which says what to do."""
+    """Opens a socket that accepts connections from now on. Raises PortError, which says what to do."""
     try:
         family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listening = socket.socket(family, socket.SOCK_STREAM)
-        # A port can be reused at once after a restart; on Windows this would let two servers share it.
+        # POSIX: a restart may take its old port at once. On Windows the option would let two servers share a port.
         if os.name == "posix":
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(place)
         listening.listen(_BACKLOG)
     except OSError as error:
         reason = error.strerror or str(error)
-        # Names that do not resolve, and addresses that are another machine's.
+        # The host is at fault if its name does not resolve or its address belongs to another machine.
         is_host = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
         remedy = "--host takes an address of this machine" if is_host else "choose another with --port, 0 for any"
         raise PortError(f"cannot listen on {host} port {port}: {reason}; {remedy}") from error
@@ -111,13 +113,13 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def address(host: str, port: int) -> str:
-    """The URL at which a client on this machine reaches a server that listens on `host`."""
+    """Returns the URL at which a client on this machine reaches a server that listens on `host`."""
     shown = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104  # compared, not bound
     return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
 
 
 def _runner(settings: ServerSettings, catalogue: Catalogue, listening: socket.socket) -> Callable[[], None]:
-    """What serves until it is told to stop. SIGTERM is heeded from now on, even before it is called."""
+    """Returns the function that serves until a stop. With a single worker, SIGTERM is obeyed even before."""
     several = settings.workers > 1
     _allow_descriptors(settings)
     config = configured(settings, "server.app:from_environment" if several else create_app(settings, catalogue))
@@ -128,23 +130,23 @@ def _runner(settings: ServerSettings, catalogue: Catalogue, listening: socket.so
     def stop(_number: int, _frame: object) -> None:
         server.should_exit = True
 
-    # uvicorn stops gently and then raises the signal again, which by default would end us as a crash does.
+    # uvicorn stops gently and then raises the signal again, which by default would kill the process.
     signal.signal(signal.SIGTERM, stop)
     return lambda: server.run(sockets=[listening])
 
 
 def configured(settings: ServerSettings, application: Front | str) -> uvicorn.Config:
-    """uvicorn's configuration for an application, or for the function that makes it, named as `module:function`."""
+    """Returns uvicorn's configuration for an application, or for its factory, named as `module:function`."""
     return uvicorn.Config(
         application,
         factory=isinstance(application, str),
         interface="asgi3",
         http=_protocol(settings),
         workers=settings.workers,
-        # Counted and logged by server.metrics.
+        # server.metrics counts and logs instead.
         access_log=False,
         log_config=None,
-        # uvicorn warns of every request that is none: whoever wants to fill a disk could.
+        # uvicorn logs a warning for every malformed request, with which a client could fill the disk.
         log_level=logging.ERROR,
         server_header=False,
         proxy_headers=False,
@@ -160,13 +162,13 @@ def configured(settings: ServerSettings, application: Front | str) -> uvicorn.Co
 def _run_workers(settings: ServerSettings, config: uvicorn.Config, listening: socket.socket) -> None:
     with tempfile.TemporaryDirectory(prefix="neudash-serve-") as folder:
         shared = replace(settings, metrics_folder=settings.metrics_folder or Path(folder))
-        # Workers are started anew and read their settings where anybody's would be read.
+        # Workers are new processes that read their settings from the environment, like any server.
         os.environ.update(shared.to_environment())
         Multiprocess(config, sockets=[listening]).run()
 
 
 def _protocol(settings: ServerSettings) -> type[asyncio.Protocol] | Literal["auto"]:
-    """What speaks HTTP: ours if it is wanted and the uvicorn that is installed bears it."""
+    """Returns GuardedProtocol if the settings want it and the installed uvicorn is compatible, or else "auto"."""
     if settings.protocol == "plain":
         return "auto"
     try:
@@ -179,8 +181,8 @@ def _protocol(settings: ServerSettings) -> type[asyncio.Protocol] | Literal["aut
         if problem is None:
             return GuardedProtocol
     logger.warning(
-        "serving by uvicorn's own protocol, without deadlines and a bound on request heads: ours does not fit uvicorn "
-        "%s (%s); put a proxy in front",
+        "serving by uvicorn's own protocol, which has no deadlines and no limit on request heads, because ours does "
+        "not fit uvicorn %s (%s); put a proxy in front",
         uvicorn.__version__,
         problem,
     )
@@ -188,10 +190,10 @@ def _protocol(settings: ServerSettings) -> type[asyncio.Protocol] | Literal["aut
 
 
 def _allow_descriptors(settings: ServerSettings) -> None:
-    """As many as connections and open files need, as far as the system lets us."""
+    """Raises the limit on open descriptors, as far as the system permits, to what connections and files need."""
     try:
         import resource
-    except ImportError:  # not on Windows, which has no such bound
+    except ImportError:  # Windows has no such limit
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = settings.max_connections + settings.open_files + 100
@@ -214,9 +216,9 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    # No default here: a flag that is not given must not hide the environment.
-    parser.add_argument("root", nargs="?", metavar="ROOT", help="folder with bundles, or a bundle")
-    parser.add_argument("--token", metavar="NAME", help="print a token for a name of --private, and end")
+    # No defaults here, because a flag that is not given must not override the environment.
+    parser.add_argument("root", nargs="?", metavar="ROOT", help="folder with bundles, or one bundle")
+    parser.add_argument("--token", metavar="NAME", help="print a token for a name given to --private, and exit")
     for title, options in _OPTIONS.items():
         group = parser.add_argument_group(title)
         for name, metavar, text in options:
@@ -229,32 +231,32 @@ def _default(name: str) -> str:
     return "default: none" if value in (None, (), "") else f"default: {value}"
 
 
-# The secret is in the environment alone: what stands in a command line, every user of the machine can read.
+# The secret is not a flag: every user of the machine can read command lines.
 _OPTIONS = {
     "where": (
-        ("host", "HOST", "address to listen on; 0.0.0.0 is all"),
-        ("port", "PORT", "0 takes any free one"),
-        ("base_urls", "URL,URL", "what manifests name as places of their segments, best first: CDNs that fetch here"),
+        ("host", "HOST", "address to listen on; 0.0.0.0 means all"),
+        ("port", "PORT", "port to listen on; 0 takes any free one"),
+        ("base_urls", "URL,URL", "CDNs that fetch from here, best first; manifests name them as places of segments"),
     ),
     "speed and memory": (
-        ("workers", "N", "processes that share the port; one for each core"),
-        ("open_files", "N", "files that a worker holds open"),
-        ("rescan_s", "S", "least seconds between looks at the disk for new, changed and removed bundles"),
-        ("protocol", "NAME", f"how HTTP is spoken: {', '.join(PROTOCOLS)}; plain is uvicorn's own, without deadlines"),
+        ("workers", "N", "processes that share the port; best is one for each core"),
+        ("open_files", "N", "files that a worker keeps open"),
+        ("rescan_s", "S", "shortest time in seconds between looks at the disk for new, changed and removed bundles"),
+        ("protocol", "NAME", f"HTTP protocol: {', '.join(PROTOCOLS)}; plain is uvicorn's own, without deadlines"),
     ),
     "guards": (
-        ("max_connections", "N", "for each worker, then 503"),
-        ("head_s", "S", "deadline for a whole request"),
-        ("head_bytes", "N", "largest head of a request, then 431"),
-        ("stalled_s", "S", "deadline for a reader to take a megabyte"),
-        ("waiting_mb", "MB", "what may wait for slow readers; then those that wait longest are closed"),
-        ("graceful_s", "S", "seconds that transfers may still take after SIGTERM"),
-        ("requests_per_s", "N", "files that one address may ask of a worker, then 429; 0 for any number"),
-        ("private", "NAME,NAME", "bundles, or folders of bundles, that need a token; * is all"),
-        ("token_hours", "N", "how long a token opens its bundle"),
+        ("max_connections", "N", "connections that a worker accepts; more are answered 503"),
+        ("head_s", "S", "seconds in which a whole request must arrive"),
+        ("head_bytes", "N", "largest head of a request in bytes; larger ones are answered 431"),
+        ("stalled_s", "S", "seconds in which a reader must take a megabyte"),
+        ("waiting_mb", "MB", "megabytes that may wait for slow readers; above it, those that wait longest are closed"),
+        ("graceful_s", "S", "seconds that running transfers may take after SIGTERM"),
+        ("requests_per_s", "N", "requests per second of one address to a worker; more are answered 429; 0: no limit"),
+        ("private", "NAME,NAME", "bundles, or folders of bundles, that need a token; * means all"),
+        ("token_hours", "N", "hours for which a token opens its bundle"),
     ),
     "watching": (
         ("access_log", "FILE", "append one JSON line for each answer"),
-        ("metrics_folder", "DIR", "where workers add up what /metrics tells; one of its own unless given"),
+        ("metrics_folder", "DIR", "where workers add up the totals of /metrics; without it, a temporary folder"),
     ),
 }

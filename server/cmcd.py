@@ -1,4 +1,4 @@
-"""What players tell with their requests (CTA-5004, Common Media Client Data): read off the path of the answers."""
+"""Parses what players report with their requests (CTA-5004, Common Media Client Data), apart from answering them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from urllib.parse import unquote_to_bytes
 Value = str | int | bool
 
 MODEL_KEY = "neudash-model"
-"""Our own key, with the prefix that custom keys must have: the id of the model track in use, or `none`."""
+"""Custom key, with the required prefix: the id of the model track in use, or `none`."""
 CMCD_HEADERS = (b"cmcd-request", b"cmcd-object", b"cmcd-status", b"cmcd-session")
 
+# Reports come from strangers, so the length of a text and the number of reports and sessions have limits.
 _LONGEST_BYTES = 2048
 _MOST_WAITING = 10_000
 _MOST_SESSIONS = 1000
@@ -26,10 +27,10 @@ _NUMBERS = ("br", "bl", "d", "dl", "mtp", "rtp", "tb", "v")
 
 
 def parse_cmcd(*texts: str) -> dict[str, Value]:
-    """The pairs in the texts of one request; what cannot be read ends its text. Never raises.
+    """Returns the pairs in the texts of one request; a pair that cannot be read ends its text. Never raises.
 
-    Numbers that the standard knows are integers, what has no value is True, tokens and strings are text without
-    control characters.
+    Keys that the standard defines as numbers give int, keys without a value True, others str without control
+    characters.
     """
     found: dict[str, Value] = {}
     for text in texts:
@@ -40,6 +41,7 @@ def parse_cmcd(*texts: str) -> dict[str, Value]:
             if value is None:
                 found[key] = True
             elif key in _NUMBERS:
+                # A malformed number is left out, and reading goes on behind it.
                 if value.isascii() and value.isdigit() and len(value) <= 12:
                     found[key] = int(value)
             else:
@@ -49,8 +51,9 @@ def parse_cmcd(*texts: str) -> dict[str, Value]:
 
 
 def texts_of(query: bytes, headers: Iterable[tuple[bytes, bytes]]) -> list[str]:
-    """The texts that `parse_cmcd` takes, of one request. Longer ones than players send are left out."""
+    """Returns the CMCD texts of one request, for `parse_cmcd`; drops those longer than any player sends."""
     texts = [value for name, value in headers if name in CMCD_HEADERS]
+    # Searched for by bytes first, because most requests have none.
     if b"CMCD=" in query:
         parts = (part[5:] for part in query.split(b"&") if part.startswith(b"CMCD="))
         texts += (unquote_to_bytes(part.replace(b"+", b" ")) for part in parts)
@@ -59,44 +62,45 @@ def texts_of(query: bytes, headers: Iterable[tuple[bytes, bytes]]) -> list[str]:
 
 @dataclass
 class Session:
-    """What one playback said last, and how often it was in trouble."""
+    """Last report of one playback, and how often it stalled."""
 
     seen_at_s: float = 0.0
     requests: int = 0
     stalls: int = 0
-    """Requests after a time without anything to play (`bs`)."""
+    """Requests after the buffer had run empty (`bs`)."""
     buffer_ms: int | None = None
     bitrate_kbps: int | None = None
     model: str | None = None
 
 
 class Reports:
-    """Takes raw reports in the path of an answer and digests them beside it; a flood is counted and dropped."""
+    """Queues raw reports while answers are sent, and parses them later; counts and drops those beyond a limit."""
 
     def __init__(self) -> None:
         self.sessions: OrderedDict[str, Session] = OrderedDict()
         self.dropped = 0
         self.stalls = 0
         self.enhanced = 0
-        """Reports of a model in use."""
+        """Number of reports with a model in use."""
         self.buffers: list[int] = [0] * (len(_BUFFER_BOUNDS_S) + 1)
         self.buffer_sum_s = 0.0
         self._waiting: deque[tuple[bytes, list[tuple[bytes, bytes]]]] = deque()
 
     def note(self, query: bytes, headers: list[tuple[bytes, bytes]]) -> None:
-        """One request that may have said something."""
+        """Queues the query and headers of one request that may contain a report."""
         if len(self._waiting) >= _MOST_WAITING:
             self.dropped += 1
         else:
             self._waiting.append((query, headers))
 
     def digest(self, now_s: float | None = None) -> None:
-        """Reads what has come in, and forgets sessions that have been silent for long."""
+        """Parses the queued reports, and forgets sessions that have been silent for ten minutes."""
         now_s = time.time() if now_s is None else now_s
         while self._waiting:
             told = parse_cmcd(*texts_of(*self._waiting.popleft()))
             if told:
                 self._take(told, now_s)
+        # The session heard of last is at the end, so the oldest is the first.
         while self.sessions:
             oldest = next(iter(self.sessions.values()))
             if len(self.sessions) <= _MOST_SESSIONS and now_s - oldest.seen_at_s < _FORGOTTEN_AFTER_S:
@@ -106,12 +110,14 @@ class Reports:
     def _take(self, told: dict[str, Value], now_s: float) -> None:
         model = told.get(MODEL_KEY)
         stalled = told.get("bs") is True
+        # Counts over all reports, with or without a session.
         self.stalls += stalled
         self.enhanced += model not in (None, "none")
         buffer_ms = told.get("bl")
         if isinstance(buffer_ms, int):
             self.buffers[sum(buffer_ms / 1000 > bound for bound in _BUFFER_BOUNDS_S)] += 1
             self.buffer_sum_s += buffer_ms / 1000
+        # Without a session id the report cannot be attributed to a playback.
         name = told.get("sid")
         if not isinstance(name, str) or not name:
             return
@@ -120,6 +126,7 @@ class Reports:
         session.seen_at_s = now_s
         session.requests += 1
         session.stalls += stalled
+        # A report need not contain every key; the older value stays then.
         if isinstance(buffer_ms, int):
             session.buffer_ms = buffer_ms
         bitrate_kbps = told.get("br")
@@ -130,5 +137,5 @@ class Reports:
 
     @property
     def buffer_bounds_s(self) -> tuple[float, ...]:
-        """Of the counts in `buffers`; the last count has no bound."""
+        """Upper bounds of the counts in `buffers`, in seconds; the last count has no bound."""
         return _BUFFER_BOUNDS_S

@@ -1,7 +1,7 @@
-"""What stands before the framework: the answers to requests for files, by a look-up in the catalogue's index.
+"""Answers requests for files, found in the catalogue's index, before the framework sees them.
 
-A layer of middleware or a route costs more than a segment does, so nothing here passes through any. Whatever is not a
-listed file goes on to the application behind.
+A layer of middleware or a route costs more than sending a segment, so files pass through none. Requests for anything
+else go to the application behind.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from server.settings import ServerSettings
 
 logger = logging.getLogger("server")
 
-# Many clients and proxies read an encoded separator as a separator; here it is part of no name.
+# Many clients and proxies take an encoded separator for a separator, so names with one are not served.
 _ENCODED_SEPARATORS = (b"%2f", b"%5c", b"%00")
 _CONDITIONS = (b"range", b"if-match", b"if-none-match", b"if-unmodified-since")
 _NOTED_OF_MEDIA = frozenset((*_CONDITIONS, *CMCD_HEADERS))
 _NOTED = _NOTED_OF_MEDIA | {b"accept-encoding"}
-# The framework's way to notice that a client has gone costs as much as sending this.
+# Bodies up to this size are sent without watching for a disconnect, which would cost as much as sending them.
 _WATCHED_BYTES = 1 << 20
 
 _UNAVAILABLE = (
@@ -42,7 +42,7 @@ _UNAVAILABLE = (
 
 
 class Front:
-    """The outermost ASGI application: files of bundles, and `app` for all that is none."""
+    """The outermost ASGI application: answers requests for files of bundles, and hands all others to `app`."""
 
     def __init__(
         self,
@@ -65,11 +65,12 @@ class Front:
         self._log = log
         self._refreshing: asyncio.Task[None] | None = None
         self.connections: set[Any] = set()
-        """Those that are open, where the protocol tells: it sets this."""
+        """Open connections; set by our protocol, empty with uvicorn's own."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] == "GET":
             started_s = time.perf_counter()
+            # The short way first: most requests need no decision.
             plain = self._plain(scope)
             if plain is not None:
                 await send(plain[0])
@@ -92,26 +93,27 @@ class Front:
             file = await self._looked_again(scope, file)
         if file is not None and await self._answer(file, scope, receive, send):
             return
-        # Not open so far; or shorter on the disk than when it was opened, so it is another file by now.
+        # Either not open yet, or the file became shorter, so another file has taken its place.
         await self._find(scope, receive, send)
 
     def direct(self, target: bytes) -> OpenFile | None:
-        """The file whose plain answer is all that a plain GET of a path needs, if nothing else has to be asked.
+        """Returns the open file at a path if its unconditional answer may be sent; None if anything has to be checked.
 
-        For a protocol that writes answers itself; it says `sent` of each.
+        Used by the protocol that writes answers itself. The caller counts the answer.
         """
         if self._gate or self._log or self._catalogue.is_due:
             return None
         return self._files.get(target)
 
     def _plain(self, scope: Scope) -> tuple[Message, disk.Block] | None:
-        """How the answer begins, and its body, if the plain answer will do and lies in memory; it is counted then.
+        """Returns the first message and the body of the unconditional answer, and counts it; None if it does not apply.
 
-        Says the same as `_answer`, and costs half.
+        Gives the same answer as `_answer` at half the cost.
         """
         file = self.direct(scope["raw_path"])
         if file is None or file.plain.length > disk.CHUNK_BYTES or b"CMCD=" in scope["query_string"]:
             return None
+        # A header that could change the answer, or contains a report, needs `_answer`.
         noted = _NOTED if file.codings else _NOTED_OF_MEDIA
         for name, _ in scope["headers"]:
             if name in noted:
@@ -126,7 +128,7 @@ class Front:
         return file.start, body
 
     def sweep(self) -> None:
-        """Closes the connections that have passed a deadline, and those that wait longest where too much waits."""
+        """Closes connections past a deadline; if too much waits for readers, also those that have waited longest."""
         now_s = time.monotonic()
         waiting = [(connection.swept(now_s), connection) for connection in list(self.connections)]
         waiting_bytes = sum(size_bytes for (size_bytes, _), _ in waiting)
@@ -138,7 +140,7 @@ class Front:
                 connection.cut("too much waits")
 
     async def _looked_again(self, scope: Scope, file: OpenFile | None) -> OpenFile | None:
-        """The open file after a look at the disk, which nobody waits for where a name promises its content."""
+        """Looks at the disk and returns the open file; does not wait for the look if its content cannot change."""
         if file is None or not file.served.is_immutable or self._catalogue.looks_always:
             await self._files.refresh()
             return self._files.get(scope["raw_path"])
@@ -148,11 +150,13 @@ class Front:
     async def _find(self, scope: Scope, receive: Receive, send: Send) -> None:
         raw = scope["raw_path"].lower()
         served = None
+        # The path is decoded by now, so encoded separators are searched for in the raw path.
         if not any(encoded in raw for encoded in _ENCODED_SEPARATORS):
             served = self._catalogue.index.files.get(scope["path"])
         if served is None:
             await self._app(scope, receive, send)
             return
+        # A second try, in case the file is replaced between opening and reading.
         for _ in range(2):
             try:
                 file = await self._files.open(served)
@@ -161,7 +165,7 @@ class Front:
                 await self._missing(served, error, scope, receive, send)
                 return
             except OSError as error:
-                # A link or a folder where a file was is refused with an error of its own on each system.
+                # Systems refuse a link or folder in a file's place with different errors, so look what is there.
                 if await asyncio.to_thread(_is_there, served):
                     break
                 await self._missing(served, error, scope, receive, send)
@@ -183,24 +187,28 @@ class Front:
         await send({"type": "http.response.body", "body": b""})
 
     async def _answer(self, file: OpenFile, scope: Scope, receive: Receive, send: Send) -> bool:
-        """Answers, unless the file cannot be read: then it is forgotten, and nothing has been sent."""
+        """Sends the answer and returns True; if the file cannot be read, sends nothing, forgets it, returns False."""
         started_s = time.perf_counter()
         answer, start = file.plain, file.start
+        # The unconditional answer is ready; only headers that change it cost a decision.
         noted = [header for header in scope["headers"] if header[0] in _NOTED]
         if noted and (file.facts.packed or any(name in _CONDITIONS for name, _ in noted)):
             answer = responses.answer_for(file.facts, scope["method"], _texts(scope["headers"]))
             start = start_of(answer)
+        # Reports are only queued here and parsed later.
         told = [header for header in noted if header[0] in CMCD_HEADERS]
         if told or b"CMCD=" in scope["query_string"]:
             self.reports.note(scope["query_string"], told)
         if "neudash.private" in scope:
             start = {**start, "headers": [*map(_unshared, start["headers"])]}
         length = answer.length if scope["method"] == "GET" else 0
+        # Kept open until the last byte is sent, even if the file is dropped meanwhile.
         first: disk.Block | None = file.bodies.get(answer.coding)
         file.users += 1
         try:
             if first is not None:
                 first = first[answer.start : answer.start + length]
+            # The first bytes are read before the head is sent: a failure can still become another answer.
             else:
                 first_bytes = min(length, disk.CHUNK_BYTES)
                 try:
@@ -208,7 +216,7 @@ class Front:
                     if first is None:
                         first = await disk.read_slice(file.descriptor, answer.start, first_bytes)
                         took_ms = (time.perf_counter() - started_s) * 1e3
-                        # For a person who looks at a slow segment in a browser.
+                        # Shown by browsers, for a person who looks at a slow segment.
                         timing = (b"server-timing", b"disk;dur=%.1f" % took_ms)
                         start = {**start, "headers": [*start["headers"], timing]}
                         self.counters.from_disk += 1
@@ -234,6 +242,7 @@ class Front:
         receive: Receive,
         send: Send,
     ) -> None:
+        # A body that is complete is sent with its count; longer ones go out chunk by chunk.
         left = length - len(block)
         if not left:
             self._note(file, answer.status, length, started_s, scope)
@@ -246,21 +255,21 @@ class Front:
             while left > 0 and not (gone and gone.done()):
                 await send({"type": "http.response.body", "body": block, "more_body": True})
                 if gone:
-                    # Sending to a client that has gone returns at once: only a pause lets us hear of it.
+                    # Sending to a client that has left returns at once; only a pause lets the disconnect arrive.
                     await asyncio.sleep(0)
                 count = min(left, disk.CHUNK_BYTES)
                 now = disk.read_now(file.descriptor, place, count)
                 block = await disk.read_slice(file.descriptor, place, count) if now is None else now
                 place, left = place + count, left - count
         except OSError as error:
-            # The head is out: all that is left is to end the connection, which returning early does.
-            logger.warning("%s was not sent to its end: %s", file.served.url_path, error.strerror or error)
+            # The head has been sent, so the only way to report the failure is to end the connection by returning early.
+            logger.warning("%s was sent only in part: %s", file.served.url_path, error.strerror or error)
             self._note(file, answer.status, length - left - len(block), started_s, scope)
             return
         finally:
             if gone:
                 gone.cancel()
-        # Before the last bytes leave: a client that has them all finds itself counted.
+        # Counted before the last bytes are sent, so that a client that has them all sees itself counted.
         self._note(file, answer.status, length - left, started_s, scope)
         if not left:
             await send({"type": "http.response.body", "body": block})
@@ -284,7 +293,7 @@ def _unshared(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
 
 
 def _texts(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Of a name that comes twice the first, as most servers have it."""
+    """Returns the headers as text; the first of several with one name counts, as in most servers."""
     texts: dict[str, str] = {}
     for name, value in headers:
         texts.setdefault(name.decode("latin-1"), value.decode("latin-1"))

@@ -1,4 +1,4 @@
-"""Manifests that are made, not found: places on other hosts put into one, and a finished film as a live channel."""
+"""Generates manifests: one with base URLs on other hosts, and one that shows a finished film as a live channel."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from math import floor
 
 from lxml import etree
 
-from manifests.model import Presentation, Representation, Segment
+from manifests.model import Presentation, Representation, Segment, VideoRepresentation
 from manifests.mpd.names import dash
 from manifests.mpd.write import write_mpd
 from manifests.mpd.xml import Element, parse_xml
@@ -25,14 +25,15 @@ _TIME_ITSELF = "urn:mpeg:dash:utc:direct:2014"
 
 
 def with_base_urls(base_urls: tuple[str, ...], served: ServedFile, data: bytes) -> bytes:
-    """A manifest that names `base_urls` as places of its segments; one that names its own is left as it is.
+    """Returns a manifest with `base_urls` as places of its segments; one that has its own BaseURL is not changed.
 
-    This server stays the last place of all: for players that follow no manifest to other hosts, and for bad days of
-    the others. Raises MalformedManifestError.
+    This server stays the last of the places, for players that do not follow a manifest to other hosts and for failures
+    of those hosts. Raises MalformedManifestError.
     """
     root = parse_xml(data)
     if root.find(dash("BaseURL")) is not None:
         return data
+    # A BaseURL must follow ProgramInformation and precede all other elements of the MPD (ISO/IEC 23009-1).
     place = next(index for index, child in enumerate(root) if child.tag != dash("ProgramInformation"))
     folder = served.url.removeprefix("/").rpartition("/")[0] + "/"
     for text in reversed([*(base_url + folder for base_url in base_urls), "./"]):
@@ -45,16 +46,19 @@ def with_base_urls(base_urls: tuple[str, ...], served: ServedFile, data: bytes) 
 
 
 def live_manifest(presentation: Presentation, now_s: Fraction, time_url: str | None) -> bytes:
-    """`presentation` shown over and over since 1970, as a channel at the time `now_s` (Unix) would be.
+    """Returns the manifest of a live channel that has repeated `presentation` since 1970, at Unix time `now_s`.
 
-    Every round is a Period; of the last one only those segments are listed that are over. `time_url`: where players
-    read the time; None gives them `now_s` itself. The same arguments give the same bytes, so any server can answer.
+    Each repetition is a Period; the last one lists only the segments that are over. `time_url` is the address at which
+    players read the time; None puts `now_s` itself into the manifest. The same arguments give the same bytes, so any
+    server can answer.
     """
-    # The times of a file of subtitles are those of the first round.
+    # The times in a subtitle file are those of the first repetition and would be wrong in all others.
     presentation = replace(presentation, text=())
-    duration_s = max(_end_s(r, r.segments[-1]) for r in presentation.video)
+    duration_s = max(r.segments[-1].end_s for r in presentation.video)
+    # The repetitions that the window of the last minute touches.
     last = floor(now_s / duration_s)
     first = max(0, min(last, floor((now_s - _WINDOW_S) / duration_s)))
+    # The written manifest of the film is the pattern; its Period is taken out and put in again once per repetition.
     root = etree.fromstring(write_mpd(presentation))
     whole = root.find(dash("Period"))
     root.remove(whole)
@@ -64,7 +68,8 @@ def live_manifest(presentation: Presentation, now_s: Fraction, time_url: str | N
     over = _over_at(presentation, now_s - last * duration_s)
     if over is not None:
         root.append(_period(etree.fromstring(write_mpd(over)).find(dash("Period")), last, duration_s))
-    longest_s = max(Fraction(s.duration_ticks, r.timescale) for r in presentation.video for s in r.segments)
+    # A new segment comes at least once per longest segment; the update period and the delay follow from it.
+    longest_s = max(s.duration_s for r in presentation.video for s in r.segments)
     attributes = {
         "type": "dynamic",
         "availabilityStartTime": "1970-01-01T00:00:00Z",
@@ -86,13 +91,13 @@ def _period(of: Element, round_number: int, duration_s: Fraction) -> Element:
     period = copy.deepcopy(of)
     period.set("id", f"r{round_number}")
     period.set("start", format_duration(round_number * duration_s))
-    # Its end is where the next one begins, which the next manifest tells.
+    # The period ends with the start of the next one, which a later manifest contains.
     del period.attrib["duration"]
     return period
 
 
 def _over_at(presentation: Presentation, now_s: Fraction) -> Presentation | None:
-    """The part that is over `now_s` after the beginning; None where that is not a segment of everything."""
+    """Returns the part that is over `now_s` after the beginning; None if a representation has no such segment."""
     sets = []
     for adaptation_set in presentation.adaptation_sets:
         cut = [_cut(r, tuple(_until(r, now_s))) for r in adaptation_set.representations]
@@ -103,16 +108,14 @@ def _over_at(presentation: Presentation, now_s: Fraction) -> Presentation | None
 
 
 def _cut(r: Representation, segments: tuple[Segment, ...]) -> Representation:
+    if not isinstance(r, VideoRepresentation):
+        return replace(r, segments=segments)
     tracks = tuple(replace(track, uses=track.uses[: len(segments)]) for track in r.model_tracks)
     return replace(r, segments=segments, model_tracks=tracks)
 
 
 def _until(r: Representation, now_s: Fraction) -> Iterator[Segment]:
-    return (segment for segment in r.segments if _end_s(r, segment) <= now_s)
-
-
-def _end_s(r: Representation, segment: Segment) -> Fraction:
-    return Fraction(segment.start_ticks + segment.duration_ticks, r.timescale)
+    return (segment for segment in r.segments if segment.end_s <= now_s)
 
 
 def _iso(now_s: Fraction) -> str:

@@ -1,4 +1,4 @@
-"""The page that the server itself has to show: the catalogue with its player, as `web/build.py` made it."""
+"""Serves the page, built by `web/build.py`: the catalogue with its player."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from fastapi.responses import Response
 from server import responses, schemas
 
 PAGE_FOLDER = Path(__file__).with_name("page")
-"""What was built: in a wheel it is there, in a source tree after `make page`."""
+"""Folder of the built page: part of a wheel, made by `make page` in a source tree."""
 
-# The page needs nothing from outside, and says so to the browser. Media and workers come through a blob; the kernel
-# that they run is WebAssembly, which is allowed, and text is never run.
+# The page loads nothing from other hosts, and this policy makes the browser enforce it. Media and workers come through
+# blobs. WebAssembly is allowed for the network kernel; no text is run as code.
 _PAGE_POLICY = (
     "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self' 'wasm-unsafe-eval'; "
     "connect-src 'self'; worker-src blob:; media-src 'self' blob: data:; base-uri 'none'; "
@@ -29,7 +29,7 @@ _PAGE_TYPES = {
 }
 _CACHE_PAGE = "no-cache"
 _HASHED = "assets/"
-"""Below it the names hold hashes of the content."""
+"""Folder in which names contain hashes of the content."""
 
 NOT_BUILT = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>neudash</title>
@@ -41,7 +41,7 @@ NOT_BUILT = """<!doctype html>
 
 
 class _Part:
-    """One file of the page, read when it is first asked for."""
+    """One file of the page, read when it is asked for first."""
 
     def __init__(self, path: Path, name: str) -> None:
         self._path = path
@@ -52,7 +52,7 @@ class _Part:
         }
 
     def answer(self, accepts_gzip: bool) -> Response:
-        """The file, packed for whoever takes it."""
+        """Returns the file, packed if the client accepts gzip."""
         media_type = _PAGE_TYPES[self._path.suffix]
         if accepts_gzip:
             return Response(self._packed, 200, {**self._headers, "content-encoding": "gzip"}, media_type)
@@ -68,7 +68,7 @@ class _Part:
 
 
 def add_pages(router: APIRouter, folder: Path = PAGE_FOLDER) -> None:
-    """The page at `/`, and every part of it at an address of its own; nothing else is reachable."""
+    """Adds routes for the page at `/` and for each of its files; no other file is reachable."""
     found = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
     parts = {name: _Part(path, name) for name, path in found.items() if path.suffix in _PAGE_TYPES}
     for name, part in parts.items():
@@ -87,7 +87,7 @@ def _add_part(router: APIRouter, address: str, part: _Part) -> None:
 
 
 def not_found() -> Response:
-    """404 with a body of JSON, for whatever has no answer."""
+    """Returns the answer 404 with a JSON body."""
     body = schemas.Problem(detail="no manifest lists this file").model_dump_json()
-    # Short, so that a cache in between notices soon when a trainer has published a model.
+    # Kept only for seconds, so that caches notice soon when a trainer publishes a model.
     return Response(body, 404, {"cache-control": responses.CACHE_SHORT}, "application/json")

@@ -1,11 +1,10 @@
-"""uvicorn's HTTP protocol with the guards that it lacks, and a short way for plain requests.
+"""Extends uvicorn's HTTP protocol with the guards that it lacks and a short way for simple requests.
 
-Guards: a deadline for the head of a request and a bound on its size, a deadline for what a reader does not take, and
-no bodies. The short way: a request that is exactly `GET` of an open file, with nothing in its head that could change
-the answer, is recognised by its bytes and answered by one write. Everything else is uvicorn's.
+Guards: a deadline for a request, a limit on the size of its head, a deadline for readers that take nothing, and
+request bodies are dropped. The short way: a request that is exactly a `GET` of an open file, without a header that
+could change the answer, is recognised by its bytes and answered by one write. uvicorn handles everything else.
 
-This builds on methods of uvicorn that are not promised to anybody; `server.protocol_check` tries them before they are
-used.
+This uses methods of uvicorn that are not a public interface, so `server.protocol_check` tries them first.
 """
 
 from __future__ import annotations
@@ -29,10 +28,10 @@ _MOST_HEADERS = 100
 _LONGEST_KNOWN_HEAD_BYTES = 2048
 _MOST_UNSENT_BYTES = 1 << 18
 
-# RFC 9112: the grammar of a head, strictly.
+# Strict grammar of a request's first line and headers (RFC 9112).
 _GET = re.compile(rb"GET (/[!->@-~]*)(?:\?([!-~]*))? HTTP/1\.1")
 _HEADERS = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*\r\n){1,100}\r\n")
-# Whatever could change the answer, or what comes after the head.
+# Headers that could change the answer, or what follows the head.
 _DECIDING = re.compile(
     rb"(?:^|\n)(?:connection:(?![ \t]*keep-alive[ \t]*\r)|(?:range|if-[a-z-]+|content-length|transfer-encoding|te"
     rb"|trailer|upgrade|expect|http2-settings|authorization|cmcd-[a-z]+):)"
@@ -48,7 +47,7 @@ _TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: c
 class GuardedProtocol(HttpToolsProtocol):
     """One connection. Its limits are in the settings of the Front that it serves."""
 
-    # Of all connections: the line and the Date that begin an answer, made again when uvicorn has a new Date.
+    # Shared by all connections: first line and default headers of an answer, made again when uvicorn renews the Date.
     _opening: tuple[Any, bytes] = (None, b"")
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -58,25 +57,26 @@ class GuardedProtocol(HttpToolsProtocol):
         self.front.connections = self.connections
         self.limits = self.front.settings
         self.reads_since_s: float | None = time.monotonic()
-        """Since when a request is awaited or being read; None while one is answered, or after that."""
+        """Monotonic time since which a request is awaited or read; None from its end to the next one's first byte."""
         self.writes_since_s: float | None = None
-        """Since when bytes wait to be taken by the reader."""
+        """Monotonic time since which bytes wait for the reader; None if none wait."""
         self.idle_since_s: float | None = None
-        """Since an answer on the short way; uvicorn keeps its own time."""
+        """Monotonic time of the last answer on the short way; uvicorn keeps its own time for the others."""
         self.read_bytes = 0
-        """Of the request that is being read."""
+        """Bytes received of the present request."""
         self.in_head = True
         self.is_between = True
-        """Whether nothing is half read and nothing half answered."""
+        """True if no request is half read and no answer half sent."""
         self.answering: Any = None
-        """The request that is answered, uvicorn's cycle; others may wait behind it."""
+        """uvicorn's cycle of the request that is answered now; others may wait behind it."""
         self.has_ended = False
-        """Whether what still comes is let go, until the client has read why or the next sweep."""
+        """True after a refusal: received data is dropped until the client has read the answer or the next sweep."""
 
     def data_received(self, data: bytes) -> None:
         if self.has_ended:
             return
         self.idle_since_s = None
+        # The short way is open only between requests; half a request must go to uvicorn.
         if self.is_between:
             if self.limits.protocol == "direct" and self._answered(data):
                 return
@@ -85,14 +85,14 @@ class GuardedProtocol(HttpToolsProtocol):
         super().data_received(data)
         is_answering = self.pipeline or not (self.cycle is None or self.cycle.response_complete)
         if self.reads_since_s is None and not is_answering:
-            # Line ends alone, which begin no request; uvicorn has stopped to count how long the connection is idle.
+            # Only line ends came, which begin no request, but uvicorn has stopped its idle timer.
             self.reads_since_s = time.monotonic()
-        # What is still no whole request may not grow for ever.
+        # A request that is not complete may not grow forever.
         if self.reads_since_s is not None and self.read_bytes > self.limits.head_bytes:
             self._end(_TOO_LARGE, "request too large")
 
     def _answered(self, data: bytes) -> bool:
-        """Whether `data` was a request for which the short way will do; it is answered then."""
+        """Answers `data` and returns True if it is a request for the short way; otherwise returns False."""
         line, _, headers = data.partition(b"\r\n")
         match = _GET.fullmatch(line)
         if match is None or len(data) > self.limits.head_bytes:
@@ -100,11 +100,12 @@ class GuardedProtocol(HttpToolsProtocol):
         file = self.front.direct(match[1])
         if file is None:
             return False
-        # A player sends the same headers with every request.
+        # A player sends the same headers with every request, so the result is cached.
         read = _known_codings if len(headers) <= _LONGEST_KNOWN_HEAD_BYTES else _codings
         codings = read(headers)
         if codings is None:
             return False
+        # uvicorn waits for slow readers and refuses connections over the limit; leave both to it.
         if self.flow.write_paused or (self.limit_concurrency and len(self.connections) >= self.limit_concurrency):
             return False
         started_s = time.perf_counter()
@@ -118,6 +119,7 @@ class GuardedProtocol(HttpToolsProtocol):
             return False
         if body is None:
             return False
+        # From here on the answer is certain; the steps are those that uvicorn's cycle would take.
         self._unset_keepalive_if_required()
         self.front.counters.add(file.traffic, 200, length)
         if match[2] and b"CMCD=" in match[2]:
@@ -144,12 +146,12 @@ class GuardedProtocol(HttpToolsProtocol):
             self.reads_since_s = time.monotonic()
 
     def on_headers_complete(self) -> None:
-        # Counted only where what came in at once could hold more than is allowed: it may hold several requests.
+        # The sum is only made if enough bytes came: they may belong to several requests.
         large = self.read_bytes > self.limits.head_bytes and self._head_bytes() > self.limits.head_bytes
         if large or len(self.headers) > _MOST_HEADERS:
             self._end(_TOO_LARGE, "request too large")
         self.in_head = False
-        # After `connection: close`, or after the end above, nothing is answered any more.
+        # Nothing is answered after `connection: close` or after the refusal above.
         if not self.has_ended and not self.transport.is_closing():
             super().on_headers_complete()
             if not self.pipeline:
@@ -159,7 +161,7 @@ class GuardedProtocol(HttpToolsProtocol):
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
     def on_body(self, body: bytes) -> None:
-        """Lets it go: no request here has a body worth reading."""
+        """Drops the body: no request here needs one."""
 
     def on_message_complete(self) -> None:
         self.reads_since_s = None
@@ -175,7 +177,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self.is_between = not self.pipeline and self.reads_since_s is None
 
     def connection_lost(self, exc: Exception | None) -> None:
-        # uvicorn tells it to the request that came last; the one that is answered would write to nobody.
+        # uvicorn informs only the request that came last, but the one being answered has to stop writing.
         if self.answering is not None:
             self.answering.disconnected = True
             self.answering.message_event.set()
@@ -194,19 +196,20 @@ class GuardedProtocol(HttpToolsProtocol):
             return
         self.front.counters.refuse(reason)
         self.has_ended = True
-        # Words in the middle of an answer would be taken for a part of it.
+        # In the middle of an answer, a refusal would be taken for a part of it.
         if not self.in_head or not (self.cycle is None or self.cycle.response_complete):
             self.transport.close()
             return
         self.transport.write(last_words)
-        # To close at once would throw away our words with the bytes that are not read yet.
+        # Closing at once would discard the refusal along with the bytes not read yet.
         self.transport.write_eof()
 
     def swept(self, now_s: float) -> tuple[int, float]:
-        """Closes the connection if a deadline has passed. To be called about once a second.
+        """Closes the connection if a deadline has passed. Called about once a second.
 
-        Returns how many bytes wait to be taken by the reader, and since when.
+        Returns how many bytes wait for the reader, and the monotonic time since which they wait.
         """
+        # A refused client has had a second to read why.
         if self.has_ended:
             self.transport.close()
         if self.reads_since_s is not None and now_s - self.reads_since_s > self.limits.head_s:
@@ -225,23 +228,25 @@ class GuardedProtocol(HttpToolsProtocol):
         return size_bytes, self.writes_since_s
 
     def cut(self, reason: str) -> None:
-        """Ends the connection at once, whatever waits."""
+        """Resets the connection at once, and drops what waits."""
         self.front.counters.refuse(reason)
-        # By a reset: else the kernel keeps megabytes for a reader until it gives up hope, and does not tell it.
+        # A reset: otherwise the kernel keeps megabytes for the reader until it gives up, and does not inform it.
         self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         self.transport.abort()
 
 
 def _bound_unsent(connection: socket.socket) -> None:
-    """What the kernel takes off our hands before it can be sent: it would copy 4 MB at once for each of many readers
-    that stop, while all others wait. No bound on what is under way to a reader far away.
+    """Limits the bytes that the kernel accepts before it can send them.
+
+    Otherwise it copies 4 MB at once for each of many stalled readers while all others wait. Bytes already on their way
+    to a distant reader do not count.
     """
     if hasattr(socket, "TCP_NOTSENT_LOWAT") and connection.family in (socket.AF_INET, socket.AF_INET6):
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _MOST_UNSENT_BYTES)
 
 
 def _codings(headers: bytes) -> str | None:
-    """What the headers of a request accept; None where they are not such that a plain answer will do."""
+    """Returns the Accept-Encoding of a request, "" if absent; None if other headers could change the answer."""
     if _HEADERS.fullmatch(headers) is None:
         return None
     lowered = headers.lower()

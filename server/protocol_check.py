@@ -1,7 +1,8 @@
-"""Tries the guarded protocol against the uvicorn that is installed, before a server relies on it.
+"""Tries the guarded protocol with the installed uvicorn before a server relies on it.
 
-It overrides methods that uvicorn promises to nobody. Another version may call them otherwise; then this finds out, in
-a few milliseconds over a pair of sockets, and the server uses uvicorn's own protocol.
+The protocol overrides methods that are not a public interface of uvicorn, and another version may call them
+differently. The trial takes a few milliseconds over a pair of sockets; if it fails, the server uses uvicorn's own
+protocol.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _LAST = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 
 
 class _Application:
-    """Answers everything with `ok`; has what the protocol asks of a Front."""
+    """Answers everything with `ok`, and has the members of a Front that the protocol uses."""
 
     def __init__(self, settings: ServerSettings) -> None:
         self.counters = Counters()
@@ -39,7 +40,7 @@ class _Application:
 
 
 def contract_problem(protocol: type[Any], settings: ServerSettings) -> str | None:
-    """Why `protocol` cannot be used with this uvicorn; None if it can. Blocks shortly; not for a running loop."""
+    """Returns the reason why `protocol` fails with this uvicorn; None if it works. Must not run in an event loop."""
     try:
         return asyncio.run(asyncio.wait_for(_tried(protocol, settings), _DEADLINE_S))
     except Exception as error:  # whatever another version of uvicorn may raise
@@ -48,9 +49,11 @@ def contract_problem(protocol: type[Any], settings: ServerSettings) -> str | Non
 
 async def _tried(protocol: type[Any], settings: ServerSettings) -> str | None:
     if not (await _said(protocol, settings, _LAST)).endswith(b"ok"):
-        return "a plain request is not answered"
+        return "a simple request is not answered"
+    # Three requests in one piece must give three answers.
     if (await _said(protocol, settings, _GET + _GET + _LAST)).count(b" 200 ") != 3:
         return "pipelined requests are not answered"
+    # Too large, once while the head is incomplete and once when it is complete.
     large = b"GET / HTTP/1.1\r\nHost: a\r\nx: " + b"y" * settings.head_bytes
     if b" 431 " not in await _said(protocol, settings, large) or b" 431 " not in await _said(
         protocol, settings, large + b"\r\n\r\n"
@@ -62,7 +65,7 @@ async def _tried(protocol: type[Any], settings: ServerSettings) -> str | None:
 
 
 async def _said(protocol: type[Any], settings: ServerSettings, request: bytes, *, later_s: float = 0.0) -> bytes:
-    """Everything that a connection answers until it is closed, if that much time passes after the request."""
+    """Returns all that a connection answers until it is closed, with `later_s` seconds skipped after the request."""
     config = uvicorn.Config(
         _Application(settings), http=protocol, log_config=None, ws="none", proxy_headers=False, access_log=False
     )
@@ -77,7 +80,7 @@ async def _said(protocol: type[Any], settings: ServerSettings, request: bytes, *
         writer.write(request)
         await writer.drain()
         if later_s:
-            # The request has to be read before time can pass for it.
+            # The request must have been read before its time can pass.
             await asyncio.sleep(0.01)
             made.swept(time.monotonic() + later_s)
         return await reader.read(-1)

@@ -1,7 +1,7 @@
-"""Which bytes and headers answer a request for a file: pure functions of its facts and the request's headers.
+"""Decides which status, headers and bytes answer a request for a file, from its facts and the request's headers.
 
-HTTP semantics are those of RFC 9110: conditions in section 13, ranges in section 14. Nothing here reads a
-file, so the same decisions serve any path by which bytes reach a socket.
+Follows RFC 9110: conditions in section 13, ranges in section 14. The functions are pure and read no file, so every way
+of sending uses the same decisions.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import lru_cache
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
-# A name that a manifest lists never changes its content; the manifest itself may, when a trainer adds models.
+# A file that a manifest lists never changes; the manifest itself may, when a trainer adds models.
 CACHE_IMMUTABLE = "public, max-age=31536000, immutable"
 CACHE_SHORT = "public, max-age=5"
 
@@ -22,8 +22,8 @@ HTML = "text/html; charset=utf-8"
 _REPORT_POLICY = (
     "sandbox allow-scripts; default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 )
-"""A report is one file with its own script. Whoever made the bundle wrote it, so it acts for nobody here: the browser
-gives it an origin of its own, and it reaches nothing."""
+"""Content-Security-Policy of a bundle's report, a single page with its own script. The author of a bundle is not
+trusted: the browser gives the page a separate origin, and it can load nothing from the network."""
 
 _EXPOSED = "Accept-Ranges, Content-Length, Content-Range, ETag, Server-Timing, X-Request-Id"
 _REQUEST_HEADERS = (
@@ -38,11 +38,11 @@ OPEN_TO_ALL: Headers = (
     (b"cross-origin-resource-policy", b"cross-origin"),
     (b"x-content-type-options", b"nosniff"),
 )
-"""Any page on any host may read a bundle: players live elsewhere. A private one asks for a token all the same, which no
-browser adds by itself."""
+"""Headers that let any page on any host read a bundle, because players run on other hosts. A private bundle is safe:
+no browser adds a token by itself."""
 
 ALLOW = (b"allow", b"GET, HEAD, OPTIONS")
-"""The methods of every address here (RFC 9110, 10.2.1)."""
+"""Methods of every address (RFC 9110, 10.2.1)."""
 
 PREFLIGHT: Headers = (
     *OPEN_TO_ALL,
@@ -52,7 +52,7 @@ PREFLIGHT: Headers = (
     ALLOW,
 )
 
-# One range of bytes; more than one, or another unit, is answered with the whole file (RFC 9110, 14.2).
+# Matches one range of bytes. Several ranges, or another unit, are answered with the whole file (RFC 9110, 14.2).
 _ONE_RANGE = re.compile(r"bytes[ \t]*=[ \t]*([0-9]*)-([0-9]*)[ \t]*", re.IGNORECASE)
 _BEYOND_ANY_FILE = 10**18
 _QUALITY_VALUE = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
@@ -60,39 +60,40 @@ _QUALITY_VALUE = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 
 @dataclass(frozen=True)
 class FileFacts:
-    """What is known of a file at the moment it is served."""
+    """Properties of a file at the moment it is served."""
 
     size_bytes: int
     sha256: str
     media_type: str
     cache_control: str
     modified_s: int | None = None
-    """When the file was changed last, in whole seconds since 1970; None if that is not known."""
+    """Time of the last change in whole seconds since 1970; None if it is unknown."""
     packed: Mapping[str, int] = field(default_factory=dict)
-    """Sizes of its packed forms by content coding, the one to be preferred first; none where it is sent as it is."""
+    """Sizes of the packed forms by content coding, preferred one first; empty if the file is not packed."""
 
     def etag(self, coding: str | None = None) -> str:
-        """Strong: equal tags mean equal bytes, and a packed form is other bytes."""
+        """Returns the strong entity tag; a packed form has other bytes, and so another tag."""
         return f'"{self.sha256}-{coding}"' if coding else f'"{self.sha256}"'
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A status, its headers, and the slice `[start, start + length)` of the file that is its body."""
+    """Status, headers, and the slice `[start, start + length)` of the file that is the body."""
 
     status: int
     headers: Headers
     start: int = 0
     length: int = 0
     coding: str | None = None
-    """The packed form that the body is, whole; None for a slice of the file as it is."""
+    """Coding of the packed form that is the body; None if the body is a slice of the file itself."""
 
 
 def answer_for(facts: FileFacts, method: str, request: Mapping[str, str]) -> Answer:
-    """The answer to GET or HEAD for a file, given the request's headers by their names in lower case."""
-    # A range means something for GET alone, and is one of the file as it is.
+    """Returns the answer to GET or HEAD for a file. `request` contains the headers by lower-case name."""
+    # A range has a meaning only for GET, and refers to the file itself, not to a packed form.
     asked = request.get("range") if method == "GET" else None
     coding = best_coding(request.get("accept-encoding"), tuple(facts.packed)) if asked is None else None
+    # Conditions come before ranges (RFC 9110, 13.2.2).
     if not _is_still(facts, coding, request.get("if-match"), request.get("if-unmodified-since")):
         return Answer(412, _headers(facts, 0, None))
     if _matches_any(request.get("if-none-match"), facts.etag(coding)):
@@ -101,9 +102,10 @@ def answer_for(facts: FileFacts, method: str, request: Mapping[str, str]) -> Ans
         size = facts.packed[coding]
         return Answer(200, _headers(facts, size, None, coding), 0, size, coding)
     size = facts.size_bytes
-    # If-Range keeps a range only while the file is the one already known.
+    # If-Range permits a range only if the client's version is the present one.
     if asked is None or request.get("if-range", facts.etag()) != facts.etag():
         return Answer(200, _headers(facts, size, None), 0, size)
+    # A range that cannot be parsed is ignored; one beyond the end is an error.
     match = _ONE_RANGE.fullmatch(asked)
     if match is None or _is_meaningless(match[1], match[2]):
         return Answer(200, _headers(facts, size, None), 0, size)
@@ -115,9 +117,9 @@ def answer_for(facts: FileFacts, method: str, request: Mapping[str, str]) -> Ans
 
 @lru_cache(maxsize=256)
 def best_coding(header: str | None, offered: tuple[str, ...]) -> str | None:
-    """The one of `offered`, best first, that an Accept-Encoding likes best and no less than the file as it is.
+    """Returns the coding of `offered` (best first) with the highest weight in an Accept-Encoding header.
 
-    None where it wants none of them (RFC 9110, 12.5.3).
+    None if it accepts none of them, or prefers the file as it is (RFC 9110, 12.5.3).
     """
     if not offered or not header:
         return None
@@ -131,7 +133,7 @@ def best_coding(header: str | None, offered: tuple[str, ...]) -> str | None:
 
 
 def _weight(parameters: list[str]) -> float:
-    """1 where none is given, 0 where it cannot be read."""
+    """Returns the `q` of an Accept-Encoding item: 1 if it has none, 0 if it is malformed."""
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name.strip() == "q":
@@ -140,7 +142,7 @@ def _weight(parameters: list[str]) -> float:
 
 
 def _headers(facts: FileFacts, length: int | None, content_range: str | None, coding: str | None = None) -> Headers:
-    """Those of every answer about the file; `length` None where there is no body to speak of (304)."""
+    """Returns the headers of an answer about the file. `length` is None for an answer without a body (304)."""
     own = [("etag", facts.etag(coding)), ("cache-control", facts.cache_control)]
     own.append(("accept-ranges", "bytes"))
     if facts.packed:
@@ -157,9 +159,9 @@ def _headers(facts: FileFacts, length: int | None, content_range: str | None, co
 
 
 def _is_still(facts: FileFacts, coding: str | None, tags: str | None, date: str | None) -> bool:
-    """Whether If-Match lets the request through, by strong comparison, or without it If-Unmodified-Since.
+    """True if If-Match permits the request, by strong comparison, or, without If-Match, If-Unmodified-Since does.
 
-    A date that cannot be read is ignored (RFC 9110, 13.1.1, 13.1.4, 13.2.2).
+    A malformed date is ignored (RFC 9110, 13.1.1, 13.1.4, 13.2.2).
     """
     if tags is not None:
         listed = [tag.strip() for tag in tags.split(",")]
@@ -171,7 +173,7 @@ def _is_still(facts: FileFacts, coding: str | None, tags: str | None, date: str 
 
 
 def _seconds_of(date: str) -> float | None:
-    """Seconds since 1970 of an HTTP date; None for a text that is not one."""
+    """Returns an HTTP date as seconds since 1970; None for a text that is not a date."""
     try:
         return parsedate_to_datetime(date).timestamp()
     except (ValueError, OverflowError):
@@ -179,7 +181,7 @@ def _seconds_of(date: str) -> float | None:
 
 
 def _matches_any(header: str | None, etag: str) -> bool:
-    """If-None-Match by weak comparison, as a GET needs (RFC 9110, 13.1.2)."""
+    """True if an If-None-Match matches, by weak comparison, as for GET (RFC 9110, 13.1.2)."""
     if header is None:
         return False
     tags = [tag.strip().removeprefix("W/") for tag in header.split(",")]
@@ -187,17 +189,17 @@ def _matches_any(header: str | None, etag: str) -> bool:
 
 
 def _is_meaningless(first: str, last: str) -> bool:
-    """`-`, or `5-1`: not a range at all, so it is ignored rather than refused."""
+    """True for `-` and for ranges such as `5-1`, which are ignored and not refused."""
     return (not first and not last) or bool(first and last and _position(last) < _position(first))
 
 
 def _slice(first: str, last: str, size: int) -> tuple[int, int]:
-    """Half-open; empty if no byte of the file is asked for."""
+    """Returns the half-open slice of a range; it is empty if it contains no byte of the file."""
     if not first:
         return max(0, size - _position(last)), size
     return _position(first), min(size, _position(last) + 1) if last else size
 
 
 def _position(digits: str) -> int:
-    # Thousands of digits cost time to convert, and point behind the end of any file anyway.
+    # Thousands of digits would take long to convert, and lie beyond the end of any file.
     return int(digits) if len(digits) <= 18 else _BEYOND_ANY_FILE

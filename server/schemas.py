@@ -1,4 +1,4 @@
-"""What the JSON answers hold: the models from which the OpenAPI description is made."""
+"""Defines the JSON answers, from which the OpenAPI description is made."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from pydantic import BaseModel, Field
 
-from manifests.model import ModelTrack, Representation, VideoFormat
+from manifests.model import ModelTrack, VideoFormat, VideoRepresentation
 from manifests.names import MASTER_PLAYLIST, POSTER, QUALITY, REPORT
 from server.catalogue import Index, ServedBundle
 from server.cmcd import Reports
@@ -14,21 +14,21 @@ from server.metrics import Counters
 
 
 class Health(BaseModel):
-    """The server is up."""
+    """State of the server."""
 
     status: str = Field(examples=["ok"])
-    bundles: int = Field(description="Bundles that are served.")
+    bundles: int = Field(description="Number of bundles that are served.")
 
 
 class Models(BaseModel):
-    """One size of network for one rung."""
+    """Models of one network for one rung."""
 
     network: str
-    width: int = Field(description="Of the enhanced picture.")
+    width: int = Field(description="Width of the enhanced picture.")
     height: int
-    files: int = Field(description="Model files; models that players have already are not among them.")
+    files: int = Field(description="Number of model files.")
     bytes: int
-    segments: int = Field(description="Segments that are enhanced; the others are upscaled plainly.")
+    segments: int = Field(description="Number of segments that are enhanced; the others are shown plain.")
 
 
 class RungSummary(BaseModel):
@@ -45,7 +45,7 @@ class RungSummary(BaseModel):
 
 
 class Bytes(BaseModel):
-    """Sizes of all files of each kind."""
+    """Total sizes of all files of each kind."""
 
     video: int
     audio: int
@@ -54,7 +54,7 @@ class Bytes(BaseModel):
 
 
 class BundleSummary(BaseModel):
-    """One bundle. Addresses are to be resolved against the address of this document."""
+    """One bundle. Addresses are relative to the address of this document."""
 
     name: str
     title: str | None
@@ -63,7 +63,7 @@ class BundleSummary(BaseModel):
     playlist_url: str | None = Field(description="The HLS master playlist.")
     poster_url: str | None
     quality_url: str | None = Field(description="Measured quality of every segment, plain and enhanced.")
-    report_url: str | None = Field(description="The same as a page, with pictures and what the trainer chose.")
+    report_url: str | None = Field(description="The same as a page, with pictures and the trainer's choices.")
     bytes: Bytes
     rungs: list[RungSummary] = Field(description="Lowest bandwidth first.")
 
@@ -74,7 +74,7 @@ class ListedFileSummary(BaseModel):
     url: str
     kind: str = Field(description="video, audio, model, manifest or other")
     media_type: str
-    bytes: int | None = Field(description="None where the manifest lists a file that is missing.")
+    bytes: int | None = Field(description="None if the manifest lists the file but it is missing.")
 
 
 class BundleDetail(BundleSummary):
@@ -84,14 +84,14 @@ class BundleDetail(BundleSummary):
 
 
 class BrokenBundle(BaseModel):
-    """A folder with a manifest that cannot be served."""
+    """Folder with a manifest that cannot be served."""
 
     name: str
     problem: str
 
 
 class BundleList(BaseModel):
-    """The catalogue."""
+    """Catalogue of all bundles."""
 
     bundles: list[BundleSummary]
     broken: list[BrokenBundle]
@@ -101,44 +101,44 @@ class TrafficCount(BaseModel):
     """Totals of one kind of file."""
 
     requests: int
-    bytes: int = Field(description="Of bodies; heads are not counted.")
+    bytes: int = Field(description="Bytes of bodies, without heads.")
 
 
 class Metrics(BaseModel):
-    """Totals since a process started. With several workers each counts its own: see `process_id`."""
+    """Totals since a process started. If there are several workers, each counts its own: see `process_id`."""
 
     process_id: int
     started_at_s: float = Field(description="Unix time.")
-    kinds: dict[str, TrafficCount] = Field(description="video, audio, model, manifest, other; page is the rest")
+    kinds: dict[str, TrafficCount] = Field(description="video, audio, model, manifest, other; page: not a file")
     statuses: dict[str, int]
 
 
 class PlayerSession(BaseModel):
-    """What one playback told."""
+    """Last report of one playback."""
 
     seen_at_s: float = Field(description="Unix time of its last request.")
     requests: int
-    stalls: int = Field(description="Requests after it had run dry.")
+    stalls: int = Field(description="Requests after its buffer had run empty.")
     buffer_ms: int | None
     bitrate_kbps: int | None
     model: str | None = Field(description="Id of the model track in use, or `none`.")
 
 
 class Sessions(BaseModel):
-    """Playbacks heard of lately, by session id. With several workers each hears a part: see `process_id`."""
+    """Playbacks that reported lately, by session id. Each of several workers has a part: see `process_id`."""
 
     process_id: int
     sessions: dict[str, PlayerSession]
 
 
 class Problem(BaseModel):
-    """Why there is no answer."""
+    """Reason why a request failed."""
 
     detail: str
 
 
 def bundle_list(index: Index, may_show: Callable[[str], bool]) -> BundleList:
-    """Everything in an index that may be shown, by name."""
+    """Returns everything in an index that may be shown, sorted by name."""
     return BundleList(
         bundles=[bundle_summary(bundle) for name, bundle in sorted(index.bundles.items()) if may_show(name)],
         broken=[BrokenBundle(name=name, problem=text) for name, text in sorted(index.broken.items()) if may_show(name)],
@@ -146,7 +146,7 @@ def bundle_list(index: Index, may_show: Callable[[str], bool]) -> BundleList:
 
 
 def bundle_summary(bundle: ServedBundle) -> BundleSummary:
-    """One bundle without its files."""
+    """Returns the description of a bundle without its files."""
     presentation = bundle.presentation
     return BundleSummary(
         name=bundle.name,
@@ -168,7 +168,7 @@ def bundle_summary(bundle: ServedBundle) -> BundleSummary:
 
 
 def bundle_detail(bundle: ServedBundle) -> BundleDetail:
-    """One bundle with its files, in the order in which the manifest lists them."""
+    """Returns the description of a bundle with its files, in the manifest's order."""
     files = [
         ListedFileSummary(
             url=file.url,
@@ -182,7 +182,7 @@ def bundle_detail(bundle: ServedBundle) -> BundleDetail:
 
 
 def metrics(counters: Counters, process_id: int) -> Metrics:
-    """What was counted so far."""
+    """Returns the totals so far."""
     return Metrics(
         process_id=process_id,
         started_at_s=round(counters.started_at_s, 3),
@@ -192,16 +192,15 @@ def metrics(counters: Counters, process_id: int) -> Metrics:
 
 
 def sessions(reports: Reports, process_id: int) -> Sessions:
-    """What was told so far."""
+    """Returns the last reports of all sessions."""
     return Sessions(
         process_id=process_id,
         sessions={name: PlayerSession(**vars(session)) for name, session in reports.sessions.items()},
     )
 
 
-def _rung(representation: Representation) -> RungSummary:
+def _rung(representation: VideoRepresentation) -> RungSummary:
     video = representation.video
-    assert video is not None, "a video representation"
     return RungSummary(
         id=representation.id,
         width=video.width,
@@ -220,7 +219,7 @@ def _models(track: ModelTrack, rung: VideoFormat) -> Models:
         network=track.network,
         width=width,
         height=height,
-        files=sum(model.href is not None for model in track.models),
+        files=len(track.models),
         bytes=sum(model.size_bytes for model in track.models),
         segments=sum(use is not None for use in track.uses),
     )

@@ -1,4 +1,4 @@
-"""What a server is told: defaults, then the environment, then flags. Read once, frozen, handed on."""
+"""Reads the server's settings: defaults, overridden by the environment, overridden by flags. They are read once."""
 
 from __future__ import annotations
 
@@ -12,65 +12,66 @@ PREFIX = "NEUDASH_SERVER_"
 
 
 class ServerError(Exception):
-    """Root of what this package raises. `str()` is one sentence fit for a person to read."""
+    """Root of the errors that this package raises. `str()` is one sentence for a person."""
 
 
 class SettingsError(ServerError):
-    """A setting that is unknown, missing, or has a value that cannot be used."""
+    """Raised for a setting that is unknown, missing, or has an unusable value."""
 
 
 @dataclass(frozen=True)
 class ServerSettings:
-    """Everything that decides how a server behaves. Every field is also `NEUDASH_SERVER_<FIELD>`."""
+    """Settings of a server. Each field can also be set by `NEUDASH_SERVER_<FIELD>`."""
 
     root: Path
-    """Folder that is searched for bundles; may itself be one."""
+    """Folder that is searched for bundles; may itself be a bundle."""
     host: str = "127.0.0.1"
     port: int = 8000
-    """0 lets the system choose a free one."""
+    """Port to listen on; 0 lets the system choose a free one."""
     workers: int = 1
     """Processes that share the listening socket."""
     access_log: Path | None = None
-    """File that gets one JSON line for each answer; None for no log."""
+    """File to which one JSON line is appended for each answer; None for no log."""
     rescan_s: float = 1.0
-    """Shortest time between two looks at the disk for new, changed and removed bundles."""
+    """Shortest time between two looks at the disk for new, changed and removed bundles; 0 looks for every request."""
     max_connections: int = 4096
-    """Connections a worker holds before it answers 503."""
+    """Number of connections that a worker accepts before it answers 503."""
     graceful_s: int = 10
-    """How long transfers may go on after a request to stop."""
+    """Seconds that running transfers may take after a request to stop."""
     protocol: str = "direct"
-    """`direct`: guarded, and plain answers written without the framework; `guarded`; or `plain`, uvicorn's own."""
+    """HTTP protocol: `direct` has guards and writes unconditional answers without the framework, `guarded` has only the
+    guards, `plain` is uvicorn's own."""
     head_s: int = 10
-    """A request's head must be there this long after its first byte, or after the connection was opened."""
+    """Seconds in which a whole request must arrive, from its first byte or from the opening of the connection."""
     head_bytes: int = 16384
-    """Largest head of a request; then 431."""
+    """Size limit of a request's head; larger ones are answered 431."""
     stalled_s: int = 30
-    """What was handed to a connection, a megabyte at most, must have left after so long, or it is closed."""
+    """Seconds in which a reader must take what waits for it (at most a megabyte) before its connection is closed."""
     waiting_mb: int = 256
-    """Megabytes that a worker lets wait for slow readers; then those that wait longest are closed."""
+    """Megabytes that may wait for slow readers in a worker; above it, those that wait longest are closed."""
     open_files: int = 512
-    """Files that a worker holds open."""
+    """Number of files that a worker keeps open."""
     base_urls: tuple[str, ...] = ()
-    """What manifests name as places of their segments, best first: CDNs that fetch from here. `/` ends each."""
+    """Base URLs of CDNs that fetch from here, best first, each ending in `/`; manifests list them for segments."""
     private: tuple[str, ...] = ()
-    """Bundles, or folders of bundles, that need a token; `*` is all."""
+    """Bundles, or folders of bundles, that need a token; `*` means all."""
     secret: str = ""
-    """What signs tokens; itself the operator's token for everything."""
+    """Key that signs tokens; also the operator's own token for every bundle."""
     token_hours: int = 12
-    """How long a token opens its bundle."""
+    """Hours for which a token opens its bundle."""
     requests_per_s: int = 0
-    """What one address may ask of a worker, with bursts of twice that; 0 for any number."""
+    """Requests per second that one address may send to a worker, with bursts of twice as many; 0 for no limit."""
     metrics_folder: Path | None = None
-    """Where several workers tell each other what they counted; None for a folder that lasts as long as the server."""
+    """Folder in which workers share their totals; None for a temporary folder that is removed when the server ends."""
 
     def to_environment(self) -> dict[str, str]:
-        """The environment from which `read_settings` makes these settings again, for worker processes."""
+        """Returns environment variables from which `read_settings` makes these settings again, for worker processes."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         texts = {name: ",".join(value) if isinstance(value, tuple) else value for name, value in values.items()}
         return {PREFIX + name.upper(): str(value) for name, value in texts.items() if value not in (None, "")}
 
 
-# The smallest value that makes sense, for every field that is a number.
+# Smallest value that makes sense, for every numeric field.
 _LEAST = {
     "port": 0,
     "workers": 1,
@@ -90,11 +91,12 @@ _SHORTEST_SECRET = 16
 
 
 def read_settings(environment: Mapping[str, str], flags: Mapping[str, str | None]) -> ServerSettings:
-    """Settings from `environment` (its `NEUDASH_SERVER_*` keys), overridden by `flags`.
+    """Returns the settings from `environment` (its `NEUDASH_SERVER_*` keys), overridden by `flags`.
 
-    Flags go by field name; None is one that was not given. Raises SettingsError, naming the key, on an
-    unknown key or a value that cannot be used.
+    Keys of `flags` are field names; None is a flag that was not given. Raises SettingsError, which names the key, for
+    an unknown key or an unusable value.
     """
+    # Every value keeps the name under which it was given, for the errors.
     given: dict[str, tuple[str, str]] = {}
     for key in sorted(environment):
         if key.startswith(PREFIX):
@@ -106,6 +108,7 @@ def read_settings(environment: Mapping[str, str], flags: Mapping[str, str | None
         raise SettingsError(f"no folder to serve: name one, or set {PREFIX}ROOT")
     root = Path(given.pop("root")[1])
     settings = ServerSettings(root, **{name: _parsed(name, *source) for name, source in given.items()})  # type: ignore[arg-type]  # each value has its field's type
+    # A short secret could be guessed, and with it every token.
     if settings.private and len(settings.secret) < _SHORTEST_SECRET:
         raise SettingsError(f"private bundles need a secret of {_SHORTEST_SECRET} characters or more: {PREFIX}SECRET")
     return settings
@@ -147,5 +150,5 @@ def _listed(name: str, source: str, text: str) -> tuple[str, ...]:
     for item in items if name == "base_urls" else ():
         parts = urlsplit(item)
         if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
-            raise SettingsError(f"{source} has {item!r}, which is no address like https://cdn.example/films/")
+            raise SettingsError(f"{source} has {item!r}, which is not an address like https://cdn.example/films/")
     return tuple(item if item.endswith("/") else item + "/" for item in items) if name == "base_urls" else items

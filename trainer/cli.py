@@ -46,12 +46,14 @@ def main(argv: list[str]) -> int:
     options = parser.parse_args(argv)
     if options.size_class and options.net != AUTO:
         parser.error(f"--class chooses among networks; {options.net} is named already. Use --net auto, or leave it out")
+    # Both have to be set before Keras is imported, which `_trainer` does.
     if options.backend:
         os.environ["KERAS_BACKEND"] = options.backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets at length
     size_class: SizeClass = options.size_class or "cpu"
     settings = TrainSettings(options.net, options.scope, options.steps, options.seed, size_class)
     try:
+        # Outputs are checked first: training takes minutes.
         outputs = [options.json] if options.json else []
         check_distinct(outputs, [options.source])
         for path in outputs:
@@ -146,10 +148,10 @@ def _line(summary: TrainedRung) -> str:
     if summary.enhanced_segments == 0 and summary.stays:
         return f"{summary.representation}: no new model pays; what {', '.join(summary.stays)} gained before stays"
     if summary.enhanced_segments == 0:
-        return f"{summary.representation}: no model (plain upscaling wins)"
+        return f"{summary.representation}: no model (plain is best)"
     share = summary.model_bytes / summary.media_bytes
     return (
-        f"{summary.representation}: {summary.gain_db:+.2f} dB PSNR-Y over plain upscaling "
+        f"{summary.representation}: {summary.gain_db:+.2f} dB PSNR-Y over plain "
         f"({', '.join(summary.choice['networks'])}), "
         f"{summary.enhanced_segments} of {summary.segments} segments enhanced, "
         f"{summary.model_bytes} model bytes ({share:.2%} of the rung)"

@@ -1,7 +1,8 @@
-"""What a training run can fail of, beside what a bundle or a source can be."""
+"""Errors of a training run, apart from those of a bundle or a source."""
 
 
 class TrainingError(Exception):
-    """The bundle and the source given do not belong together, nothing can be trained, or a process that trained was
-    killed. `str()` says what to do.
+    """The bundle and the source do not match, nothing can be trained, or a training process was killed.
+
+    `str()` contains the remedy.
     """

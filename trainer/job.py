@@ -36,15 +36,18 @@ CODE_VERSION = 12
 
 @dataclass(frozen=True)
 class Group:
-    """What a process needs to train the rungs of one size."""
+    """Yields its frames with ascending time stamps inside the segment's time, the first at its start.
+
+    Raises UndecodableSegmentError, after the frames that decoded, if there are fewer than its tables promise.
+    """
 
     rungs: tuple[TrainingRung, ...]
     settings: TrainSettings
     references: References
     rates_per_db: Mapping[str, float]
-    """By representation id."""
+    """Value of a decibel by representation id."""
     folder: Path
-    """For finished work."""
+    """Folder for finished work."""
 
 
 def title_key(rungs: Sequence[TrainingRung], treatment: SourceTreatment, settings: TrainSettings) -> str:
@@ -85,14 +88,14 @@ def train_group(group: Group, engine: Engine, reporter_of: Callable[[str], Repor
 
 @dataclass(frozen=True)
 class _Learnt:
-    """What siblings know from those trained before them."""
+    """Knowledge from siblings that were trained before."""
 
     starts: Mapping[NetworkSpec, ModelWeights]
     """The title's weights, of the nearest sibling that has such a network."""
     dominated: Mapping[NetworkSpec, Dominated]
 
     def and_from(self, rung: str, outcome: RungOutcome) -> _Learnt:
-        """With what the outcome of another rung adds."""
+        """Returns it with the outcome of another rung added."""
         starts = {n.network.spec: w for n in outcome.networks if (w := title_weights(n)) is not None}
         lost = {spec: Dominated(narrower, rung) for spec, narrower in dominated(outcome.networks).items()}
         return _Learnt({**self.starts, **starts}, {**self.dominated, **lost})
@@ -123,7 +126,6 @@ def networks_for(
         network = SizedNetwork(spec, rung.size if spec.fold == 1 else rung.enhanced_size)
         return [network], ()
     video = rung.representation.video
-    assert video is not None, "a rung is a video representation"
     networks = class_networks(
         settings.size_class, rung.size, rung.enhanced_size, video.frame_rate, sum(rung.media_bytes())
     )

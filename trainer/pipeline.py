@@ -1,26 +1,26 @@
-"""From a packaged bundle to one with models: its rungs in groups of one size, then one manifest."""
+"""The run from a packaged bundle to one with models: its rungs in groups of one size, then one manifest."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from console.version import neudash_version
-from manifests.bundle import Bundle, open_bundle, read_json
-from manifests.names import PROVENANCE
+from manifests.bundle import Bundle, open_bundle
 from manifests.networks import Size
+from manifests.provenance import TrainingRecord, read_provenance
 from media.source.original import treatment_of
 from media.source.probe import probe
 from media.source.treatment import SourceTreatment
 from player.superres.engines import open_engine
 from trainer.choice.byte_value import RATE_PER_DB, PlainPoint, rates_per_db
 from trainer.choice.judge import plain_psnr_y
-from trainer.choice.networks import Exact, fits, largest_picture, times, trained_network
+from trainer.choice.networks import Exact, largest_picture, trained_network
 from trainer.choice.record import choice_record
 from trainer.choice.results import RungOutcome
 from trainer.data.rung import TrainingRung
@@ -41,7 +41,7 @@ ReporterOf = Callable[[str], Reporter]
 
 @dataclass(frozen=True)
 class TrainedRung:
-    """What came of one rung, for people and for `--json`."""
+    """Result of training one rung, for people and for `--json`."""
 
     representation: str
     segments: int
@@ -49,28 +49,27 @@ class TrainedRung:
     gain_db: float
     """Mean over all segments as they will be played; a plain one counts as 0."""
     model_bytes: int
-    """Of the best network's models, those that play."""
+    """Bytes of the best network's models, the ones that play."""
     media_bytes: int
     stays: list[str]
     """Networks of earlier runs whose models play as before."""
     choice: dict[str, Any]
-    """As `trainer.choice.record.choice_record` tells it."""
+    """Choice as `trainer.choice.record.choice_record` returns it."""
 
 
 def enhanceable_rungs(bundle: Bundle, source: Exact, settings: TrainSettings) -> list[TrainingRung]:
-    """The rungs that can be enhanced, with the size that they are to have then, from the source's (width, height).
+    """Returns the rungs that can be enhanced, each with its enhanced size, given the source's width and height.
 
-    That of the largest picture of the title for all of them; with a network that was named and is not folded, twice
-    their own, where the source still reaches it.
+    The enhanced size is that of the title's largest picture; with a named network without a fold, twice the rung's own
+    if the source is as large.
     """
-    sizes = {r.id: (r.video.width, r.video.height) for r in bundle.presentation.video if r.video is not None}
-    picture = largest_picture(list(sizes.values()), source)
+    picture = largest_picture([r.size for r in bundle.presentation.video], source)
     spec = None if settings.chooses else trained_network(settings.network)
     found = []
     for r in bundle.presentation.video:
         doubles = spec is not None and spec.fold == 1
-        enhanced: Size = times(sizes[r.id], spec.scale) if spec is not None and doubles else picture
-        if fits(enhanced, source) if doubles else fits(sizes[r.id], picture):
+        enhanced = r.size.times(spec.scale) if spec is not None and doubles else picture
+        if enhanced.fits(source) if doubles else r.size.fits(picture):
             found.append(TrainingRung(bundle, r, enhanced))
     return found
 
@@ -90,13 +89,14 @@ def train_bundle(
             "no rung can be enhanced: none is at most half the source in width and height; "
             "package again with a lower one, such as --rungs auto, or let the trainer choose networks with --net auto"
         )
+    # The same key means the same models: then there is nothing to do.
     key = title_key(rungs, treatment, settings)
-    recorded = read_json(root, PROVENANCE).get("training", {})
+    recorded = read_provenance(root).training
     if force:
         shutil.rmtree(root / WORK, ignore_errors=True)
-    if force or any(recorded.get(rung.id, {}).get("key") != key for rung in rungs):
+    if force or any(rung.id not in recorded or recorded[rung.id].key != key for rung in rungs):
         outcomes = _trained(root, source, treatment, rungs, settings, root / WORK / key, reporter_of, jobs)
-        records = {rung.id: _record(key, rung, outcomes[rung.id]) for rung in rungs}
+        records = {rung.id: _record(key, rung, outcomes[rung.id], settings) for rung in rungs}
         # Once for all rungs: publishing checks every segment of the bundle.
         publish_models(root, settings, outcomes, records)
     else:
@@ -107,16 +107,14 @@ def train_bundle(
     return summaries(open_bundle(root), [rung.id for rung in rungs])
 
 
-def _record(key: str, rung: TrainingRung, outcome: RungOutcome) -> dict[str, object]:
-    """What provenance.json keeps of a rung's training, beside the settings."""
+def _record(key: str, rung: TrainingRung, outcome: RungOutcome, settings: TrainSettings) -> TrainingRecord:
     gains = outcome.tracks()[0].gains_db() if outcome.published else [0.0] * len(rung.representation.segments)
-    return {
-        "key": key,
-        "neudash": neudash_version(),
-        "keras": version("keras"),
-        "segment_gains_db": [round(gain_db, 4) for gain_db in gains],
-        "choice": choice_record(outcome, rung.media_bytes()),
-    }
+    return TrainingRecord(
+        key,
+        tuple(round(gain_db, 4) for gain_db in gains),
+        choice_record(outcome, rung.media_bytes()),
+        {"neudash": neudash_version(), "keras": version("keras"), **asdict(settings)},
+    )
 
 
 def _trained(
@@ -129,6 +127,7 @@ def _trained(
     reporter_of: ReporterOf,
     jobs: int,
 ) -> dict[str, RungOutcome]:
+    # Rungs with one enhanced size share the decoded source; rungs of one size also share fits.
     by_picture: dict[Size, list[TrainingRung]] = {}
     for rung in rungs:
         by_picture.setdefault(rung.enhanced_size, []).append(rung)
@@ -146,7 +145,7 @@ def _trained(
 
 
 def _rates(rungs: Sequence[TrainingRung], references: References, reporter_of: ReporterOf) -> Mapping[str, float]:
-    """What a decibel is worth on each rung, from all of them played plainly."""
+    """Returns the worth of a decibel on each rung, from the scores of all of them played plain."""
     if len(rungs) == 1:
         return {rungs[0].id: RATE_PER_DB}
     points = {}
@@ -184,15 +183,14 @@ def _silent(_: str) -> Reporter:
 
 
 def summaries(bundle: Bundle, names: Sequence[str]) -> list[TrainedRung]:
-    """What the bundle says of the models that play on the representations `names`."""
-    training = read_json(bundle.root, PROVENANCE).get("training", {})
+    """Summarises the models that the bundle plays on the representations `names`."""
+    training = read_provenance(bundle.root).training
     result = []
     for representation in bundle.presentation.video:
         if representation.id not in names:
             continue
         record = training[representation.id]
-        gains = record["segment_gains_db"]
-        networks = record["choice"]["networks"]
+        gains, networks = record.segment_gains_db, record.choice.networks
         best = [track for track in representation.model_tracks if track.network in networks[:1]]
         uses = best[0].uses if best else (None,) * len(representation.segments)
         media = [href for href, file in bundle.files().items() if file.representation_id == representation.id]
@@ -205,7 +203,7 @@ def summaries(bundle: Bundle, names: Sequence[str]) -> list[TrainedRung]:
                 model_bytes=sum(model.size_bytes for track in best for model in track.models),
                 media_bytes=sum(bundle.path(href).stat().st_size for href in media),
                 stays=[track.network for track in representation.model_tracks if track.network not in networks],
-                choice=record["choice"],
+                choice=asdict(record.choice),
             )
         )
     return result

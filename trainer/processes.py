@@ -1,6 +1,7 @@
-"""Calls in processes of their own, several at a time: all of them come to their end, or none goes on.
+"""Runs calls in worker processes; if one fails, the others are terminated.
 
-A `ProcessPoolExecutor` cannot stop what runs, and that of Python 3.11 can wait for ever for a worker that was killed.
+A `ProcessPoolExecutor` cannot stop running calls, and that of Python 3.11 can wait forever for a worker that was
+killed.
 """
 
 from __future__ import annotations
@@ -24,9 +25,10 @@ _CONTEXT = get_context("spawn")
 def run_in_processes(
     calls: Sequence[Callable[[], _Result]], jobs: int, on_done: Callable[[int], None] = lambda index: None
 ) -> list[_Result]:
-    """What each call returns, at most `jobs` at a time; `on_done` is told the index of each that has ended.
+    """Runs the calls, at most `jobs` at a time, and returns their results; `on_done` receives the index of each that
+    ends.
 
-    What one of them raises, or Ctrl-C here, ends the others at once and is raised. Raises TrainingError where a process
+    An error in one of them, or Ctrl-C here, ends the others at once and is raised. Raises TrainingError if a process
     was killed.
     """
     results: dict[int, _Result] = {}
@@ -90,7 +92,7 @@ def _end(pipe: Connection, process: BaseProcess) -> None:
 
 
 def _answer(pipe: Connection) -> None:
-    """Of the process: the call that comes is made, and answered by (result, error, its traceback)."""
+    """Runs in the worker: makes the call that arrives, and answers with (result, error, its traceback)."""
     # A terminal sends Ctrl-C to all; the one that started us says what it means. Before the call is read, which imports
     # Keras for seconds.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

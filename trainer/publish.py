@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
-from manifests.bundle import open_bundle, publish_json, publish_manifest, read_json
+from manifests.bundle import open_bundle, publish_manifest
 from manifests.files import publish_file
-from manifests.model import ModelFile, ModelTrack, Presentation, Representation
-from manifests.names import PROVENANCE, REPORT, model_href
+from manifests.model import ModelFile, ModelTrack, Presentation, Representation, VideoRepresentation
+from manifests.names import REPORT, model_href
 from manifests.networks import macs_per_rung_pixel
+from manifests.provenance import TrainingRecord, publish_provenance, read_provenance
 from manifests.weights import FORMAT
 from trainer.choice.results import NetworkOutcome, RungOutcome
 from trainer.settings import TrainSettings
@@ -22,13 +23,13 @@ def publish_models(
     root: Path,
     settings: TrainSettings,
     outcomes: Mapping[str, RungOutcome],
-    records: Mapping[str, Mapping[str, object]],
+    records: Mapping[str, TrainingRecord],
 ) -> None:
-    """Put the models of `outcomes` (by representation id) into the bundle at `root`.
+    """Puts the models of `outcomes` (by representation id) into the bundle at `root`.
 
-    Of networks that the trainer chose, they replace all models of their rungs; of one that was named, those of the
-    same network alone. `records`, by the same ids, go into provenance.json. Raises BundleError; the bundle then stays
-    as it was, but for model files that nothing lists.
+    Models of networks that the trainer chose replace all models of their rungs; those of a named network replace its
+    own only. `records`, by the same ids, go into provenance.json. Raises BundleError; the bundle is then unchanged
+    except for model files that nothing lists.
     """
     bundle = open_bundle(root)
     for outcome in outcomes.values():
@@ -38,12 +39,7 @@ def publish_models(
                 publish_file(root / model_href(model.data), model.data)
     presentation = with_models(bundle.presentation, outcomes, replace_all=settings.chooses)
     publish_manifest(root, presentation)
-    provenance = read_json(root, PROVENANCE)
-    training = {
-        **provenance.get("training", {}),
-        **{name: dict(records[name], **asdict(settings)) for name in outcomes},
-    }
-    publish_json(root, PROVENANCE, {**provenance, "training": training})
+    publish_provenance(root, read_provenance(root).with_training(records))
     (root / REPORT).unlink(missing_ok=True)  # it was about other models
     _remove_unlisted(root)
 
@@ -52,7 +48,7 @@ def with_models(p: Presentation, outcomes: Mapping[str, RungOutcome], *, replace
     """The presentation with the model tracks of `outcomes`. Pure."""
 
     def updated(r: Representation) -> Representation:
-        if r.id not in outcomes:
+        if not isinstance(r, VideoRepresentation) or r.id not in outcomes:
             return r
         outcome = outcomes[r.id]
         replaced = {tried.network.spec.name for tried in outcome.networks}
@@ -66,11 +62,11 @@ def with_models(p: Presentation, outcomes: Mapping[str, RungOutcome], *, replace
     return replace(p, adaptation_sets=sets)
 
 
-def model_track(r: Representation, tried: NetworkOutcome) -> ModelTrack:
-    """The track that says which segment uses which model; some segment uses one."""
-    assert r.video is not None, "a rung is a video representation"
-    own_size = r.video.width, r.video.height
+def model_track(r: VideoRepresentation, tried: NetworkOutcome) -> ModelTrack:
+    """Returns the track that maps segments to models; at least one segment uses one."""
+    own_size = r.size
     spec, input_size = tried.network.spec, tried.network.input_size
+    # Models are numbered in the order in which a player needs them: a base before its updates.
     needed = tried.needed()
     number = {index: n for n, index in enumerate(needed, 1)}
     gains = tried.gains_db()
@@ -88,6 +84,7 @@ def model_track(r: Representation, tried: NetworkOutcome) -> ModelTrack:
                 gain_db=fmean(used) if used else None,
             )
         )
+    # The bandwidth is a summary for people; players count the bytes of each file.
     total_bits = 8 * sum(file.size_bytes for file in files)
     return ModelTrack(
         id=f"{r.id}-{spec.name}",

@@ -1,5 +1,7 @@
-"""One rung's training: its fits, how they are coded, judged and chosen. Finished models are kept in the work folder at
-once, unfinished fits in a checkpoint beside them: a run that was killed goes on where it stopped.
+"""Training of one rung: its fits, and how they are coded, judged and chosen.
+
+Finished models are kept in the work folder at once, unfinished fits in a checkpoint next to them: a run that was killed
+is resumed.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from trainer.fitting.fit import FitSettings, Fitter
 from trainer.settings import Reporter, TrainSettings
 
 Starts = Mapping[NetworkSpec, ModelWeights]
-"""By network, the title's weights of the sibling that was trained before."""
+"""Title weights by network, of the sibling that was trained before."""
 
 
 class RungTraining:
@@ -102,7 +104,7 @@ class RungTraining:
         return self._settings.scope != "auto" or self._saved(tried) > 0
 
     def _with_parts(self, tried: NetworkOutcome) -> NetworkOutcome:
-        """With models of their own for scenes and segments, where the scope asks for them."""
+        """Adds models of scenes and segments, if the scope includes them."""
         network, spec = tried.network, tried.network.spec
         weights = weights_of(tried.models)[-1]
         models = []
@@ -147,6 +149,7 @@ class RungTraining:
         """Returns the file of a finished model in the work folder, which is made now if it is not there."""
         stem = self._work / f"{self._rung.id}.{network.spec.name}.{name}"
         path = stem.with_name(stem.name + ".ndm")
+        # A file in the work folder is finished, because it is renamed into place.
         if not path.exists():
             pairs = [pair for pair in self._pairs_for(network) if pair.segment in segments]
             self._reporter.begin(f"{network.spec.name} {what}", settings.steps)
@@ -165,7 +168,7 @@ class RungTraining:
         return sum(self._media_bytes[segment] for segment in segments)
 
     def _pairs_for(self, network: SizedNetwork) -> list[Pair]:
-        """Of all frames learnt from; made anew only where the picture that goes in changes."""
+        """Returns pairs of all frames learnt from; built again only if the network's input picture changes."""
         key = (network.input_size, network.spec.scale)
         if self._pairs[0] != key:
             self._pairs = (None, [])  # Given back first: there is room for one set.
@@ -173,7 +176,7 @@ class RungTraining:
         return self._pairs[1]
 
     def _judged(self, tried: NetworkOutcome, more: Sequence[TrainedModel]) -> NetworkOutcome:
-        """With more models, and chosen anew."""
+        """Returns the outcome with more models, and the choice made again."""
         models = (*tried.models, *more)
         errors: list[Errors] = []
         for index, weights in enumerate(weights_of(models)):
@@ -210,7 +213,7 @@ def title_weights(outcome: NetworkOutcome) -> ModelWeights | None:
 
 
 def weights_of(models: Sequence[TrainedModel]) -> list[ModelWeights]:
-    """Of each model, as a player has them."""
+    """Returns the weights of each model, as a player decodes them."""
     decoded: list[ModelWeights] = []
     for model in models:
         decoded.append(decode_model(model.data, None if model.base is None else decoded[model.base]))
@@ -218,7 +221,8 @@ def weights_of(models: Sequence[TrainedModel]) -> list[ModelWeights]:
 
 
 def _plain_where(tried: NetworkOutcome, best: Sequence[int | None]) -> NetworkOutcome:
-    """Without models where the best network has none: players would take them for those of the best."""
+    """Returns the outcome with no model for segments for which the best network has none, because players take that
+    for plain."""
     return replace(tried, uses=tuple(None if b is None else use for use, b in zip(tried.uses, best, strict=True)))
 
 

@@ -1,4 +1,4 @@
-"""What a person can ask of a training run, and how it tells them how far it is."""
+"""Settings of a training run, and the interface by which it reports progress."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """What the models depend on beside the bundle and its source."""
+    """Settings that determine the models, apart from the bundle and its source."""
 
     network: str = AUTO
     """Name of a network, or AUTO."""
     scope: Scope = "auto"
     steps: int = 2000
-    """Of a model made from scratch; others take a part of them."""
+    """Steps of a model that is made from scratch; others take a part of them."""
     seed: int = 0
     size_class: SizeClass = "cpu"
-    """Of the networks to choose from; without meaning for one that is named."""
+    """Class of networks to choose from; ignored if a network is named."""
     budget_bytes: int = 512 << 20
-    """For the source's frames that are learnt from and judged by, at the enhanced size."""
+    """Memory for source frames that are learnt from and judged by, at the enhanced size."""
 
     @property
     def chooses(self) -> bool:
-        """Whether each rung gets the networks that suit it, rather than the one that is named."""
+        """True if each rung gets the networks that suit it, rather than a named one."""
         return self.network == AUTO
 
 
 class Reporter(Protocol):
-    """Where a job says how far it is."""
+    """Receiver of a job's progress."""
 
     def begin(self, what: str, total: int) -> None:
         """A stage starts; it will count to `total`."""

@@ -1,1 +1,1 @@
-"""Policies against each other over network traces."""
+"""Compares ABR policies over network traces."""

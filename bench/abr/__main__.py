@@ -1,4 +1,4 @@
-"""`python -m bench.abr`: policies against each other over network traces, every byte of models counted."""
+"""Compares ABR policies over network traces (`python -m bench.abr`), and counts every byte of models."""
 
 from __future__ import annotations
 
@@ -26,12 +26,13 @@ TRACES = ROOT.parent / "shared" / "traces"
 
 
 def main(argv: list[str]) -> int:
-    """Returns the exit code."""
+    """Runs the command and returns its exit code."""
     options = _parser().parse_args(argv)
     settings = Settings(options.seconds, options.buffers, options.gmacs * 1e9, max(1, options.starts), options.forget)
     try:
         bundle = options.bundle or made_bundle(options.work)
         title, traces = read_title(bundle, settings.macs_per_s), read_traces(options.traces)
+        # An unknown name fails here, before hours of simulation.
         chosen = {name: traces[name] for name in options.check or ()}
         result = _result(argv, title, settings)
         result["buffers"] = compared(title, traces, settings, lambda line: print(line, file=sys.stderr))
@@ -43,6 +44,7 @@ def main(argv: list[str]) -> int:
     except (BenchError, BundleError, PlayerError, OSError) as error:
         print(f"bench.abr: {error}", file=sys.stderr)
         return 1
+    # The goals compare our default policy with all others.
     result["goals"] = {buffer: goals(policies, DEFAULT) for buffer, policies in result["buffers"].items()}
     for path, text in _outputs(options, result).items():
         write_output(path, text.encode())
@@ -61,7 +63,7 @@ def _result(argv: list[str], title: Title, settings: Settings) -> dict[str, Any]
 
 
 def _rungs(title: Title) -> list[dict[str, Any]]:
-    """Bitrates, the effective ones with the best model."""
+    """Returns the bitrate of every rung in kbit/s, and its effective bitrate with the best model."""
     rungs = []
     for choice in title.segments[0].choices:
         tracks = [None, *(e.track for e in choice.enhancements)]
@@ -72,7 +74,7 @@ def _rungs(title: Title) -> list[dict[str, Any]]:
 
 
 def _outputs(options: argparse.Namespace, result: dict[str, Any]) -> dict[Path, str]:
-    """What was asked to be written, by file."""
+    """Returns the texts to write, by file."""
     outputs: dict[Path, str] = {}
     if options.json:
         outputs[options.json] = json.dumps(result, indent=1) + "\n"
@@ -94,29 +96,40 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add(
-        "bundle", type=Path, nargs="?", metavar="BUNDLE", help="with a quality table (default: made from a shared clip)"
+        "bundle",
+        type=Path,
+        nargs="?",
+        metavar="BUNDLE",
+        help="a trained one with a quality table (default: made from a clip)",
     )
-    add("--traces", type=Path, default=TRACES, metavar="DIR", help="of *.csv (default: the shared ones)")
-    add("--seconds", type=float, default=default.duration_s, metavar="S", help="to play (default: %(default)g)")
-    add("--buffers", type=_buffers, default=default.buffers_s, metavar="LIST", help="seconds (default: 60,20)")
-    add("--gmacs", type=float, default=default.macs_per_s / 1e9, help="10^9 multiply-adds a second of the machine that "
-        "enhances (default: %(default)g)")  # fmt: skip
-    add("--starts", type=int, default=default.starts, metavar="N", help="sessions on every trace, begun at moments "
+    add("--traces", type=Path, default=TRACES, metavar="DIR", help="folder of traces, *.csv (default: the shared ones)")
+    add("--seconds", type=float, default=default.duration_s, metavar="S", help="seconds to play (default: %(default)g)")
+    add(
+        "--buffers",
+        type=_buffers,
+        default=default.buffers_s,
+        metavar="LIST",
+        help="buffer lengths in seconds (default: 60,20)",
+    )
+    add("--gmacs", type=float, default=default.macs_per_s / 1e9, help="speed of the enhancing machine, in 10^9 "
+        "multiply-adds a second (default: %(default)g)")  # fmt: skip
+    add("--starts", type=int, default=default.starts, metavar="N", help="sessions on every trace, with starts "
         "spread over it (default: %(default)s)")  # fmt: skip
-    add("--forget", action="store_true", help="every round of the title needs models of its own")
-    add("--check", nargs="+", metavar="TRACE", help="also play once through in real time by the real player over these "
-        "traces, and compare with what is simulated")  # fmt: skip
-    add("--work", type=Path, default=ROOT / "bench-out" / "abr", help="where the bundle is made")
+    add("--forget", action="store_true", help="give every repetition of the title models of its own")
+    add("--check", nargs="+", metavar="TRACE", help="also play the title in real time with the real player over these "
+        "traces, and compare with the simulation")  # fmt: skip
+    # Folders and outputs.
+    add("--work", type=Path, default=ROOT / "bench-out" / "abr", help="folder in which the bundle is made")
     add("--json", type=Path, metavar="FILE", help="write all figures to FILE")
     add("--markdown", type=Path, metavar="FILE", help="write the tables to FILE")
-    add("--plots", type=Path, metavar="DIR", help="draw them, as SVG")
+    add("--plots", type=Path, metavar="DIR", help="write plots as SVG into DIR")
     return parser
 
 
 def _buffers(text: str) -> tuple[float, ...]:
     values = tuple(float(part) for part in text.split(","))
     if not all(value >= 1 for value in values):
-        raise argparse.ArgumentTypeError("a buffer is a second or more")
+        raise argparse.ArgumentTypeError("a buffer must last at least a second")
     return values
 
 

@@ -1,4 +1,4 @@
-"""Is the simulator right? The real player in real time, over a shaped connection to the real server, beside it."""
+"""Compares the simulator with the real player, in real time over a shaped connection to the real server."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ BUFFER_S = 20.0
 def checked(
     bundle: Path, folder: Path, traces: Mapping[str, NetworkTrace], said: Callable[[str], None]
 ) -> list[dict[str, Any]]:
-    """For every trace and some policies, once through the title without enhancement: bytes and stalls of both.
+    """Plays and simulates the title without enhancement, over each trace with each of POLICIES.
 
-    Takes as long as the title lasts for each. Raises BenchError.
+    Returns a row of bytes and stalls of both for each session, which takes as long as the title. Raises BenchError.
     """
     title = read_title(bundle, 1.0).plain()
     rows = []
@@ -51,8 +51,10 @@ def _row(
     name: str, policy: str, stats: dict[str, Any], bundle: Path, title: Title, trace: NetworkTrace
 ) -> dict[str, Any]:
     link = link_of(name, trace)
+    # The player fetches the manifest before the first segment.
     link = replace(link, begun_s=trace.arrival_s(link.rtt_s, (bundle / MANIFEST).stat().st_size))
     predicted = simulate(title.segments, RULES[policy].choose, link, BUFFER_S, RULES[policy].abandon)
+    # Init segments are fetched once for each rung.
     predicted_bytes = sum(segment.media_bytes for segment in predicted.segments)
     predicted_bytes += INIT_BYTES * len({segment.rung for segment in predicted.segments})
     real_bytes = sum(segment["video_bytes"] for segment in stats["segments"])

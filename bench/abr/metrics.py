@@ -1,4 +1,4 @@
-"""What a simulated session was worth, in the forms of the literature. Pure."""
+"""Computes the figures of a simulated session in the forms of the literature. Pure."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from bench.abr.title import Title
 from player.abr.objective import STALL_PER_S, SWITCH
 
 PENSIEVE_STALL_MBPS = 4.3
-"""Mbit/s that a second of stall costs a session (Mao et al., SIGCOMM 2017), also in NAS' form."""
+"""Mbit/s that a second of stall costs (Mao et al., SIGCOMM 2017), also in the NAS form."""
 GROUPS = ("3g", "fcc", "4g", "5g", "umts")
-"""Of traces, by what their names hold."""
+"""Groups of traces, recognised by a part of their names."""
 
 
 def metrics(title: Title, session: SimulatedSession) -> dict[str, float]:
-    """Means per segment, as the QoE forms are; seconds and bytes of the whole session.
+    """Returns QoE, quality and rates as means per segment, and stalls, start-up and bytes of the whole session.
 
-    `qoe_bones`: quality less its changes less a tenth of the milliseconds stalled (Wang et al., SIGMETRICS 2024).
-    `qoe_pensieve`: Mbit/s of the rungs less their changes less 4.3 a second of stall. `qoe_nas`: the same of the
+    `qoe_bones` is quality minus its changes minus 0.1 per millisecond of stall (Wang et al., SIGMETRICS 2024).
+    `qoe_pensieve` is the rungs' Mbit/s minus their changes minus 4.3 per second of stall. `qoe_nas` is the same of the
     effective bitrate.
     """
     count = len(session.segments)
@@ -37,6 +37,7 @@ def metrics(title: Title, session: SimulatedSession) -> dict[str, float]:
         "change": _changes(qualities),
         "stall_s": session.stall_s,
         "startup_s": session.startup_s,
+        # All that was fetched, used or not.
         "bytes": sum(s.media_bytes + s.given_up_bytes for s in session.segments) + model_bytes + title.table_bytes,
         "model_bytes": model_bytes,
         "enhanced": sum(segment.track is not None for segment in session.segments) / count,
@@ -44,16 +45,16 @@ def metrics(title: Title, session: SimulatedSession) -> dict[str, float]:
 
 
 def _changes(values: Sequence[float]) -> float:
-    """Mean over the segments of the change from the one before; the first has none."""
+    """Returns the mean over the segments of the change from the one before; the first has none."""
     return sum(abs(later - earlier) for earlier, later in pairwise(values)) / len(values)
 
 
 def mean_metrics(by_trace: Mapping[str, Mapping[str, float]], group: str | None = None) -> dict[str, float]:
-    """Over all traces, or over those whose names hold the group's; every trace counts once."""
+    """Returns means over all traces, or over those with the group in their names. Every trace counts once."""
     chosen = [found for name, found in by_trace.items() if group is None or group in name]
     return {key: fmean(found[key] for found in chosen) for key in chosen[0]}
 
 
 def groups_of(traces: Sequence[str]) -> list[str]:
-    """Those that there are traces of."""
+    """Returns the groups that have traces."""
     return [group for group in GROUPS if any(group in name for name in traces)]

@@ -1,4 +1,4 @@
-"""The comparison as SVG: quality against stalls of every policy, and QoE by group of traces. Pure."""
+"""Draws the comparison as SVG: quality against stalls of every policy, and QoE by group of traces. Pure."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from report.plots import Axis
 HEIGHT = 400
 LEFT, RIGHT, TOP, BOTTOM = 58, 184, 34, 46
 COLOURS = ("#1f4e79", "#2f8f83", "#8e5ea2", "#b08900", "#777777", "#b3476d", "#6fa3d6", "#9ac4a0", "#2b2b2b")
-"""Of the rivals, in their order."""
+"""Colours of the rivals, in their order."""
 
 
 def bars(policies: Mapping[str, Any], ours: str, buffer: str) -> str:
-    """QoE in the form of BONES, of all traces and of each group; policies with models."""
+    """Draws QoE in the BONES form for each policy with models, over all traces and over each group."""
     names = [name for name in policies if not name.endswith(PLAIN)]
     groups = ["all", *policies[ours]["groups"]]
     values = {(name, group): _qoe(policies[name], group) for name in names for group in groups}
@@ -25,6 +25,7 @@ def bars(policies: Mapping[str, Any], ours: str, buffer: str) -> str:
     parts = [_grid(y)]
     width = (WIDTH - LEFT - RIGHT) / len(groups)
     bar = 0.8 * width / len(names)
+    # One block for each group, with one bar for each policy.
     for place, group in enumerate(groups):
         start = LEFT + width * (place + 0.1)
         middle = start + 0.4 * width
@@ -32,6 +33,7 @@ def bars(policies: Mapping[str, Any], ours: str, buffer: str) -> str:
             f'<text class="tick" x="{middle:.1f}" y="{HEIGHT - BOTTOM + 17}" text-anchor="middle">{group}</text>'
         )
         for index, name in enumerate(names):
+            # Bars of a negative QoE point downwards.
             top, bottom = y.at(max(0.0, values[name, group])), y.at(min(0.0, values[name, group]))
             parts.append(
                 f'<rect x="{start + index * bar:.1f}" y="{top:.1f}" width="{bar - 1:.1f}" height="{bottom - top:.1f}" '
@@ -42,7 +44,7 @@ def bars(policies: Mapping[str, Any], ours: str, buffer: str) -> str:
 
 
 def scatter(policies: Mapping[str, Any], ours: str, buffer: str) -> str:
-    """Mean VMAF-NEG against seconds stalled, with models (filled) and without."""
+    """Draws mean VMAF-NEG against seconds stalled; points are filled with models and hollow without."""
     names = [name for name in policies if not name.endswith(PLAIN)]
     points = {name: found["mean"] for name, found in policies.items()}
     qualities = [point["quality"] for point in points.values()]
@@ -54,6 +56,7 @@ def scatter(policies: Mapping[str, Any], ours: str, buffer: str) -> str:
         for tick in x.ticks(6)
     ]
     parts.append(f'<text x="{x.end}" y="{y.start + 36}" text-anchor="end">seconds stalled in ten minutes</text>')
+    # A policy has one colour, with models and without.
     for name, point in points.items():
         base = name.removesuffix(PLAIN)
         colour = _colour(base, names, ours)

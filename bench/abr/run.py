@@ -1,4 +1,4 @@
-"""Every policy over every trace: the figures of the bench."""
+"""Runs every policy over every trace, and computes the figures of the bench."""
 
 from __future__ import annotations
 
@@ -21,51 +21,54 @@ from player.fetching.network_trace import NetworkTrace, read_trace
 RTT_S = {"3g": 0.08}
 OTHER_RTT_S = 0.02
 TUNED = "bones-tuned"
+# Grid of parameters for the tuned BONES, around those of its authors.
 GAMMAS_P = (5.0, 10.0, 20.0)
 V_FACTORS = (0.7, 0.85, 1.0, 1.2)
-"""What is tried for BONES: around what its authors use."""
+"""Factors that are tried on the authors' V."""
 PLAIN = " (plain)"
-"""Behind the name of a policy that has no models."""
+"""Suffix of the name of a policy without models."""
 GIVING_UP = " + giving up"
-"""Behind the name of a rival whose late segments are given up by dash.js' rule; alone it is as in its paper."""
+"""Suffix of the name of a rival that also abandons late segments, by dash.js' rule, which its paper does not have."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What is simulated."""
+    """Settings of the simulation."""
 
     duration_s: float = 600.0
     buffers_s: tuple[float, ...] = (60.0, 20.0)
     macs_per_s: float = 75e9
-    """Of the machine that enhances."""
+    """Speed of the machine that enhances."""
     starts: int = 3
-    """Sessions on every trace, begun at moments spread over it: where an outage meets a session is chance."""
+    """Number of sessions on each trace, with starts spread over it, because outages meet sessions by chance."""
     forget: bool = False
-    """Whether every round of the title has models of its own."""
+    """True if every repetition of the title has models of its own."""
 
 
 def read_traces(folder: Path) -> dict[str, NetworkTrace]:
-    """By name. Raises BenchError where there are none, UnplayableError for one that is no trace."""
+    """Returns the traces by name. Raises BenchError if there are none, UnplayableError if one is malformed."""
     paths = sorted(folder.glob("*.csv"))
     if not paths:
-        raise BenchError(f"{folder} holds no network traces (*.csv)")
+        raise BenchError(f"{folder} has no network traces (*.csv)")
     return {path.stem: read_trace(path) for path in paths}
 
 
 def link_of(name: str, trace: NetworkTrace) -> Link:
-    """Traces of 3G have the delay of 3G."""
+    """Returns the link of a trace; 3G traces have the round-trip time of 3G."""
     return Link(trace, next((rtt_s for group, rtt_s in RTT_S.items() if group in name), OTHER_RTT_S))
 
 
 def compared(
     title: Title, traces: Mapping[str, NetworkTrace], settings: Settings, said: Callable[[str], None]
 ) -> dict[str, Any]:
-    """By buffer: of every policy, with models and without, the metrics by trace, and their means."""
+    """Returns, by buffer length, the metrics of every policy with and without models: by trace, and their means."""
     buffers: dict[str, Any] = {}
     for capacity_s in settings.buffers_s:
         policies: dict[str, Any] = {}
         for name, (policy, abandon) in _contestants(tuned_bones(title, traces, settings, capacity_s)).items():
+            # Each policy plays the title with models and without.
             for played, suffix in ((title, ""), (title.plain(), PLAIN)):
+                # CPU time, so that other processes do not count.
                 started_s = time.process_time()
                 by_trace = _by_trace(played, policy, traces, settings, capacity_s, abandon)
                 decisions = settings.starts * len(traces) * len(played.looped(settings.duration_s, forget=False))
@@ -81,7 +84,7 @@ def compared(
 
 
 def _contestants(tuned: Policy) -> dict[str, tuple[Policy, Abandon | None]]:
-    """By name: how they choose, and whether they give up. Rivals that may do both take part twice."""
+    """Returns (policy, abandon rule) by name. Rivals that may abandon take part twice, without and with the rule."""
     found: dict[str, tuple[Policy, Abandon | None]] = {name: (rule.choose, None) for name, rule in RULES.items()}
     found[TUNED] = tuned, None
     for name, rule in RULES.items():
@@ -91,7 +94,7 @@ def _contestants(tuned: Policy) -> dict[str, tuple[Policy, Abandon | None]]:
 
 
 def tuned_bones(title: Title, traces: Mapping[str, NetworkTrace], settings: Settings, capacity_s: float) -> Policy:
-    """BONES with those parameters of a grid that serve it best on these very traces: better than it could be tuned."""
+    """Returns BONES with those parameters of a grid that score best on these same traces, as no real tuning could."""
 
     def qoe(policy: Policy) -> float:
         return mean_metrics(_by_trace(title, policy, traces, settings, capacity_s))["qoe_bones"]
@@ -110,6 +113,7 @@ def _by_trace(
     segments = title.looped(settings.duration_s, forget=settings.forget)
 
     def session(link: Link, start: int) -> dict[str, float]:
+        # Sessions start at equal distances on the trace.
         begun = replace(link, begun_s=link.trace.duration_s * start / settings.starts)
         return metrics(title, simulate(segments, policy, begun, capacity_s, abandon))
 
@@ -120,13 +124,14 @@ def _by_trace(
 
 
 def goals(policies: Mapping[str, Any], ours: str) -> dict[str, Any]:
-    """What the comparison was to show, of one buffer: figures, and whether they reach."""
+    """Returns the figures that the goals are about, for one buffer length, and which goals they reach."""
     rivals = [name for name in policies if name != ours and not name.endswith(PLAIN)]
     plain = [name for name in policies if name.endswith(PLAIN)]
 
     def mean(name: str, key: str) -> float:
         return float(policies[name]["mean"][key])
 
+    # Ours is compared with the best rival of all, and its stalls with the better of the two kinds of BOLA.
     best = max(rivals, key=lambda name: mean(name, "qoe_bones"))
     stall_bola_s = min(mean(name, "stall_s") for name in ("bola", "bola" + GIVING_UP))
     over_best = _percent(mean(ours, "qoe_bones"), mean(best, "qoe_bones"))

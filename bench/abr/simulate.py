@@ -1,4 +1,4 @@
-"""One session over a network trace, without bytes and pixels: what the player does, computed. Pure."""
+"""Simulates one session of the player over a network trace, from sizes and times only. Pure."""
 
 from __future__ import annotations
 
@@ -13,43 +13,43 @@ from player.abr.state import Abandon, Decision, Enhancement, Policy, Progress, R
 from player.fetching.network_trace import NetworkTrace
 
 INIT_BYTES = 800
-"""Of an init segment, about."""
+"""Approximate size of an init segment."""
 
 
 @dataclass(frozen=True)
 class Link:
-    """What carries the session."""
+    """Network connection of a session."""
 
     trace: NetworkTrace
     rtt_s: float
-    """From a request to its first byte; a segment and its model are asked for at once, a rung's init segment before."""
+    """Seconds from a request to its first byte; a segment and model are requested together, after an init segment."""
     begun_s: float = 0.0
-    """Where on the trace the first segment is asked for, after the manifest."""
+    """Time on the trace at which the first segment is requested, after the manifest."""
 
 
 @dataclass(frozen=True)
 class Shown:
-    """One segment as the viewer had it."""
+    """One segment as it was shown."""
 
     rung: str
     track: str | None
-    """Of the model that enhanced it in time; None: plainly."""
+    """Track of the model that enhanced it in time; None if it was shown plain."""
     quality: float
     bandwidth_bps: float
     media_bytes: float
     model_bytes: float
     given_up_bytes: float
-    """That came of it from other rungs."""
+    """Bytes received for this segment from rungs that were abandoned."""
     download_s: float
     stall_s: float
-    """Before it, start-up not counted."""
+    """Seconds of stall before it; start-up does not count."""
 
 
 @dataclass(frozen=True)
 class SimulatedSession:
     segments: tuple[Shown, ...]
     startup_s: float
-    """To the first segment."""
+    """Seconds until the first segment has arrived."""
 
     @property
     def stall_s(self) -> float:
@@ -60,22 +60,22 @@ class SimulatedSession:
 class _Request:
     asked_s: float
     answered_s: float
-    """When its first byte sets off."""
+    """Time at which its first byte is sent."""
     size_bytes: float
 
 
 @dataclass
 class _Session:
-    """What changes while it runs."""
+    """State of a running session."""
 
     time_s: float = 0.0
     buffer_s: float = 0.0
     enhancer_free_s: float = 0.0
-    """When the enhancer is through with what it was given."""
+    """Time at which the enhancer has finished all it was given."""
     held: set[str] = field(default_factory=set)
     transfers: list[Transfer] = field(default_factory=list)
     rungs: set[str] = field(default_factory=set)
-    """Whose init segments are there."""
+    """Rungs whose init segments have been fetched."""
     last: Shown | None = None
     memory: tuple[float, ...] = ()
 
@@ -83,7 +83,7 @@ class _Session:
 def simulate(
     title: Sequence[Upcoming], policy: Policy, link: Link, capacity_s: float, abandon: Abandon | None = None
 ) -> SimulatedSession:
-    """The session of a title whose segments are given in order, from an empty buffer to the last one's arrival."""
+    """Simulates a title whose segments are given in order, from an empty buffer until the last one has arrived."""
     session = _Session(time_s=link.begun_s)
     shown: list[Shown] = []
     startup_s = 0.0
@@ -92,7 +92,7 @@ def simulate(
         decision = policy(state)
         session.memory = decision.memory
         _pass(session, min(decision.wait_s, session.buffer_s))
-        # A viewer who has seen nothing yet is waited for with what was asked for.
+        # Before the first picture nothing is abandoned: the viewer waits for what was requested.
         session.last = _fetched(session, state, decision, link, abandon if shown else None)
         shown.append(session.last)
         if position == 0:
@@ -116,7 +116,7 @@ def _state(session: _Session, title: Sequence[Upcoming], position: int, capacity
 
 
 def _pass(session: _Session, duration_s: float) -> float:
-    """Time in which the video plays: of it so many seconds stalled."""
+    """Lets time pass while the video plays; returns the seconds of it that were stalled."""
     stall_s = max(0.0, duration_s - session.buffer_s)
     session.time_s += duration_s
     session.buffer_s = max(0.0, session.buffer_s - duration_s)
@@ -124,13 +124,14 @@ def _pass(session: _Session, duration_s: float) -> float:
 
 
 def _fetched(session: _Session, state: State, decision: Decision, link: Link, abandon: Abandon | None) -> Shown:
-    """The next segment as decided, or as decided instead while it was under way."""
+    """Fetches the next segment as decided, or as decided again while it was under way."""
     asked_s, stall_s, model_bytes, given_up_bytes, left_bytes = session.time_s, 0.0, 0.0, 0.0, 0.0
     segment = state.upcoming[0]
     while True:
+        # What is requested: the segment, the missing parts of its model, and the init segment of a new rung.
         choice, enhancement = _chosen(segment, decision)
         missing_bytes = float(enhancement.missing_bytes(frozenset(session.held))) if enhancement else 0.0
-        # A model goes on coming when its segment is given up.
+        # A model is still downloaded if its segment is abandoned.
         ahead_bytes = left_bytes + missing_bytes
         model_bytes += missing_bytes
         session.held |= {part.label for part in enhancement.files} if enhancement else set()
@@ -139,6 +140,7 @@ def _fetched(session: _Session, state: State, decision: Decision, link: Link, ab
             session.rungs.add(choice.rung)
             answered_s, size_bytes = answered_s + link.rtt_s, size_bytes + INIT_BYTES
         request = _Request(session.time_s, answered_s, size_bytes)
+        # The request runs to its end, or until the policy abandons it; then the next decision is tried.
         until_s, instead = _watched(session, state, decision, request, link, abandon)
         came_bytes = link.trace.bytes_between(min(answered_s, until_s), until_s) if instead else size_bytes
         session.transfers.append(Transfer(until_s, until_s - session.time_s, round(came_bytes)))
@@ -148,6 +150,7 @@ def _fetched(session: _Session, state: State, decision: Decision, link: Link, ab
         given_up_bytes += max(0.0, came_bytes - ahead_bytes)
         left_bytes = max(0.0, ahead_bytes - came_bytes)
         decision = instead
+    # The model only counts if the enhancer keeps up.
     enhanced = enhancement is not None and _enhanced_in_time(session, segment, enhancement)
     session.buffer_s += segment.duration_s
     return Shown(
@@ -166,8 +169,9 @@ def _fetched(session: _Session, state: State, decision: Decision, link: Link, ab
 def _watched(
     session: _Session, state: State, decision: Decision, request: _Request, link: Link, abandon: Abandon | None
 ) -> tuple[float, Decision | None]:
-    """When the request ends, and what is decided instead where it is given up then."""
+    """Returns the time at which the request ends, and the new decision if it is abandoned then."""
     arrived_s = link.trace.arrival_s(request.answered_s, request.size_bytes)
+    # The player looks at regular intervals, and only if the policy has a rule for abandoning.
     looks = math.ceil((arrived_s - request.asked_s) / LOOK_S) if abandon is not None else 0
     for look in range(1, looks):
         now_s = request.asked_s + look * LOOK_S
@@ -176,7 +180,8 @@ def _watched(
         received, before = (
             link.trace.bytes_between(min(request.answered_s, at_s), at_s) for at_s in (now_s, now_s - recent_s)
         )
-        assert abandon is not None, "nobody looks otherwise"
+        assert abandon is not None, "there are no looks without a rule"
+        # The rule sees the state at the time of this look.
         instead = abandon(
             replace(
                 state,
@@ -207,7 +212,7 @@ def _chosen(segment: Upcoming, decision: Decision) -> tuple[RungChoice, Enhancem
 
 
 def _enhanced_in_time(session: _Session, segment: Upcoming, enhancement: Enhancement) -> bool:
-    """Frame by frame, so it may begin when the segment is due and end when it is over; else it is shown plainly."""
+    """Reserves the enhancer and returns True if it can start when the segment is due and finish before it is over."""
     due_s = session.time_s + session.buffer_s
     begin_s = max(session.time_s, session.enhancer_free_s)
     end_s = begin_s + enhancement.cost_s

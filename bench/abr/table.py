@@ -1,4 +1,4 @@
-"""The comparison as Markdown. Pure."""
+"""Formats the comparison as Markdown. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _COLUMNS = {
 
 
 def markdown_of(result: Mapping[str, Any]) -> str:
-    """A table for every buffer, best first, then what the comparison was to show."""
+    """Returns a table for every buffer length, best policy first, with the goals below it."""
     return "\n".join(
         _section(buffer, policies, result["goals"][buffer]) for buffer, policies in result["buffers"].items()
     )
@@ -28,6 +28,7 @@ def _section(buffer: str, policies: Mapping[str, Any], goals: Mapping[str, Any])
     groups = list(next(iter(policies.values()))["groups"])
     heads = ["policy", *(head for head, _ in _COLUMNS.values()), *(f"QoE {group}" for group in groups)]
     lines = [f"Buffer of {buffer} s, mean over traces:", "", _row(heads), "|---|" + "--:|" * (len(heads) - 1)]
+    # The best policy comes first.
     ordered = sorted(policies.items(), key=lambda item: -item[1]["mean"]["qoe_bones"])
     lines += [_row([name, *_cells(found, groups)]) for name, found in ordered]
     nas = ", ".join(f"{percent:+.1f} % on {group}" for group, percent in goals["nas_over_best_plain_percent"].items())

@@ -1,4 +1,4 @@
-"""A bundle as simulations see it: what every segment costs and looks like, on every rung, for as long as is asked."""
+"""Describes a bundle for simulations: size and quality of every segment on every rung, repeated as needed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from bench.programs import BenchError
 from manifests.bundle import Bundle, open_bundle
-from manifests.model import ModelTrack, Representation
+from manifests.model import ModelTrack, VideoRepresentation
 from manifests.quality_table import QualityTable, decode_quality
 from player.abr.inputs import upcoming_segments, usable_entries
 from player.abr.state import Enhancement, ModelPart, RungChoice, Upcoming
@@ -19,17 +19,18 @@ from player.abr.state import Enhancement, ModelPart, RungChoice, Upcoming
 
 @dataclass(frozen=True)
 class Title:
-    """What is played."""
+    """Title that is played."""
 
     name: str
     segments: tuple[Upcoming, ...]
-    """Once through."""
+    """Segments of one repetition."""
     table_bytes: int
-    """Of the quality table, which a session fetches."""
+    """Size of the quality table, which a session fetches."""
 
     def looped(self, duration_s: float, *, forget: bool) -> tuple[Upcoming, ...]:
-        """So many seconds of it, over and over; with `forget` every round has models of its own, as a long title has
-        for its parts.
+        """Returns at least `duration_s` seconds of the title, repeated.
+
+        With `forget`, every repetition has models of its own, as the parts of a long title have.
         """
         found: list[Upcoming] = []
         played_s, rounds = 0.0, 0
@@ -41,13 +42,13 @@ class Title:
         return tuple(found)
 
     def plain(self) -> Title:
-        """Without its models."""
+        """Returns the title without its models."""
         return replace(self, segments=tuple(_without_models(segment) for segment in self.segments))
 
     def effective_mbps(self, rung: str, track: str | None) -> float:
-        """The bitrate that the plain ladder takes for the mean quality of a rung, enhanced or not (NAS, OSDI 2018).
+        """Returns the Mbit/s at which the plain ladder has a rung's mean quality, enhanced or not (NAS, OSDI 2018).
 
-        Between rungs as quality lies between theirs; of nothing more than the highest rung's.
+        Interpolates linearly between rungs; a quality beyond the ladder counts as its nearest rung's.
         """
         ladder = sorted((self._mean_quality(c.rung, None), c.bandwidth_bps / 1e6) for c in self.segments[0].choices)
         qualities, rates = ([point[axis] for point in ladder] for axis in (0, 1))
@@ -80,16 +81,15 @@ def _with_enhancements(segment: Upcoming, enhancements: Sequence[tuple[Enhanceme
 
 
 def read_title(root: Path, macs_per_s: float) -> Title:
-    """The bundle at `root` on a machine of so many multiply-adds a second.
+    """Returns the title of the bundle at `root`, for a machine of `macs_per_s` multiply-adds a second.
 
-    Raises BenchError where its manifest names no quality table, BundleError.
+    Raises BundleError, and BenchError if the bundle has no quality table.
     """
     bundle = open_bundle(root)
     video = bundle.presentation.video
     table, size_bytes = _table(bundle)
 
-    def seconds_of(rung: Representation, track: ModelTrack) -> float:
-        assert rung.video is not None, "a rung is of video"
+    def seconds_of(rung: VideoRepresentation, track: ModelTrack) -> float:
         pixels_per_s = rung.video.width * rung.video.height * float(rung.video.frame_rate)
         return track.macs_per_pixel * pixels_per_s / macs_per_s
 
@@ -101,4 +101,4 @@ def _table(bundle: Bundle) -> tuple[QualityTable, int]:
     for s in bundle.presentation.adaptation_sets:
         if s.quality is not None:
             return decode_quality(bundle.read(s.quality.href)), s.quality.size_bytes
-    raise BenchError(f"{bundle.root} names no quality table: `neudash report` measures one into it")
+    raise BenchError(f"{bundle.root} has no quality table: run `neudash report` to add one")

@@ -1,1 +1,1 @@
-"""`python -m bench.first`: what one tiny model a title brings."""
+"""Measures what one tiny model per title gains (`python -m bench.first`)."""

@@ -1,7 +1,7 @@
-"""`python -m bench.first`: what one tiny model a title brings, beside plain upscaling and pretrained networks.
+"""Measures what one tiny model per title gains over resizing and pretrained networks (`python -m bench.first`).
 
-Three real clips, x264 at CRF 27 and half size, 4 s segments, one C16D2 a title: packaged, trained, served on a
-socket and played to lossless files by the real programs, and every frame of those files judged.
+Three real clips at half size (x264, CRF 27, segments of 4 s) get one C16D2 model each. The real programs package,
+train, serve and play them to lossless files, of which every frame is scored.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from bench.programs import ROOT, BenchError, neudash, served
 from console.outputs import write_output
 from manifests.bundle import Bundle, open_bundle
 from manifests.errors import BundleError
-from manifests.model import Representation
-from manifests.template import initialization_href, segment_href
+from manifests.model import VideoRepresentation
+from manifests.networks import Size
 from manifests.weights import decode_model
 from media.errors import MediaError
 from media.frames import Frame, decode_segment
@@ -38,14 +38,14 @@ from player.superres.engines.opencv_dnn import PretrainedGraph
 
 SHARED = ROOT.parent / "shared"
 CLIPS = {"sport-juggle-720p24": None, "animation-1080p30": None, "title-makeup-720p25": 24.0}
-"""Name and how many seconds of it are taken; None for all."""
+"""Clips, with the seconds that are taken of them; None takes all."""
 CRF, SEGMENT_S, PRESET, NETWORK = 27, 4, "medium", "c16d2"
 PRETRAINED = ("FSRCNN", "ESPCN")
 RESIZED = {"bicubic": cv2.INTER_CUBIC, "lanczos": cv2.INTER_LANCZOS4}
 SPEED_FRAMES, SPEED_ROUNDS = 4, 5
 DEFAULT_STEPS = 2000
 
-# What each result depends on beside its inputs.
+# Code on which each result depends, besides its inputs.
 JUDGING_CODE = ("bench/judging.py", "media/frames.py", "media/quality.py", "media/vmaf.py", "media/source/treatment.py")
 PRETRAINED_CODE = (*JUDGING_CODE, "player/superres/engines/opencv_dnn.py", "player/superres/enhancer.py")
 BUNDLE_CODE = ("manifests", "media", "packager", "trainer", "player/superres")
@@ -54,10 +54,10 @@ PLAYER_CODE = (*JUDGING_CODE, "manifests", "media", "player")
 
 @dataclass(frozen=True)
 class Settings:
-    """What is asked of every clip."""
+    """Settings for all clips."""
 
     seconds: float | None
-    """Overrides the clip's own."""
+    """Seconds to take of every clip; None takes each clip's own length."""
     steps: int
     scope: str
     vmaf_every: int
@@ -70,28 +70,27 @@ class Case:
     clip: str
     source: Path
     bundle: Bundle
-    rung: Representation
+    rung: VideoRepresentation
     work: Path
     settings: Settings
     cache: Cache
 
     @property
-    def size(self) -> tuple[int, int]:
-        """Of the picture that is judged: twice the rung."""
-        assert self.rung.video is not None, "a rung is a video representation"
-        return self.rung.video.width * 2, self.rung.video.height * 2
+    def size(self) -> Size:
+        """(width, height) at which pictures are scored: twice the rung's."""
+        return self.rung.size.times(2)
 
     def media(self) -> list[Path]:
-        """The files of the rung's video."""
-        hrefs = [initialization_href(self.rung), *(segment_href(self.rung, s) for s in self.rung.segments)]
-        return [self.bundle.path(href) for href in hrefs]
+        """Returns the paths of the rung's init segment and segments."""
+        return [self.bundle.path(href) for href in self.rung.hrefs]
 
     def models(self) -> list[Path]:
-        return [self.bundle.path(m.href) for track in self.rung.model_tracks for m in track.models if m.href]
+        return [self.bundle.path(m.href) for track in self.rung.model_tracks for m in track.models]
 
 
 def main(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
+    # A run that only shows that everything works.
     if options.quick:
         options.clips, options.seconds, options.steps, options.every = ["sport-juggle-720p24"], 2.0, 200, 4
     settings = Settings(options.seconds, options.steps, options.scope, options.every)
@@ -115,7 +114,7 @@ def main(argv: list[str]) -> int:
 
 
 def bench_clip(clip: str, settings: Settings, work: Path, cache: Cache, *, fresh: bool) -> dict[str, Any]:
-    """All figures of one clip."""
+    """Returns all figures of one clip."""
     case, timings = prepared(clip, settings, work, cache, fresh=fresh)
     rows = [row for rows in (_resized_rows(case), _player_rows(case), _pretrained_rows(case)) for row in rows]
     for name, ms in _speeds(case).items():
@@ -131,16 +130,18 @@ def bench_clip(clip: str, settings: Settings, work: Path, cache: Cache, *, fresh
         **timings,
         "rows": rows,
     }
+    # The goals are for whole clips and full training.
     whole = settings.seconds is None and settings.steps >= DEFAULT_STEPS
     return {**result, "goals": goals_of(result) if whole else []}
 
 
 def prepared(clip: str, settings: Settings, work: Path, cache: Cache, *, fresh: bool) -> tuple[Case, dict[str, Any]]:
-    """The clip packaged and trained, with the seconds that took."""
+    """Packages and trains the clip, unless an earlier run did; returns the case and the seconds that both took."""
     source = SHARED / "clips" / f"{clip}.mp4"
     if not source.is_file():
-        raise BenchError(f"{source} is missing: this bench measures on the shared clips")
+        raise BenchError(f"{source} is missing: this bench needs the shared clips")
     seconds = settings.seconds or CLIPS[clip]
+    # The key covers all that decides the bundle, so a change makes a new one.
     key = digest_of(source, seconds, settings.steps, settings.scope, code_digest(BUNDLE_CODE))
     root = work / f"{clip}-{key}" / clip
 
@@ -153,6 +154,7 @@ def prepared(clip: str, settings: Settings, work: Path, cache: Cache, *, fresh: 
         train_s = neudash("train", root, "--source", source, *train, *(["--force"] if fresh else []))
         return {"package_s": package_s, "train_s": train_s}
 
+    # The timings are kept, but the bundle may have been deleted since.
     timings = cache.result(f"{clip}-bundle", key, make)
     if not root.exists():
         timings = make()
@@ -161,7 +163,7 @@ def prepared(clip: str, settings: Settings, work: Path, cache: Cache, *, fresh: 
 
 
 def _resized_rows(case: Case) -> Iterator[dict[str, Any]]:
-    """Bicubic and Lanczos of OpenCV; the bytes are those of the video alone."""
+    """Yields a row for each of OpenCV's resizings; their bytes are only those of the video."""
     video_bytes = sum(path.stat().st_size for path in case.media())
     for name, interpolation in RESIZED.items():
         frames = partial(resized_frames, case.bundle, case.rung, *case.size, interpolation)
@@ -175,7 +177,7 @@ def _resized_rows(case: Case) -> Iterator[dict[str, Any]]:
 
 
 def _player_rows(case: Case) -> Iterator[dict[str, Any]]:
-    """Plain playback and ours."""
+    """Yields the rows of plain playback and of ours."""
     yield _played(case, "plain", PLAYER_CODE, [], "--no-enhance")
     yield _played(case, "ours", PLAYER_CODE, case.models())
 
@@ -187,13 +189,14 @@ def _pretrained_rows(case: Case) -> Iterator[dict[str, Any]]:
 
 
 def _played(case: Case, name: str, code: tuple[str, ...], inputs: list[Path], *arguments: str | Path) -> dict[str, Any]:
-    """One session over HTTP into a lossless file, and its quality."""
+    """Plays one session over HTTP into a lossless file; returns its row with bytes and scores."""
 
     def play() -> dict[str, Any]:
         video, stats = case.work / f"{name}.mkv", case.work / f"{name}.json"
         with served(case.bundle.root) as address:
             play_s = neudash("play", address, "--out", video, "--stats", stats, *arguments)
         told = json.loads(stats.read_bytes())
+        # Without a model, the player leaves frames at the rung's size.
         result = _judged(case, at_size(lossless_frames(video), *case.size)) | {
             "video_bytes": sum(segment["video_bytes"] for segment in told["segments"]),
             "model_bytes": sum(segment["model_bytes"] for segment in told["segments"]),
@@ -201,6 +204,7 @@ def _played(case: Case, name: str, code: tuple[str, ...], inputs: list[Path], *a
             "enhanced_frames": told["enhanced_frames"],
             "play_s": play_s,
         }
+        # Lossless files are large.
         video.unlink()
         return result
 
@@ -223,8 +227,7 @@ def _key(case: Case, code: tuple[str, ...], inputs: list[Path]) -> str:
 
 
 def _speeds(case: Case) -> dict[str, float]:
-    """Median ms a frame of luma, in one run: ours by the CPU engine, plain, and the pretrained networks."""
-    assert case.rung.video is not None, "a rung is a video representation"
+    """Returns the median ms per luma plane: plain, by our network on the CPU engine, by the pretrained ones."""
     ways: dict[str, Enlarge] = {"plain": partial(base_upsample, scale=2)}
     if models := case.models():
         weights = decode_model(models[0].read_bytes())
@@ -236,7 +239,7 @@ def _speeds(case: Case) -> dict[str, float]:
 
 
 def _some_luma(case: Case) -> Iterator[Plane]:
-    """Planes spread over the first segment."""
+    """Yields luma planes spread over the first segment."""
     init, media = case.media()[:2]
     frames = list(decode_segment(init.read_bytes(), media.read_bytes()))
     for index in range(SPEED_FRAMES):
@@ -251,15 +254,17 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--clips", nargs="+", choices=CLIPS, default=list(CLIPS), metavar="CLIP", help=", ".join(CLIPS))
-    parser.add_argument("--seconds", type=float, help="only so much of every clip")
+    parser.add_argument("--seconds", type=float, help="take only this many seconds of every clip")
     parser.add_argument("--steps", type=int, default=DEFAULT_STEPS, help=f"training steps (default: {DEFAULT_STEPS})")
     parser.add_argument(
-        "--scope", choices=("title", "scene", "segment"), default="title", help="of the models (default: title)"
+        "--scope", choices=("title", "scene", "segment"), default="title", help="scope of the models (default: title)"
     )
-    parser.add_argument("--every", type=int, default=1, metavar="N", help="VMAF of every Nth frame (default: 1)")
-    parser.add_argument("--quick", action="store_true", help="2 s of one clip and 200 steps: does it run?")
-    parser.add_argument("--fresh", action="store_true", help="measure again what is known")
-    parser.add_argument("--work", type=Path, default=ROOT / "bench-out" / "first", help="bundles and known results")
+    parser.add_argument(
+        "--every", type=int, default=1, metavar="N", help="compute VMAF of every Nth frame (default: 1)"
+    )
+    parser.add_argument("--quick", action="store_true", help="only 2 s of one clip and 200 steps, to see that it runs")
+    parser.add_argument("--fresh", action="store_true", help="measure again even if results are kept")
+    parser.add_argument("--work", type=Path, default=ROOT / "bench-out" / "first", help="folder of bundles and results")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE")
     return parser
 

@@ -1,4 +1,4 @@
-"""Milliseconds a frame of several enlargements, taken in turns so that each meets the same load of the machine."""
+"""Measures milliseconds per frame of several upscalers in turns, so that the machine's load affects all alike."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Enlarge = Callable[[Plane], Plane]
 
 
 def interleaved_ms(ways: dict[str, Enlarge], planes: Sequence[Plane], rounds: int) -> dict[str, float]:
-    """For each way the median time of one plane; every way is run once beforehand."""
+    """Returns the median ms of one plane for each way. Every way runs once before, to warm up."""
     times: dict[str, list[float]] = {name: [] for name in ways}
     for enlarge in ways.values():
         enlarge(planes[0])

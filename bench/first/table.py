@@ -1,4 +1,4 @@
-"""The figures of `bench.first` as a table, and the goals they are held against. Pure."""
+"""Formats the figures of `bench.first` as a table, and compares them with the goals. Pure."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ LEAST_SPEED_UP = 5.0
 
 @dataclass(frozen=True)
 class Goal:
-    """What a clip must reach over Lanczos of the same rung."""
+    """Goals of one clip, against Lanczos on the same rung."""
 
     gain_db: float
     model_bytes: int | None = None
     model_share: float | None = None
-    """Of the rung's bytes."""
+    """Upper limit of the models' bytes, as a share of the rung's."""
 
 
 GOALS = {
@@ -31,7 +31,7 @@ _COLUMNS = ("method", "video B", "model B", "total B", "PSNR-Y", "gain", "VMAF",
 
 
 def goals_of(clip: dict[str, Any]) -> list[dict[str, Any]]:
-    """Each goal with what was reached; `ok` tells whether it is enough."""
+    """Returns each goal with the figure that was reached; `ok` is True if it is enough."""
     rows = {row["method"]: row for row in clip["rows"]}
     ours, baseline, goal = rows["ours"], rows[BASELINE], GOALS[clip["clip"]]
     gain_db = ours["psnr_y"] - baseline["psnr_y"]
@@ -44,9 +44,11 @@ def goals_of(clip: dict[str, Any]) -> list[dict[str, Any]]:
         goals.append(
             _goal("share of models in the rung's bytes, below", goal.model_share, share, share < goal.model_share)
         )
+    # No segment may look worse than plain.
     pairs = zip(ours["segments_psnr_y"], rows["plain"]["segments_psnr_y"], strict=True)
     least_db = min(mine - plain for mine, plain in pairs)
     goals.append(_goal("dB over plain in the worst segment", 0.0, least_db, least_db >= 0))
+    # Rivals must be beaten in quality and in speed.
     for name in RIVALS:
         goals += _rival_goals(name, ours, rows[name])
     return goals
@@ -69,7 +71,7 @@ def _goal(what: str, wanted: float, reached: float, ok: bool) -> dict[str, Any]:
 
 
 def text_of(clips: Sequence[dict[str, Any]]) -> str:
-    """One table for all clips, the goals under each."""
+    """Returns the table of each clip, with its goals below."""
     return "\n\n".join(_clip_text(clip) for clip in clips)
 
 
@@ -78,7 +80,7 @@ def _clip_text(clip: dict[str, Any]) -> str:
     cells = [_COLUMNS, *(_cells(row, baseline) for row in clip["rows"])]
     widths = [max(len(line[column]) for line in cells) for column in range(len(_COLUMNS))]
     lines = [
-        f"{clip['clip']}: {clip['seconds']:.1f} s, {clip['segments']} segments, judged at"
+        f"{clip['clip']}: {clip['seconds']:.1f} s, {clip['segments']} segments, scored at"
         f" {clip['width']}x{clip['height']}; packaged in {clip['package_s']:.0f} s, trained in {clip['train_s']:.0f} s"
     ]
     for line in cells:

@@ -1,1 +1,1 @@
-"""`python -m bench.player`: speed and memory; `.soak`: half an hour of faults."""
+"""Measures the player's speed and memory (`python -m bench.player`), and plays through faults (`.soak`)."""

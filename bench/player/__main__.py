@@ -1,8 +1,8 @@
-"""`python -m bench.player`: how fast the player is, end to end over HTTP, and how much memory it keeps.
+"""Measures how fast the player is, end to end over HTTP, and how much memory it keeps (`python -m bench.player`).
 
-Real clips, packaged and trained by the real programs and served on a socket; then `neudash play`, a process each
-time, with every engine and with OpenCV's dnn for the pretrained rivals, in turns. Frames are decoded, enhanced and
-handed on as planes; nothing is written.
+The real programs package, train and serve real clips. Then `neudash play` runs, a process each time, in turns with
+every engine and, for the pretrained rivals, with OpenCV's dnn module. Frames are decoded, enhanced and handed on as
+planes; nothing is written.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ from manifests.errors import BundleError
 SHARED = ROOT.parent / "shared"
 RIVALS = ("FSRCNN", "ESPCN")
 STEPS = 300
-"""Of training: how long a network takes does not depend on what it learnt."""
+"""Training steps; few are enough, because a network's speed does not depend on what it has learnt."""
 SETTLED_S = 30.0
-"""When memory is to have found its level."""
+"""Seconds after which memory should have reached its level."""
 SAMPLE_S = 0.5
 
 
 @dataclass(frozen=True)
 class Case:
-    """One clip, rung and network."""
+    """Clip, rung and network of one measurement."""
 
     name: str
     clip: Path
     rung: int
-    """Height; the network doubles it."""
+    """Height of the rung in rows; the network doubles it."""
     network: str
 
 
@@ -54,6 +54,7 @@ def main(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
     cases = [Case("360p to 720p", options.hd, 360, "c16d2"), Case("540p to 1080p", options.full_hd, 540, "c8d2")]
     try:
+        # Speeds first: the memory takes minutes.
         measured = [_case(case, options) for case in cases]
         memory = _memory(options) if options.memory_minutes else None
     except (BenchError, BundleError, OSError) as error:
@@ -84,20 +85,24 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--full-hd", type=Path, default=SHARED / "clips/animation-1080p30.mp4", help="a clip of 1080 rows"
     )
-    parser.add_argument("--seconds", type=float, default=8.0, help="of each clip (default: %(default)g)")
-    parser.add_argument("--rounds", type=int, default=3, help="of all ways in turn; rivals in the first alone")
+    parser.add_argument(
+        "--seconds", type=float, default=8.0, help="seconds to take of each clip (default: %(default)g)"
+    )
+    parser.add_argument("--rounds", type=int, default=3, help="rounds over all engines; rivals run only in the first")
     parser.add_argument("--engines", nargs="*", default=["openvino", "keras"], metavar="NAME")
-    parser.add_argument("--rivals", nargs="*", default=list(RIVALS), metavar="NAME", help="pretrained ones; none: none")
+    parser.add_argument(
+        "--rivals", nargs="*", default=list(RIVALS), metavar="NAME", help="pretrained rivals; none skips them"
+    )
     parser.add_argument(
         "--memory-minutes",
         type=float,
         default=10.0,
         metavar="M",
-        help="of video, played over and over; 0: not measured",
+        help="minutes of video to play in a loop for the memory; 0 skips this",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="every figure")
-    parser.add_argument("--plots", type=Path, metavar="DIR", help="speed.svg and memory.svg")
-    parser.add_argument("--work", type=Path, default=ROOT / "bench-out" / "player", help="where bundles are made")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE")
+    parser.add_argument("--plots", type=Path, metavar="DIR", help="write speed.svg and memory.svg into DIR")
+    parser.add_argument("--work", type=Path, default=ROOT / "bench-out" / "player", help="folder of the bundles")
     return parser
 
 
@@ -108,6 +113,7 @@ def _case(case: Case, options: argparse.Namespace) -> dict[str, Any]:
         ways[rival] = ["--model", str(SHARED / "pretrained" / f"{rival}_x2.pb")]
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in ways}
     with served(bundle) as url:
+        # In turns, so that the machine's load affects all alike. The rivals are slow, so they run once.
         for turn in range(options.rounds):
             for name, arguments in ways.items():
                 if turn == 0 or name in options.engines:
@@ -123,33 +129,36 @@ def _case(case: Case, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _bundle(case: Case, options: argparse.Namespace) -> Path:
-    """Packaged and trained, unless it was before."""
+    """Returns the case's bundle, packaged and trained unless an earlier run did it."""
     if not case.clip.is_file():
-        raise BenchError(f"{case.clip} is no file; name clips by --hd and --full-hd")
+        raise BenchError(f"{case.clip} is not a file; name clips by --hd and --full-hd")
     key = digest_of(case.clip, case.rung, case.network, options.seconds, STEPS)
     bundle: Path = options.work / key / "bundle"
     if not (bundle / "manifest.mpd").is_file():
+        # Two rungs: the one that is played, and one of the size to which it is enhanced.
         rungs = f"{case.rung}@crf27,{2 * case.rung}@crf27"
         neudash("package", case.clip, "-o", bundle, "--rungs", rungs, "--duration", str(options.seconds))
     if not any(r.model_tracks for r in open_bundle(bundle).presentation.video):
         how = ("--net", case.network, "--scope", "title", "--steps", str(STEPS))
         neudash("train", bundle, "--source", case.clip, *how)
         if not any(r.model_tracks for r in open_bundle(bundle).presentation.video):
-            raise BenchError(f"no model of {case.clip.name} pays, so there is nothing to play")
+            raise BenchError(f"the trainer kept no model of {case.clip.name}, so there is nothing to measure")
     return bundle
 
 
 def _played(url: str, arguments: list[str]) -> dict[str, Any]:
-    """One session in a process of its own."""
+    """Plays one session in a separate process, and returns its figures."""
     with tempfile.TemporaryDirectory() as folder:
         stats_file = Path(folder) / "stats.json"
         with _playing([url, *arguments, "--stats", str(stats_file)]) as (process, started_s):
+            # wait4 also returns the CPU time and the peak memory of the process.
             _, status, usage = os.wait4(process.pid, 0)
             wall_s = time.monotonic() - started_s
             process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != 0:
             raise BenchError(f"`neudash play {url} {' '.join(arguments)}` ended with {process.returncode}")
         stats = json.loads(stats_file.read_bytes())
+    # A frame without enhancement would make the player look faster.
     if stats["enhanced_frames"] != stats["frames"]:
         raise BenchError(f"{stats['frames'] - stats['enhanced_frames']} frames were not enhanced")
     playing_s = stats["elapsed_s"] - stats["startup_s"]
@@ -157,7 +166,7 @@ def _played(url: str, arguments: list[str]) -> dict[str, Any]:
         "frames": stats["frames"],
         "fps": (stats["frames"] - 1) / playing_s,
         "network_fps": stats["enhance_fps"],
-        # From the start of the process, its imports and the compiled network included.
+        # Counted from the start of the process, with its imports and the compiling of the network.
         "first_frame_s": wall_s - playing_s,
         "startup_s": stats["startup_s"],
         "cpu_ms_per_frame": 1000 * (usage.ru_utime + usage.ru_stime) / stats["frames"],
@@ -179,14 +188,14 @@ def _playing(arguments: list[str]) -> Iterator[tuple[subprocess.Popen[bytes], fl
 
 
 def _summed_up(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Medians, and the spread of the speed."""
+    """Returns the medians, and the range of the speed."""
     names = ("fps", "network_fps", "first_frame_s", "startup_s", "cpu_ms_per_frame", "peak_mb")
     medians = {name: round(median(run[name] for run in runs), 3) for name in names}
     return {**medians, "fps_spread": [round(f(run["fps"] for run in runs), 1) for f in (min, max)], "runs": len(runs)}
 
 
 def _memory(options: argparse.Namespace) -> dict[str, Any]:
-    """Resident memory over a long session: the first case's clip over and over, as fast as frames are made."""
+    """Measures resident memory over a long session: the first case's clip in a loop, as fast as frames are made."""
     case = Case("memory", options.hd, 360, "c16d2")
     bundle = _bundle(case, options)
     duration_s = float(open_bundle(bundle).presentation.duration_s)
@@ -203,8 +212,9 @@ def _memory(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def memory_of(samples: list[tuple[float, float]], video_s: float) -> dict[str, Any]:
-    """What (seconds, megabytes) of a session tell; the end of a process is no sample."""
+    """Returns the figures of (seconds, megabytes) samples, without those of an ended process."""
     alive = [(at_s, mb) for at_s, mb in samples if mb > 0]
+    # Memory should be level after SETTLED_S, or after a third of a short session.
     settled = [mb for at_s, mb in alive if at_s >= min(SETTLED_S, alive[-1][0] / 3)]
     return {
         "video_s": video_s,
@@ -217,7 +227,7 @@ def memory_of(samples: list[tuple[float, float]], video_s: float) -> dict[str, A
 
 
 def _resident_mb(pid: int) -> float:
-    """0 where the system does not say."""
+    """Returns the resident memory of a process in MB; 0 if the system does not report it."""
     try:
         for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
             if line.startswith("VmRSS:"):

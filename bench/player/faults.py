@@ -1,4 +1,4 @@
-"""A proxy on this machine that breaks some of the answers that pass through it, and remembers which came whole."""
+"""Breaks some of the answers that pass through a local proxy, and counts those that passed whole."""
 
 from __future__ import annotations
 
@@ -8,28 +8,27 @@ import re
 from collections import Counter
 from contextlib import suppress
 
-from manifests.model import Representation
-from manifests.template import segment_href
+from manifests.model import VideoRepresentation
 
 FAULT_SHARE = 0.12
-"""Of all answers."""
+"""Share of all answers that get a fault."""
 STALL_S = 5.0
 _HEAD_END = b"\r\n\r\n"
 _NO = b"HTTP/1.1 %d No\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno"
 
 
 class FaultyProxy:
-    """One request a connection: each is passed on, and its answer passed back, late, broken or not at all."""
+    """Passes on one request per connection, and its answer unchanged, late, broken or not at all."""
 
     def __init__(self, server_port: int, chance: random.Random, faults: Counter[str]) -> None:
-        """`faults` counts what was done."""
+        """`faults` counts the faults by kind."""
         self.port = 0
         self.dead = False
-        """While it is, connections are reset."""
+        """True while connections are reset."""
         self.whole: Counter[str] = Counter()
-        """Answers of 200 that were sent as they are, by path."""
+        """Number of answers with status 200 that were sent unchanged, by path."""
         self.flipped: Counter[str] = Counter()
-        """Answers that were sent with a byte that is another, by path."""
+        """Number of answers that were sent with one changed byte, by path."""
         self._server_port = server_port
         self._chance = chance
         self._faults = faults
@@ -43,10 +42,10 @@ class FaultyProxy:
         if self._listener is not None:
             self._listener.close()
 
-    def whole_of(self, rung: Representation, number: int) -> int:
-        """How often that segment came through as it is."""
+    def whole_of(self, rung: VideoRepresentation, number: int) -> int:
+        """Returns how often a segment passed unchanged."""
         segment = next(s for s in rung.segments if s.number == number)
-        ending = "/" + segment_href(rung, segment)
+        ending = "/" + segment.href
         return sum(count for path, count in self.whole.items() if path.endswith(ending))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -67,9 +66,11 @@ class FaultyProxy:
         path = head.split(b" ", 2)[1].decode()
         answer = await self._passed_on(head)
         status_line, body_at = answer.split(b"\r\n", 1)[0], answer.find(_HEAD_END) + len(_HEAD_END)
+        # The server has answered by now, so that each fault is one of the line.
         fault = self._fault(path)
         if fault is not None:
             self._faults[fault] += 1
+        # The line may have died while the server answered.
         if fault == "reset" or self.dead:
             writer.transport.abort()
             return
@@ -84,13 +85,15 @@ class FaultyProxy:
             answer = answer[:at] + bytes([answer[at] ^ 0xFF]) + answer[at + 1 :]
         writer.write(answer)
         await writer.drain()
+        # A stalled answer is late but whole.
         if b" 200 " in status_line and fault in (None, "stall"):
             self.whole[path] += 1
         elif fault == "flipped":
             self.flipped[path] += 1
 
     async def _passed_on(self, head: bytes) -> bytes:
-        """The server's whole answer. Raises OSError while there is no server."""
+        """Returns the server's whole answer. Raises OSError while there is no server."""
+        # One request per connection, so that the end of the connection is the end of the answer.
         head = re.sub(rb"\r\nConnection:[^\r]*", b"", head, flags=re.IGNORECASE)
         reader, writer = await asyncio.open_connection("127.0.0.1", self._server_port)
         try:
@@ -106,6 +109,6 @@ class FaultyProxy:
     def _fault(self, path: str) -> str | None:
         if self._chance.random() >= FAULT_SHARE:
             return None
-        # A manifest that cannot be had ends a session at once, and a flipped bit in one may mean anything.
+        # Without a manifest a session ends at once, and a changed bit in one may mean anything.
         kinds = ["reset", "503"] if path.endswith(".mpd") else ["reset", "404", "503", "stall", "cut", "flipped"]
         return self._chance.choice(kinds)

@@ -1,4 +1,4 @@
-"""What `bench.player` measured, as SVG: frames a second of every way, and resident memory over time. Pure."""
+"""Draws the figures of `bench.player` as SVG: frames per second of every way, and memory over time. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BAR, LEFT, RIGHT = 26, 230, 60
 
 
 def speed_plot(cases: list[dict[str, Any]], ours: set[str]) -> str:
-    """A bar for each way of each case, `ours` in the one colour."""
+    """Draws a bar for each way of each case; `ours` have a colour of their own."""
     bars = [
         (f"{case['name']}, {name}", name in ours, way["fps"]) for case in cases for name, way in case["ways"].items()
     ]
@@ -29,7 +29,7 @@ def speed_plot(cases: list[dict[str, Any]], ours: set[str]) -> str:
 
 
 def memory_plot(memory: dict[str, Any]) -> str:
-    """Megabytes over seconds."""
+    """Draws resident megabytes over seconds."""
     samples = memory["samples"]
     x = Axis(0, samples[-1][0], 60, WIDTH - RIGHT)
     y = Axis(0, 1.15 * max(mb for _, mb in samples), 250, 40)

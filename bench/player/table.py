@@ -1,24 +1,25 @@
-"""The table of `bench.player`, and which of its goals were reached. Pure."""
+"""Formats the table of `bench.player`, and compares its figures with the goals. Pure."""
 
 from __future__ import annotations
 
 from typing import Any
 
 _GOALS = {"360p to 720p": (24.0, 45.0), "540p to 1080p": (22.0, 40.0)}
-"""Frames a second on two cores: what must be reached, and what is aimed at."""
+"""Goals in frames per second on two cores: (must, aim)."""
 _TIMES_FSRCNN = (8.0, 16.0)
 _STARTUP_S = (2.0, 1.0)
 _MEMORY_MB = (700.0, 400.0)
 _FLAT_MB = 20.0
-"""Allocators give and take that much without anything being kept."""
+"""Growth in MB that allocators cause even if nothing is kept."""
 
 
 def goals_of(result: dict[str, Any]) -> list[dict[str, Any]]:
-    """What was asked for beside what was reached by the first engine, which is the one that players take here."""
+    """Returns the goals with the figures of the first engine, which is the one that players use here."""
     goals = []
     for case in result["cases"]:
         ways = case["ways"]
         ours = next(iter(ways.values()))
+        # Only the standard cases have goals of speed.
         if case["name"] in _GOALS:
             goals.append(_goal(f"{case['name']} {case['network']}: frames/s", ours["fps"], *_GOALS[case["name"]]))
         if "FSRCNN" in ways:
@@ -27,6 +28,7 @@ def goals_of(result: dict[str, Any]) -> list[dict[str, Any]]:
         what = f"{case['name']}: s to the first enhanced frame"
         goals.append(_goal(what, ours["first_frame_s"], *_STARTUP_S, less=True))
     memory = result["memory"]
+    # Memory is optional, because it takes minutes.
     if memory is not None:
         goals.append(_goal("memory: peak MB", memory["peak_mb"], *_MEMORY_MB, less=True))
         goals.append(_goal("memory: MB grown after settling", memory["growth_mb"], _FLAT_MB, _FLAT_MB, less=True))
@@ -34,7 +36,7 @@ def goals_of(result: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def text_of(result: dict[str, Any]) -> str:
-    """For a terminal."""
+    """Returns the table and the goals as text for a terminal."""
     lines = []
     for case in result["cases"]:
         lines.append(f"{case['name']}, {case['network']} on {case['clip']}, {case['frames']} frames over HTTP")

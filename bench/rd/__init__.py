@@ -1,1 +1,1 @@
-"""Rate against distortion: what enhancement saves over the convex hull of plain video. See docs/measuring.md."""
+"""Measures what enhancement saves over the convex hull of plain video (rate-distortion). See docs/measuring.md."""

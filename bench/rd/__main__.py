@@ -1,4 +1,4 @@
-"""`python -m bench.rd CLIP`: rate against quality of one clip, plain and enhanced, every byte counted."""
+"""Measures rate against quality of one clip, plain and enhanced, every byte counted (`python -m bench.rd CLIP`)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from packager.encoders import DEFAULT_CODEC
 
 
 def main(argv: list[str]) -> int:
-    """Returns the exit code."""
+    """Runs the command and returns its exit code."""
     options = _parser().parse_args(argv)
     settings = _settings(options)
     result: dict[str, Any] = {"bench": "rd", "command": ["python", "-m", "bench.rd", *argv]}
@@ -34,20 +34,20 @@ def main(argv: list[str]) -> int:
         print(f"bench.rd: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("bench.rd: stopped; the same command goes on from here", file=sys.stderr)
+        print("bench.rd: stopped; the same command resumes from here", file=sys.stderr)
         return 130
     print(markdown_of([result]), end="")
     return 0
 
 
 def _write(options: argparse.Namespace, result: dict[str, Any]) -> None:
-    """After each part: a run of hours that ends early leaves what it had."""
+    """Writes the outputs after each part, so that a run of hours that ends early leaves its results."""
     for path, text in _outputs(options, result).items():
         write_output(path, text.encode())
 
 
 def _outputs(options: argparse.Namespace, result: dict[str, Any]) -> dict[Path, str]:
-    """What was asked to be written, by file."""
+    """Returns the texts to write, by file."""
     outputs: dict[Path, str] = {}
     if options.json:
         outputs[options.json] = json.dumps(result, indent=1) + "\n"
@@ -89,32 +89,38 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
+    # The clip, and the grid of the plain line.
     add("clip", type=Path, metavar="CLIP", help="any video")
-    add("--class", dest="size_class", choices=CLASSES, default="cpu", help="of networks (default: cpu)")
-    add("--start", type=float, default=0.0, metavar="S", help="skip so many seconds of the clip")
-    add("--seconds", type=float, metavar="S", help="take only so many")
+    add("--class", dest="size_class", choices=CLASSES, default="cpu", help="class of networks (default: cpu)")
+    add("--start", type=float, default=0.0, metavar="S", help="seconds of the clip to skip")
+    add("--seconds", type=float, metavar="S", help="seconds of the clip to take (default: all)")
     crfs = ",".join(map(str, default.crfs))
-    add("--crfs", type=_numbers, default=default.crfs, metavar="LIST", help=f"of the plain rungs (default: {crfs})")
+    add(
+        "--crfs", type=_numbers, default=default.crfs, metavar="LIST", help=f"CRFs of the plain rungs (default: {crfs})"
+    )
     add("--vmaf-every", type=int, default=default.vmaf_every, metavar="N", help="VMAF of every Nth frame (default: 4)")
-    add("--full", action="store_true", help="VMAF of every frame")
-    add("--plain", action="store_true", help="nothing but the plain line")
-    add("--net", default=default.net, help="of `neudash train` (default: auto)")
-    add("--scope", default=default.scope, help="of `neudash train` (default: auto)")
-    add("--steps", type=int, metavar="N", help="of `neudash train` (default: the trainer's)")
-    cut = f"enhance no rung that takes so much more than the plain hull (default: {default.cut_percent:g})"
+    add("--full", action="store_true", help="compute VMAF of every frame")
+    # The enhancement.
+    add("--plain", action="store_true", help="measure only the plain line")
+    add("--net", default=default.net, help="network for `neudash train` (default: auto)")
+    add("--scope", default=default.scope, help="scope for `neudash train` (default: auto)")
+    add("--steps", type=int, metavar="N", help="training steps (default: the trainer's)")
+    cut = f"do not enhance rungs this far above the plain hull's rate (default: {default.cut_percent:g})"
     add("--cut", type=float, default=default.cut_percent, metavar="PERCENT", help=cut)
-    add("--each-network", action="store_true", help="play rungs of several networks with each of them alone, too")
+    add("--each-network", action="store_true", help="also play rungs of several networks with each single one")
+    # Other lines to compare with.
     listed = f"all, none, or a list of {', '.join(RIVALS)} (default: {','.join(QUICK_RIVALS)})"
     add("--rivals", type=_rivals, default=QUICK_RIVALS, metavar="LIST", help=listed)
-    add("--no-ladder", action="store_true", help="without the fixed ladder")
-    others = f"plain lines; the first is enhanced: a list of {', '.join(CODEC_CRFS)} (default: {DEFAULT_CODEC})"
+    add("--no-ladder", action="store_true", help="skip the fixed ladder")
+    others = f"codecs; only the first is enhanced: a list of {', '.join(CODEC_CRFS)} (default: {DEFAULT_CODEC})"
     add("--codecs", type=_codecs, default=default.codecs, metavar="LIST", help=others)
-    add("--small", action="store_true", help="2 s, six rungs, 100 steps: does it run?")
-    add("--work", type=Path, default=ROOT / "bench-out" / "rd", help="bundles and known results")
-    add("--fresh", action="store_true", help="measure again what is known")
+    add("--small", action="store_true", help="only 2 s, six rungs and 100 steps, to see that it runs")
+    # Folders and outputs.
+    add("--work", type=Path, default=ROOT / "bench-out" / "rd", help="folder of bundles and results")
+    add("--fresh", action="store_true", help="measure again even if results are kept")
     add("--json", type=Path, metavar="FILE", help="write all figures to FILE")
     add("--markdown", type=Path, metavar="FILE", help="write the table to FILE")
-    add("--plots", type=Path, metavar="DIR", help="draw rate against quality, as SVG")
+    add("--plots", type=Path, metavar="DIR", help="write plots of rate against quality as SVG into DIR")
     return parser
 
 
@@ -136,7 +142,7 @@ def _known(text: str, names: Sequence[str]) -> tuple[str, ...]:
     parts = tuple(text.split(","))
     for part in parts:
         if part not in names:
-            raise argparse.ArgumentTypeError(f"{part!r} is none of {', '.join(names)}")
+            raise argparse.ArgumentTypeError(f"{part!r} is not one of {', '.join(names)}")
     return parts
 
 

@@ -1,4 +1,4 @@
-"""What every measurement of a clip is given."""
+"""Holds what every measurement of a clip needs."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from bench.cache import Cache
 from bench.rd.rungs import Clip
 from bench.rd.talk import BenchProgress
+from manifests.networks import Size
 
 
 @dataclass(frozen=True)
 class Context:
-    """The clip, the size at which all of it is judged, what is known already, and who is told."""
+    """Clip, size at which everything is scored, kept results, and progress on stderr."""
 
     clip: Clip
-    size: tuple[int, int]
-    """(width, height) of the highest rung: the source's, but for a row or column that is odd."""
+    size: Size
+    """(width, height) of the highest rung: the source's, less a row or column if that is odd."""
     cache: Cache
     talk: BenchProgress

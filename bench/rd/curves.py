@@ -1,7 +1,8 @@
-"""From points of rate and quality to hulls and the Bjontegaard delta rate between them. Pure.
+"""Computes convex hulls of points of rate and quality, and Bjontegaard delta rates between curves. Pure.
 
-G. Bjontegaard, "Calculation of average PSNR differences between RD-curves", VCEG-M33, 2001, with the piecewise cubic
-(PCHIP; Fritsch and Butland, 1984) that the JCT-VC took in place of his single cubic, since hulls have many points.
+Follows G. Bjontegaard, "Calculation of average PSNR differences between RD-curves", VCEG-M33, 2001, with the piecewise
+cubic (PCHIP; Fritsch and Butland, 1984) that the JCT-VC uses instead of his single cubic, because hulls have many
+points.
 """
 
 from __future__ import annotations
@@ -17,36 +18,37 @@ from report.hull import Point, upper_hull
 Array = NDArray[np.float64]
 
 MIN_POINTS = 2
-"""A hull of one point is no curve."""
+"""Smallest number of points of a curve."""
 SAMPLES = 4001
-"""Of the quality range, for the integral; its error is below a millionth of a per cent."""
+"""Number of samples of the quality range in the integral; its error is below a millionth of a per cent."""
 
 
 @dataclass(frozen=True)
 class BdRate:
-    """Mean difference in rate at equal quality; negative: the other curve needs fewer bits."""
+    """Mean difference in rate at equal quality; negative if the other curve needs fewer bits."""
 
     percent: float | None
-    """By PCHIP of the logarithm of the rate; None where two curves cannot be compared."""
+    """Result of PCHIP on the logarithm of the rate; None if the curves cannot be compared."""
     chords_percent: float | None = None
-    """The same along the hulls' own straight lines in linear rate, which only mixtures of rungs in time reach: a second
-    opinion without any interpolation to go astray."""
+    """Result along the hulls' straight lines in linear rate, which mixtures of rungs over time reach: a check of
+    `percent` that no interpolation can distort."""
     quality_range: tuple[float, float] | None = None
-    """Over which it was taken: what both curves reach."""
+    """Range of quality that both curves reach, over which the mean is taken."""
     reason: str | None = None
-    """Why there is none."""
+    """Reason why there is no result."""
 
 
 def hull(points: Sequence[Point]) -> list[Point]:
-    """The upper convex hull of (rate, quality) in linear rate, both growing strictly."""
+    """Returns the upper convex hull of (rate, quality) in linear rate; both grow strictly."""
     return upper_hull(points)
 
 
 def bd_rate(reference: Sequence[Point], other: Sequence[Point]) -> BdRate:
-    """Of `other` against `reference`: curves of (rate, quality), both growing strictly, rates above 0."""
+    """Returns the delta rate of `other` against `reference`: (rate, quality), both growing strictly, rates above 0."""
     for name, curve in (("reference", reference), ("other", other)):
         if len(curve) < MIN_POINTS:
             return BdRate(None, reason=f"the {name} curve has {len(curve)} points, not {MIN_POINTS} or more")
+    # Only the range of quality that both curves reach can be compared.
     low = max(reference[0][1], other[0][1])
     high = min(reference[-1][1], other[-1][1])
     if low >= high:
@@ -60,12 +62,12 @@ def bd_rate(reference: Sequence[Point], other: Sequence[Point]) -> BdRate:
 
 
 def union_bd_rate(plain: Sequence[Point], added: Sequence[Point]) -> BdRate:
-    """What a packager saves who may choose the `added` points beside the plain ones: hull against hull."""
+    """Returns the delta rate of the hull of `plain` and `added` points against the hull of `plain`."""
     return bd_rate(hull(plain), hull([*plain, *added]))
 
 
 def monotone(points: Sequence[Point]) -> list[Point]:
-    """Points in the order of their rate, without those that cost more and bring no more: a ladder, not a hull."""
+    """Returns the points by rate, without those that cost more and are not better: a ladder, not a hull."""
     kept: list[Point] = []
     for point in sorted(points, key=lambda p: (p[0], -p[1])):
         if not kept or point[1] > kept[-1][1]:
@@ -74,7 +76,7 @@ def monotone(points: Sequence[Point]) -> list[Point]:
 
 
 def rate_at(curve: Sequence[Point], quality: float) -> float | None:
-    """Rate that the curve needs for a quality, by PCHIP; None outside of what it reaches."""
+    """Returns the rate that the curve needs for a quality, by PCHIP; None outside of its range."""
     if len(curve) < MIN_POINTS or not curve[0][1] <= quality <= curve[-1][1]:
         return None
     return float(10 ** _log_rates(curve, np.array([quality]))[0])
@@ -100,13 +102,13 @@ def _log_rates(curve: Sequence[Point], at: Array) -> Array:
 
 
 def pchip(x: Array, y: Array, at: Array) -> Array:
-    """The monotone piecewise cubic through (x, y), x growing strictly, at least two points, at places within x."""
+    """Returns the monotone piecewise cubic through two points (x, y) or more, at places in x. `x` grows strictly."""
     widths, slopes = np.diff(x), np.diff(y) / np.diff(x)
     tangents = _tangents(widths, slopes)
     piece = np.clip(np.searchsorted(x, at, side="right") - 1, 0, len(x) - 2)
     width = widths[piece]
     t = (at - x[piece]) / width
-    # The four cubic Hermite polynomials.
+    # The four cubic Hermite polynomials, one for each end's value and slope.
     value: Array = (
         (1 + 2 * t) * (1 - t) ** 2 * y[piece]
         + t * (1 - t) ** 2 * width * tangents[piece]
@@ -117,13 +119,13 @@ def pchip(x: Array, y: Array, at: Array) -> Array:
 
 
 def _tangents(widths: Array, slopes: Array) -> Array:
-    """Slopes at the points: a weighted harmonic mean of both sides, 0 at a turn, one-sided at the ends."""
+    """Returns the slopes at the points: a weighted harmonic mean of both sides, 0 at a turn, one-sided at the ends."""
     if len(slopes) == 1:
         return np.repeat(slopes, 2)
     left, right = slopes[:-1], slopes[1:]
     rising = left * right > 0
     heavy_left, heavy_right = 2 * widths[1:] + widths[:-1], widths[1:] + 2 * widths[:-1]
-    # 1 stands in for a slope whose mean is not wanted: nothing is divided by 0.
+    # 1 replaces slopes whose mean is not used, so that nothing is divided by 0.
     left, right = np.where(rising, left, 1.0), np.where(rising, right, 1.0)
     inner = (heavy_left + heavy_right) / (heavy_left / left + heavy_right / right)
     first = _end_tangent(widths[0], widths[1], slopes[0], slopes[1])
@@ -132,7 +134,7 @@ def _tangents(widths: Array, slopes: Array) -> Array:
 
 
 def _end_tangent(near: float, far: float, near_slope: float, far_slope: float) -> float:
-    """By a parabola through three points, held within what keeps the piece monotone."""
+    """Returns the end slope of a parabola through three points, limited so that the piece stays monotone."""
     tangent = ((2 * near + far) * near_slope - near * far_slope) / (near + far)
     if tangent * near_slope <= 0:
         return 0.0

@@ -1,4 +1,4 @@
-"""Rungs with models: played over HTTP by `neudash play` into a raw file, and that file judged."""
+"""Measures rungs with models: plays them over HTTP by `neudash play` into a raw file, and scores that file."""
 
 from __future__ import annotations
 
@@ -23,15 +23,16 @@ from bench.rd.points import Point, point_of
 from bench.rd.rungs import Rung, write_view
 from bench.rd.training import recipe_of, trained
 from manifests.names import MANIFEST
+from manifests.networks import Size
 from media.frames import Frame
 from media.source.reference import reference_frames
 
 PLAYING_CODE = (*JUDGING_CODE, *FETCHING_CODE, "bench/judging.py", "manifests", "media", "player")
-"""What an enhanced picture depends on beside bytes."""
+"""Code on which an enhanced picture depends, besides its bytes."""
 
 
 def trained_points(context: Context, kind: str, rungs: Sequence[Rung]) -> tuple[list[Point], dict[str, Any]]:
-    """Points of a kind of models for these rungs, and what training them took. Raises BenchError."""
+    """Trains models of one kind for these rungs; returns their points, and what training took. Raises BenchError."""
     clip = context.clip
     made = trained(clip, rungs, recipe_of(kind, clip.settings), context.cache)
     told = {**made.told, "cpu_s_per_video_s": round(made.told["cpu_s"] / rungs[0].duration_s, 2)}
@@ -39,16 +40,18 @@ def trained_points(context: Context, kind: str, rungs: Sequence[Rung]) -> tuple[
 
 
 def enhanced_points(context: Context, kind: str, rungs: Sequence[Rung]) -> list[Point]:
-    """A point for every rung with models; on request, where there are several networks, one for each of them alone."""
+    """Returns a point for every rung with models; on request also one for each of several networks."""
     each = context.clip.settings.each_network
     shown = [variant for rung in rungs for variant in variants(rung, each_network=each)]
     root, cache = context.clip.work / "views" / kind, context.cache
     keys = {}
+    # Each view is a bundle of one rung, so that the player has no choice.
     for rung in shown:
         view = write_view(root / rung.id, [rung])
         keys[rung.id] = quality_key(context, rung, view.root / MANIFEST, *rung.models, code_digest(PLAYING_CODE))
     results = {rung.id: cache.known(f"played-{rung.id}", keys[rung.id]) for rung in shown}
     missing = [rung for rung in shown if results[rung.id] is None]
+    # A server starts only if something has to be played.
     if missing:
         with loopback(root) as server:
             for rung in missing:
@@ -62,7 +65,7 @@ def enhanced_points(context: Context, kind: str, rungs: Sequence[Rung]) -> list[
 
 
 def variants(rung: Rung, *, each_network: bool) -> Iterator[Rung]:
-    """The rung as published, if it has models at all; then with each of its networks alone where it has several."""
+    """Yields the rung as published if it has models, and on request once with each of several networks."""
     tracks = rung.representation.model_tracks
     if tracks:
         yield rung
@@ -74,12 +77,14 @@ def variants(rung: Rung, *, each_network: bool) -> Iterator[Rung]:
 
 def _played(context: Context, rung: Rung, server: Loopback) -> dict[str, Any]:
     clip, size = context.clip, context.size
+    # Raw frames take gigabytes, so they go to the work folder and not to the system's temporary one.
     with tempfile.TemporaryDirectory(dir=clip.work) as folder:
         video, stats = Path(folder) / "played.y4m", Path(folder) / "stats.json"
         neudash("play", server.address(rung.id), "--out", video, "--stats", stats)
+        # The server's log counts the bytes; the player's own count is only compared with it.
         sent = server.sent(rung.id)
-        sizes: set[tuple[int, int]] = set()
-        with context.talk.frames(f"judge {rung.id} as played", frame_count(rung)) as on_frame:
+        sizes: set[Size] = set()
+        with context.talk.frames(f"score {rung.id} as played", frame_count(rung)) as on_frame:
             quality = judged(
                 reference_frames(clip.source, rung.treatment, *size),
                 lossless_frames(video),
@@ -92,18 +97,19 @@ def _played(context: Context, rung: Rung, server: Loopback) -> dict[str, Any]:
     return {"bytes": asdict(sent), "quality": quality, "notes": _notes(told, sent, sizes, size)}
 
 
-def _fitted(frame: Frame, size: tuple[int, int], sizes: set[tuple[int, int]]) -> Frame:
-    """The frame as played, enlarged by Lanczos where its network does not reach the source's size."""
-    sizes.add((frame.width, frame.height))
+def _fitted(frame: Frame, size: Size, sizes: set[Size]) -> Frame:
+    """Returns the frame as played, resized by Lanczos if it is smaller than `size`; adds its own size to `sizes`."""
+    sizes.add(Size(frame.width, frame.height))
     return resized_frame(frame, *size, cv2.INTER_LANCZOS4)
 
 
-def _notes(told: dict[str, Any], sent: Bytes, sizes: set[tuple[int, int]], size: tuple[int, int]) -> dict[str, Any]:
-    """From the player's `--stats`; what is out of the ordinary stands there only when it happened."""
+def _notes(told: dict[str, Any], sent: Bytes, sizes: set[Size], size: Size) -> dict[str, Any]:
+    """Returns notes from the player's `--stats`; unusual facts are only there if they occurred."""
     reasons = Counter(segment["reason"] for segment in told["segments"] if segment["reason"])
     notes: dict[str, Any] = {"enhanced_frames": told["enhanced_frames"], "enhance_fps": told["enhance_fps"]}
     if reasons:
         notes["segments_not_enhanced"] = dict(reasons)
+    # The player's count of bytes should be the server's.
     if told["total_bytes"] != sent.total:
         notes["bytes_by_the_player's_count"] = told["total_bytes"]
     if sizes != {size}:

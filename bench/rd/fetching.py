@@ -1,4 +1,4 @@
-"""The bytes of a rung as a client fetches them over HTTP: what the server's access log says it sent."""
+"""Measures the bytes of a rung as a client fetches them over HTTP, from the server's access log."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ import httpx
 from bench.programs import BenchError, served
 from manifests.mpd.read import read_mpd
 from manifests.names import MANIFEST
-from manifests.template import initialization_href, segment_href
 
 TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True)
 class Bytes:
-    """Bodies of HTTP answers; heads are left out, for every kind of point alike."""
+    """Bytes of HTTP bodies by kind; heads are left out for every kind of point."""
 
     manifest: int
     init: int
@@ -35,38 +34,38 @@ class Bytes:
 
 
 class Loopback:
-    """A running server for views, and its log."""
+    """Running server for views, with its access log."""
 
     def __init__(self, origin: str, log: Path) -> None:
         self._origin, self._log = origin, log
 
     def address(self, name: str) -> str:
-        """Of the manifest of the view with that name below the served folder."""
+        """Returns the address of a view's manifest, by the view's name below the served folder."""
         return f"{self._origin}/bundles/{quote(name)}/{MANIFEST}"
 
     def fetch(self, name: str) -> Bytes:
-        """Fetch all of a view without models as a player would, and return what that took. Raises BenchError."""
+        """Fetches all files of a view without models, as a player would; returns their bytes. Raises BenchError."""
         address = self.address(name)
         try:
-            # Packed as for our player, whatever else this client could read.
+            # Packed as for our player, even if this client could read other codings.
             accepted = {"Accept-Encoding": "gzip"}
             with httpx.Client(timeout=TIMEOUT_S, trust_env=False, headers=accepted) as client:
                 manifest = client.get(address).raise_for_status().content
                 (rung,) = read_mpd(manifest).video
-                for href in [initialization_href(rung), *(segment_href(rung, s) for s in rung.segments)]:
+                for href in [rung.init_href, *(s.href for s in rung.segments)]:
                     client.get(urljoin(address, href)).raise_for_status()
         except httpx.HTTPError as error:
             raise BenchError(f"{address}: {error}") from error
         return self.sent(name)
 
     def sent(self, name: str) -> Bytes:
-        """What the log says of all that was asked for of a view. Raises BenchError for an answer that was no file."""
+        """Returns the bytes of all requests for a view in the log. Raises BenchError if an answer was not a file."""
         records = [json.loads(line) for line in self._log.read_text(encoding="utf-8").splitlines()]
         return tally([record for record in records if record["path"].startswith(f"/bundles/{name}/")])
 
 
 def tally(records: list[dict[str, object]]) -> Bytes:
-    """Bytes by kind from lines of the server's log. Raises BenchError for an answer that was no file."""
+    """Returns bytes by kind from records of the server's log. Raises BenchError if an answer was not a file."""
     counted = {"manifest": 0, "init": 0, "media": 0, "models": 0}
     for record in records:
         kind = _kind(str(record["kind"]), str(record["path"]))
@@ -84,7 +83,7 @@ def _kind(kind: str, path: str) -> str | None:
 
 @contextmanager
 def loopback(root: Path) -> Iterator[Loopback]:
-    """One server for all views below `root`. Raises BenchError."""
+    """Starts one server for all views below `root`. Raises BenchError."""
     with tempfile.TemporaryDirectory(prefix="neudash-rd-") as folder:
         log = Path(folder) / "access.log"
         log.touch()

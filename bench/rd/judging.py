@@ -1,4 +1,4 @@
-"""The quality of a rung enlarged in several ways, all from one decode of it, against every frame of the source."""
+"""Scores a rung, resized in several ways from one decode, against every frame of the source."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 
 from bench.programs import BenchError
+from manifests.networks import Size
 from media.frames import Frame
 from media.quality import Quality, judge, pooled
 
@@ -17,12 +18,12 @@ Enlarge = Callable[[Frame], Frame]
 
 UNSHARP_AMOUNT, UNSHARP_SIGMA = 0.4, 1.0
 RESIZED = {"bicubic": cv2.INTER_CUBIC, "lanczos": cv2.INTER_LANCZOS4}
-"""OpenCV's: bicubic of a = -0.75, Lanczos of 8 taps."""
+"""Interpolations of OpenCV: bicubic with a = -0.75, Lanczos with 8 taps."""
 METRICS = ("psnr_y", "psnr_u", "psnr_v", "vmaf", "vmaf_neg")
 
 
 def enlargement(name: str, width: int, height: int) -> Enlarge:
-    """`bicubic`, `lanczos` or `unsharp` (Lanczos, then luma + 0.4 of what a Gaussian blur of sigma 1 takes away)."""
+    """Returns the resizing called `bicubic`, `lanczos` or `unsharp` (Lanczos with an unsharp mask)."""
     resize = RESIZED.get(name, cv2.INTER_LANCZOS4)
 
     def enlarge(frame: Frame) -> Frame:
@@ -33,7 +34,7 @@ def enlargement(name: str, width: int, height: int) -> Enlarge:
 
 
 def resized_frame(frame: Frame, width: int, height: int, interpolation: int) -> Frame:
-    """The frame at that size; the same frame where it already has it."""
+    """Returns the frame at a size; the same object if it has that size already."""
     if (frame.width, frame.height) == (width, height):
         return frame
     luma = cv2.resize(frame.y, (width, height), interpolation=interpolation)
@@ -42,7 +43,7 @@ def resized_frame(frame: Frame, width: int, height: int, interpolation: int) -> 
 
 
 def sharpened(frame: Frame) -> Frame:
-    """Unsharp masking of the luma."""
+    """Returns the frame with an unsharp mask on its luma: plus 0.4 of what a Gaussian blur of sigma 1 removes."""
     blurred = cv2.GaussianBlur(frame.y, (0, 0), UNSHARP_SIGMA)
     luma = cv2.addWeighted(frame.y, 1 + UNSHARP_AMOUNT, blurred, -UNSHARP_AMOUNT, 0)
     return Frame(luma, frame.u, frame.v, frame.pts_s)
@@ -52,18 +53,19 @@ def judged(
     references: Iterator[Frame],
     decoded: Iterable[Frame],
     ways: Mapping[str, Enlarge],
-    size: tuple[int, int],
+    size: Size,
     *,
     vmaf_every: int,
     on_frame: Callable[[], None] = lambda: None,
 ) -> dict[str, dict[str, Any]]:
-    """For each way its quality over all frames, as JSON. Raises BenchError where there is a frame too few or many."""
+    """Returns the quality of each way over all frames, as JSON. Raises BenchError if the lengths differ."""
     with ExitStack() as stack:
+        # Both streams are read once, and every way is scored frame by frame.
         judges = {name: stack.enter_context(judge(*size, vmaf_every=vmaf_every)) for name in ways}
         for index, (reference, frame) in enumerate(zip_longest(references, decoded)):
             if reference is None or frame is None:
                 ended = "source" if reference is None else "rung"
-                raise BenchError(f"the {ended} ends after {index} frames, the other goes on")
+                raise BenchError(f"the {ended} ends after {index} frames, before the other")
             for name, enlarge in ways.items():
                 judges[name].add(reference, enlarge(frame))
             on_frame()
@@ -71,5 +73,5 @@ def judged(
 
 
 def quality_json(quality: Quality) -> dict[str, Any]:
-    """The metrics that are compared, and of how many frames they are."""
+    """Returns the compared metrics, and the number of frames they cover."""
     return {"frames": quality.frames, **{name: getattr(quality, name) for name in METRICS}}

@@ -1,7 +1,7 @@
-"""The fixed ladder of NAS (Yeo et al., OSDI 2018): what models save where rungs are given, not chosen.
+"""Measures the fixed ladder of NAS (Yeo et al., OSDI 2018): what models save if rungs are given, not chosen.
 
-A rate and a height each, whatever the title; the same rungs enhanced, every model byte charged. No hull: each point in
-the order of the ladder, as published figures have it, which flatters enhancement.
+Each rung has a height and a rate, the same for every title. It is also enhanced, with every model byte counted. The
+points are compared in the order of the ladder and not by a hull, as in published figures, which flatters enhancement.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from bench.rd.training import LADDER
 from report.hull import Point as RateAndQuality
 
 KBPS = {240: 400, 360: 800, 480: 1200, 720: 2400, 1080: 4800}
-"""By the rows of a wide picture."""
+"""Rates in kbit/s, by the rows of a wide picture."""
 
 
 def ladder_rungs(width: int, height: int) -> list[str]:
-    """For `--rungs`: what of the ladder a source of that size reaches; for tall video the rows count across."""
+    """Returns the ladder's rungs that a source of this size reaches, for `--rungs`. A tall video counts its columns."""
     short = min(width, height)
     return [f"{round(rows * height / short)}@{kbps}k" for rows, kbps in KBPS.items() if rows <= short]
 
 
 def fixed_ladder(context: Context) -> dict[str, Any]:
-    """What `--json` says of the ladder. Raises BenchError."""
+    """Returns the JSON of the ladder. Raises BenchError."""
     clip = context.clip
     wanted = ladder_rungs(*context.size)
     if len(wanted) < 2:
@@ -49,14 +49,14 @@ def fixed_ladder(context: Context) -> dict[str, Any]:
 
 
 def ladder_bd_rate(plain: Sequence[Point], enhanced: Sequence[Point], metric: str) -> BdRate:
-    """Each rung the better of its ways, against the same with models where the rung has any."""
+    """Returns the delta rate of the ladder with models against the plain ladder, each rung at its best."""
     reference = best_of_each(plain, metric)
     other = {**reference, **best_of_each(enhanced, metric)}
     return bd_rate(monotone(list(reference.values())), monotone(list(other.values())))
 
 
 def best_of_each(points: Sequence[Point], metric: str) -> dict[str, RateAndQuality]:
-    """For each rung the best quality, with its rate."""
+    """Returns the best quality of each rung, with its rate."""
     best: dict[str, RateAndQuality] = {}
     for point in points:
         quality = point.quality[metric]

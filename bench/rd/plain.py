@@ -1,4 +1,4 @@
-"""The plain line: every rung fetched over HTTP and enlarged by OpenCV, judged against the source."""
+"""Measures the plain line: fetches every rung over HTTP, resizes it by OpenCV, and scores it against the source."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ from bench.rd.judging import RESIZED, enlargement, judged
 from bench.rd.points import Point, point_of
 from bench.rd.rungs import Rung, write_view
 from manifests.names import MANIFEST
+from manifests.networks import Size
 from media.frames import Frame, decode_segment
 from media.source.reference import reference_frames
 from media.vmaf import vmaf_program
 
 JUDGING_CODE = ("bench/rd/judging.py", "media/quality.py", "media/vmaf.py", "media/source/treatment.py")
-"""What a plain quality depends on beside its bytes. Not on the decoder: H.264, HEVC and AV1 decode exactly."""
+"""Code on which a plain score depends, besides its bytes. Not the decoder: H.264, HEVC and AV1 decode exactly."""
 FETCHING_CODE = (
     *("bench/rd/fetching.py", "server/catalogue.py", "server/responses.py", "server/open_files.py", "server/disk.py"),
 )
-"""What decides how many bytes are sent: of manifests, those of their packed form."""
+"""Code that decides how many bytes are sent; manifests count as packed."""
 
 
 def plain_points(context: Context, rungs: Sequence[Rung], kind: str = "plain") -> list[Point]:
-    """Two points a rung, bicubic and Lanczos, or the one of a rung that is as large as the source."""
+    """Returns two points for each rung, bicubic and Lanczos, or one for a rung of the source's size."""
     sent = fetched(context, rungs)
     points = []
     for rung in rungs:
@@ -40,22 +41,24 @@ def plain_points(context: Context, rungs: Sequence[Rung], kind: str = "plain") -
     return points
 
 
-def ways_of(rung: Rung, size: tuple[int, int]) -> list[str]:
-    """How a rung without models can be brought to `size`."""
+def ways_of(rung: Rung, size: Size) -> list[str]:
+    """Returns the ways to bring a rung without models to `size`."""
     return ["source"] if rung.size == size else list(RESIZED)
 
 
 def fetched(context: Context, rungs: Sequence[Rung]) -> dict[str, Bytes]:
-    """For each rung what its one-rung manifest and its files take; a server starts only for what is not known."""
+    """Returns the bytes of each rung's files with its one-rung manifest. Starts a server only for unknown ones."""
     root, cache = context.clip.work / "views" / "plain", context.cache
     found: dict[str, Bytes] = {}
     keys: dict[str, str] = {}
     for rung in rungs:
         view = write_view(root / rung.id, [rung])
+        # Sizes stay known while neither the files nor the server's code change.
         keys[rung.id] = digest_of(view.root / MANIFEST, *rung.media, code_digest(FETCHING_CODE))
         known = cache.known(f"bytes-{rung.id}", keys[rung.id])
         if known is not None:
             found[rung.id] = Bytes(**known)
+    # A server starts only if something has to be fetched.
     missing = [rung.id for rung in rungs if rung.id not in found]
     if missing:
         with loopback(root) as server:
@@ -66,13 +69,14 @@ def fetched(context: Context, rungs: Sequence[Rung]) -> dict[str, Bytes]:
 
 
 def qualities(context: Context, rung: Rung, ways: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """The quality of a rung in each of these ways; those not known are judged from one decode."""
+    """Returns the quality of a rung in each of these ways; scores those that are not known from one decode."""
     key = quality_key(context, rung, code_digest(JUDGING_CODE))
     clip, cache, size = context.clip, context.cache, context.size
     known = {way: cache.known(f"{rung.id}-{way}", key) for way in ways}
+    # All unknown ways share one decode.
     missing = {way: enlargement(way, *size) for way in ways if known[way] is None}
     if missing:
-        with context.talk.frames(f"judge {rung.id} {' '.join(missing)}", frame_count(rung)) as on_frame:
+        with context.talk.frames(f"score {rung.id} {' '.join(missing)}", frame_count(rung)) as on_frame:
             made = judged(
                 reference_frames(clip.source, rung.treatment, *size),
                 decoded_frames(rung),
@@ -88,7 +92,7 @@ def qualities(context: Context, rung: Rung, ways: Sequence[str]) -> dict[str, di
 
 
 def quality_key(context: Context, rung: Rung, *more: object) -> str:
-    """Equal keys promise equal qualities: source, segments, size, how often libvmaf looks, tools, and `more`."""
+    """Returns a key for scores. It covers source, segments, size, VMAF interval, tools and `more`."""
     treatment = sorted(rung.treatment.to_json().items())
     vmaf = vmaf_program()
     tools = (cv2.__version__, ffmpeg_version(), vmaf and vmaf.name)
@@ -97,12 +101,11 @@ def quality_key(context: Context, rung: Rung, *more: object) -> str:
 
 
 def decoded_frames(rung: Rung) -> Iterator[Frame]:
-    """All frames of a rung, as a player decodes them."""
+    """Yields all frames of a rung, as a player decodes them."""
     init, *segments = (path.read_bytes() for path in rung.media)
     return chain.from_iterable(decode_segment(init, segment) for segment in segments)
 
 
 def frame_count(rung: Rung) -> int:
-    """Frames that its manifest promises."""
-    assert rung.representation.video is not None, "a rung is a video representation"
+    """Returns the number of frames that the manifest promises."""
     return round(rung.representation.duration_s * rung.representation.video.frame_rate)

@@ -1,4 +1,4 @@
-"""Rate against quality of one clip as SVG: points, the plain hull, the union hull. Pure."""
+"""Draws rate against quality of one clip as SVG: points, the plain hull, the union hull. Pure."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ HEIGHT = 478
 LEFT, RIGHT, TOP, BOTTOM = 58, 150, 52, 46
 NAMES = {"psnr_y": "PSNR-Y in dB", "vmaf": "VMAF", "vmaf_neg": "VMAF-NEG"}
 SIZE_COLOURS = ("#1f4e79", "#2f8f83", "#8e5ea2", "#b08900", "#777777")
-"""Of the sizes, highest first."""
+"""Colours of the sizes, highest first."""
 STEPS = 12
-"""Into which the way from one corner of a hull to the next is cut."""
+"""Number of pieces into which each line of a hull is cut."""
 
 
 def plot(result: dict[str, Any], metric: str) -> str:
-    """The SVG of what `--json` holds of a clip, for one metric; rates on a logarithmic axis."""
+    """Returns the SVG of one metric of a clip's JSON, with rates on a logarithmic axis."""
     shown = [p for p in result["points"] if p["kind"] in ("plain", "enhanced") and p[metric] is not None]
-    # A plain rung stands there once, as good as plain enlargement makes it.
+    # A plain rung is shown once, with its better resizing.
     plain = [p for p in shown if p["kind"] == "plain" and p[metric] == _best(shown, p["rung"], metric)]
     enhanced = [p for p in shown if p["kind"] == "enhanced"]
     x, y = _axes([*plain, *enhanced], metric)
     sizes = sorted({p["size"] for p in plain}, key=lambda size: -int(size.partition("x")[2]))
+    # Sizes beyond the list share its last colour.
     colours = dict(zip(sizes, (*SIZE_COLOURS, *[SIZE_COLOURS[-1]] * len(sizes)), strict=False))
     parts = [_grid(x, y), _hull(result["plain_hull"][metric], x, y, RIVAL, "6 4")]
     if "union_hull" in result:
@@ -58,7 +59,7 @@ def _axes(points: Sequence[dict[str, Any]], metric: str) -> tuple[Axis, Axis]:
 
 
 def _rate_ticks(x: Axis) -> list[float]:
-    """1, 2 and 5 times powers of ten, in kbit/s."""
+    """Returns ticks at 1, 2 and 5 times powers of ten, in kbit/s."""
     powers = range(floor(x.low), ceil(x.high) + 1)
     ticks = [factor * 10.0**power for power in powers for factor in (1, 2, 5)]
     return [tick for tick in ticks if x.low <= log10(tick) <= x.high]
@@ -80,7 +81,7 @@ def _grid(x: Axis, y: Axis) -> str:
 
 
 def _hull(corners: Sequence[dict[str, Any]], x: Axis, y: Axis, colour: str, dash: str) -> str:
-    """Straight between its corners in linear rate, hence bent here."""
+    """Draws a hull; its lines are straight in linear rate, so they are curved on this axis."""
     rates, qualities = [c["rate_bps"] / 1000 for c in corners], [c["quality"] for c in corners]
     between = np.linspace(0, len(corners) - 1, (len(corners) - 1) * STEPS + 1)
     corner = np.arange(len(corners))

@@ -1,4 +1,4 @@
-"""One measured point of rate and quality, and how it stands in the JSON."""
+"""Holds one measured point of rate and quality, and writes it as JSON."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from bench.rd.rungs import Rung
 from report.hull import Point as RateAndQuality
 
 COMPARED = ("psnr_y", "vmaf", "vmaf_neg")
-"""Metrics for which there are hulls."""
+"""Metrics that are compared by hulls."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """A rung shown in one way."""
+    """Rung shown in one way."""
 
     kind: str
     """`plain`, `enhanced`, or the name of a rival."""
     way: str
-    """How it was enlarged: `source` (not at all), `bicubic`, `lanczos`, `unsharp`, a network's name."""
+    """Way of resizing (`source` if none, `bicubic`, `lanczos`, `unsharp`), or a network's name."""
     rung: str
     codec: str
     rate: str
-    """As asked of the encoder: `crf27`, `800k`."""
+    """Rate asked of the encoder: `crf27`, `800k`."""
     width: int
     height: int
     duration_s: float
     bytes: Bytes
     quality: dict[str, Any]
-    """By the names of METRICS, None where libvmaf was missing."""
+    """Scores by the names of METRICS; None if libvmaf was missing."""
     notes: dict[str, Any] = field(default_factory=dict)
-    """What else is known: the networks used, frames enhanced, an output size that was not the source's."""
+    """Further facts: networks used, frames enhanced, an output size other than the source's."""
 
     @property
     def rate_bps(self) -> float:
-        """Every byte that was fetched, over the duration."""
+        """Bits of all fetched bytes, per second of video."""
         return self.bytes.total * 8 / self.duration_s
 
     def to_json(self) -> dict[str, Any]:
@@ -62,10 +62,10 @@ class Point:
 def point_of(
     kind: str, way: str, rung: Rung, sent: Bytes, quality: dict[str, Any], notes: dict[str, Any] | None = None
 ) -> Point:
-    """The point of a rung."""
+    """Returns the point of a rung."""
     return Point(kind, way, rung.id, rung.codec, rung.rate, *rung.size, rung.duration_s, sent, quality, notes or {})
 
 
 def curve(points: Iterable[Point], metric: str) -> list[RateAndQuality]:
-    """(rate, quality) of the points that have that metric."""
+    """Returns (rate in bit/s, quality) of the points that have a metric."""
     return [(p.rate_bps, p.quality[metric]) for p in points if p.quality[metric] is not None]

@@ -1,9 +1,9 @@
-"""Networks of other makers as rivals: FSRCNN and ESPCN, by OpenCV, on a sample of the frames.
+"""Measures pretrained networks, FSRCNN and ESPCN by OpenCV, as rivals on a sample of the frames.
 
-They take hundreds of milliseconds a frame, so they enlarge one frame in `slow_every` and Lanczos all others. The figure
-of a rung is that of Lanczos over all frames plus what the network gained over Lanczos on the sampled ones: a paired
-difference, in which what sets one frame apart from another cancels. libvmaf is shown every frame, so its motion is the
-source's own; only sampled frames are scored.
+They take hundreds of milliseconds a frame, so they upscale one frame in `slow_every`, and Lanczos resizes all others.
+The score of a rung is that of Lanczos over all frames plus the network's gain over Lanczos on the sampled ones: a
+paired difference, in which the differences between frames cancel. libvmaf sees every frame, so that its motion is the
+source's, but only sampled frames are scored.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from bench.rd.judging import METRICS, quality_json, resized_frame
 from bench.rd.plain import JUDGING_CODE, decoded_frames, fetched, frame_count, qualities, quality_key
 from bench.rd.points import Point, point_of
 from bench.rd.rungs import Rung
+from manifests.networks import Size
 from media.frames import Frame
 from media.quality import judge, pooled
 from media.source.reference import reference_frames
@@ -32,19 +33,20 @@ GRAPHS = {"fsrcnn": "FSRCNN", "espcn": "ESPCN"}
 PRETRAINED_CODE = (*JUDGING_CODE, "bench/rd/pretrained.py", "player/superres/engines/opencv_dnn.py")
 
 
-def graph_for(name: str, rung: tuple[int, int], size: tuple[int, int], folder: Path = FOLDER) -> Path | None:
-    """The graph that takes a rung of that size exactly to `size`; None where there is none."""
+def graph_for(name: str, rung: Size, size: Size, folder: Path = FOLDER) -> Path | None:
+    """Returns the graph that takes a rung of this size exactly to `size`; None if there is none."""
+    # Graphs exist for whole factors only.
     scale, rest = divmod(size[0], rung[0])
     path = folder / f"{GRAPHS[name]}_x{scale}.pb"
     return path if not rest and (rung[1] * scale == size[1]) and path.is_file() else None
 
 
 def pretrained_points(context: Context, name: str, rungs: Iterable[Rung]) -> list[Point]:
-    """A point for each rung that a graph fits. Raises BenchError where it fits none."""
+    """Returns a point for each rung that a graph fits. Raises BenchError if none fits."""
     fitting = {rung.id: path for rung in rungs if (path := graph_for(name, rung.size, context.size))}
     taken = [rung for rung in rungs if rung.id in fitting]
     if not taken:
-        raise BenchError(f"no rung is a whole fraction of the source for which there is a graph {GRAPHS[name]}_x*.pb")
+        raise BenchError(f"no graph {GRAPHS[name]}_x*.pb takes a rung exactly to the source's size")
     sent = fetched(context, taken)
     points = []
     for rung in taken:
@@ -60,13 +62,14 @@ def _quality(context: Context, name: str, rung: Rung, graph: Path) -> dict[str, 
     lanczos = qualities(context, rung, ["lanczos"])["lanczos"]
 
     def sampled() -> dict[str, Any]:
-        with context.talk.frames(f"judge {rung.id} {graph.stem}", frame_count(rung)) as on_frame:
+        with context.talk.frames(f"score {rung.id} {graph.stem}", frame_count(rung)) as on_frame:
             references = reference_frames(context.clip.source, rung.treatment, *context.size)
             upscale = PretrainedGraph(graph).upscale
             return paired(references, decoded_frames(rung), upscale, context.size, settings.slow_every, on_frame)
 
     key = quality_key(context, rung, settings.slow_every, digest_of(graph), code_digest(PRETRAINED_CODE))
     pair = context.cache.result(f"{rung.id}-{name}", key, sampled)
+    # Lanczos over all frames, plus the gain on the sampled ones.
     gains = {metric: _gain(pair, metric) for metric in METRICS}
     return {
         "frames": lanczos["frames"],
@@ -84,13 +87,13 @@ def paired(
     references: Iterator[Frame],
     decoded: Iterator[Frame],
     upscale: Callable[[Any], Any],
-    size: tuple[int, int],
+    size: Size,
     every: int,
     on_frame: Callable[[], None],
 ) -> dict[str, Any]:
-    """Quality of `rival` and of `lanczos` on one frame in `every`. The rival's chroma is that of Lanczos.
+    """Returns the quality of `rival` and of `lanczos` on one frame in `every`. The rival's chroma is that of Lanczos.
 
-    Raises BenchError where there is a frame too few or too many.
+    Raises BenchError if source and rung differ in length.
     """
     with judge(*size, vmaf_every=every) as lanczos, judge(*size, vmaf_every=every) as rival:
         for index, (reference, frame) in enumerate(zip_longest(references, decoded)):
@@ -98,6 +101,7 @@ def paired(
                 raise BenchError(f"source and rung differ in length: one of them ends after {index} frames")
             plain = resized_frame(frame, *size, cv2.INTER_LANCZOS4)
             lanczos.add(reference, plain)
+            # Frames between the samples show libvmaf the motion; they do not count.
             shown = plain if index % every else Frame(upscale(frame.y), plain.u, plain.v, plain.pts_s)
             rival.add(reference, shown)
             on_frame()

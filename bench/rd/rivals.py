@@ -1,4 +1,4 @@
-"""What else could be done with the same rungs, each as the union with the plain line that ours is."""
+"""Measures other uses of the same rungs; each is joined with the plain line, as ours is."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ TRAINED = ("title", "segment")
 def rival(
     context: Context, name: str, near: Sequence[Rung], plain: Sequence[Point]
 ) -> tuple[dict[str, Any], list[Point]]:
-    """The delta rates of a rival, with the reason where it has none, and its points."""
+    """Returns a rival's delta rates, or the reason why it has none, and its points."""
     if name == "lanczos":
         return lanczos_alone(plain), []
+    # A rival that cannot be measured must not end a run of hours.
     try:
         points, more = _measured(context, name, near)
     except BenchError as error:
@@ -44,13 +45,13 @@ def _measured(context: Context, name: str, near: Sequence[Rung]) -> tuple[list[P
 
 
 def lanczos_alone(plain: Sequence[Point]) -> dict[str, Any]:
-    """Of the plain line without bicubic against the better of both: what the choice between the two is worth."""
+    """Returns the delta rates of the plain line without bicubic, against the better of both resizings."""
     kept = [point for point in plain if point.way != "bicubic"]
     return percents({m: bd_rate(hull(curve(plain, m)), hull(curve(kept, m))) for m in COMPARED})
 
 
 def unsharp_points(context: Context, near: Sequence[Rung]) -> list[Point]:
-    """Lanczos and unsharp masking, at no byte: it raises VMAF and lowers PSNR."""
+    """Returns the points of Lanczos with an unsharp mask, which costs no byte, raises VMAF and lowers PSNR."""
     sent = fetched(context, near)
     points = []
     for rung in near:

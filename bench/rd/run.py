@@ -1,4 +1,4 @@
-"""All measurements of one clip, in order."""
+"""Runs all measurements of one clip, in order."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from bench.rd.training import worth_training
 def measure_clip(
     source: Path, settings: Settings, work: Path, talk: BenchProgress, *, fresh: bool
 ) -> Iterator[dict[str, Any]]:
-    """What `--json` holds of the clip, part by part, what matters most first; a later part replaces keys of an earlier.
+    """Yields the JSON of the clip in parts, most important first; a later part replaces keys of an earlier one.
 
     Raises BenchError, BundleError, MediaError, OSError.
     """
@@ -33,6 +33,7 @@ def measure_clip(
     rungs = plain_rungs(clip, settings.codecs[0], settings.crfs)
     size = max(rung.size for rung in rungs)
     context = Context(clip, size, Cache(clip.work / "results", fresh=fresh), talk)
+    # The plain line comes first: it decides which rungs are worth enhancing.
     plain = plain_points(context, rungs)
     near, left_out = worth_training(rungs, plain, settings.cut_percent)
     points = [point.to_json() for point in plain]
@@ -47,13 +48,14 @@ def measure_clip(
     }
     if settings.enhance:
         yield from _enhanced(context, near, plain, points)
+    # Other encoders are the slowest, so they come last.
     yield {"codecs": {codec: _other_codec(context, codec, plain) for codec in settings.codecs[1:]}}
 
 
 def _enhanced(
     context: Context, near: list[Rung], plain: list[Point], plain_json: list[dict[str, Any]]
 ) -> Iterator[dict[str, Any]]:
-    """Ours, the rivals that are had quickly, the fixed ladder, the rivals that are trained."""
+    """Yields the JSON of ours, the quick rivals, the fixed ladder and the trained rivals, in this order."""
     settings = context.clip.settings
     points, training = trained_points(context, "enhanced", near)
     rates = unions(plain, points)
@@ -74,6 +76,7 @@ def _enhanced(
             told_points.extend(point.to_json() for point in rival_points)
             yield {"points": told_points, "rivals": rivals}
 
+    # Training takes hours, so the rivals that need it come last.
     yield from measured([name for name in settings.rivals if name not in TRAINED_RIVALS])
     if settings.ladder:
         yield {"fixed_ladder": fixed_ladder(context)}
@@ -81,7 +84,7 @@ def _enhanced(
 
 
 def _other_codec(context: Context, codec: str, plain: list[Point]) -> dict[str, Any]:
-    """The plain line of another codec against ours, on a coarser grid of its own scale."""
+    """Returns the plain line of another codec against that of ours, on a coarser grid of CRFs."""
     rungs = plain_rungs(context.clip, codec, CODEC_CRFS[codec])
     points = plain_points(context, rungs, f"plain-{codec}")
     rates = {m: bd_rate(hull(curve(plain, m)), hull(curve(points, m))) for m in COMPARED}

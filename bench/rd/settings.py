@@ -1,4 +1,4 @@
-"""What a run measures: the grid of plain rungs, the part of the clip, the class of networks."""
+"""Defines what a run measures: the grid of plain rungs, the part of the clip, the class of networks."""
 
 from __future__ import annotations
 
@@ -10,53 +10,53 @@ from packager.encoders import DEFAULT_CODEC, ENCODERS
 CLASSES = ("cpu", "gpu")
 SLOW_RIVALS = ("fsrcnn", "espcn")
 TRAINED_RIVALS = ("title", "segment")
-"""Each takes as long as ours, or longer, to be made."""
+"""Rivals that take as long to make as ours, or longer."""
 QUICK_RIVALS = ("lanczos", "unsharp", *SLOW_RIVALS)
 RIVALS = (*QUICK_RIVALS, *TRAINED_RIVALS)
 CODEC_CRFS = {encoder.codec: encoder.measured_crfs for encoder in ENCODERS.values()}
-"""A full grid for the codec that is enhanced, a coarse one for others, whose encoders take many times as long."""
+"""CRFs by codec: a full grid for the one that is enhanced, a coarse one for others, whose encoders are far slower."""
 PRESET, SEGMENT_S = "medium", 4
 
 
 @dataclass(frozen=True)
 class Settings:
-    """All that decides the figures of a clip, beside its bytes and our code."""
+    """Settings that decide the figures of a clip, besides its bytes and our code."""
 
     size_class: str = "cpu"
-    """Of the networks: what a CPU, or a GPU, runs in real time."""
+    """Class of the networks: those that a CPU, or a GPU, runs in real time."""
     start_s: float = 0.0
     seconds: float | None = None
-    """None: to the end of the clip."""
+    """Seconds that are taken; None takes all to the end of the clip."""
     crfs: tuple[int, ...] = CODEC_CRFS[DEFAULT_CODEC]
     divisors: tuple[float, ...] = (1.0, 1.5, 2.0, 3.0)
-    """Of the source's height."""
+    """Divisors of the source's height."""
     codecs: tuple[str, ...] = (DEFAULT_CODEC,)
-    """Plain lines; what is enhanced, and compared with, is the first."""
+    """Codecs of the plain lines; the first is enhanced, and the others are compared with it."""
     preset: str = PRESET
     vmaf_every: int = 4
-    """libvmaf looks at one frame in so many."""
+    """Interval of the frames that libvmaf scores."""
     enhance: bool = True
-    """Whether anything but the plain line is measured."""
+    """True if more than the plain line is measured."""
     net: str = "auto"
     scope: str = "auto"
     steps: int | None = None
-    """Of training; None: what the trainer takes."""
+    """Training steps; None takes the trainer's default."""
     cut_percent: float = 10.0
-    """A rung that takes so much more than the plain hull for its PSNR-Y, and for its VMAF-NEG, is not enhanced."""
+    """Excess over the plain hull's rate in per cent, by PSNR-Y and VMAF-NEG, above which a rung is not enhanced."""
     each_network: bool = False
-    """Whether a rung with several networks is also played with each of them alone."""
+    """True if a rung with several networks is also played with each single one."""
     rivals: tuple[str, ...] = QUICK_RIVALS
     slow_every: int = 12
-    """Of the pretrained networks: one frame in so many."""
+    """Interval of the frames that a pretrained network upscales."""
     ladder: bool = True
-    """Whether the fixed ladder is measured."""
+    """True if the fixed ladder is measured."""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
 def small(settings: Settings) -> Settings:
-    """So little that it takes less than a minute: it tells that everything runs, and no figure of it means anything."""
+    """Returns settings for a run of less than a minute, which shows that everything works; its figures mean nothing."""
     return replace(
         settings,
         seconds=min(2.0, settings.seconds or 2.0),
@@ -72,9 +72,9 @@ def small(settings: Settings) -> Settings:
 
 
 def heights(rows: int, divisors: tuple[float, ...]) -> list[int]:
-    """Heights to ask the packager for, highest first, for a source of so many rows.
+    """Returns the heights to ask of the packager, highest first, for a source of `rows` rows.
 
-    The half is half of the highest, a third half of two thirds: so the packager makes exact partners of them.
+    The half is half of the highest, and the third is half of two thirds, so that the packager makes exact partners.
     """
     named = {1.0: 2 * (rows // 2), 2.0: rows // 2, 3.0: round(rows / 3), 1.5: 2 * round(rows / 3)}
     return sorted({named.get(divisor, round(rows / divisor)) for divisor in divisors}, reverse=True)

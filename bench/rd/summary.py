@@ -1,4 +1,4 @@
-"""From the points of a clip to its hulls and delta rates. Pure."""
+"""Computes hulls and delta rates from the points of a clip. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bench.rd.points import COMPARED, Point, curve
 
 
 def hulls(points: Sequence[Point]) -> dict[str, list[dict[str, Any]]]:
-    """For each metric the corners of the hull, with the point each one is."""
+    """Returns the corners of each metric's hull, with the point at each corner."""
     found: dict[str, list[dict[str, Any]]] = {}
     for metric in COMPARED:
         corners = set(hull(curve(points, metric)))
@@ -24,15 +24,15 @@ def hulls(points: Sequence[Point]) -> dict[str, list[dict[str, Any]]]:
 
 
 def unions(plain: Sequence[Point], added: Sequence[Point]) -> dict[str, BdRate]:
-    """For each metric what may be saved by choosing from `added` too."""
+    """Returns the delta rate of each metric if `added` points may be chosen too."""
     return {metric: union_bd_rate(curve(plain, metric), curve(added, metric)) for metric in COMPARED}
 
 
 def percents(rates: dict[str, BdRate]) -> dict[str, float | None]:
-    """The figures alone."""
+    """Returns only the percentages."""
     return {metric: rate.percent for metric, rate in rates.items()}
 
 
 def details(rates: dict[str, BdRate]) -> dict[str, Any]:
-    """The figures with their second opinion, the range they hold for, and why one is missing."""
+    """Returns the percentages with their checks and ranges, and the reasons if any are missing."""
     return {metric: asdict(rate) for metric, rate in rates.items()}

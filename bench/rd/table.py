@@ -1,4 +1,4 @@
-"""`python -m bench.rd.table JSON...`: the results of one clip or several as Markdown, means over clips included."""
+"""Formats the results of clips as Markdown, with means over clips (`python -m bench.rd.table JSON...`)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bench.rd.points import COMPARED
 
 NAMES = {
     "enhanced": "**ours** (models counted)",
-    "lanczos": "Lanczos alone, no bicubic",
+    "lanczos": "only Lanczos, no bicubic",
     "unsharp": "Lanczos + unsharp mask",
     "fsrcnn": "FSRCNN",
     "espcn": "ESPCN",
@@ -26,9 +26,9 @@ Rates = dict[str, Any]
 
 
 def main(argv: list[str]) -> int:
-    """Returns the exit code."""
+    """Prints the tables and returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m bench.rd.table", description=__doc__)
-    parser.add_argument("files", nargs="+", type=Path, metavar="JSON", help="what `python -m bench.rd --json` wrote")
+    parser.add_argument("files", nargs="+", type=Path, metavar="JSON", help="written by `python -m bench.rd --json`")
     options = parser.parse_args(argv)
     try:
         results = [json.loads(path.read_bytes()) for path in options.files]
@@ -40,7 +40,7 @@ def main(argv: list[str]) -> int:
 
 
 def markdown_of(results: Sequence[dict[str, Any]]) -> str:
-    """A table by clip and one by rival; of each figure the mean over the clips that have it."""
+    """Returns a table by clip and one by rival; each figure is the mean over the clips that have it."""
     parts = [_by_clip(results)]
     if any(result.get("rivals") for result in results):
         parts.append(_by_rival(results))
@@ -61,6 +61,7 @@ def _by_clip(results: Sequence[dict[str, Any]]) -> str:
         ]
         columns.append(figures)
         rows.append([result["clip"]["name"], *_cells(figures[:-1]), _plain_cell(figures[-1])])
+    # Means are of use only over several clips.
     if len(results) > 1:
         means = [mean_of(column) for column in zip(*columns, strict=True)]
         rows.append([f"**mean of {len(results)}**", *_cells(means[:-1]), _plain_cell(means[-1])])
@@ -74,7 +75,7 @@ def _by_rival(results: Sequence[dict[str, Any]]) -> str:
         found = [_figures(_rates_of(result, name)) for result in results]
         means = [mean_of(column) for column in zip(*found, strict=True)]
         rows.append([NAMES[name], *_cells(means), str(sum(figures[0] is not None for figures in found))])
-    return _table(["beside the plain hull", *(f"{name}, %" for name in HEADS), "clips"], rows)
+    return _table(["with the plain hull", *(f"{name}, %" for name in HEADS), "clips"], rows)
 
 
 def _by_codec(results: Sequence[dict[str, Any]]) -> str:
@@ -96,7 +97,7 @@ def _figures(rates: Rates) -> list[float | None]:
 
 
 def mean_of(values: Sequence[float | None]) -> float | None:
-    """Of those that are known."""
+    """Returns the mean of the known values; None if there are none."""
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else None
 

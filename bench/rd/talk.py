@@ -1,4 +1,4 @@
-"""How a long measurement says on stderr how far it is."""
+"""Reports on stderr how far a long measurement is."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from console.progress import progress
 
 
 class BenchProgress:
-    """A line for each point, a bar while frames are judged."""
+    """Prints a line for each point, and a bar while frames are scored."""
 
     def say(self, text: str) -> None:
         print(f"bench.rd: {text}", file=sys.stderr, flush=True)
 
     def point(self, point: Point) -> None:
-        """One line with the figures of a point."""
+        """Prints one line with the figures of a point."""
         neg = point.quality["vmaf_neg"]
         self.say(
             f"{point.kind} {point.rung} {point.way}: {point.rate_bps / 1000:.0f} kbit/s, "
@@ -26,7 +26,7 @@ class BenchProgress:
 
     @contextmanager
     def frames(self, what: str, total: int) -> Iterator[Callable[[], None]]:
-        """A bar that moves by one with each call."""
+        """Shows a bar, and yields a function that moves it by one."""
         with progress() as bar:
             task = bar.add_task(what, total=total, note="")
             yield lambda: bar.advance(task)

@@ -1,4 +1,4 @@
-"""Models for a clip's rungs by `neudash train`, and what making them took."""
+"""Trains models for a clip's rungs by `neudash train`, and measures what that takes."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ TRAINING_CODE = (
     *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "trainer").glob("*.py")),
     *("player/superres", "manifests/weights.py", "media/source/treatment.py", "media/resize.py"),
 )
-"""What models depend on beside rungs, source and settings."""
+"""Code on which models depend, besides rungs, source and settings."""
 LADDER = "ladder-"
-"""Before the kind of a point of the fixed ladder."""
+"""Prefix of the kinds of points that belong to the fixed ladder."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What is asked of the trainer."""
+    """Network and scope that are asked of the trainer."""
 
     net: str
     scope: str
@@ -38,14 +38,14 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Trained:
-    """Rungs with their models, where they got any, and what `--json` of the trainer and the clock said."""
+    """Rungs with the models they got, and figures from the trainer's `--json` and the clock."""
 
     rungs: list[Rung]
     told: dict[str, Any]
 
 
 def recipe_of(kind: str, settings: Settings) -> Recipe:
-    """Of the points of a kind: `enhanced`, or one of the rivals that are trained."""
+    """Returns the recipe for a kind of points: `enhanced`, or a rival that is trained."""
     recipes = {
         "enhanced": Recipe(settings.net, settings.scope),
         "title": Recipe(settings.net, "title"),
@@ -55,8 +55,8 @@ def recipe_of(kind: str, settings: Settings) -> Recipe:
 
 
 def train_arguments(settings: Settings, recipe: Recipe) -> list[str]:
-    """For `neudash train`, beside the bundle and its source."""
-    # With a network that is named `neudash train` takes no class to choose from.
+    """Returns the arguments of `neudash train`, without the bundle and its source."""
+    # `neudash train` takes no class if the network is named.
     chosen = ["--class", settings.size_class] if recipe.net == AUTO else []
     steps = [] if settings.steps is None else ["--steps", str(settings.steps)]
     return ["--net", recipe.net, "--scope", recipe.scope, *chosen, *steps]
@@ -65,13 +65,15 @@ def train_arguments(settings: Settings, recipe: Recipe) -> list[str]:
 def worth_training(
     rungs: Sequence[Rung], plain: Sequence[Point], cut_percent: float
 ) -> tuple[list[Rung], dict[str, float]]:
-    """The rungs near the plain hull of PSNR-Y or of VMAF-NEG, and for each other one how many per cent more than the
-    nearer of the two it takes for what it shows.
+    """Returns the rungs near the plain hull of PSNR-Y or of VMAF-NEG, and the excess of every other rung.
+
+    The excess is the rate in per cent above the nearer of the two hulls at the same quality.
     """
     lines = {metric: hull(curve(plain, metric)) for metric in ("psnr_y", "vmaf_neg")}
     excess: dict[str, float] = {}
     for point in plain:
         for metric, line in lines.items():
+            # A quality beyond the hull's range has no excess, and such a rung is kept.
             needed_bps = rate_at(line, point.quality[metric])
             if needed_bps is not None:
                 percent = round(100 * (point.rate_bps / needed_bps - 1), 1)
@@ -81,12 +83,13 @@ def worth_training(
 
 
 def trained(clip: Clip, rungs: Sequence[Rung], recipe: Recipe, cache: Cache) -> Trained:
-    """One bundle of all these rungs, with models. A run that was killed goes on. Raises BenchError."""
+    """Trains one bundle of all these rungs. A run that was killed resumes. Raises BenchError."""
     arguments = train_arguments(clip.settings, recipe)
     inputs = [part for rung in rungs for part in (rung.id, *rung.media)]
     key = digest_of(clip.key, *inputs, *arguments, code_digest(TRAINING_CODE))
     root = clip.work / "trained" / key / clip.name
     told = cache.known("training", key)
+    # Figures are known only if the training ended; a folder without them is resumed.
     if told is None or not root.exists():
         if not root.exists():
             write_view(root, rungs)

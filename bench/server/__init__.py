@@ -1,1 +1,1 @@
-"""`python -m bench.server`: beside nginx; `.soak`: a bad day; `.hostile`: clients that mean no good."""
+"""Compares the server with nginx (`python -m bench.server`); `.soak` is a bad day, `.hostile` hostile clients."""

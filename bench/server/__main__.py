@@ -1,8 +1,9 @@
-"""How our server compares with nginx: same files, same client, turn by turn.
+"""Compares our server with nginx: same files, same client, turn by turn.
 
-nginx (the system's, sendfile) and `neudash serve`, by its protocols, each on one core, wrk on another; interleaved
-rounds, medians. `bare` is uvicorn with an application that does nothing but send the same bytes: what ours costs above
-it is ours. Ratios are of requests a second and of the server's CPU time for a request; the latter is the steadier.
+nginx (the system's, with sendfile) and the protocols of `neudash serve` run on one core each, and wrk on another, in
+interleaved rounds; figures are medians. `bare` is uvicorn with an application that only sends the same bytes, so what
+ours costs above it is our own. Ratios are of requests a second, and of the server's CPU time for a request, which is
+the steadier figure.
 """
 
 from __future__ import annotations
@@ -30,18 +31,18 @@ from console.outputs import write_output
 CONNECTIONS = (1, 32, 256)
 LISTED_BUNDLES = 200
 PROTOCOLS = ("direct", "guarded", "plain")
-"""`direct`: plain answers written by the protocol, as `neudash serve` does unless told otherwise; `guarded`: everything
-through the ASGI application, with deadlines; `plain`: the same by uvicorn's own protocol."""
+"""Protocols of `neudash serve`: `direct`, the default, writes unconditional answers itself; `guarded` sends everything
+through the ASGI application, with deadlines; `plain` does so by uvicorn's own protocol."""
 SERVERS = ("direct", "plain", "bare")
 
 
 def main(argv: list[str]) -> int:
-    """Measures, prints the table, writes what is asked for."""
+    """Measures, prints the table, writes the outputs, and returns the exit code."""
     options = _parser().parse_args(argv)
     try:
         for program in ("nginx", "wrk", "taskset"):
             if shutil.which(program) is None:
-                raise BenchError(f"{program} is not installed: .ci/install-system-packages gets it")
+                raise BenchError(f"{program} is not installed: run .ci/install-system-packages")
         result = measure(options)
     except BenchError as error:
         print(f"bench.server: {error}", file=sys.stderr)
@@ -52,6 +53,7 @@ def main(argv: list[str]) -> int:
         files[options.json] = json.dumps(result, indent=1) + "\n"
     if options.markdown:
         files[options.markdown] = table.markdown_of(result)
+    # Plots are for the number of connections of the goals, if that was measured.
     if options.plots:
         connections = table.GOALS_AT if table.GOALS_AT in options.connections else options.connections[0]
         for name, plot in (("requests", plots.requests_plot), ("cpu", plots.cpu_plot)):
@@ -62,13 +64,14 @@ def main(argv: list[str]) -> int:
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
-    """Everything, as JSON. Raises BenchError."""
+    """Returns all figures as JSON. Raises BenchError."""
     runs: dict[tuple[str, int, str], list[Measured]] = {}
     with tempfile.TemporaryDirectory(prefix="neudash-bench-") as folder:
         work = Path(folder)
         paths = {item: f"/bundles/film/{href}" for item, href in write_bundle(work / "root" / "film").items()}
         with ExitStack() as stack:
             servers = _started(stack, work, list(paths.values()), options.servers)
+            # Interleaved, so that the machine's load affects all servers alike.
             for _ in range(options.rounds):
                 for item in ITEMS:
                     for count in options.connections:
@@ -76,6 +79,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
                             measured = load(server, paths[item], count, options.seconds)
                             runs.setdefault((item, count, name), []).append(measured)
             memory = {name: proportional_bytes(server.process) for name, server in servers.items()}
+        # A server of its own, because many bundles would change the others' figures.
         listed = _listing(work)
     medians = [
         {"item": item, "connections": count, "server": name, **asdict(_median(measured))}
@@ -100,7 +104,7 @@ def _started(stack: ExitStack, work: Path, paths: list[str], names: list[str]) -
         if name != "bare":
             servers[name] = stack.enter_context(ours(work / "root", name))
     if "bare" in names:
-        # The same bytes are those of ours: nginx sends fewer headers.
+        # `bare` sends the bytes of ours, because nginx sends fewer headers.
         with ExitStack() as only_asked:
             example = servers.get(names[0]) or only_asked.enter_context(ours(work / "root", "plain"))
             urls = [example.address + path for path in paths]
@@ -114,7 +118,7 @@ def _median(values: list[Measured]) -> Measured:
 
 
 def _listing(work: Path) -> int:
-    """Resident bytes of one worker that has listed many bundles and answered for a while."""
+    """Returns the memory in bytes of one worker that has listed many bundles and answered for a second."""
     for number in range(LISTED_BUNDLES):
         write_bundle(work / "many" / f"film{number:03d}")
     with ours(work / "many", "direct") as server:
@@ -130,8 +134,8 @@ def _parser() -> argparse.ArgumentParser:
         epilog="example: python -m bench.server --json bench-out/server.json --plots bench-out",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--seconds", type=int, default=2, help="of every load in every round (default: 2)")
-    parser.add_argument("--rounds", type=int, default=5, help="interleaved (default: 5)")
+    parser.add_argument("--seconds", type=int, default=2, help="seconds of every load in every round (default: 2)")
+    parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds (default: 5)")
     parser.add_argument("--connections", type=int, nargs="+", default=list(CONNECTIONS), metavar="N")
     parser.add_argument(
         "--servers",
@@ -139,11 +143,13 @@ def _parser() -> argparse.ArgumentParser:
         choices=[*PROTOCOLS, "bare"],
         default=list(SERVERS),
         metavar="NAME",
-        help="beside nginx: direct, guarded, plain, bare (default: all but guarded)",
+        help="servers next to nginx: direct, guarded, plain, bare (default: all but guarded)",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write a table to FILE")
-    parser.add_argument("--plots", type=Path, metavar="DIR", help="server_requests.svg and server_cpu.svg")
+    parser.add_argument(
+        "--plots", type=Path, metavar="DIR", help="write server_requests.svg and server_cpu.svg into DIR"
+    )
     return parser
 
 

@@ -1,7 +1,7 @@
-"""The least that an ASGI application can do: uvicorn, and an application that sends the bytes of another server.
+"""Serves fetched answers by uvicorn, with the least that an ASGI application can do.
 
-What `bench.server` calls `bare`. Heads and bodies are fetched once and kept; nothing is looked up, read, counted or
-guarded. What a server of ours costs beyond this is ours; this itself is uvicorn's.
+`bench.server` calls this `bare`. Heads and bodies are fetched once from another server and kept; nothing is looked up,
+read, counted or guarded. What this costs is uvicorn's own; what a server of ours costs beyond it is ours.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import httpx
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-# uvicorn says these itself.
+# uvicorn adds these headers itself.
 _OF_THE_SERVER = (b"date", b"server")
 
 
 def main(urls: list[str]) -> None:
-    """Prints the port, and serves what was found under `urls` until it is killed."""
+    """Prints the port, and serves the answers found under `urls` until it is killed."""
     answers = {urlsplit(url).path: _messages(url) for url in urls}
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -37,9 +37,9 @@ def main(urls: list[str]) -> None:
 
 
 def _messages(url: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The two ASGI messages that are the answer to a plain GET."""
+    """Returns the two ASGI messages that answer an unconditional GET."""
     for _ in range(2):
-        # The first opens the file.
+        # The first request opens the file; the second gets the answer of an open one.
         answer = httpx.get(url, headers={"Accept-Encoding": "identity"}, trust_env=False)
     headers = [(name.lower(), value) for name, value in answer.headers.raw if name.lower() not in _OF_THE_SERVER]
     start = {"type": "http.response.start", "status": answer.status_code, "headers": headers}

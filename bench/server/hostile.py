@@ -1,7 +1,7 @@
-"""What clients that mean no good cost the others.
+"""Measures what hostile clients cost the others.
 
-`neudash serve` with short deadlines on one core, and wrk fetching a segment of 50 kB on eight connections: first alone,
-then beside each kind of attack. The others' p99 is to stay under five times what it is without one.
+`neudash serve` runs with short deadlines on one core, and wrk fetches a segment of 50 kB on eight connections: first
+without an attack, then during each kind of attack. The others' p99 should stay below five times that without one.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ from console.outputs import write_output
 
 CONNECTIONS = 8
 MOST_TIMES = 5.0
-"""What p99 may become, in multiples of the p99 without an attack."""
+"""Limit of p99 during an attack, in multiples of p99 without one."""
 FLAGS = ("--head-s", "2", "--stalled-s", "2")
 """Deadlines so short that each attack comes again several times while it is measured."""
 
 Attack = Callable[[int, bytes], None]
-"""One hostile connection to a port, about a path of a large file; ends when the server ends it."""
+"""One hostile connection: takes a port and the path of a large file, and ends when the server ends it."""
 
 
 def silent(port: int, _path: bytes) -> None:
-    """Says nothing."""
+    """Sends nothing."""
     _say(port, b"")
 
 
 def half_a_head(port: int, path: bytes) -> None:
-    """Says half a request."""
+    """Sends half a request."""
     _say(port, b"GET " + path + b" HTTP/1.1\r\nHost: a\r\nx: ")
 
 
 def trickle(port: int, path: bytes) -> None:
-    """A header every fifth of a second, for ever."""
+    """Sends a header every fifth of a second, forever."""
     with _connected(port) as connection:
         connection.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: a\r\n")
         while True:
@@ -59,26 +59,26 @@ def trickle(port: int, path: bytes) -> None:
 def stopped_reader(port: int, path: bytes) -> None:
     """Asks for megabytes and reads nothing."""
     with _connected(port, receive_bytes=4096) as connection:
-        # More than the kernel takes off the server's hands: else nothing waits there, and nobody is cut.
+        # More than the kernel buffers: otherwise nothing waits in the server, and it cuts nobody.
         connection.sendall((b"GET " + path + b" HTTP/1.1\r\nHost: a\r\n\r\n") * 8)
-        # An end is seen by nothing else where what came before it is not read.
+        # Only this shows the end of a connection if the bytes before it are not read.
         ended = select.poll()
         ended.register(connection, select.POLLRDHUP)
         ended.poll()
 
 
 def large_head(port: int, path: bytes) -> None:
-    """24 MB of one header."""
+    """Sends one header of 24 MB."""
     _say(port, b"GET " + path + b" HTTP/1.1\r\nHost: a\r\nx: " + b"y" * (24 << 20) + b"\r\n\r\n")
 
 
 def many_headers(port: int, path: bytes) -> None:
-    """100,000 headers."""
+    """Sends 100,000 headers."""
     _say(port, b"GET " + path + b" HTTP/1.1\r\nHost: a\r\n" + b"x: y\r\n" * 100_000 + b"\r\n")
 
 
 def many_ranges(port: int, path: bytes) -> None:
-    """As many ranges as a head may name, over and over."""
+    """Asks for as many ranges as fit into a head, twice."""
     ranges = b",".join(b"%d-%d" % (n, n) for n in range(1400))
     head = b"GET " + path + b" HTTP/1.1\r\nHost: a\r\nRange: bytes=" + ranges
     _say(port, head + b"\r\n\r\n" + head + b"\r\nConnection: close\r\n\r\n")
@@ -93,16 +93,16 @@ ATTACKS: dict[Attack, int] = {
     many_headers: 2,
     many_ranges: 4,
 }
-"""How many at once; each comes again as soon as it is closed."""
+"""Number of connections of each attack; each is opened again as soon as it is closed."""
 
 
 def main(argv: list[str]) -> int:
-    """Attacks, prints the table, writes the JSON; 1 where the others noticed too much."""
+    """Attacks, prints the table, writes the JSON; returns 1 if an attack slowed the others too much."""
     options = _parser().parse_args(argv)
     try:
         for program in ("wrk", "taskset"):
             if shutil.which(program) is None:
-                raise BenchError(f"{program} is not installed: .ci/install-system-packages gets it")
+                raise BenchError(f"{program} is not installed: run .ci/install-system-packages")
         rows = measure(options.seconds)
     except BenchError as error:
         print(f"bench.server.hostile: {error}", file=sys.stderr)
@@ -120,17 +120,19 @@ def main(argv: list[str]) -> int:
 
 
 def is_borne(rows: Sequence[dict[str, Any]]) -> bool:
-    """Whether the others notice little enough of every attack."""
+    """True if no attack slowed the others too much."""
     return all(told["p99_times"] < MOST_TIMES for told in rows)
 
 
 def measure(seconds: int) -> list[dict[str, Any]]:
-    """A row for no attack, and one for each. Raises BenchError."""
+    """Returns a row without an attack, and one for each. Raises BenchError."""
     with tempfile.TemporaryDirectory(prefix="neudash-hostile-") as folder:
         hrefs = write_bundle(Path(folder) / "film")
         asked, large = (f"/bundles/film/{hrefs[item]}" for item in ("segment_50kB", "segment_1MB"))
         with ours(Path(folder), "direct", *FLAGS) as server:
+            # A second to warm up, so that the file is open and known.
             load(server, asked, CONNECTIONS, 1)
+            # Twice as long, because every row is compared with this one.
             alone = load(server, asked, CONNECTIONS, 2 * seconds)
             rows = [row("none", 0, alone, alone)]
             for attack, count in ATTACKS.items():
@@ -141,7 +143,7 @@ def measure(seconds: int) -> list[dict[str, Any]]:
 
 
 def row(name: str, count: int, measured: Measured, alone: Measured) -> dict[str, Any]:
-    """What the others had beside an attack by that name, so many at once, and `alone`."""
+    """Returns the row of an attack on `count` connections: the others' figures during it, compared with `alone`."""
     return {
         "attack": name.replace("_", " "),
         "at_once": count,
@@ -154,7 +156,7 @@ def row(name: str, count: int, measured: Measured, alone: Measured) -> dict[str,
 
 @contextlib.contextmanager
 def attacked(attack: Attack, count: int, server: Running, path: str) -> Iterator[subprocess.Popen[str]]:
-    """By a process of its own, so that what it computes is not ours; it ends with the block. Raises BenchError."""
+    """Attacks from a separate process, so that its CPU time is not ours, until the block ends. Raises BenchError."""
     port = server.address.rpartition(":")[2]
     command = [sys.executable, "-m", "bench.server.hostile", "--attack", attack.__name__, str(count), port, path]
     with subprocess.Popen(
@@ -162,7 +164,7 @@ def attacked(attack: Attack, count: int, server: Running, path: str) -> Iterator
     ) as process:
         try:
             assert process.stdout
-            # It says so when all have been started.
+            # The process prints a line when all its connections have been started.
             if not process.stdout.readline():
                 raise BenchError(f"the attack {attack.__name__} did not begin")
             yield process
@@ -181,12 +183,12 @@ def _attack(name: str, count: int, port: int, path: bytes) -> None:
     for _ in range(count):
         threading.Thread(target=again, daemon=True).start()
     print("begun", flush=True)
-    # Its end is that of the process that began this one, however that ended.
+    # Stdin closes when the parent process ends, however it ends.
     sys.stdin.read()
 
 
 def _say(port: int, words: bytes) -> None:
-    """Says it all, and reads until the server closes."""
+    """Sends all the bytes, then reads until the server closes."""
     with _connected(port) as connection:
         with contextlib.suppress(ConnectionError):
             connection.sendall(words)
@@ -196,7 +198,7 @@ def _say(port: int, words: bytes) -> None:
 
 def _connected(port: int, receive_bytes: int | None = None) -> socket.socket:
     connection = socket.socket()
-    # Before the first packet: a window that was offered is kept.
+    # Set before connecting, because a window that was offered once is kept.
     if receive_bytes is not None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
     connection.settimeout(30)
@@ -211,7 +213,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="example: python -m bench.server.hostile --json bench-out/server_hostile.json",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--seconds", type=int, default=5, help="of each attack (default: 5)")
+    parser.add_argument("--seconds", type=int, default=5, help="seconds of each attack (default: 5)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE")
     return parser
 

@@ -1,4 +1,4 @@
-"""Servers on a core of their own, and wrk on another: what one second of load costs which of them."""
+"""Starts servers on one core and wrk on another, and measures what load costs each server."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}
 
 @dataclass(frozen=True)
 class Running:
-    """A server: the process that answers, and where."""
+    """Running server: the process that answers, and its address."""
 
     process: int
     address: str
@@ -40,7 +40,7 @@ class Running:
 
 @dataclass(frozen=True)
 class Measured:
-    """One server under one load, for a second or two."""
+    """Figures of one server under one load."""
 
     requests_per_s: float
     cpu_us_per_request: float
@@ -50,19 +50,19 @@ class Measured:
 
 
 def load(server: Running, path: str, connections: int, seconds: int) -> Measured:
-    """Asks for one path over and over on so many connections. Raises BenchError unless every answer is a good one."""
+    """Requests one path for some seconds on all connections. Raises BenchError unless every answer is good."""
     command = pinned(1, ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", server.address + path])
     before_s = cpu_s(server.process)
-    # What wrk says where it cannot measure is on stderr, and read as no figures.
+    # If wrk cannot measure, it prints why on stderr, and `read_wrk` finds no figures.
     told = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     said, spent_s = told.stdout, cpu_s(server.process) - before_s
     if "Non-2xx" in said or "Socket errors" in said:
-        raise BenchError(f"{server.address}{path} was not answered well:\n{said}")
+        raise BenchError(f"{server.address}{path} had bad answers:\n{said}")
     return read_wrk(said, spent_s)
 
 
 def read_wrk(said: str, spent_s: float) -> Measured:
-    """What wrk printed, and the server's CPU time meanwhile. Raises BenchError."""
+    """Returns the figures that wrk printed, with the server's CPU seconds meanwhile. Raises BenchError."""
     requests, took_s = _found(r"(\d+) requests in ([0-9.]+)s", said)
     p50, p99 = (_milliseconds(_found(rf"\n\s+{percent}%\s+(\S+)", said)[0]) for percent in (50, 99))
     size_bytes = _bytes(_found(r"requests in [0-9.]+s, (\S+) read", said)[0])
@@ -72,14 +72,15 @@ def read_wrk(said: str, spent_s: float) -> Measured:
 
 @contextmanager
 def nginx(work: Path) -> Iterator[Running]:
-    """The system's, by sendfile, over the folder `root` in `work`."""
+    """Starts the system's nginx with sendfile, over the folder `root` in `work`."""
     configuration = work / "nginx.conf"
-    # Started by root it would become another user, who may not read our folder.
+    # Started by root, nginx would become another user, who may not read our folder.
     user = "user root;" if os.geteuid() == 0 else ""
     configuration.write_text(_NGINX.format(user=user, work=work, port=_NGINX_PORT, root=work / "root"))
     with start_command(pinned(0, ["nginx", "-c", str(configuration)])) as process:
+        # nginx prints nothing when it is ready.
         time.sleep(0.5)
-        # The master only waits; its one worker answers.
+        # The master process only waits; its single worker answers.
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         if not children:
             raise BenchError(f"nginx did not start; is port {_NGINX_PORT} taken?")
@@ -88,7 +89,7 @@ def nginx(work: Path) -> Iterator[Running]:
 
 @contextmanager
 def ours(root: Path, protocol: str, *flags: str) -> Iterator[Running]:
-    """`neudash serve` by one of its protocols, with further flags."""
+    """Starts `neudash serve` with one of its protocols and further flags."""
     command = [sys.executable, "-m", "neudash", "serve", str(root), "--port", "0", "--protocol", protocol, *flags]
     with start_command(pinned(0, command), cwd=ROOT) as process:
         assert process.stdout
@@ -100,7 +101,7 @@ def ours(root: Path, protocol: str, *flags: str) -> Iterator[Running]:
 
 @contextmanager
 def bare(urls: Sequence[str]) -> Iterator[Running]:
-    """`bench.server.floor`: uvicorn with an application that sends the answers to `urls` and does nothing else."""
+    """Starts `bench.server.floor`: uvicorn with an application that only sends the answers to `urls`."""
     command = [sys.executable, "-m", "bench.server.floor", *urls]
     with start_command(pinned(0, command), cwd=ROOT) as process:
         assert process.stdout
@@ -113,7 +114,7 @@ def bare(urls: Sequence[str]) -> Iterator[Running]:
 def _found(pattern: str, text: str) -> tuple[str, ...]:
     match = re.search(pattern, text)
     if match is None:
-        raise BenchError(f"wrk said what cannot be read:\n{text}")
+        raise BenchError(f"cannot read what wrk printed:\n{text}")
     return match.groups()
 
 

@@ -1,4 +1,4 @@
-"""What `bench.server` measured, as SVG: every server beside nginx, file by file. Pure."""
+"""Draws the figures of `bench.server` as SVG: every server relative to nginx, file by file. Pure."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ COLOURS = {"direct": OURS, "plain": "#8a5a00", "guarded": "#b98b3c", "bare": "#b
 
 
 def requests_plot(runs: Sequence[dict[str, Any]], connections: int) -> str:
-    """Requests a second as a share of nginx's: longer is better."""
-    return _ratios(runs, connections, "requests_per_s", "Requests a second beside nginx (1 is as many)")
+    """Draws requests per second as a share of nginx's; longer is better."""
+    return _ratios(runs, connections, "requests_per_s", "Requests a second relative to nginx (1 is equal)")
 
 
 def cpu_plot(runs: Sequence[dict[str, Any]], connections: int) -> str:
-    """CPU time for a request as a multiple of nginx's: shorter is better."""
-    return _ratios(runs, connections, "cpu_us_per_request", "CPU time for a request beside nginx (1 is as much)")
+    """Draws CPU time for a request as a multiple of nginx's; shorter is better."""
+    return _ratios(runs, connections, "cpu_us_per_request", "CPU time for a request relative to nginx (1 is equal)")
 
 
 def _ratios(runs: Sequence[dict[str, Any]], connections: int, field: str, title: str) -> str:
@@ -28,6 +28,7 @@ def _ratios(runs: Sequence[dict[str, Any]], connections: int, field: str, title:
     nginx = {run["item"]: run[field] for run in shown if run["server"] == "nginx"}
     items = list(dict.fromkeys(run["item"] for run in shown))
     bars = {item: [(r["server"], r[field] / nginx[item]) for r in shown if r["item"] == item] for item in items}
+    # The axis always contains 1, the length of nginx's own bars.
     x = Axis(0, max(1.0, *(ratio for group in bars.values() for _, ratio in group)), LEFT, WIDTH - RIGHT)
     parts, top = [], TOP
     for item, group in bars.items():

@@ -1,8 +1,8 @@
-"""How our server bears a bad day: every connection busy, bundles replaced, a worker killed, every byte checked.
+"""Tests our server on a bad day: all connections busy, bundles replaced, workers killed, every byte checked.
 
-Two workers of `neudash serve`; clients on as many connections as asked for fetch files at random, and each answer is
-held against its ETag, which is its hash. Meanwhile a bundle is published anew again and again, and once a minute a
-worker is killed. Wrong bytes, an answer that is no answer, or an error that no kill explains fail the run.
+`neudash serve` runs two workers. Clients on all connections fetch files at random, and each body is compared with its
+ETag, which is its hash. Meanwhile a bundle is published again and again, and once a minute a worker is killed. Wrong
+bytes, an unexpected answer, or an error that no kill explains fail the run.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ from manifests.files import publish_file
 
 WORKERS = 2
 _EXCUSED_S = 5.0
-"""What was asked before a kill, or so soon after it, may be lost by it, however late a busy client hears of that."""
+"""Seconds after a kill in which requests, like all requests before it, may be lost by it."""
 _REPLACED_EVERY_S = 0.5
 
 
 @dataclass
 class Seen:
-    """What the clients saw."""
+    """Totals of what the clients saw."""
 
     answers: int = 0
     bytes: int = 0
@@ -52,7 +52,7 @@ class Seen:
     memory_bytes: list[int] = field(default_factory=list)
 
     def failed(self, reason: str, asked_at_s: float) -> None:
-        """One request without an answer."""
+        """Counts one request without an answer, as excused if a kill explains it."""
         after_kill_s = asked_at_s - self.killed_at_s
         if after_kill_s < _EXCUSED_S:
             self.excused += 1
@@ -62,7 +62,7 @@ class Seen:
 
 
 def main(argv: list[str]) -> int:
-    """Soaks, says what was seen, writes the JSON; 1 where anything was wrong."""
+    """Runs the soak, prints the totals, writes the JSON; returns 1 if anything was wrong."""
     arguments = _parser().parse_args(argv)
     try:
         seen = asyncio.run(soak(arguments.minutes * 60, arguments.connections, arguments.kill_every))
@@ -91,7 +91,7 @@ def main(argv: list[str]) -> int:
 
 
 async def soak(seconds: float, connections: int, kill_every_s: float) -> Seen:
-    """Runs for so long. Raises BenchError where the server does not start."""
+    """Runs for `seconds`. Raises BenchError if the server does not start."""
     with tempfile.TemporaryDirectory(prefix="neudash-soak-") as folder:
         root = Path(folder)
         for number in range(3):
@@ -103,7 +103,7 @@ async def soak(seconds: float, connections: int, kill_every_s: float) -> Seen:
             if not address:
                 raise BenchError("`neudash serve` printed no address")
             seen, until_s = Seen(), time.monotonic() + seconds
-            # Where this process is held up, httpx would close connections as expired that it has just given out.
+            # If this process is held up, httpx would close connections as expired that it has just handed out.
             limits = httpx.Limits(
                 max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=None
             )
@@ -125,6 +125,7 @@ async def _reached(client: httpx.AsyncClient) -> None:
 
 async def _fetches(client: httpx.AsyncClient, root: Path, seen: Seen, until_s: float, seed: int) -> None:
     source = random.Random(seed)
+    # The bundles differ only in the names of their models.
     hrefs = sorted(open_bundle(root / "film0").files())
     while time.monotonic() < until_s:
         url = f"/bundles/film{source.randrange(3)}/{source.choice(hrefs)}"
@@ -136,8 +137,9 @@ async def _fetches(client: httpx.AsyncClient, root: Path, seen: Seen, until_s: f
             seen.failed(type(error).__name__, asked_at_s)
             continue
         if answer.status_code == 404 and "/models/" in url:
-            # The models of a bundle that is replaced have other names.
+            # A replaced bundle's models have other names.
             continue
+        # Every body must be the one that its ETag names.
         if answer.status_code != 200:
             seen.failed(f"status {answer.status_code}", asked_at_s)
         elif answer.headers["etag"] != f'"{hashlib.sha256(body).hexdigest()}"':
@@ -147,7 +149,7 @@ async def _fetches(client: httpx.AsyncClient, root: Path, seen: Seen, until_s: f
 
 
 async def _replaces(root: Path, until_s: float) -> None:
-    """Publishes the files of one bundle anew as the programs do: whole, each by a rename, the manifest last."""
+    """Publishes the files of one bundle again as the programs do: each whole by a rename, the manifest last."""
     number = 100
     with tempfile.TemporaryDirectory(prefix="neudash-soak-") as folder:
         while time.monotonic() < until_s:
@@ -169,6 +171,7 @@ async def _kills(parent: int, seen: Seen, until_s: float, every_s: float) -> Non
         await asyncio.sleep(1)
         workers = _workers(parent)
         seen.memory_bytes.append(sum(map(_memory, workers)))
+        # The last kill comes early enough for its effects to be seen.
         if time.monotonic() >= next_s and workers and time.monotonic() + 2 * _EXCUSED_S < until_s:
             next_s += every_s
             seen.kills += 1
@@ -184,7 +187,7 @@ def _memory(pid: int) -> int:
 
 
 def _workers(parent: int) -> list[int]:
-    """The processes that answer: children that have a `spawn_main` in their command line."""
+    """Returns the processes that answer: children with `spawn_main` in their command line."""
     children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
     return [int(pid) for pid in children if _is_worker(int(pid))]
 
@@ -192,7 +195,7 @@ def _workers(parent: int) -> list[int]:
 def _is_worker(pid: int) -> bool:
     try:
         return b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:  # a killed one may be gone by now
+    except OSError:  # a killed worker may be gone by now
         return False
 
 
@@ -203,9 +206,11 @@ def _parser() -> argparse.ArgumentParser:
         epilog="example: python -m bench.server.soak --minutes 20 --json bench-out/server_soak.json",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--minutes", type=float, default=1.0, help="(default: 1)")
-    parser.add_argument("--connections", type=int, default=256, help="(default: 256)")
-    parser.add_argument("--kill-every", type=float, default=60.0, metavar="S", help="seconds (default: 60)")
+    parser.add_argument("--minutes", type=float, default=1.0, help="minutes to run (default: 1)")
+    parser.add_argument("--connections", type=int, default=256, help="number of connections (default: 256)")
+    parser.add_argument(
+        "--kill-every", type=float, default=60.0, metavar="S", help="seconds between kills (default: 60)"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE")
     return parser
 

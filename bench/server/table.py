@@ -1,4 +1,4 @@
-"""The tables of `bench.server`, and which of its goals were reached. Pure."""
+"""Formats the tables of `bench.server`, and compares the figures with its goals. Pure."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 GOALS_AT = 32
-"""Connections at which goals are held."""
+"""Number of connections to which the goals apply."""
 _RATIO = {"model_10kB": (0.5, 1.0), "segment_50kB": (0.4, 0.8), "segment_250kB": (0.6, 0.8), "segment_1MB": (1.0, 1.5)}
-"""Requests a second, of nginx's: what `plain` must reach, and what `direct` aims at."""
+"""Goals for requests a second, as shares of nginx's: (must of `plain`, aim of `direct`)."""
 _CPU_ITEM, _CPU_RATIO = "segment_50kB", (2.6, 1.2)
 _MEMORY_MB = (90.0, 60.0)
-"""Of one worker that lists many bundles."""
+"""Goals (must, aim) for the memory of one worker that lists many bundles."""
 _NAMES = {"plain": "plain_asgi_", "direct": "", "guarded": "guarded_", "bare": "bare_asgi_"}
 _HEADS = ("file", "conns", "server", "req/s", "of nginx", "CPU us/req", "of nginx", "MB/s", "p50 ms", "p99 ms")
 
 
 def ratios(runs: Sequence[dict[str, Any]]) -> dict[str, dict[str, dict[str, float]]]:
-    """`ratio_to_nginx` and `cpu_ratio_to_nginx` of `direct`, and of the other servers with a prefix to the name.
+    """Returns each server's ratios to nginx, by connections and file.
 
-    By connections and file.
+    `ratio_to_nginx` and `cpu_ratio_to_nginx` are those of `direct`; the other servers have a prefix to the name.
     """
     found: dict[str, dict[str, dict[str, float]]] = {}
     for run, nginx in _beside_nginx(runs):
@@ -31,7 +31,7 @@ def ratios(runs: Sequence[dict[str, Any]]) -> dict[str, dict[str, dict[str, floa
 
 
 def goals_of(result: dict[str, Any]) -> list[dict[str, Any]]:
-    """What was asked for beside what was reached: a must of `plain`, an aim of `direct`, and memory for either."""
+    """Returns the goals with the figures that were reached: musts of `plain`, aims of `direct`, and memory for both."""
     goals = []
     for place, server in enumerate(("plain", "direct")):
         asked = "must" if server == "plain" else "aim"
@@ -49,7 +49,7 @@ def goals_of(result: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def text_of(result: dict[str, Any]) -> str:
-    """For a terminal."""
+    """Returns the tables and goals as text for a terminal."""
     table = _aligned([_HEADS, *_rows(result["runs"])])
     memory = ", ".join(f"{name} {size / 1e6:.0f} MB" for name, size in result["memory_bytes"].items())
     goals = "\n".join(
@@ -63,7 +63,7 @@ def text_of(result: dict[str, Any]) -> str:
 
 
 def markdown_of(result: dict[str, Any]) -> str:
-    """For a page: every server beside nginx, requests a second and, in brackets, CPU time for a request."""
+    """Returns Markdown of every server relative to nginx: requests a second, and CPU per request in brackets."""
     runs = result["runs"]
     servers = [name for name in dict.fromkeys(run["server"] for run in runs) if name != "nginx"]
     lines = [f"| of nginx | {' | '.join(servers)} |", f"|---|{'---|' * len(servers)}"]

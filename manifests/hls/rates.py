@@ -28,15 +28,15 @@ NOTHING = Rates(0, 0)
 
 
 def most(rates: Sequence[Rates]) -> Rates:
-    """The most that any of them takes; nothing if there is none."""
+    """Returns the largest peak and the largest mean of `rates`; 0 if it is empty."""
     return Rates(max((r.peak_bps for r in rates), default=0), max((r.mean_bps for r in rates), default=0))
 
 
 def measured_rates(r: Representation, sizes_bytes: Sequence[int], target_s: int) -> Rates:
-    """The rates of the segments of `r`, whose sizes are given in order.
+    """Returns the bit rates of the segments of `r`, whose sizes are given in order.
 
-    The peak is the largest rate of any contiguous set of segments that lasts 0.5 to 1.5 target durations; the mean, if
-    there is no such set.
+    The peak is the largest rate of any contiguous set of segments that lasts 0.5 to 1.5 target durations, or the mean
+    if there is no such set.
     """
     ticks = [segment.duration_ticks for segment in r.segments]
     mean = Fraction(8 * sum(sizes_bytes) * r.timescale, sum(ticks))

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from manifests.languages import bcp47, language_name
-from manifests.model import AdaptationSet, Presentation, Representation, Role, TextTrack
+from manifests.model import AdaptationSet, AudioRepresentation, Presentation, Role, TextTrack
 from manifests.names import playlist_href
 
 TEXT_GROUP = "text"
@@ -31,10 +31,10 @@ _SPECIFIC: dict[Role | None, int] = {
     "caption": 2,
     "description": 3,
 }
-"""How special a track is; 0 for all others. Rule 9.17 wants those of one language from the general to the special."""
+"""Rank of each role from general to special; 0 for all others. Rule 9.17 wants tracks of one language in that order."""
 
 _ON_REQUEST: tuple[Role | None, ...] = ("commentary", "supplementary")
-"""Never chosen by a player on its own for the language that the system speaks."""
+"""Roles that a player never chooses by itself for the language of the system."""
 
 _Format = tuple[str, int, int]
 """Codecs, channels, and the place among the bit rates of a track in that format."""
@@ -46,9 +46,9 @@ class _Track:
 
     set: AdaptationSet
     """The first of its sets: language, label and role are those of all."""
-    formats: dict[_Format, Representation]
+    formats: dict[_Format, AudioRepresentation]
 
-    def in_format(self, wanted: _Format) -> Representation:
+    def in_format(self, wanted: _Format) -> AudioRepresentation:
         """The closest that it has: that format at the first bit rate, or its first format."""
         codecs, channels, _ = wanted
         first = next(iter(self.formats.values()))
@@ -57,10 +57,10 @@ class _Track:
 
 @dataclass(frozen=True)
 class AudioGroup:
-    """Every track of a presentation, as far as possible in one format."""
+    """Every track of a presentation, in one format if the track has it."""
 
     id: str
-    representations: tuple[Representation, ...]
+    representations: tuple[AudioRepresentation, ...]
     """The first is the default."""
     lines: tuple[str, ...]
     """Its EXT-X-MEDIA tags."""
@@ -88,9 +88,8 @@ def _tracks(sets: Iterable[AdaptationSet]) -> list[_Track]:
     """Sets of one language, label and role are one track, unless both have the same format: then they are two."""
     tracks: list[_Track] = []
     for s in sets:
-        formats: dict[_Format, Representation] = {}
-        for r in s.representations:
-            assert r.audio is not None, "asked of a set of sound"
+        formats: dict[_Format, AudioRepresentation] = {}
+        for r in s.sound:
             place = sum(known[:2] == (r.codecs, r.audio.channels) for known in formats)
             formats[r.codecs, r.audio.channels, place] = r
         for track in tracks:
@@ -114,9 +113,8 @@ def subtitle_lines(tracks: Iterable[TextTrack]) -> list[str]:
 
 
 def _audio_line(
-    group_id: str, name: str, s: AdaptationSet, r: Representation, *, default: bool, autoselect: bool
+    group_id: str, name: str, s: AdaptationSet, r: AudioRepresentation, *, default: bool, autoselect: bool
 ) -> str:
-    assert r.audio is not None, "asked of sound"
     return _media_line(
         "TYPE=AUDIO",
         f'GROUP-ID="{group_id}"',
@@ -181,7 +179,7 @@ def _distinct(names: Iterable[str]) -> list[str]:
 
 
 def _autoselect(tracks: list[tuple[str | None, Role | None]]) -> set[int]:
-    """Which of the tracks a player may choose on its own: one for each language and purpose."""
+    """Returns indices of the tracks that a player may choose by itself: one for each language and purpose."""
     first: dict[tuple[str, str | None, bool], int] = {}
     for index, (language, role) in enumerate(tracks):
         if role not in _ON_REQUEST:

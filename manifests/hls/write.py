@@ -9,10 +9,9 @@ from fractions import Fraction
 
 from manifests.hls.rates import NOTHING, Rates, measured_rates, most
 from manifests.hls.renditions import TEXT_GROUP, AudioGroup, audio_groups, subtitle_lines
-from manifests.model import Presentation, Representation, Segment, TextTrack
+from manifests.model import Presentation, Representation, TextTrack, VideoRepresentation
 from manifests.mp4.fragments import ByteRange
 from manifests.names import MASTER_PLAYLIST, iframe_playlist_href, playlist_href
-from manifests.template import initialization_href, segment_href
 
 I_FRAME_STREAM = "#EXT-X-I-FRAME-STREAM-INF:"
 
@@ -22,11 +21,11 @@ def write_playlists(
     sizes_bytes: Mapping[str, Sequence[int]],
     first_samples: Mapping[str, Sequence[ByteRange]] | None = None,
 ) -> dict[str, bytes]:
-    """The playlists by name: the master, and one media playlist for each representation and text track.
+    """Returns the playlists by name: the master, and a media playlist for each representation and text track.
 
-    `sizes_bytes` gives, by representation id, the size of each segment in order: HLS states the true rates.
-    `first_samples` gives, by the id of a video representation, where the first picture of each segment lies
-    (`FragmentInfo.first_sample`); these get a playlist of I-frames too.
+    `sizes_bytes` gives the size of each segment, in order, by representation id: HLS states true rates. `first_samples`
+    gives the bytes of each segment's first picture (`FragmentInfo.first_sample`), by the id of a video representation;
+    these get a playlist of I-frames too.
     """
     target_s = _target_s(p)
     pictures = (*p.video, *p.hdr_video)
@@ -60,11 +59,7 @@ def played(playlist: bytes) -> tuple[frozenset[bytes], list[bytes]]:
 
 def _target_s(p: Presentation) -> int:
     """The target duration of all playlists of pictures and sound (rule 8.2): no segment is longer."""
-    return math.ceil(max(_duration_s(r, segment) for r in p.representations for segment in r.segments))
-
-
-def _duration_s(r: Representation, segment: Segment) -> Fraction:
-    return Fraction(segment.duration_ticks, r.timescale)
+    return math.ceil(max(segment.duration_s for r in p.representations for segment in r.segments))
 
 
 def _head(r: Representation, target_s: int, kind: str) -> list[str]:
@@ -75,25 +70,25 @@ def _head(r: Representation, target_s: int, kind: str) -> list[str]:
         f"#EXT-X-MEDIA-SEQUENCE:{r.segments[0].number}",
         "#EXT-X-PLAYLIST-TYPE:VOD",
         kind,
-        f'#EXT-X-MAP:URI="{initialization_href(r)}"',
+        f'#EXT-X-MAP:URI="{r.init_href}"',
     ]
 
 
 def _media_playlist(r: Representation, target_s: int) -> list[str]:
     lines = _head(r, target_s, "#EXT-X-INDEPENDENT-SEGMENTS")
     for segment in r.segments:
-        lines += [f"#EXTINF:{_decimal(_duration_s(r, segment), 6)},", segment_href(r, segment)]
+        lines += [f"#EXTINF:{_decimal(segment.duration_s, 6)},", segment.href]
     return [*lines, "#EXT-X-ENDLIST"]
 
 
-def _iframe_playlist(r: Representation, ranges: Sequence[ByteRange], target_s: int) -> list[str]:
+def _iframe_playlist(r: VideoRepresentation, ranges: Sequence[ByteRange], target_s: int) -> list[str]:
     """The first picture of each segment, which stands until that of the next."""
     lines = _head(r, target_s, "#EXT-X-I-FRAMES-ONLY")
     for segment, part in zip(r.segments, ranges, strict=True):
         lines += [
-            f"#EXTINF:{_decimal(_duration_s(r, segment), 6)},",
+            f"#EXTINF:{_decimal(segment.duration_s, 6)},",
             f"#EXT-X-BYTERANGE:{part.size_bytes}@{part.start}",
-            segment_href(r, segment),
+            segment.href,
         ]
     return [*lines, "#EXT-X-ENDLIST"]
 
@@ -114,18 +109,21 @@ def _text_playlist(track: TextTrack, duration_s: Fraction) -> list[str]:
 def _master(
     p: Presentation,
     sizes_bytes: Mapping[str, Sequence[int]],
-    stills: Sequence[tuple[Representation, Sequence[ByteRange]]],
+    stills: Sequence[tuple[VideoRepresentation, Sequence[ByteRange]]],
     target_s: int,
 ) -> list[str]:
     rates = {r.id: measured_rates(r, sizes_bytes[r.id], target_s) for r in p.representations}
+    # Renditions come first, because the variants below refer to their groups.
     groups = audio_groups(p)
     text = most([Rates(track.bandwidth_bps, track.bandwidth_bps) for track in p.text]) if p.text else None
     lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
     lines += [line for group in groups for line in group.lines]
     lines += subtitle_lines(p.text)
+    # Every rung is listed with every sound format: a player keeps to one of them.
     for pictures in (p.video, p.hdr_video):
         for group in groups or (None,):
             lines += [line for r in pictures for line in _variant(r, group, rates, text)]
+    # A title without pictures has variants of sound only.
     if not (p.video or p.hdr_video):
         lines += [line for group in groups for line in _variant(group.representations[0], group, rates, text)]
     for r, ranges in stills:
@@ -136,11 +134,11 @@ def _master(
 def _variant(r: Representation, group: AudioGroup | None, rates: Mapping[str, Rates], text: Rates | None) -> list[str]:
     """A rung with the sound of a group; its rates include the most expensive track that it may be played with."""
     sound = () if group is None else group.representations
-    total = (NOTHING if r.video is None else rates[r.id]) + most([rates[part.id] for part in sound])
+    total = (rates[r.id] if isinstance(r, VideoRepresentation) else NOTHING) + most([rates[part.id] for part in sound])
     total += text or NOTHING
-    codecs = dict.fromkeys(part.codecs for part in ((r,) if r.video is not None else ()) + sound)
+    codecs = dict.fromkeys(part.codecs for part in ((r,) if isinstance(r, VideoRepresentation) else ()) + sound)
     attributes = [*_rates(total), f'CODECS="{",".join(codecs)}"']
-    if r.video is not None:
+    if isinstance(r, VideoRepresentation):
         attributes += [*_picture(r), f"FRAME-RATE={_decimal(r.video.frame_rate, 3)}"]
     if group is not None:
         attributes.append(f'AUDIO="{group.id}"')
@@ -150,7 +148,7 @@ def _variant(r: Representation, group: AudioGroup | None, rates: Mapping[str, Ra
     return ["#EXT-X-STREAM-INF:" + ",".join(attributes), playlist_href(r.id)]
 
 
-def _iframe_stream(r: Representation, rates: Rates) -> str:
+def _iframe_stream(r: VideoRepresentation, rates: Rates) -> str:
     attributes = [
         *_rates(rates),
         f'CODECS="{r.codecs}"',
@@ -164,8 +162,7 @@ def _rates(rates: Rates) -> list[str]:
     return [f"BANDWIDTH={rates.peak_bps}", f"AVERAGE-BANDWIDTH={rates.mean_bps}"]
 
 
-def _picture(r: Representation) -> list[str]:
-    assert r.video is not None, "asked of a video representation"
+def _picture(r: VideoRepresentation) -> list[str]:
     return [f"RESOLUTION={r.video.width}x{r.video.height}", f"VIDEO-RANGE={r.video.dynamic_range.upper()}"]
 
 

@@ -30,7 +30,7 @@ class Box:
         return boxes(self.payload[skip:])
 
     def child(self, box_type: bytes, skip: int = 0) -> Box:
-        """The first box of that type inside. Raises MalformedFragmentError if there is none."""
+        """Returns the first box of that type inside. Raises MalformedFragmentError if there is none."""
         found = self.optional(box_type, skip)
         if found is None:
             raise MalformedFragmentError(f"box {_name(self.type)} has no {_name(box_type)}")
@@ -41,7 +41,7 @@ class Box:
         return next((box for box in self.children(skip) if box.type == box_type), None)
 
     def unpack(self, layout: str, offset: int = 0) -> tuple[int, ...]:
-        """Big-endian fields at `offset`. Raises MalformedFragmentError where the box is too short."""
+        """Returns big-endian fields at `offset`. Raises MalformedFragmentError if the box is too short."""
         try:
             return struct.unpack_from(">" + layout, self.payload, offset)
         except struct.error as error:

@@ -67,13 +67,13 @@ def _av1(entry: Box) -> str:
 
 
 HDR_TRANSFERS: dict[int, DynamicRange] = {16: "pq", 18: "hlg"}
-"""As ISO/IEC 23091-2 numbers them."""
+"""Dynamic range by the number of its transfer characteristics in ISO/IEC 23091-2."""
 _UNSPECIFIED = 2
 
 
 @dataclass(frozen=True)
 class ColourCodes:
-    """How the numbers of a picture become colours, as ISO/IEC 23091-2 numbers it."""
+    """Colour description of a picture, in the numbers of ISO/IEC 23091-2."""
 
     primaries: int
     transfer: int

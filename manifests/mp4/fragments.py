@@ -1,7 +1,7 @@
-"""What an fMP4 segment says about itself: clock, codec, start, duration, frames (ISO/IEC 14496-12, CMAF).
+"""Reads fMP4 segments: clock, codec, start, duration, frames (ISO/IEC 14496-12, CMAF).
 
-Enough to write a manifest from what lies on disk and to check one against it. Works on bytes from strangers:
-all sizes and counts are compared with what is there before they are believed.
+Enough to write a manifest from files on disk and to check one against them. The bytes may be hostile: all sizes and
+counts are compared with the data before they are used.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_SAMPLES = 1_000_000
-"""Of one segment; counted, not stored, so that a table of default values cannot claim 2^32."""
+"""Largest number of samples in one segment; counted, not stored, so that a table of defaults cannot claim 2^32."""
 
 _NON_SYNC = 0x10000  # sample_is_non_sync_sample in the sample flags (8.8.3.1)
 
@@ -31,7 +31,7 @@ _TRUN_COLUMNS = (0x100, 0x200, 0x400, 0x800)
 
 @dataclass(frozen=True)
 class SampleDefaults:
-    """What holds for samples that do not say otherwise."""
+    """Values that apply to samples without values of their own."""
 
     duration_ticks: int
     size_bytes: int
@@ -40,7 +40,7 @@ class SampleDefaults:
 
 @dataclass(frozen=True)
 class InitInfo:
-    """What an init segment says of its one track."""
+    """Facts in an init segment about its one track."""
 
     timescale: int
     """Ticks per second."""
@@ -71,28 +71,29 @@ class ByteRange:
 
 @dataclass(frozen=True)
 class FragmentInfo:
-    """What a media segment says of itself, over all its fragments."""
+    """Facts in a media segment, over all its fragments."""
 
     start_ticks: int
     """Decode time of the first sample; with the edit list that packagers write, also when it is shown."""
     duration_ticks: int
     sample_count: int
     starts_with_sync: bool
-    """Whether the first sample can be decoded without any before it."""
+    """True if the first sample can be decoded without any before it."""
     shortest_sample_ticks: int
     longest_sample_ticks: int
     last_sample_ticks: int
     first_sample: ByteRange
-    """The first `moof` and the bytes up to the end of the first sample: what it takes to show that picture alone."""
+    """The first `moof` and the bytes up to the end of the first sample: enough to show that picture only."""
 
 
 def read_init(data: bytes) -> InitInfo:
-    """What the init segment `data` says. Raises MalformedFragmentError, also for none or several tracks."""
+    """Reads the init segment `data`. Raises MalformedFragmentError, also if it has no track or several."""
     moov = _top_level(data, b"moov")[0]
     tracks = [box for box in moov.children() if box.type == b"trak"]
     if len(tracks) != 1:
         raise MalformedFragmentError(f"{len(tracks)} tracks in an init segment, where one belongs")
     media = tracks[0].child(b"mdia")
+    # Version 1 has 64-bit dates in front of the timescale.
     header = media.child(b"mdhd")
     timescale = header.unpack("I", 20 if header.unpack("B")[0] == 1 else 12)[0]
     if timescale == 0:
@@ -100,6 +101,7 @@ def read_init(data: bytes) -> InitInfo:
     handler = bytes(media.child(b"hdlr").payload[8:12])
     if handler not in (b"vide", b"soun"):
         raise MalformedFragmentError(f"a track of handler {handler!r}, neither video nor sound")
+    # The first sample entry describes the codec; a segment of ours has only one.
     entry = next(media.child(b"minf").child(b"stbl").child(b"stsd").children(8), None)
     if entry is None:
         raise MalformedFragmentError("stsd is empty")
@@ -121,18 +123,20 @@ def read_init(data: bytes) -> InitInfo:
 
 
 def read_fragment(data: bytes, init: InitInfo) -> FragmentInfo:
-    """What the media segment `data` says; it may hold several fragments (CMAF chunks) that follow on.
+    """Reads the media segment `data`, which may consist of several fragments (CMAF chunks) that follow each other.
 
-    Raises MalformedFragmentError, also where fragments do not follow on or samples exceed the media data.
+    Raises MalformedFragmentError, also if fragments do not follow each other or samples exceed the media data.
     """
     moofs = _top_level(data, b"moof")
     fragments = [_read_moof(moof, init) for moof in moofs]
     start = fragments[0].start_ticks
     end = start
+    # Chunks of a segment have to follow each other without gaps, or players would stall.
     for fragment in fragments:
         if fragment.start_ticks != end:
             raise MalformedFragmentError(f"a fragment starts at {fragment.start_ticks}, the one before ends at {end}")
         end += fragment.duration_ticks
+    # Sizes are claims: compare them with the bytes that are there.
     mdats = _top_level(data, b"mdat")
     stored = sum(len(box.payload) for box in mdats)
     claimed = sum(fragment.size_bytes for fragment in fragments)
@@ -196,6 +200,7 @@ def _read_moof(moof: Box, init: InitInfo) -> _Fragment:
     header = tracks[0].child(b"tfhd")
     defaults = _fragment_defaults(header, init)
     from_moof = not header.unpack("I")[0] & 0x1  # no base-data-offset
+    # Version 1 has a 64-bit time.
     time = tracks[0].child(b"tfdt")
     start = time.unpack("Q" if time.unpack("B")[0] == 1 else "I", 4)[0]
     runs = [_read_run(box, defaults) for box in tracks[0].children() if box.type == b"trun"]
@@ -246,6 +251,7 @@ def _read_run(trun: Box, defaults: SampleDefaults) -> _Run:
     flags, count = trun.unpack("II")
     if count > MAX_SAMPLES:
         raise MalformedFragmentError(f"a run of {count} samples, where at most {MAX_SAMPLES} are read")
+    # Optional fields follow each other, so each one that is present moves the next.
     data_offset = trun.unpack("i", 8)[0] if flags & 0x1 else None
     at = 8 + (4 if flags & 0x1 else 0)
     first_flags = None
@@ -254,11 +260,13 @@ def _read_run(trun: Box, defaults: SampleDefaults) -> _Run:
         at += 4
     columns = [flag for flag in _TRUN_COLUMNS if flags & flag]
     table = _table(trun, at, count, columns)
+    # The first sample's flags have three sources, in this order of precedence.
     sample_flags = first_flags
     if sample_flags is None:
         sample_flags = int(table[0x400][0]) if count and 0x400 in table else defaults.flags
     durations, sizes = table.get(0x100), table.get(0x200)
     first_size = int(sizes[0]) if count and sizes is not None else defaults.size_bytes
+    # Without a column of durations all samples have the default one.
     each_ticks = defaults.duration_ticks
     if not count or durations is None:
         total, shortest, longest, last = count * each_ticks, each_ticks, each_ticks, each_ticks

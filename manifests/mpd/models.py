@@ -8,7 +8,7 @@ from lxml import etree
 
 from manifests.errors import MalformedManifestError
 from manifests.hrefs import checked_href
-from manifests.model import ModelFile, ModelTrack, Representation, Segment, VideoFormat
+from manifests.model import ModelFile, ModelTrack, Segment, VideoFormat, VideoRepresentation
 from manifests.mpd.names import GAIN, ID, MODEL_SCHEME, MODEL_SCHEME_VALUE, SHA256, TOKEN, dash, own
 from manifests.mpd.xml import Element, fail, matching, uint
 from manifests.networks import Size
@@ -18,18 +18,19 @@ MAX_TRACKS = 8
 MAX_MODELS = 300
 """Models of one track; a larger table would have to move out of the manifest."""
 MAX_ENLARGEMENT = 8
-"""Between a representation and the picture that goes into a network, for each side."""
+"""Largest ratio of the picture that goes into a network to the representation's, for each side."""
 MAX_CHAIN = 16
 """Files that together make one model: a full one and its updates."""
 
 
 def read_model_tracks(
-    properties: list[Element], segments: tuple[Segment, ...], timescale: int, rung: VideoFormat
+    properties: list[Element], segments: tuple[Segment, ...], rung: VideoFormat
 ) -> tuple[tuple[ModelTrack, ...], str | None]:
-    """The tracks in a representation's SupplementalProperty elements, and why a table was passed over, if so.
+    """Reads the tracks in a representation's SupplementalProperty elements; also returns why a table was skipped, if
+    so.
 
-    A table of a newer kind is no error: the picture plays without it. Raises MalformedManifestError for a
-    table of the kind this version reads that breaks its rules.
+    A table of a newer kind is not an error: the picture plays without it. Raises MalformedManifestError for a table of
+    the kind that this version reads if it breaks the rules.
     """
     tables = [p for p in properties if p.get("schemeIdUri") == MODEL_SCHEME]
     for table in tables:
@@ -40,14 +41,14 @@ def read_model_tracks(
         return (), "the models are listed in a side file, which this version does not read"
     if len(elements) > MAX_TRACKS:
         fail(elements[0], f"{len(elements)} model tracks for one representation; at most {MAX_TRACKS} are read")
-    return tuple(_read_track(element, segments, timescale, rung) for element in elements), None
+    return tuple(_read_track(element, segments, rung) for element in elements), None
 
 
-def _read_track(element: Element, segments: tuple[Segment, ...], timescale: int, rung: VideoFormat) -> ModelTrack:
+def _read_track(element: Element, segments: tuple[Segment, ...], rung: VideoFormat) -> ModelTrack:
     models = _read_models(element)
     timelines = list(element.iterchildren(own("Timeline")))
     if len(timelines) != 1:
-        fail(element, f"{len(timelines)} Timeline elements, where one is needed")
+        fail(element, f"{len(timelines)} Timeline elements, exactly one is needed")
     scale = uint(element, "scale", least=1, most=8)
     return ModelTrack(
         id=matching(element, "id", ID),
@@ -58,7 +59,7 @@ def _read_track(element: Element, segments: tuple[Segment, ...], timescale: int,
         bandwidth_bps=uint(element, "bandwidth", most=2**40),
         format=matching(element, "format", TOKEN),
         models=tuple(models.values()),
-        uses=_read_uses(timelines[0], models, segments, timescale),
+        uses=_read_uses(timelines[0], models, segments),
         input_size=_read_input_size(element, scale, rung),
     )
 
@@ -73,7 +74,7 @@ def _read_input_size(track: Element, scale: int, rung: VideoFormat) -> Size | No
         fail(track, f"height={height} is not 1 to {MAX_ENLARGEMENT} times the {rung.height} of the representation")
     if width * scale % 2 or height * scale % 2:
         fail(track, f"the enhanced picture would be {width * scale}x{height * scale}; its sides must be even")
-    return width, height
+    return Size(width, height)
 
 
 def _read_models(track: Element) -> dict[int, ModelFile]:
@@ -113,9 +114,10 @@ def _check_chain(track: Element, model: ModelFile, models: dict[int, ModelFile])
 
 
 def _read_uses(
-    timeline: Element, models: dict[int, ModelFile], segments: tuple[Segment, ...], timescale: int
+    timeline: Element, models: dict[int, ModelFile], segments: tuple[Segment, ...]
 ) -> tuple[int | None, ...]:
     # Both clocks are compared as integers: ticks of one times the timescale of the other.
+    timescale = segments[0].series.timescale
     own_timescale = uint(timeline, "timescale", least=1, most=2**32 - 1)
     ends = [(s.start_ticks + s.duration_ticks) * own_timescale for s in segments]
     if segments[0].start_ticks != 0:
@@ -134,13 +136,13 @@ def _read_uses(
             while len(uses) < len(ends) and ends[len(uses)] <= end:
                 uses.append(n)
             if len(uses) == first or ends[len(uses) - 1] != end:
-                fail(use, f"ends at {end // timescale} of {own_timescale}, which is no segment boundary")
+                fail(use, f"ends at {end // timescale} of {own_timescale}, which is not a segment boundary")
     if len(uses) != len(segments):
         fail(timeline, f"covers {len(uses)} of {len(segments)} segments")
     return tuple(uses)
 
 
-def append_model_tracks(parent: Element, r: Representation) -> None:
+def append_model_tracks(parent: Element, r: VideoRepresentation) -> None:
     """Add the SupplementalProperty with the tracks of `r`.
 
     Raises MalformedManifestError for a table that is too large, or whose uses do not go with the segments.
@@ -157,11 +159,11 @@ def append_model_tracks(parent: Element, r: Representation) -> None:
                 "train fewer, for example one per title or scene"
             )
         if len(track.uses) != len(r.segments):
-            raise MalformedManifestError(f"track {track.id} says {len(track.uses)} uses for {len(r.segments)} segments")
+            raise MalformedManifestError(f"track {track.id} has {len(track.uses)} uses for {len(r.segments)} segments")
         _append_track(table, track, r)
 
 
-def _append_track(table: Element, track: ModelTrack, r: Representation) -> None:
+def _append_track(table: Element, track: ModelTrack, r: VideoRepresentation) -> None:
     element = etree.SubElement(table, own("ModelTrack"))
     for name, value in {
         "id": track.id,

@@ -1,4 +1,4 @@
-"""The quality table inside an MPD: where its file is, in a SupplementalProperty of the AdaptationSet."""
+"""The quality table inside an MPD: its file's address, in a SupplementalProperty of the AdaptationSet."""
 
 from __future__ import annotations
 

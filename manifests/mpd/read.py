@@ -12,10 +12,12 @@ from manifests.hrefs import checked_base_url
 from manifests.model import (
     AdaptationSet,
     AudioFormat,
+    AudioRepresentation,
     ContentType,
     Presentation,
     Representation,
     VideoFormat,
+    VideoRepresentation,
 )
 from manifests.mpd.models import read_model_tracks
 from manifests.mpd.names import AUDIO_CHANNELS_SCHEME, CODECS, ID, LANGUAGE, MIME_TYPE, SET_ID, dash
@@ -24,13 +26,10 @@ from manifests.mpd.segments import (
     SegmentBudget,
     read_segments,
     segment_templates,
-    template_text,
-    template_uint,
 )
 from manifests.mpd.text import read_text
 from manifests.mpd.tracks import read_channels, read_dynamic_range, read_label, read_role
 from manifests.mpd.xml import Element, fail, matching, parse_xml, parsed_uint, required, uint
-from manifests.template import initialization_href, segment_href
 from manifests.timing import parse_duration_s, parse_frame_rate, parse_ratio
 
 MAX_BASE_URLS = 8
@@ -68,7 +67,7 @@ def read_mpd(data: bytes) -> Presentation:
 def _only_period(root: Element) -> Element:
     periods = list(root.iterchildren(dash("Period")))
     if len(periods) != 1:
-        fail(root, f"{len(periods)} Periods, where exactly one is read")
+        fail(root, f"{len(periods)} Periods, exactly one is supported")
     period = periods[0]
     if parse_duration_s(period.get("start", "PT0S")) != 0:
         fail(period, f"the Period starts at {period.get('start')}, where PT0S is read")
@@ -126,6 +125,7 @@ def _read_set(element: Element, period: Element, budget: SegmentBudget) -> Adapt
     ]
     if not representations:
         fail(element, "no Representation that can be played")
+    # Attributes that all Representations share may be on the first only.
     first = next(element.iterchildren(dash("Representation")))
     return AdaptationSet(
         id="" if element.get("id") is None else matching(element, "id", SET_ID),
@@ -162,25 +162,15 @@ def _read_representation(
     budget: SegmentBudget,
 ) -> Representation:
     _refuse_base_url(element)
-    templates = segment_templates(element, parent, period)
-    timescale = template_uint(templates, "timescale", 1, least=1, most=2**32 - 1)
-    segments = read_segments(templates, budget)
+    name, bandwidth_bps = matching(element, "id", ID), uint(element, "bandwidth", least=1, most=2**40)
+    codecs = matching(element, "codecs", CODECS, _inherited(element, parent, "codecs"))
+    segments = read_segments(segment_templates(element, parent, period), name, bandwidth_bps, budget)
+    if content_type == "audio":
+        return AudioRepresentation(name, codecs, bandwidth_bps, segments, _read_audio(element, parent))
+    video = _read_video(element, parent)
     properties = list(element.iterchildren(dash("SupplementalProperty")))
-    video = _read_video(element, parent) if content_type == "video" else None
-    tracks, problem = read_model_tracks(properties, segments, timescale, video) if video else ((), None)
-    return Representation(
-        id=matching(element, "id", ID),
-        codecs=matching(element, "codecs", CODECS, _inherited(element, parent, "codecs")),
-        bandwidth_bps=uint(element, "bandwidth", least=1, most=2**40),
-        timescale=timescale,
-        initialization=template_text(templates, "initialization"),
-        media=template_text(templates, "media"),
-        segments=segments,
-        video=video,
-        audio=_read_audio(element, parent) if content_type == "audio" else None,
-        model_tracks=tracks,
-        model_problem=problem,
-    )
+    tracks, problem = read_model_tracks(properties, segments, video)
+    return VideoRepresentation(name, codecs, bandwidth_bps, segments, video, tracks, problem)
 
 
 def _read_video(element: Element, parent: Element) -> VideoFormat:
@@ -209,20 +199,20 @@ def _read_audio(element: Element, parent: Element) -> AudioFormat:
 
 
 def _check_distinct(presentation: Presentation) -> None:
-    """No two things by one name, and every address a plain one.
+    """Raises MalformedManifestError if two things share a name, or if an address is not a plain one.
 
-    The first and the last segment stand for all: between them the digits alone differ.
+    The first and the last segment stand for all, because addresses between them differ in digits only.
     """
     representations = [r for s in presentation.adaptation_sets for r in s.representations]
     if not representations:
         raise MalformedManifestError("nothing to play: no video or audio AdaptationSet")
-    hrefs = [initialization_href(r) for r in representations]
+    hrefs = [r.init_href for r in representations]
     hrefs += [track.href for track in presentation.text]
-    hrefs += [segment_href(r, segment) for r in representations for segment in {r.segments[0], r.segments[-1]}]
+    hrefs += [segment.href for r in representations for segment in {r.segments[0], r.segments[-1]}]
     for what, names in (
         ("AdaptationSet", [s.id for s in presentation.adaptation_sets]),
         ("Representation", [*(r.id for r in representations), *(track.id for track in presentation.text)]),
-        ("ModelTrack", [track.id for r in representations for track in r.model_tracks]),
+        ("ModelTrack", [track.id for s in presentation.adaptation_sets for r in s.rungs for track in r.model_tracks]),
         ("address", hrefs),
     ):
         repeated = [name for name, count in Counter(names).items() if count > 1]

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from manifests.model import Segment
+from manifests.model import Segment, SegmentSeries
 from manifests.mpd.names import dash
 from manifests.mpd.xml import Element, fail, required, uint
-from manifests.template import tells_segments_apart
+from manifests.template import expand, resolve, tells_segments_apart
 
 MAX_SEGMENTS = 200_000
-"""Of all representations together, counted before any is built."""
+"""Largest number of segments of all representations together, counted before any is built."""
 
 
 @dataclass
 class SegmentBudget:
-    """How many segments a manifest may still list."""
+    """Number of segments that a manifest may still list."""
 
     left: int = MAX_SEGMENTS
 
@@ -42,12 +42,14 @@ def template_uint(templates: list[Element], name: str, default: int, *, least: i
 
 
 def template_text(templates: list[Element], name: str) -> str:
-    """The same for text. Raises MalformedManifestError where no template has it."""
+    """Returns a text attribute, likewise. Raises MalformedManifestError if no template has it."""
     holder = next((t for t in templates if t.get(name) is not None), templates[0])
     return required(holder, name)
 
 
-def read_segments(templates: list[Element], budget: SegmentBudget) -> tuple[Segment, ...]:
+def read_segments(
+    templates: list[Element], representation_id: str, bandwidth_bps: int, budget: SegmentBudget
+) -> tuple[Segment, ...]:
     """The segments of one representation: at least one, in order, without gap or overlap.
 
     Raises MalformedManifestError.
@@ -59,15 +61,22 @@ def read_segments(templates: list[Element], budget: SegmentBudget) -> tuple[Segm
         fail(templates[0], "no SegmentTimeline: segments of nominal duration are not read")
     # Counted before expansion: one S with r=2147483647 is 30 bytes long.
     budget.spend(timeline, sum(uint(s, "r", 0) + 1 for s in timeline.iterchildren(dash("S"))))
-    segments = _expand(timeline, template_uint(templates, "startNumber", 1, least=0, most=2**31))
+    media = template_text(templates, "media")
+    initialization = template_text(templates, "initialization")
+    series = SegmentSeries(
+        timescale=template_uint(templates, "timescale", 1, least=1, most=2**32 - 1),
+        init_href=expand(initialization, {"RepresentationID": representation_id, "Bandwidth": bandwidth_bps}),
+        media=resolve(media, representation_id, bandwidth_bps),
+    )
+    segments = _expand(timeline, template_uint(templates, "startNumber", 1, least=0, most=2**31), series)
     if not segments:
         fail(timeline, "no segment")
-    if len(segments) > 1 and not tells_segments_apart(template_text(templates, "media")):
+    if len(segments) > 1 and not tells_segments_apart(media):
         fail(templates[0], "media names all segments alike: it needs $Number$")
     return segments
 
 
-def _expand(timeline: Element, start_number: int) -> tuple[Segment, ...]:
+def _expand(timeline: Element, start_number: int, series: SegmentSeries) -> tuple[Segment, ...]:
     segments: list[Segment] = []
     end: int | None = None
     for s in timeline.iterchildren(dash("S")):
@@ -75,7 +84,7 @@ def _expand(timeline: Element, start_number: int) -> tuple[Segment, ...]:
         if end is not None and start != end:
             fail(s, f"starts at {start}, the segment before ends at {end}: gaps and overlaps are not read")
         for _ in range(uint(s, "r", 0) + 1):
-            segments.append(Segment(start_number + len(segments), start, duration))
+            segments.append(Segment(start_number + len(segments), start, duration, series))
             start += duration
         end = start
     return tuple(segments)

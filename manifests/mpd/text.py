@@ -15,10 +15,10 @@ from manifests.mpd.xml import Element, matching, uint
 
 
 def read_text(element: Element) -> TextTrack | None:
-    """The subtitles that a text AdaptationSet holds.
+    """Reads the subtitles in a text AdaptationSet.
 
-    None where it says them in another form (segments, TTML, several files, an address elsewhere), or wrongly: a title
-    plays without them.
+    None for other forms (segments, TTML, several files, an address elsewhere) and for faulty ones: a title plays
+    without them.
     """
     representations = list(element.iterchildren(dash("Representation")))
     addresses = list(element.iter(dash("BaseURL")))

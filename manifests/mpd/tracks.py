@@ -1,4 +1,4 @@
-"""Label, Role and colour: the parts of an MPD by which a viewer, or a screen, tells AdaptationSets apart."""
+"""Label, Role and colour in an MPD: the properties that tell AdaptationSets apart for viewers and screens."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _is_colour(element: Element) -> bool:
 
 
 def append_dynamic_range(element: Element, dynamic_range: DynamicRange) -> None:
-    """Add the properties by which a player without such a screen knows to leave the set alone; none for SDR."""
+    """Appends the properties that make a player without an HDR screen skip the set; none for SDR."""
     if dynamic_range == "sdr":
         return
     values = {_PRIMARIES: _BT2020, _TRANSFER: _HDR_TRANSFERS[dynamic_range], _MATRIX: _BT2020}

@@ -8,13 +8,22 @@ from itertools import groupby
 from lxml import etree
 
 from manifests.errors import MalformedManifestError
-from manifests.model import AdaptationSet, DynamicRange, Presentation, Representation, Segment
+from manifests.model import (
+    AdaptationSet,
+    AudioRepresentation,
+    DynamicRange,
+    Presentation,
+    Representation,
+    Segment,
+    VideoRepresentation,
+)
 from manifests.mpd.models import append_model_tracks
 from manifests.mpd.names import DASH_NAMESPACE, LIVE_PROFILE, MODEL_NAMESPACE, dash
 from manifests.mpd.quality import append_quality
 from manifests.mpd.text import append_text
 from manifests.mpd.tracks import append_channels, append_dynamic_range, append_label_and_role
 from manifests.mpd.xml import Element
+from manifests.template import with_representation_id
 from manifests.timing import format_duration, format_frame_rate, format_ratio
 
 
@@ -35,14 +44,17 @@ def write_mpd(p: Presentation) -> bytes:
     return data + b"\n"
 
 
-def aspect_ratio(r: Representation) -> Fraction:
-    """Width over height of the picture of a video representation as it is shown."""
-    assert r.video is not None, "asked of a video representation"
+def aspect_ratio(r: VideoRepresentation) -> Fraction:
+    """Returns width over height of the picture as it is shown."""
     return Fraction(r.video.width, r.video.height) * r.video.sar
 
 
 def _root(p: Presentation) -> Element:
-    extended = any(s.quality or any(r.model_tracks for r in s.representations) for s in p.adaptation_sets)
+    # Without models the MPD has no word of our namespace.
+    extended = any(
+        s.quality or any(isinstance(r, VideoRepresentation) and r.model_tracks for r in s.representations)
+        for s in p.adaptation_sets
+    )
     namespaces = {None: DASH_NAMESPACE} | ({"nd": MODEL_NAMESPACE} if extended else {})
     root = etree.Element(dash("MPD"), nsmap=namespaces)
     root.set("type", "static")
@@ -53,6 +65,7 @@ def _root(p: Presentation) -> Element:
     if p.title is not None:
         information = etree.SubElement(root, dash("ProgramInformation"))
         etree.SubElement(information, dash("Title")).text = p.title
+    # The schema prescribes the order: information, base URLs, then the Period.
     _append_base_urls(root, p.base_urls)
     period = etree.SubElement(root, dash("Period"), id="p0", start="PT0S", duration=format_duration(p.duration_s))
     for adaptation_set in p.adaptation_sets:
@@ -64,7 +77,7 @@ def _root(p: Presentation) -> Element:
 
 def _longest_segment_s(p: Presentation) -> Fraction:
     representations = [r for s in p.adaptation_sets for r in s.representations]
-    return max(Fraction(s.duration_ticks, r.timescale) for r in representations for s in r.segments)
+    return max(segment.duration_s for r in representations for segment in r.segments)
 
 
 def _append_base_urls(parent: Element, urls: tuple[str, ...]) -> None:
@@ -78,7 +91,7 @@ def _append_set(period: Element, s: AdaptationSet) -> None:
         element.set("lang", s.language)
     element.set("segmentAlignment", "true")
     element.set("startWithSAP", "1")
-    ratios = {aspect_ratio(r) for r in s.representations if r.video is not None}
+    ratios = {aspect_ratio(r) for r in s.representations if isinstance(r, VideoRepresentation)}
     if len(ratios) == 1:
         element.set("par", format_ratio(ratios.pop()))
     append_dynamic_range(element, _dynamic_range(s))
@@ -86,7 +99,7 @@ def _append_set(period: Element, s: AdaptationSet) -> None:
         append_quality(element, s.quality)
     append_label_and_role(element, s.label, s.role)
     _append_base_urls(element, s.base_urls)
-    shared = len({(r.timescale, r.initialization, r.media, r.segments) for r in s.representations}) == 1
+    shared = len({(_templates(r), _times(r)) for r in s.representations}) == 1
     if shared:
         _append_template(element, s.representations[0])
     for r in s.representations:
@@ -95,7 +108,7 @@ def _append_set(period: Element, s: AdaptationSet) -> None:
 
 def _dynamic_range(s: AdaptationSet) -> DynamicRange:
     """The one range of a set's pictures: a player chooses a set by it, then switches within."""
-    ranges = {r.video.dynamic_range for r in s.representations if r.video is not None}
+    ranges = {r.video.dynamic_range for r in s.representations if isinstance(r, VideoRepresentation)}
     if len(ranges) > 1:
         raise MalformedManifestError(
             f"AdaptationSet {s.id} mixes dynamic ranges: give {' and '.join(sorted(ranges))} a set each"
@@ -105,27 +118,37 @@ def _dynamic_range(s: AdaptationSet) -> DynamicRange:
 
 def _append_representation(parent: Element, r: Representation, *, own_template: bool) -> None:
     element = etree.SubElement(parent, dash("Representation"), id=r.id, codecs=r.codecs)
-    if r.video is not None:
+    if isinstance(r, VideoRepresentation):
         element.set("width", str(r.video.width))
         element.set("height", str(r.video.height))
         element.set("frameRate", format_frame_rate(r.video.frame_rate))
         element.set("sar", format_ratio(r.video.sar))
-    if r.audio is not None:
+    if isinstance(r, AudioRepresentation):
         element.set("audioSamplingRate", str(r.audio.sample_rate_hz))
     element.set("bandwidth", str(r.bandwidth_bps))
-    if r.audio is not None:
+    if isinstance(r, AudioRepresentation):
         append_channels(element, r.audio.channels)
-    if r.model_tracks:
+    if isinstance(r, VideoRepresentation) and r.model_tracks:
         append_model_tracks(element, r)
     if own_template:
         _append_template(element, r)
 
 
+def _templates(r: Representation) -> tuple[str, str]:
+    """Returns `initialization` and `media`, alike for all rungs if their addresses differ in the id only."""
+    init, media = (with_representation_id(address, r.id) for address in (r.init_href, r.series.media))
+    return init, media
+
+
+def _times(r: Representation) -> tuple[int, tuple[tuple[int, int, int], ...]]:
+    return r.timescale, tuple((s.number, s.start_ticks, s.duration_ticks) for s in r.segments)
+
+
 def _append_template(parent: Element, r: Representation) -> None:
     element = etree.SubElement(parent, dash("SegmentTemplate"), timescale=str(r.timescale))
     element.set("startNumber", str(r.segments[0].number))
-    element.set("initialization", r.initialization)
-    element.set("media", r.media)
+    for name, template in zip(("initialization", "media"), _templates(r), strict=True):
+        element.set(name, template)
     timeline = etree.SubElement(element, dash("SegmentTimeline"))
     start = str(r.segments[0].start_ticks)
     for duration, run in groupby(r.segments, key=_duration_ticks):

@@ -11,7 +11,7 @@ from manifests.errors import MalformedManifestError
 
 MAX_BYTES = 2 << 20
 MAX_TAGS = 150_000
-"""Opening and closing tags. At the size bound alone, empty elements would still take 300 MB of tree."""
+"""Largest number of opening and closing tags. With the size bound only, empty elements could still take 300 MB."""
 
 MAX_UINT = 2**63 - 1
 
@@ -25,10 +25,11 @@ _XLINK_HREF = "{http://www.w3.org/1999/xlink}href"
 
 def parse_xml(data: bytes) -> Element:
     """The root element of a UTF-8 document without DOCTYPE or xlink. Raises MalformedManifestError."""
+    # Common mistakes first, with a hint each; then bounds, before the parser takes memory.
     if _HTML.match(data):
         raise MalformedManifestError("a web page, not a manifest, whose address ends in /manifest.mpd")
     if data.startswith(b"#EXTM3U"):
-        raise MalformedManifestError("an HLS playlist; the manifest is the .mpd beside it")
+        raise MalformedManifestError("an HLS playlist; the manifest is the .mpd next to it")
     if len(data) > MAX_BYTES:
         raise MalformedManifestError(f"{len(data)} bytes of XML, where at most {MAX_BYTES} are read")
     if b"\0" in data[:512]:
@@ -50,6 +51,7 @@ def parse_xml(data: bytes) -> Element:
         raise MalformedManifestError(f"not well-formed XML: {error.msg}") from error
     except ValueError as error:
         raise MalformedManifestError(f"not well-formed XML: {error}") from error
+    # A DTD could define entities, and xlink could fetch: neither belongs in a manifest of ours.
     if root.getroottree().docinfo.internalDTD is not None:
         raise MalformedManifestError("a DOCTYPE is not allowed in a manifest")
     remote = next((e for e in root.iter() if e.get(_XLINK_HREF) is not None), None)
@@ -59,7 +61,7 @@ def parse_xml(data: bytes) -> Element:
 
 
 def fail(element: Element, message: str) -> NoReturn:
-    """Raise MalformedManifestError that says where: local name and line."""
+    """Raises MalformedManifestError with the place: local name and line."""
     raise MalformedManifestError(f"line {element.sourceline}, {etree.QName(element).localname}: {message}")
 
 
@@ -72,7 +74,7 @@ def uint(element: Element, name: str, default: int | None = None, *, least: int 
 
 
 def parsed_uint(element: Element, name: str, text: str, *, least: int = 0, most: int = MAX_UINT) -> int:
-    """`text` as an unsigned integer in [least, most]; `element` and `name` tell the error where it stood."""
+    """Returns `text` as an unsigned integer in [least, most]; `element` and `name` are for the error message."""
     if _UINT.fullmatch(text) is None or not least <= int(text) <= most:
         fail(element, f"{name}={text[:40]!r} is not a whole number from {least} to {most}")
     return int(text)

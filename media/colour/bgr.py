@@ -1,4 +1,4 @@
-"""Between limited-range BT.709 planes and the 8-bit BGR pictures that screens and PNG files hold."""
+"""Conversion between limited-range BT.709 planes and 8-bit BGR pictures, for screens and PNG files."""
 
 from __future__ import annotations
 

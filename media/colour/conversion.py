@@ -1,6 +1,6 @@
-"""The colours of a source, and the filters that make BT.709 SDR or an HDR ladder of them.
+"""Colours of a source, and the filters that make a BT.709 SDR ladder or an HDR ladder of them.
 
-ffmpeg's own tags are never relied on: each filter is told matrix, range, primaries and transfer of what goes in.
+ffmpeg's own tags are never relied on: each filter is given matrix, range, primaries and transfer of its input.
 """
 
 from __future__ import annotations
@@ -65,15 +65,15 @@ class Colour:
     matrix: str = "bt709"
     """`bt601`, `bt2020`, or in the words of ffmpeg's zscale filter; `gbr` for RGB, `identity` for RGB in YUV planes."""
     full_range: bool = False
-    """Whether luma spans 0-255 rather than 16-235."""
+    """True if luma spans 0-255 rather than 16-235."""
     primaries: str = "bt709"
-    """In the words of ffmpeg's zscale filter."""
+    """Name in ffmpeg's zscale filter."""
     transfer: str = "bt709"
-    """In the words of ffmpeg's zscale filter."""
+    """Name in ffmpeg's zscale filter."""
     peak_nits: int = USUAL_PEAK_NITS
     """Brightest light of an HDR source; of no effect for SDR."""
     alpha: bool = False
-    """Whether frames come with an alpha plane, not premultiplied."""
+    """True if frames have an alpha plane, not premultiplied."""
     background: str = BLACK
     """`#rrggbb` behind transparent parts; of no effect without alpha."""
 
@@ -87,17 +87,17 @@ class Colour:
 
     @property
     def dynamic_range(self) -> DynamicRange:
-        """`pq` or `hlg` for HDR, else `sdr`."""
+        """Dynamic range: `pq` or `hlg` for HDR, else `sdr`."""
         return DYNAMIC_RANGES.get(self.transfer, "sdr")
 
     @property
     def needs_zscale(self) -> bool:
-        """Whether ffmpeg's scale filter alone would make wrong colours."""
+        """True if ffmpeg's scale filter by itself would make wrong colours."""
         return (self.primaries, self.transfer) != ("bt709", "bt709") or self.matrix not in SCALE_MATRICES
 
     @property
     def becomes_rgb(self) -> bool:
-        """Whether `sdr_filters` converts to RGB; else the frames stay as they are until they are scaled."""
+        """True if `sdr_filters` converts to RGB; otherwise frames stay as they are until they are scaled."""
         return self.needs_zscale or self.alpha
 
 
@@ -110,7 +110,8 @@ def parse_background(text: str) -> str:
 
 
 def sdr_filters(colour: Colour) -> list[Filter]:
-    """From decoded frames to full-range RGB of BT.709, SDR and opaque; nothing if `sdr_size_filters` does it all."""
+    """Returns filters from decoded frames to full-range RGB of BT.709, SDR and opaque; none if `sdr_size_filters`
+    suffices."""
     if not colour.becomes_rgb:
         return []
     chain = _to_bt709(colour) if colour.needs_zscale else _to_rgb(colour)
@@ -118,7 +119,8 @@ def sdr_filters(colour: Colour) -> list[Filter]:
 
 
 def sdr_size_filters(colour: Colour, width: int, height: int) -> list[Filter]:
-    """From what `sdr_filters` makes to BT.709, limited range, 8-bit 4:2:0 of that size, in one step."""
+    """Returns filters from the output of `sdr_filters` to BT.709, limited range, 8-bit 4:2:0 of that size, in one
+    step."""
     ready = colour.becomes_rgb
     chain = _scaled(
         width,
@@ -138,14 +140,14 @@ def sdr_size_filters(colour: Colour, width: int, height: int) -> list[Filter]:
 
 
 def hdr_filters(colour: Colour) -> list[Filter]:
-    """From decoded frames of HDR to what `hdr_size_filters` takes: BT.2020, the source's own transfer."""
+    """Returns filters from decoded HDR frames to BT.2020 with the source's own transfer, for `hdr_size_filters`."""
     if _is_plain_hdr(colour):
         return []
     return [*_planes(colour), _zscale(colour, transfer=colour.transfer, primaries="bt2020"), _format("gbrp16le")]
 
 
 def hdr_size_filters(colour: Colour, width: int, height: int) -> list[Filter]:
-    """From what `hdr_filters` makes to BT.2020, limited range, 10-bit 4:2:0 of that size."""
+    """Returns filters from the output of `hdr_filters` to BT.2020, limited range, 10-bit 4:2:0 of that size."""
     plain = _is_plain_hdr(colour)
     return [
         *_scaled(
@@ -169,6 +171,7 @@ def _to_bt709(colour: Colour) -> list[Filter]:
         return _from_other_white(colour)
     if colour.dynamic_range == "sdr":
         return [*_planes(colour), _zscale(colour, transfer="bt709", primaries="bt709"), _format(_rgb(colour, "16le"))]
+    # Tone mapping works on linear light.
     peak = f"{colour.peak_nits / WHITE_NITS:.6f}"
     return [
         *_planes(colour),
@@ -195,7 +198,8 @@ def _to_bt709(colour: Colour) -> list[Filter]:
 
 
 def _from_other_white(colour: Colour) -> list[Filter]:
-    """Primaries alone, by the colorspace filter, which keeps greys grey. It takes YUV; alpha is lost."""
+    """Returns filters that convert primaries only, by the colorspace filter, which keeps greys grey. Takes YUV; drops
+    alpha."""
     return [
         *_planes(colour),
         (
@@ -227,7 +231,7 @@ def _from_other_white(colour: Colour) -> list[Filter]:
 
 
 def _zscale(colour: Colour, *, transfer: str, primaries: str) -> Filter:
-    """To RGB of that transfer and primaries, from what `_planes` makes."""
+    """Returns the filter from the output of `_planes` to RGB of that transfer and those primaries."""
     is_rgb = colour.matrix in ("gbr", "identity")
     return (
         "zscale",

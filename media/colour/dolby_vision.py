@@ -18,7 +18,7 @@ class DolbyVision:
 
     @property
     def has_usual_base(self) -> bool:
-        """Whether the pictures are HDR10, HLG or SDR if Dolby Vision is ignored."""
+        """True if the pictures are HDR10, HLG or SDR for players that ignore Dolby Vision."""
         # Profile 7 is that of Blu-ray discs, whose base layer is HDR10 whatever the number says.
         return self.profile == 7 or (self.profile != 5 and self.compatibility_id != 0)
 

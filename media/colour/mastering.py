@@ -26,9 +26,9 @@ class MasteringDisplay:
     blue: Point
     white: Point
     max_luminance: int
-    """In units of 0.0001 nits."""
+    """Luminance in units of 0.0001 nits."""
     min_luminance: int
-    """In units of 0.0001 nits."""
+    """Luminance in units of 0.0001 nits."""
 
     @property
     def max_nits(self) -> Fraction:

@@ -49,6 +49,7 @@ def colour_of(video: VideoInfo, background: str = BLACK) -> Colour:
             f"this source is Dolby Vision of profile {video.dolby_vision.profile}, whose colours only its own decoders "
             "know; export it as HDR10 or SDR first"
         )
+    # Refuse colours that no filter here converts, instead of packaging wrong ones.
     matrix = _matrix(video)
     transfer = _transfer(video)
     if matrix not in ZSCALE_MATRICES or (matrix == "ictcp" and transfer not in DYNAMIC_RANGES):

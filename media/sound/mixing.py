@@ -21,12 +21,12 @@ _FRONTS = {"FL": (1.0, 0.0), "FR": (0.0, 1.0), "DL": (1.0, 0.0), "DR": (0.0, 1.0
 
 
 def is_named(channels: Sequence[str]) -> bool:
-    """Whether it is known what each channel is, as far as two speakers or six can show it."""
+    """Returns True if the position of every channel is known well enough for two or six speakers."""
     return len(set(channels)) == len(channels) and not any(name in ("NONE", "UNK", "") for name in channels)
 
 
 def has_surround(channels: Sequence[str]) -> bool:
-    """Whether 5.1 holds something of these channels that stereo does not."""
+    """Returns True if 5.1 would contain something of these channels that stereo does not."""
     return is_named(channels) and len(channels) >= 5
 
 
@@ -54,7 +54,7 @@ def _matrix(channels: tuple[str, ...], output: tuple[str, ...]) -> NDArray[np.fl
 
 
 def _unnamed(count: int) -> Iterable[dict[str, float]]:
-    """Nobody says what is what: those at odd places to the left, at even places to the right, and none is lost."""
+    """Maps channels without names: odd ones to the left, even ones to the right, so that none is lost."""
     return ({STEREO[index % 2]: 1.0} for index in range(count))
 
 

@@ -52,7 +52,7 @@ class Placer:
         """The start of a block that simply follows."""
         self._errors: deque[int] = deque(maxlen=LASTING)
         self._in_overlap = False
-        """Whether all of the last block was left out: the first that is kept is put right to the sample."""
+        """True if all of the last block was left out: the first block that is kept is then placed to the sample."""
 
     def place(self, time_s: Fraction | None, samples: int) -> Placement:
         """The place of the next block, which is due at `time_s`; None lets it follow what came before it."""

@@ -1,4 +1,4 @@
-"""The sound of a source at 48 kHz, each sample at its time beside the picture, whatever the file goes through."""
+"""Sound of a source at 48 kHz, each sample at its time next to the picture, through any change in the file."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from media.source.scan import AnyPacket, open_container, packets
 RUN_UP_S = Fraction(1)
 """Sound is decoded from this long before the first sample that is wanted: decoders remember what came before."""
 PACKETS_PAST_END = 50
-"""A stream is over once so many packets in a row lie behind the end; one alone may have a wrong time stamp."""
+"""A stream has ended once this many packets in a row are behind the end; one packet may have a wrong time stamp."""
 FORGET_S = Fraction(1, 10)
-"""After a hole of this length a decoder forgets what came before: an echo of it would sound after the hole."""
+"""Hole after which a decoder is reset: otherwise an echo from before would sound after the hole."""
 COUNTED_STAMPS = ("mpegts", "mpeg")
 """Containers with one time stamp for several packets of sound."""
 RECENT_PACKETS = 8
@@ -45,7 +45,7 @@ LOUDEST = 4.0
 
 
 class Clock(Protocol):
-    """Says when packets are to be heard."""
+    """Times at which packets are heard."""
 
     def shift_s(self, stream_index: int, packet_number: int) -> Fraction | None:
         """The shift to add to the raw time of that packet (counted from 0 in each stream, in the order of the file).
@@ -62,7 +62,7 @@ class SoundStream:
     index: int
     """Number of the stream within the file."""
     outputs: tuple[tuple[str, ...], ...]
-    """The layouts to mix it to (`media.sound.mixing`), one beside the other in each block."""
+    """Layouts to mix it to (`media.sound.mixing`), one after the other in each block."""
 
 
 @dataclass
@@ -91,7 +91,7 @@ class SoundReader:
         self._path, self._streams, self._clock = path, streams, clock
         self._begin, self._end = begin, end
         self.logs = tuple(SoundLog() for _ in streams)
-        """In the order of `streams`."""
+        """Logs in the order of `streams`."""
 
     def blocks(self) -> Iterator[tuple[int, Samples]]:
         """The place of a stream in `streams`, and its next samples; of each stream exactly `end - begin` in all.
@@ -134,7 +134,7 @@ class _Line:
         self._packets = 0
         self._past_end = 0
         self._due_s: Fraction | None = None
-        """When the next packet is due."""
+        """Time of the next packet."""
         self._count = _StampCount() if stamps_are_counted else None
         self._shifts: deque[tuple[int | None, Fraction | None]] = deque(maxlen=RECENT_PACKETS)
         self._skip_before_s = Fraction(begin, SOUND_RATE_HZ) - RUN_UP_S
@@ -142,7 +142,7 @@ class _Line:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing that is wanted is to be expected."""
+        """True if nothing more of the requested part can come."""
         return self._past_end >= PACKETS_PAST_END
 
     def read(self, packet: AnyPacket, clock: Clock) -> Iterator[Samples]:
@@ -244,7 +244,7 @@ class _StampCount:
         """The stamp of the next packet if it is counted."""
         self._claimed_s = Fraction(0)
         self._decoded_s = Fraction(0)
-        """How long the last packet is, as the container says and as decoded."""
+        """Duration of the last packet, as the container states it and as decoded."""
         self._error_s = Fraction(0)
 
     def error_s(self, packet: AnyPacket) -> Fraction:
@@ -260,7 +260,7 @@ class _StampCount:
         return self._error_s
 
     def decoded(self, frame: AudioFrame) -> None:
-        """Told of each frame of that packet."""
+        """Records a frame of that packet."""
         self._decoded_s += Fraction(frame.samples, frame.sample_rate or 1)
 
 
@@ -336,7 +336,7 @@ class _Converter:
             self._ready += frame.samples
 
     def _complete(self, count: int) -> list[tuple[Fraction | None, Samples]]:
-        """As many of the first `count` blocks that are due as there are samples for."""
+        """Returns those of the first `count` due blocks for which there are samples."""
         if not count or self._ready < self._due[0][1]:
             return []
         line = self._line[0] if len(self._line) == 1 else np.concatenate(self._line)

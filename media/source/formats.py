@@ -79,7 +79,7 @@ def reason_not_opened(path: Path) -> str:
 
 
 def _is_text(head: bytes) -> bool:
-    """Whether the head of a file, which may end inside a character, is UTF-8 without control characters."""
+    """Returns True if the head of a file, which may end inside a character, is UTF-8 without control characters."""
     try:
         getincrementaldecoder("utf-8")().decode(head)
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""From the times of frames to a constant frame rate: which frame is shown at each tick, as pure functions."""
+"""Constant frame rate from the times of frames, and the frame shown at each tick, as pure functions."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ class Grid:
     rate: Fraction
     """Frames per second."""
     origin_s: Fraction
-    """When tick 0 is, on the axis of the frames' times."""
+    """Time of tick 0, on the axis of the frames' times."""
     constant: bool
-    """Whether the frames lie on this grid by themselves, so that each comes out once."""
+    """True if the frames lie on this grid by themselves, so that each is shown once."""
 
 
 MIN_STILL_PLACES = 3
 MAX_EMPTY = Fraction(1, 10)
-"""If more than this part of the ticks has no frame, in at least `MIN_STILL_PLACES`, the rate varies."""
+"""Largest part of ticks without a frame, in at least `MIN_STILL_PLACES`, for a constant rate."""
 
 
 def choose_grid(times_s: Sequence[Fraction], named: Sequence[Fraction]) -> Grid:
@@ -106,7 +106,7 @@ def _candidates(
 
 
 def _stands_still(times_s: Sequence[Fraction], grid: Grid) -> bool:
-    """Whether many ticks in several places have no frame: a recording of a screen, not one that lost frames."""
+    """Returns True if many ticks in several places have no frame: a screen recording, not a file that lost frames."""
     ticks = [tick for tick in assign_ticks(times_s, grid) if tick is not None]
     gaps = [later - earlier - 1 for earlier, later in pairwise(ticks) if later - earlier > 1]
     return len(gaps) >= MIN_STILL_PLACES and sum(gaps) > MAX_EMPTY * ticks[-1]
@@ -163,7 +163,7 @@ def _rounded_phase(phase: float) -> Fraction:
 
 
 def _lively_rate(times_s: Sequence[Fraction], average: Fraction) -> Fraction:
-    """The standard rate that shows the frames of the liveliest second: that of its typical step, or else the first."""
+    """Returns the standard rate for the frames of the liveliest second: its typical step, else the first that fits."""
     last = len(times_s) - 1
     if times_s[-1] - times_s[0] <= 1:
         first, end = 0, last

@@ -1,4 +1,4 @@
-"""Whether a source is interlaced, by what its frames show: flags alone lie too often, and one frame is not enough."""
+"""Detection of interlacing by the content of frames: flags are often wrong, and one frame is not enough."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ class Verdict:
     blocks: int = 0
     """Blocks of pairs of frames in which something moves; only they tell anything."""
     top_first: int = 0
-    """Of these, the ones whose bottom field is later than the top field of its frame."""
+    """Pairs whose bottom field is later than the top field of its frame."""
     bottom_first: int = 0
     """The ones whose bottom field is earlier."""
     pairs: int = 0
     """Pairs of frames with such blocks."""
     repeated: int = 0
-    """Of these, the pairs of which one field is the same in both frames."""
+    """Pairs of which one field is the same in both frames."""
 
     @property
     def tells(self) -> bool:
@@ -121,15 +121,18 @@ def _verdict_on_pair(frame: Luma, following: Luma) -> Verdict:
     rows = max(0, len(frame) - 1) // 2
     top, bottom = frame[: 2 * rows + 1 : 2], frame[1 : 2 * rows : 2]
     next_top, next_bottom = following[: 2 * rows + 1 : 2], following[1 : 2 * rows : 2]
+    # Only blocks that move can show whether fields belong together.
     top_moves, bottom_moves = np.abs(next_top - top) > MOVED, np.abs(next_bottom - bottom) > MOVED
     moves = bottom_moves | top_moves[:-1] | top_moves[1:]
     telling = _by_block(moves) >= MIN_MOVED
     if not telling.any():
         return Verdict()
+    # In progressive video the lines of a frame fit each other best; in interlaced video those of neighbouring fields.
     inside, bottom_to_top, top_to_bottom = (
         _by_block(_combs(upper, lower) * moves)[telling]
         for upper, lower in ((top, bottom), (next_top, bottom), (top, next_bottom))
     )
+    # A field that repeats while the other moves is the mark of telecine.
     less, more = sorted((top_moves.mean(), bottom_moves.mean()))
     return Verdict(
         blocks=len(inside),

@@ -1,4 +1,4 @@
-"""How a stored picture is turned for display: one of the eight ways to lay it on itself."""
+"""Rotation and mirroring of a stored picture for display: one of the eight symmetries of a rectangle."""
 
 from __future__ import annotations
 

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from manifests.bundle import read_json
 from manifests.errors import BrokenBundleError
 from manifests.names import PROVENANCE
+from manifests.provenance import read_provenance
 from media.errors import WrongSourceError
 from media.source.treatment import SourceTreatment, file_sha256
 
 
 def treatment_of(root: Path, source: Path) -> SourceTreatment:
-    """How the packager treated `source`, from which the bundle in `root` was made.
+    """Returns the packager's treatment of `source`, from which the bundle in `root` was made.
 
-    Raises WrongSourceError if it was made from another file, BrokenBundleError if the bundle does not say how, OSError.
+    Raises WrongSourceError if it was made from another file, BrokenBundleError if the bundle does not record it,
+    OSError.
     """
     try:
-        provenance = read_json(root, PROVENANCE)
-        name, sha256 = provenance["source"]["name"], provenance["source"]["sha256"]
-        treatment = SourceTreatment.from_json(provenance["treatment"])
+        provenance = read_provenance(root)
+        treatment = SourceTreatment.from_json(provenance.treatment)
+        name, sha256 = provenance.source.name, provenance.source.sha256
     except (LookupError, TypeError, ValueError) as error:
         raise BrokenBundleError(f"{PROVENANCE} does not tell how the source was treated; package it again") from error
     if not source.is_file():
-        problem = "is no file" if source.exists() else "does not exist"
+        problem = "is not a file" if source.exists() else "does not exist"
         raise WrongSourceError(
             f"{source} {problem}; --source names the video that the bundle was packaged from, {name}"
         )

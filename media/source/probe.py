@@ -39,7 +39,7 @@ TEXT_SUBTITLES = frozenset({"ass", "mov_text", "srt", "ssa", "subrip", "text", "
 """Decoders of ffmpeg whose subtitles it can write as WebVTT; the others' are pictures, or rare."""
 
 DISPOSITIONS = ("default", "dub", "original", "comment", "forced", "hearing_impaired", "visual_impaired")
-"""The parts that a track may play, in ffmpeg's words, as far as manifests have a word for them."""
+"""Dispositions of a track, as ffmpeg names them, for which manifests have a role."""
 _PROGRAMS_NAME = re.compile("handler|media|video|audio|sound|subtitle|gpac|mainconcept|^iso|^core", re.IGNORECASE)
 
 FULL_RANGE = 2  # AVCOL_RANGE_JPEG
@@ -76,9 +76,9 @@ class VideoInfo:
     """Stored columns, before rotation."""
     height: int
     sar: Fraction
-    """Sample aspect ratio of the stored picture; 1 where the file does not say."""
+    """Sample aspect ratio of the stored picture; 1 if the file does not state it."""
     turn: Turn
-    """How the picture is turned for display."""
+    """Rotation or mirroring of the picture for display."""
     turn_is_exact: bool
     """False if the file asks for an angle that no player shows."""
     crop: Crop | None
@@ -87,11 +87,11 @@ class VideoInfo:
     named_rates: tuple[Fraction, ...]
     """Frame rates that the file states, the most trustworthy first."""
     frames: int | None
-    """As the header says; it may be wrong, and many files do not say."""
+    """Frame count in the header, which may be wrong; None if it is not stated."""
     duration_s: Fraction | None
-    """Of this stream, or of the file from the first frame on where the stream does not say."""
+    """Duration of this stream, or of the file from the first frame on if the stream does not state it."""
     duration_known: bool
-    """Whether the duration is this stream's own; even then it may be a lie."""
+    """True if the duration is this stream's own; even then it may be wrong."""
     full_range: bool
     matrix: str | None
     """YUV matrix as in `media.colour.conversion.Colour`; `gbr` for RGB, None if the file does not say."""
@@ -100,11 +100,11 @@ class VideoInfo:
     primaries: int = 2
     """Colour primaries, a number of ITU-T H.273; 2 is unknown."""
     alpha: bool = False
-    """Whether the frames have an alpha plane."""
+    """True if the frames have an alpha plane."""
     opaque: bool = True
-    """Whether the first frame hides all that is behind it."""
+    """True if the first frame hides everything behind it."""
     mastering: MasteringDisplay | None = None
-    """None if the file does not say, or says it in part."""
+    """Mastering display; None if the file states it partly or not at all."""
     content_light: tuple[int, int] | None = None
     """Brightest sample and brightest mean of a frame in nits (MaxCLL, MaxFALL); None if the file does not say."""
     dolby_vision: DolbyVision | None = None
@@ -118,7 +118,7 @@ class VideoInfo:
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """A stream of sound, as its header says; what comes out of the decoder may change on the way."""
+    """A sound stream according to its header; the decoder's output may change on the way."""
 
     index: int
     codec: str
@@ -132,7 +132,7 @@ class AudioInfo:
     dispositions: tuple[str, ...] = ()
     """ffmpeg's names for the part that it plays, in DISPOSITIONS."""
     duration_s: Fraction | None = None
-    """As the header says; many do not."""
+    """Duration in the header; None if it is not stated."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ class SubtitleInfo:
 
 @dataclass(frozen=True)
 class SourceInfo:
-    """What a source holds."""
+    """Streams and facts of a source."""
 
     name: str
     format: str
@@ -163,22 +163,22 @@ class SourceInfo:
     """Number of the picture's programme; None if the file does not hold several."""
     other_programmes: tuple[int, ...] = ()
     others: tuple[str, ...] = ()
-    """The streams that a viewer would miss besides these, in a few words each: `audio 2 (aac, fra)`."""
+    """Other streams that a viewer would miss, in a few words each: `audio 2 (aac, fra)`."""
 
     start_s: Fraction = Fraction(0)
     """The raw time that players, and ffmpeg, count as the start of the file."""
 
     def to_json(self) -> dict[str, Any]:
-        """For provenance.json: fractions as `n/d`."""
+        """Returns the facts for provenance.json, fractions as `n/d`."""
         value: dict[str, Any] = _plain(asdict(self))
         return value
 
 
 def probe(path: Path, programme: int | None = None) -> SourceInfo:
-    """What the file at `path` holds. Reads its header and decodes one frame.
+    """Reads the header of the file at `path` and decodes one frame.
 
     `programme` is the number of one of several programmes in a transport stream; None takes that of the picture that a
-    player would choose. Raises UnreadableSourceError for anything that is no video file of a kind we open.
+    player would choose. Raises UnreadableSourceError for anything that is not a video file of an accepted kind.
     """
     with _opened(path) as container:
         members = _programmes(path, container)
@@ -268,6 +268,7 @@ def _video(stream: AvVideoStream, frame: VideoFrame, container: InputContainer) 
         duration_s = stream.duration * Fraction(stream.time_base)
     elif container.duration:
         duration_s = Fraction(container.duration, av.time_base)
+    # Facts of the first frame win over the header's, which are often wrong or missing.
     matrix = side_data(frame, SideDataType.DISPLAYMATRIX)
     turn, turn_is_exact = turn_of(matrix) if matrix else ("none", True)
     return VideoInfo(
@@ -321,7 +322,7 @@ def _named_rates(stream: AvVideoStream) -> tuple[Fraction, ...]:
 
 
 def _crop(description: str) -> Crop | None:
-    """Read the crop of the container. Only ffmpeg's description of a file tells it, from version 7.1 on."""
+    """Reads the container's crop, which only ffmpeg's description of a file contains, from version 7.1 on."""
     found = re.search(r"Frame cropping: (\d+)/(\d+)/(\d+)/(\d+)", description, re.IGNORECASE)
     if found is None:
         return None

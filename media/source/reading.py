@@ -1,7 +1,7 @@
 """Decoded frames of a source at a constant rate, in one shape, each at its tick.
 
-The times come from the scan of the packets (`media.source.timeline`), so a frame that does not decode leaves its
-tick to the one before it and moves nothing else.
+The times come from the scan of the packets (`media.source.timeline`), so a frame that does not decode leaves its tick
+to the one before it and moves nothing else.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Damage:
     """Consecutive frames that are not shown as they should be."""
 
     at_s: Fraction
-    """When the first of them is shown, from the start of the bundle."""
+    """Time at which the first of them is shown, from the start of the bundle."""
     frames: int
     kind: DamageKind
 
@@ -85,11 +85,11 @@ def _runs(numbers: list[int]) -> Iterator[list[int]]:
 
 @dataclass(frozen=True)
 class Schedule:
-    """Which packet's frame is shown at which tick of the source's own rate."""
+    """Packet whose frame is shown at each tick of the source's own rate."""
 
     grid: Grid
     ticks: dict[int, int]
-    """By packet number; frames that are left out are missing."""
+    """Tick by packet number; frames that are left out are missing."""
     count: int
     """Ticks in all."""
 
@@ -160,6 +160,7 @@ def timed_frames(
                         heapq.heappop(pending)
                     source = heapq.heappop(pending) if pending else None
                 tick = schedule.ticks.get(source) if source is not None else None
+                # Frames before the start, repeated ones and those that the schedule leaves out are dropped here.
                 if tick is None or tick <= reached:
                     continue
                 reached = tick
@@ -182,7 +183,7 @@ def _key_before(found: Scan, schedule: Schedule, tick: int) -> int:
 def source_frames(
     path: Path, found: Scan, treatment: SourceTreatment, notes: ReadingNotes | None = None
 ) -> Iterator[bytes]:
-    """The raw frames that are encoded, one for each tick of the output from `treatment.start_s` on.
+    """Yields the raw frames that are encoded, one for each tick of the output from `treatment.start_s` on.
 
     Each is the planes of `treatment.shape` one after the other. Raises UnreadableSourceError if there is none.
     """
@@ -196,10 +197,12 @@ def source_frames(
     data: bytes | None = None
     done = 0
     for tick, frame in _at_output_rate(path, found, schedule, treatment, shape, first, notes):
+        # Frames before the start are only remembered: the last of them fills a gap at the beginning.
         at = tick - first
         if at < 0:
             data = packed(frame, shape)
             continue
+        # A tick without a frame shows the frame before it.
         previous, data = data, packed(frame, shape)
         while done < min(at, count):
             yield previous or data
@@ -210,6 +213,7 @@ def source_frames(
         done += 1
     if data is None:
         raise nothing
+    # The last frame stands until the end, unless the file broke off.
     while done < count and not notes.cut_off:
         yield data
         done += 1
@@ -251,6 +255,7 @@ def _noted(
 ) -> Iterator[tuple[int, VideoFrame]]:
     """The same frames; what is damaged is written down in output frames."""
     factor = treatment.frame_rate / treatment.source_rate
+    # Compare the frames that come with those that the packets promised.
     promised = sorted(tick for tick in schedule.ticks.values() if tick >= begin)
     position = 0
 

@@ -28,7 +28,7 @@ MAX_PACKETS_TO_FIRST_FRAME = 2000
 """A stream in which this many packets give no frame is taken for undecodable."""
 
 MAX_DESCENTS_EVERY = 8
-"""At most one in this many frames may be stamped before the one shown before it."""
+"""At most one in this many frames may have an earlier stamp than the frame shown before it."""
 
 TRIAL_PACKETS = 64
 """The packets whose frames are counted, to see whether each gives one."""
@@ -58,7 +58,7 @@ class Look:
     height: int
     pixel_format: str
     sar: Fraction
-    """Sample aspect ratio; 1 if neither the file nor the stream tells."""
+    """Sample aspect ratio; 1 if neither the file nor the stream states it."""
     interlaced: bool
 
 
@@ -73,7 +73,7 @@ class Scan:
     looks: tuple[Look, ...]
     """The first picture, then key frames over the whole length."""
     joins: bool
-    """Whether the container's clock may begin again, so that nothing in its header tells how long it is."""
+    """True if the container's clock may restart, so that nothing in its header gives its length."""
 
     @property
     def picture(self) -> PacketTable:
@@ -118,7 +118,7 @@ def video_decoder(stream: VideoStream) -> VideoCodecContext:
 
 @dataclass(frozen=True)
 class _Tag:
-    """Goes through the decoder with a packet. PyAV tells tags apart by identity, which small numbers share."""
+    """Tag that goes through the decoder with a packet. PyAV identifies tags by identity, which small numbers share."""
 
     number: int | None
 
@@ -150,7 +150,7 @@ def scan(path: Path, picture_index: int, sound_indices: tuple[int, ...]) -> Scan
 
 
 class _FieldPacketsError(Exception):
-    """Not every packet gives a picture: each holds one field, and only decoding tells which two make one."""
+    """Packets contain single fields, and only decoding shows which two make a picture."""
 
 
 def _scan(path: Path, picture_index: int, sound_indices: tuple[int, ...], *, decode_all: bool) -> Scan:
@@ -162,6 +162,7 @@ def _scan(path: Path, picture_index: int, sound_indices: tuple[int, ...], *, dec
         by_order = container.format.name in ORDERED_FORMATS
         looker = _Looker(path, picture, decode_all=decode_all)
         is_cut_off = False
+        # Every packet is recorded, whether it decodes or not: times come from here, never from the decoder.
         for order, packet in enumerate(packets(container, streams)):
             track = tables[packet.stream_index]
             is_picture = packet.stream_index == picture_index
@@ -186,6 +187,7 @@ def _scan(path: Path, picture_index: int, sound_indices: tuple[int, ...], *, dec
         # Stamps in the order of the file, though frames are not: they cannot be those of presentation.
         table.dts = [shown if decoded is None else decoded for shown, decoded in zip(table.pts, table.dts, strict=True)]
         table.pts = [None] * len(table)
+    # The last packet of a file that breaks off gives a damaged picture.
     if is_cut_off and sum(table.shown) > 1:
         table.shown[-1] = False
     timeline = build_timeline(tables, picture_index, joins=joins)
@@ -193,14 +195,14 @@ def _scan(path: Path, picture_index: int, sound_indices: tuple[int, ...], *, dec
 
 
 def _ascend(stamps: Sequence[int | None]) -> bool:
-    """Whether the stamps of frames in the order of presentation ascend, but for a few faults and joins."""
+    """Returns True if the stamps of frames in presentation order ascend, except for a few faults and joins."""
     known = [stamp for stamp in stamps if stamp is not None]
     descents = sum(later < earlier for earlier, later in pairwise(known))
     return descents * MAX_DESCENTS_EVERY <= len(known)
 
 
 def packets(container: InputContainer, streams: Sequence[Stream]) -> Iterator[AnyPacket]:
-    """All packets up to the end, or to where the file cannot be read any further."""
+    """Yields all packets up to the end, or to the place where the file becomes unreadable."""
     try:
         for packet in container.demux(*streams):
             if packet.size or packet.pts is not None or packet.dts is not None:  # the last ones only flush decoders
@@ -218,7 +220,7 @@ def _gives_picture(packet: AnyPacket, stream: VideoStream) -> bool:
 
 
 def _shows_vp9(data: memoryview) -> bool:
-    """Whether a packet of VP9 shows a picture. Older WebM keeps invisible frames in packets of their own."""
+    """Returns True if a packet of VP9 shows a picture. Older WebM has invisible frames in packets of their own."""
     if data[-1] >> 5 == _VP9_SUPERFRAME:  # frames of which the last one is shown
         return True
     profile = data[0] >> 5 & 1 | data[0] >> 3 & 2
@@ -227,12 +229,12 @@ def _shows_vp9(data: memoryview) -> bool:
 
 
 class _Looker:
-    """Decodes the head of a stream, to see where its pictures begin, and after it key frames alone (or all frames)."""
+    """Decoder of the head of a stream, to find its first picture, and after it of key frames only (or all frames)."""
 
     def __init__(self, path: Path, stream: VideoStream, *, decode_all: bool) -> None:
         self.stream = stream
         self.decoded: dict[int, None] = {}
-        """Packets that gave a picture, as far as they were decoded, in the order of presentation."""
+        """Packets that gave a picture, in presentation order, for the part that was decoded."""
         self._path = path
         self._context = video_decoder(stream)
         self._looks: list[Look] = []
@@ -254,7 +256,7 @@ class _Looker:
             self._keep(decoded(self._context, packet, number))
 
     def finish(self) -> tuple[Look, ...]:
-        """All looks; the first is of the first picture shown. Raises UnreadableSourceError if there is none."""
+        """Returns all looks; the first is of the first picture shown. Raises UnreadableSourceError if there is none."""
         self._keep(decoded(self._context, None, None))
         if not self._looks:
             raise undecodable(self._path, self.stream)
@@ -295,7 +297,7 @@ def undecodable(path: Path, stream: VideoStream) -> UnreadableSourceError:
 
 
 def look_at(frame: VideoFrame, context: VideoCodecContext, stream: VideoStream, packet: int) -> Look:
-    """The look of a decoded frame. The shape of its samples is the container's if that tells one."""
+    """Returns the look of a decoded frame. Its sample aspect ratio is the container's if that states one."""
     sar = stream.sample_aspect_ratio or context.sample_aspect_ratio
     return Look(
         packet, frame.width, frame.height, frame.format.name, Fraction(sar or 1) or Fraction(1), frame.interlaced_frame

@@ -49,7 +49,7 @@ class Shape:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Shape:
-        """The inverse of `to_json`. Raises KeyError, TypeError, ValueError or ZeroDivisionError for anything else."""
+        """Reads what `to_json` makes. Raises KeyError, TypeError, ValueError or ZeroDivisionError for anything else."""
         if not _PLANAR.fullmatch(str(value["pixel_format"])):
             raise ValueError(f"{value['pixel_format']!r} is not a planar pixel format")
         width, height, sar = int(value["width"]), int(value["height"]), Fraction(value["sar"])
@@ -90,7 +90,8 @@ def planar_format(name: str) -> str:
 
 
 def fitted(frame: VideoFrame, shape: Shape, context: VideoCodecContext, stream: VideoStream) -> VideoFrame:
-    """The frame in that shape: the same where it has it already, else inside black bars that keep its aspect ratio."""
+    """Returns the frame in that shape: unchanged if it has it already, else inside black bars that keep its aspect
+    ratio."""
     if (frame.width, frame.height) == (shape.width, shape.height):
         return frame if frame.format.name in _same_planes(shape) else frame.reformat(format=shape.pixel_format)
     sar = Fraction(context.sample_aspect_ratio or stream.sample_aspect_ratio or 1) or Fraction(1)

@@ -16,7 +16,7 @@ from math import ceil, lcm
 from statistics import median_low
 
 MAX_STEP_S = 10
-"""A stamp that is further than this from where its stream was going is a fault, or begins another clock."""
+"""Largest step of a stamp: one that is further from the expected time is a fault, or begins another clock."""
 
 MAX_REORDER_PACKETS = 32
 """Stamps in the order of the file may go back and forth by this many packets last."""
@@ -61,9 +61,9 @@ class Timeline:
 
     picture_index: int
     times_s: Mapping[int, Sequence[Fraction | None]]
-    """By stream index: when each packet is presented; None if its own time is not to be trusted."""
+    """Presentation time of each packet by stream index; None if the packet's own time cannot be trusted."""
     offsets_s: Mapping[int, Sequence[Fraction]]
-    """By stream index: what was added to the raw time of each packet."""
+    """Time added to the raw time of each packet, by stream index."""
     origin_s: Fraction = Fraction(0)
     """The time on the axis that becomes 0: when the first picture of the bundle is shown."""
 
@@ -78,7 +78,7 @@ class Timeline:
 
 
 def build_timeline(tables: Mapping[int, PacketTable], picture_index: int, *, joins: bool) -> Timeline:
-    """The timeline of a source. `joins` says whether the container's clock may begin again (a transport stream)."""
+    """Builds the timeline of a source. `joins`: the container's clock may restart (a transport stream)."""
     ticks_per_s = lcm(*(table.time_base.denominator for table in tables.values()))
     tracks = {index: _Track.of(table, ticks_per_s) for index, table in tables.items()}
     picture = tracks[picture_index]
@@ -105,14 +105,14 @@ class _Track:
     times: list[int | None]
     """Presentation times, or decoding times if the container has no others."""
     steady: list[int | None]
-    """Times that go forward in the order of the file: decoding times, or else presentation times."""
+    """Times that ascend in file order: decoding times, or else presentation times."""
     durations: list[int]
     order: list[int]
     positions: list[int | None]
     step: int
     """The usual distance of two packets; at least 1."""
     back: int | None
-    """How far before the expected time `steady` may be without a break; None if it may be reordered."""
+    """Distance that `steady` may fall behind the expected time without a break; None if it may be reordered."""
 
     @classmethod
     def of(cls, table: PacketTable, ticks_per_s: int) -> _Track:
@@ -146,9 +146,9 @@ def _usual_step(table: PacketTable) -> int:
 
 
 def _slack(dts: Sequence[int | None], step: int) -> int:
-    """How much earlier than expected a decoding time may be without beginning another clock, in ticks of the table.
+    """Returns how much earlier than expected a decoding time may be without beginning another clock, in ticks.
 
-    A quarter of a step if nearly all steps are alike, else what a frame of a variable rate may be early.
+    A quarter of a step if nearly all steps are alike, else the amount by which a frame of a variable rate may be early.
     """
     known = [time for time in dts if time is not None]
     alike = sum(abs(later - earlier - step) * 50 <= max(step, 50) for earlier, later in pairwise(known))
@@ -156,7 +156,7 @@ def _slack(dts: Sequence[int | None], step: int) -> int:
 
 
 def has_presentation_times(table: PacketTable) -> bool:
-    """Whether packets say when they are presented. AVI's H.264 and raw streams do not."""
+    """Returns True if packets have presentation times. AVI's H.264 and raw streams do not."""
     return 2 * sum(time is not None for time in table.pts) >= len(table)
 
 
@@ -228,11 +228,11 @@ def _filled(times: Sequence[int | None], step: int) -> list[int | None]:
 def _clocks_of_packets(
     tracks: Mapping[int, _Track], picture_index: int, ticks_per_s: int, *, joins: bool
 ) -> dict[int, list[int]]:
-    """The number of the clock that each packet belongs to.
+    """Returns the number of the clock of each packet, by stream index.
 
-    The first stream to jump begins a clock. The others go over to it where they jump to a time near it, and at the
-    latest behind the place in the file where it began. A forward jump that merely catches up with the other streams is
-    a gap of this stream alone.
+    The first stream to jump begins a clock. Another stream changes to it when it jumps to a time near it, and at the
+    latest behind the place in the file where it began. A forward jump that only catches up with the other streams is a
+    gap of this stream.
     """
     limit, backward = MAX_STEP_S * ticks_per_s, BACKWARD_S * ticks_per_s
     clocks: dict[int, list[int]] = {index: [] for index in tracks}
@@ -241,9 +241,10 @@ def _clocks_of_packets(
     begins_at: int | None = None
     """The place in the file, in bytes, at which the newest clock begins."""
     latest: list[dict[int, int]] = [{}]
-    """By clock, then by stream: the latest raw time."""
+    """Latest raw time, by clock, then by stream."""
     sequence = sorted((order, index, number) for index, t in tracks.items() for number, order in enumerate(t.order))
     for _, index, number in sequence:
+        # Packets are followed in the order of the file, in which a join is a jump of one stream after the other.
         time, awaited = tracks[index].steady[number], expected[index]
         if time is not None:
             # Decoding times of the picture go forward without exception. Those of sound are counted on from one stamp
@@ -251,6 +252,7 @@ def _clocks_of_packets(
             strict = tracks[index].back if index == picture_index else None
             jumps_back = awaited is not None and time < awaited - (strict or backward)
             jumps_on = awaited is not None and time > awaited + limit
+            # A jump forward to where the other streams are is a gap of this one, not another clock.
             others = [other for stream, other in latest[current[index]].items() if stream != index]
             if joins and (jumps_back or (jumps_on and all(abs(time - other) > limit for other in others))):
                 begun = current[index] < len(latest) - 1 and any(abs(time - t) <= limit for t in latest[-1].values())
@@ -279,17 +281,20 @@ def _clock_offsets(
     """
     count = 1 + max(clock for numbers in clocks.values() for clock in numbers) if any(clocks.values()) else 1
     spans: list[dict[int, tuple[int, int]]] = [{} for _ in range(count)]
+    # The span of every clock, stream by stream, as raw times.
     for index, track in tracks.items():
         for time, duration, clock in zip(track.times, track.durations, clocks[index], strict=True):
             if time is None:
                 continue
             start, end = spans[clock].get(index, (time, time))
             spans[clock][index] = (min(start, time), max(end, time + (duration or track.step)))
+    # Each clock is moved behind the ones before it; the picture decides, since its frames must not overlap.
     offsets, ends = [0], {index: end for index, (_, end) in spans[0].items()}
     for span in spans[1:]:
         needed = {index: ends[index] - start for index, (start, _) in span.items() if index in ends}
         offset = needed.get(picture_index, max(needed.values(), default=offsets[-1]))
         overlap = max(needed.values(), default=offset) - offset
+        # A longer overlap of sound cannot be mixed away, so the picture waits for whole frames.
         if overlap > MAX_OVERLAP_S * ticks_per_s:
             offset += ceil(Fraction(overlap, frame)) * frame
         offsets.append(offset)

@@ -1,4 +1,4 @@
-"""Which streams of an MPEG transport stream belong to which programme: its PAT and PMTs (ISO/IEC 13818-1, 2.4.4)."""
+"""Programmes of an MPEG transport stream and their streams, from its PAT and PMTs (ISO/IEC 13818-1, 2.4.4)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 SYNC = 0x47
 PACKET_BYTES = 188
 _SPACINGS = (188, 192, 204)
-"""From packet to packet: plain, with a time code before (m2ts), with a checksum behind (DVB)."""
+"""Bytes from packet to packet: plain, with a time code before each (m2ts), with a checksum behind each (DVB)."""
 
 HEAD_BYTES = 8 << 20
 """Enough for seconds of the fastest broadcast; the tables come at least every half second."""
@@ -25,7 +25,7 @@ def programmes_of(path: Path) -> dict[int, frozenset[int]]:
 
 
 def programmes(data: bytes) -> dict[int, frozenset[int]]:
-    """By number of the programme: the ids (PIDs) of its streams. Empty for what is not a transport stream."""
+    """Returns the ids (PIDs) of each programme's streams, by its number. Empty if `data` is not a transport stream."""
     found: dict[int, frozenset[int]] = {}
     tables: dict[int, int] = {}
     unfinished: dict[int, bytes] = {}
@@ -96,7 +96,7 @@ def _whole(data: bytes) -> tuple[list[bytes], bytes]:
 
 
 def _tables(section: bytes) -> dict[int, int]:
-    """From a PAT: by number of a programme, the PID of its PMT. (0 is the network's own table.)"""
+    """Reads a PAT: the PID of each programme's PMT, by its number. (0 is the network's own table.)"""
     if section[0] != _PAT:
         return {}
     entries = range(8, len(section) - _CHECKSUM_BYTES - 3, 4)
@@ -104,7 +104,7 @@ def _tables(section: bytes) -> dict[int, int]:
 
 
 def _streams(section: bytes) -> Iterator[int]:
-    """From a PMT: the PIDs of its streams."""
+    """Reads a PMT: the PIDs of its streams."""
     at, end = 12 + (_number(section, 10) & 0x0FFF), len(section) - _CHECKSUM_BYTES
     while at + 5 <= end:
         yield _number(section, at + 1) & 0x1FFF

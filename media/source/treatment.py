@@ -6,6 +6,7 @@ All output is BT.709, limited range, 8-bit 4:2:0, constant frame rate, progressi
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from fractions import Fraction
 from pathlib import Path
@@ -46,13 +47,13 @@ class SourceTreatment:
     """All that decides which frames come out of a source; written to provenance.json by the packager."""
 
     stream_index: int
-    """Of the video stream within the file."""
+    """Index of the video stream within the file."""
     frame_rate: Fraction
     """Constant rate of what comes out."""
     start_s: Fraction
-    """How far after the first frame we begin: a whole number of frames."""
+    """Start after the first frame: a whole number of frames."""
     duration_s: Fraction | None
-    """How long we go on; None for the end of the source."""
+    """Duration to read; None up to the end of the source."""
     fields: Fields
     """`interlaced` is deinterlaced, one frame for each field if `frame_rate` is twice `source_rate`; `telecine` gives
     the film back that a 2:3 pulldown was made of."""
@@ -68,9 +69,9 @@ class SourceTreatment:
     shape: Shape | None = None
     """The stored pictures; None for the shape of most of them."""
     crop: Crop | None = None
-    """The part of the stored picture that the container says is to be shown."""
+    """Part of the stored picture that is shown, as the container states it."""
     turn: Turn = "none"
-    """How the picture is turned for display."""
+    """Rotation or mirroring of the picture for display."""
 
     def __post_init__(self) -> None:
         if not self.source_rate:
@@ -103,16 +104,16 @@ class SourceTreatment:
 
     @property
     def frame_limit(self) -> int | None:
-        """The most frames that come out; fewer where the source ends before. None: all."""
+        """Largest number of frames that come out, fewer if the source ends before; None for all."""
         return None if self.duration_s is None else max(1, round(self.duration_s * self.frame_rate))
 
     def to_json(self) -> dict[str, Any]:
-        """For provenance.json: fractions as `n/d`."""
+        """Returns the treatment for provenance.json, fractions as `n/d`."""
         return {field.name: _json(getattr(self, field.name)) for field in fields(self)}
 
     @classmethod
-    def from_json(cls, value: dict[str, Any]) -> SourceTreatment:
-        """The inverse of `to_json`; also reads what older versions wrote. Raises ValueError for anything else."""
+    def from_json(cls, value: Mapping[str, Any]) -> SourceTreatment:
+        """Reads what `to_json` makes, also that of older versions. Raises ValueError for anything else."""
         if "colour" not in value and all(name in value for name in _OLD_COLOUR):
             value = {**value, "colour": _old_colour(value)}
         try:
@@ -148,7 +149,7 @@ def _json(value: Any) -> Any:
     return asdict(value) if isinstance(value, Crop | Colour) else value
 
 
-def _old_colour(value: dict[str, Any]) -> dict[str, Any]:
+def _old_colour(value: Mapping[str, Any]) -> Mapping[str, Any]:
     if value["transfer"] != "sdr":
         raise ValueError("not a source treatment of today: HDR has another tone curve since; package it again")
     return {"matrix": value["matrix"], "full_range": value["full_range"]}
@@ -225,5 +226,5 @@ QUIET = (
 
 
 def seconds(value: Fraction) -> str:
-    """For an ffmpeg option, to the microsecond it computes with."""
+    """Formats a time for an ffmpeg option, to the microsecond with which it computes."""
     return f"{float(value):.6f}"

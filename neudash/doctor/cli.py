@@ -21,7 +21,7 @@ from neudash.doctor.findings import JOBS, Finding, Probe, hinders, jobs_possible
 
 
 def main(argv: list[str]) -> int:
-    """0 where the whole of `neudash demo` can run on this machine, 1 otherwise."""
+    """Runs the command. Returns 0 if the whole of `neudash demo` can run on this machine, 1 otherwise."""
     options = _parser().parse_args(argv)
     outputs = [options.json] if options.json else []
     try:

@@ -60,7 +60,7 @@ def keras_backend(backend: str) -> Finding:
 
 
 def nvidia() -> Finding:
-    """Whether there is a GPU at all; which framework sees it, the backends say."""
+    """Looks for an NVIDIA GPU; which framework can use it is reported by the backends."""
     name, remedy = (
         "NVIDIA GPU",
         "a driver from https://www.nvidia.com/drivers where the machine has such a GPU",

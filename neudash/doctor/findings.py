@@ -1,4 +1,4 @@
-"""What the doctor finds, and what follows from it. No probing here."""
+"""Findings of the doctor, and the jobs that they allow or prevent. No probing here."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 JOBS = ("package", "train", "serve", "play", "report")
 MAIN_JOBS = ("package", "train", "serve", "play")
-"""What `neudash demo` does one after the other."""
+"""Steps of `neudash demo`, in order."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Finding:
     detail: str
     """Version, path, size; or what went wrong."""
     remedy: str = ""
-    """How to get what is missing."""
+    """Way to get what is missing."""
     needed_for: tuple[str, ...] = ()
     """Jobs that cannot do without."""
     one_of: tuple[str, ...] = ()
@@ -30,7 +30,7 @@ Probe = Callable[[], Finding]
 
 
 def jobs_possible(findings: Sequence[Finding]) -> dict[str, bool]:
-    """For each job whether this machine can do it."""
+    """Returns for each job True if this machine can do it."""
     return {job: _possible(job, findings) for job in JOBS}
 
 
@@ -44,6 +44,6 @@ def main_job_possible(able: dict[str, bool]) -> bool:
 
 
 def hinders(finding: Finding, able: dict[str, bool]) -> bool:
-    """Whether the finding is why a job cannot be done; what is merely nice to have hinders nothing."""
+    """Returns True if the finding prevents a job; an optional part prevents nothing."""
     jobs = (*finding.needed_for, *finding.one_of)
     return not finding.ok and any(not able[job] for job in jobs)

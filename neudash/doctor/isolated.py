@@ -12,11 +12,11 @@ from console.command import python_running
 
 
 class ProbeFailedError(Exception):
-    """The lines ended badly or in no time; `str()` is the last thing that was said."""
+    """The lines failed or took too long; `str()` is the last line of their output."""
 
 
 def installed(module: str) -> bool:
-    """Whether a top-level module can be found, without importing it."""
+    """Returns True if a top-level module can be found, without importing it."""
     return importlib.util.find_spec(module) is not None
 
 

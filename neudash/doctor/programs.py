@@ -19,7 +19,7 @@ CODECS: tuple[tuple[str, str, tuple[str, ...]], ...] = tuple(
 )
 FILTERS = (
     # what, filter, what happens without it
-    ("VMAF", "libvmaf", "reports have PSNR alone"),
+    ("VMAF", "libvmaf", "reports have PSNR only"),
     ("HDR to SDR", "zscale", "HDR video is packaged without tone mapping and looks flat"),
 )
 

@@ -64,7 +64,7 @@ def _add_inspect(commands: Any) -> None:
         "--json",
         type=output_file,
         metavar="FILE",
-        help="also write it as JSON (- for JSON alone, on stdout)",
+        help="also write it as JSON (- for JSON only, on stdout)",
     )
     parser.add_argument(
         "--timeout", type=seconds(), default=20.0, metavar="SECONDS", help="for an address (default: %(default)g)"
@@ -86,7 +86,7 @@ def _add_verify(commands: Any) -> None:
         "--json",
         type=output_file,
         metavar="FILE",
-        help="also write the findings as JSON (- for JSON alone, on stdout)",
+        help="also write the findings as JSON (- for JSON only, on stdout)",
     )
     parser.set_defaults(run=_verify)
 

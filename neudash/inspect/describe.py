@@ -1,22 +1,31 @@
-"""What is in a bundle, for a person as a table and for a program as JSON."""
+"""Contents of a bundle, as a table for people and as JSON for programs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from manifests.model import AdaptationSet, ModelTrack, Presentation, Representation, TextTrack, VideoFormat
-from manifests.template import initialization_href, segment_href
+from manifests.model import (
+    AdaptationSet,
+    AudioRepresentation,
+    ContentType,
+    ModelTrack,
+    Presentation,
+    Representation,
+    TextTrack,
+    VideoFormat,
+    VideoRepresentation,
+)
 
 SizeOf = Callable[[str], "int | None"]
-"""The size of a listed file in bytes, or None where it is not known (a manifest without its files)."""
+"""Returns the size of a listed file in bytes, or None if it is not known (a manifest without its files)."""
 
 
 def describe(p: Presentation, size_of: SizeOf) -> dict[str, Any]:
     """`p` as plain JSON values: durations in seconds, sizes in bytes, null where `size_of` does not know."""
-    sounds = [_rung(r, size_of) | _track_facts(s) for s in p.audio_sets for r in s.representations]
+    sounds = [_sound(r, size_of) | _track_facts(s) for s in p.audio_sets for r in s.sound]
     rungs = [*(_rung(r, size_of) for r in (*p.video, *p.hdr_video)), *sounds]
-    models = {m.href: m.size_bytes for r in p.video for track in r.model_tracks for m in track.models if m.href}
+    models = {m.href: m.size_bytes for r in p.video for track in r.model_tracks for m in track.models}
     media = [rung["media_bytes"] for rung in rungs]
     return {
         "title": p.title,
@@ -34,29 +43,37 @@ def _track_facts(track: AdaptationSet | TextTrack) -> dict[str, Any]:
     return {"language": track.language, "label": track.label, "role": track.role}
 
 
-def _rung(r: Representation, size_of: SizeOf) -> dict[str, Any]:
-    sizes = [size_of(initialization_href(r)), *(size_of(segment_href(r, segment)) for segment in r.segments)]
+def _rung(r: VideoRepresentation, size_of: SizeOf) -> dict[str, Any]:
+    return _media("video", r, size_of) | {
+        "models": [_track(track, r.video) for track in r.model_tracks],
+        "model_problem": r.model_problem,
+        "width": r.video.width,
+        "height": r.video.height,
+        "frame_rate": float(r.video.frame_rate),
+        "dynamic_range": r.video.dynamic_range,
+    }
+
+
+def _sound(r: AudioRepresentation, size_of: SizeOf) -> dict[str, Any]:
+    return _media("audio", r, size_of) | {
+        "models": [],
+        "model_problem": None,
+        "sample_rate_hz": r.audio.sample_rate_hz,
+        "channels": r.audio.channels,
+    }
+
+
+def _media(kind: ContentType, r: Representation, size_of: SizeOf) -> dict[str, Any]:
+    sizes = [size_of(href) for href in r.hrefs]
     known = [size for size in sizes if size is not None]
-    described: dict[str, Any] = {
+    return {
         "id": r.id,
-        "type": "audio" if r.video is None else "video",
+        "type": kind,
         "codecs": r.codecs,
         "bandwidth_bps": r.bandwidth_bps,
         "segments": len(r.segments),
         "media_bytes": sum(known) if len(known) == len(sizes) else None,
-        "models": [_track(track, r.video) for track in r.model_tracks if r.video is not None],
-        "model_problem": r.model_problem,
     }
-    if r.video is not None:
-        described |= {
-            "width": r.video.width,
-            "height": r.video.height,
-            "frame_rate": float(r.video.frame_rate),
-            "dynamic_range": r.video.dynamic_range,
-        }
-    if r.audio is not None:
-        described |= {"sample_rate_hz": r.audio.sample_rate_hz, "channels": r.audio.channels}
-    return described
 
 
 def _track(track: ModelTrack, rung: VideoFormat) -> dict[str, Any]:

@@ -32,9 +32,9 @@ _SOUND_RATE_HZ = 48_000
 
 
 def render_sample(path: Path, duration_s: float = DURATION_S, on_frame: Callable[[int], None] | None = None) -> None:
-    """Write the video, visually lossless H.264 with stereo AAC. The same seed gives the same pictures.
+    """Writes the video, visually lossless H.264 with stereo AAC. The same seed gives the same pictures.
 
-    `on_frame` is told each number of frames done. Raises ProgramFailedError, ProgramNotFoundError, OSError.
+    `on_frame` receives the number of finished frames. Raises ProgramFailedError, ProgramNotFoundError, OSError.
     """
     with tempfile.TemporaryDirectory() as folder:
         sound = Path(folder) / "sound.wav"
@@ -62,7 +62,7 @@ def sample_frames(duration_s: float = DURATION_S) -> Iterator[Picture]:
 
 
 class _Scene:
-    """The layers, and where they are at a time."""
+    """The layers of the picture and their places at any time."""
 
     def __init__(self, random: np.random.Generator) -> None:
         reach = WIDTH + int(_PAN_PX_PER_S * MAX_DURATION_S)
@@ -100,14 +100,14 @@ class _Scene:
         return picture
 
     def _mirrored(self, town: Picture, rows: int, time_s: float) -> Picture:
-        """What flat water would show: the town pressed to about half its height, and the boat."""
+        """Returns the reflection in flat water: the town pressed to about half its height, and the boat."""
         flat: Picture = cv2.resize(town[::-1][: 2 * rows], (WIDTH, rows), interpolation=cv2.INTER_AREA)
         left, top = self._boat_corner(time_s)
         _lay(flat, self._boat[::-1], -left, top + self._boat.shape[0] - _WATERLINE)
         return flat
 
     def _boat_corner(self, time_s: float) -> tuple[float, float]:
-        """Where on the frame it begins; it is faster than the camera."""
+        """Returns the boat's upper left corner on the frame; it is faster than the camera."""
         return -150 + 62 * time_s, 612 - self._boat.shape[0] + 2.5 * np.sin(1.7 * time_s)
 
     def _sail(self, frame: Picture, time_s: float) -> None:

@@ -19,7 +19,7 @@ class Segmenter(Protocol):
 
     @property
     def name(self) -> str:
-        """Such as `mp4box`."""
+        """Name of the segmenter, such as `mp4box`."""
 
     def segment_video(self, track: Path, folder: Path, segment_s: Fraction, frame_s: Fraction) -> None:
         """Cut at every key frame; they are `segment_s` apart, and a frame lasts `frame_s`."""
@@ -32,7 +32,8 @@ ANSWER_S = 60.0
 
 
 def open_segmenter(name: str, warn: Callable[[str], None] = lambda line: None) -> Segmenter:
-    """`mp4box`, `ffmpeg`, or `auto`: MP4Box if it is installed and starts. `warn` is told if it does not start.
+    """Opens `mp4box`, `ffmpeg`, or `auto`: MP4Box if it is installed and starts. `warn` receives a line if it does
+    not.
 
     Raises ProgramNotFoundError, PackagingError.
     """
@@ -62,7 +63,7 @@ class FallingBackSegmenter:
     """One segmenter as long as it works, and ffmpeg for all that comes after a failure of it."""
 
     def __init__(self, first: Segmenter, warn: Callable[[str], None]) -> None:
-        """`warn` is told of the failure."""
+        """Wraps `first`; `warn` receives a line if it fails."""
         self._segmenter = first
         self._warn = warn
 

@@ -1,4 +1,4 @@
-"""Segments by ffmpeg's dash muxer, where there is no MP4Box. Its manifest is thrown away as well."""
+"""Segments by ffmpeg's dash muxer, for machines without MP4Box. Its manifest is discarded as well."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class FfmpegSegmenter:
 
 
 def segment_arguments(track: Path, segment_s: Fraction) -> list[str]:
-    """What follows the program's name, to be run in the folder that the segments are for."""
+    """Returns ffmpeg's arguments, to be run in the folder for the segments."""
     output = ffmpeg.input(file_url(track), protocol_whitelist="file").output(
         _MANIFEST,
         f="dash",

@@ -15,7 +15,7 @@ from packager.segmenters.ffmpeg import FfmpegSegmenter
 
 DEADLINE_S = 1800.0
 _TICKS_PER_S = 1_000_000
-"""What it is given times in; milliseconds, its own unit, are too coarse."""
+"""Unit of the times that MP4Box is given; milliseconds, its own unit, are too coarse."""
 
 _MANIFEST = "mp4box.mpd"
 
@@ -43,7 +43,8 @@ class Mp4boxSegmenter:
 
     @property
     def _instead(self) -> FfmpegSegmenter:
-        """For what MP4Box 1.0 cannot do: begin a segment with the very last frame of a track."""
+        """Returns ffmpeg's segmenter, for a segment that begins with a track's last frame, which MP4Box 1.0 cannot
+        cut."""
         return FfmpegSegmenter(find_program("ffmpeg"))
 
     def _segment(self, track: Path, folder: Path, segment_s: Fraction, *options: str) -> None:
@@ -68,7 +69,7 @@ def run_mp4box(program: Path, *arguments: str, deadline_s: float, cwd: Path | No
 
 
 def segment_arguments(track: Path, folder: Path, segment_s: Fraction, *options: str) -> list[str]:
-    """What follows the program's name."""
+    """Returns MP4Box's arguments, without its name."""
     ticks = str(round(segment_s * _TICKS_PER_S))
     return [
         "-quiet",
@@ -76,7 +77,7 @@ def segment_arguments(track: Path, folder: Path, segment_s: Fraction, *options: 
         *("-frag", ticks),  # one fragment in each segment
         *("-dash-scale", str(_TICKS_PER_S)),
         *options,
-        "-rap",  # cut at key frames alone
+        "-rap",  # cut only at key frames
         *("-profile", "live"),
         *("-bs-switching", "no"),  # each rung keeps its own init segment
         "-url-template",

@@ -1,4 +1,4 @@
-"""Which sound of a source a bundle holds, as tracks with names that a viewer can choose by: pure decisions."""
+"""Choice of a source's sound for a bundle, as tracks with names that a viewer can choose by: pure decisions."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class SoundTrack:
         return (STEREO,) if self.surround_id is None else (STEREO, SURROUND)
 
     def to_json(self) -> dict[str, Any]:
-        """As part of the settings that a bundle is made with."""
+        """Returns the plan as part of the settings of a bundle."""
         return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
 
 
@@ -189,7 +189,7 @@ def _rank(candidate: _Candidate) -> tuple[bool, bool, int]:
 
 
 def _special_role(stream: AudioInfo) -> Role | None:
-    """The part that a stream plays beside the main sound, if the file says so."""
+    """Returns the role of a stream that is not the main sound, if the file states one."""
     title = (stream.title or "").lower()
     if "comment" in stream.dispositions or "commentary" in title:
         return "commentary"
@@ -241,5 +241,5 @@ def _mixed(channels: tuple[str, ...]) -> str:
     if not has_surround(channels):
         return mixed
     if count > len(SURROUND):
-        return f"{mixed}, and to 5.1 beside it, which more players take than {count} channels"
-    return f"{mixed}, and kept as 5.1 beside it"
+        return f"{mixed}, and to 5.1 as well, which more players take than {count} channels"
+    return f"{mixed}, and kept as 5.1 as well"

@@ -50,9 +50,10 @@ def make_soundtracks(
     video_s: Fraction,
     work: WorkFolder,
 ) -> Soundtracks:
-    """Encode all tracks, or find them made by an earlier run.
+    """Encodes all tracks, or finds them finished by an earlier run.
 
-    A track without sound is left out, and said so. Raises MediaError, ProgramFailedError if an encoder cannot go on.
+    A track without sound is left out, with a warning. Raises MediaError, ProgramFailedError if an encoder cannot
+    continue.
     """
     if tracks and not work.has(_DONE):
         soundtracks = _encode(source, tracks, streams, clock, video_s, work)
@@ -78,6 +79,7 @@ def _encode(
     # The encoder's first 1024 samples take the place of as many at the beginning: see `audio_arguments`.
     reader = SoundReader(source, wanted, clock, begin=AAC_FRAME, end=frames * AAC_FRAME)
     paths = {name: work.unfinished(f"{name}.mp4") for track in tracks for name in track.ids}
+    # All encoders run at once, so that the source is read only once.
     with ExitStack() as stack:
         mixers = [_Mixer(track, _encoders(stack, track, paths)) for track in tracks]
         owners = [(mixer, place) for mixer in mixers for place in range(len(mixer.track.streams))]
@@ -86,6 +88,7 @@ def _encode(
             mixer.add(place, block)
         for mixer in mixers:
             mixer.finish()
+    # Only now is it known which tracks contain any sound at all.
     logs = {stream.index: log for stream, log in zip(wanted, reader.logs, strict=True)}
     by_index = {stream.index: stream for stream in streams}
     kept = [track for track in tracks if any(logs[index].samples for index in track.streams)]

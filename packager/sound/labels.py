@@ -1,4 +1,4 @@
-"""The names by which a viewer tells tracks of sound and of subtitles apart."""
+"""Labels by which a viewer distinguishes tracks of sound and of subtitles."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _TECHNICAL = re.compile(
     r"[\d.]+(?:ch|khz|hz|k|kbps)?|[\s@/,;:|()\[\]+-])+",
     re.IGNORECASE,
 )
-"""A title of such words alone names the format, which helps nobody to choose."""
+"""Words that name a format; a title that consists of them helps nobody to choose."""
 
 
 def label_of(title: str | None, language: str | None) -> str | None:
-    """The name that a viewer reads: the title if it says more than the format, else the language's own name."""
+    """Returns the name for viewers: the title unless it names the format only, else the language's own name."""
     words = " ".join("".join(c if c.isprintable() else " " for c in title or "").split())[:MAX_LABEL].strip()
     if words and not _TECHNICAL.fullmatch(words):
         return words
@@ -28,7 +28,7 @@ def label_of(title: str | None, language: str | None) -> str | None:
 
 
 def unique_labels(labels: Sequence[tuple[str | None, Role]], word: str) -> list[str | None]:
-    """The labels, told apart by role, then by number; `word` and a number for those that have none.
+    """Returns distinct labels, by role, then by number; `word` and a number for those that have none.
 
     A single track without a name needs none.
     """

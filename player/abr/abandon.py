@@ -1,7 +1,7 @@
-"""When a segment under way is given up for a smaller one: the rule of dash.js, AbandonRequestsRule.
+"""The rule of dash.js for abandoning a running download for a smaller segment: AbandonRequestsRule.
 
 Kevin Spiteri, Ramesh Sitaraman, Daniel Sparacio, "From Theory to Practice: Improving Bitrate Adaptation in the DASH
-Reference Player", MMSys 2018. dash.js applies it beside whichever rule chooses.
+Reference Player", MMSys 2018. dash.js applies it in addition to the rule that chooses.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from player.abr.state import Decision, Progress, State, choice_of
 from player.abr.without_models import rung_below, with_model
 
 GRACE_S = 0.5
-"""So long nothing is given up."""
+"""Grace period before a download may be abandoned."""
 STABLE_BUFFER_S = 18.0
-"""Nor while so much video is there."""
+"""Buffer above which nothing is abandoned."""
 MULTIPLIER = 1.8
-"""Of a segment's duration, which its download may last."""
+"""Time that a download may take, as a multiple of the segment's duration."""
 
 
 def abandon_request(state: State, progress: Progress) -> Decision | None:
-    """To the rung that a safe part of the throughput of this download carries, where that is fewer bytes."""
+    """Abandons for the rung that a safe part of this download's throughput carries, if that saves bytes; else None."""
     if progress.elapsed_s < GRACE_S or state.buffer_s > STABLE_BUFFER_S:
         return None
     segment, current = state.upcoming[0], choice_of(state, progress.rung)

@@ -1,4 +1,4 @@
-"""Asks a policy for the next segment, in the terms of the manifest: what is there, what is known, what it decided."""
+"""The ABR controller: gives a policy its state, and turns its decision into a rung and a model of the manifest."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from manifests.model import ModelTrack, Representation
+from manifests.model import ModelTrack, VideoRepresentation
 from player.abr.buffer import PlaybackBuffer
 from player.abr.inputs import TOLD_AHEAD, Known, upcoming_segments
 from player.abr.progress import RunningTransfer
@@ -19,22 +19,22 @@ from player.superres.model_choice import SegmentModel, model_candidates
 
 TRANSFERS_REMEMBERED = 100
 SPEED_SEGMENTS = 4
-"""Enhanced segments that the machine's speed is judged by,"""
+"""Enhanced segments over which the machine's speed is averaged."""
 SPEED_REMEMBERED = 32
-"""out of so many, most of which may have been shown plainly."""
+"""Finished segments that are remembered for judging the speed; most of them may have been shown plain."""
 OUTPUT_MACS = 500
-"""What a pixel of the output costs whatever the network (upsampling, chroma, moving bytes), as multiply-adds of one."""
+"""Cost of an output pixel for every network (upsampling, chroma, moving bytes), in multiply-adds."""
 IN_REAL_TIME = 0.85
 """Share of a second of video that enhancing it may take; decoding and showing need the rest."""
-PLAIN_CHOSEN = "the rule chose plain upscaling"
+PLAIN_CHOSEN = "the policy chose plain"
 ENHANCEMENT_OFF = "enhancement is off"
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """How to get a segment."""
+    """A rung and a model for a segment."""
 
-    representation: Representation
+    representation: VideoRepresentation
     wanted: SegmentModel
     wait_s: float = 0.0
 
@@ -45,15 +45,15 @@ class _Done:
 
     record: SegmentStats
     work: float
-    """Of one frame."""
+    """Work of one frame, in multiply-adds."""
 
 
 class AbrController:
-    """Remembers what the policies, being pure, cannot."""
+    """Keeps what the policies, being pure, cannot remember."""
 
     def __init__(
         self,
-        rungs: Sequence[Representation],
+        rungs: Sequence[VideoRepresentation],
         policy: Policy,
         models: ModelStore,
         *,
@@ -62,9 +62,9 @@ class AbrController:
         real_time: bool = False,
         abandon: Abandon | None = None,
     ) -> None:
-        """`rungs` are those to choose among; `capacity_s` is how much video the session keeps ahead.
+        """Chooses among `rungs`; `capacity_s` is the video that the session keeps ahead.
 
-        `real_time`: frames are shown as they are made, so a model that this machine is too slow for is of no use.
+        `real_time`: frames are shown as they are made, so a model that is too slow for this machine is useless.
         """
         self._rungs = {rung.id: rung for rung in rungs}
         self._policy = policy
@@ -79,15 +79,15 @@ class AbrController:
         self._last: tuple[str, float] | None = None
         self._memory: tuple[float, ...] = ()
         self.known: Known | None = None
-        """What was measured of the rungs; set as soon as it is there."""
+        """Measured scores of the rungs; set as soon as the quality table is there."""
 
     def best(self, position: int) -> Chosen:
-        """Where the network is no matter: the rung of most bits."""
+        """Returns the highest-bandwidth rung, used for local files."""
         rung = max(self._rungs.values(), key=lambda r: r.bandwidth_bps)
         return Chosen(rung, self.wanted(rung, position))
 
     def choose(self, position: int) -> Chosen:
-        """What the policy decides for the segment at `position` (from 0)."""
+        """Returns the policy's decision for the segment at `position` (from 0)."""
         state = self._state(position)
         if len(self._rungs) == 1:
             # A viewer who wants one rung alone wants it at its best.
@@ -99,16 +99,16 @@ class AbrController:
         return Chosen(rung, self._decided_model(rung, position, decision), min(decision.wait_s, self.buffer_s()))
 
     def under_way(
-        self, position: int, rung: Representation, wanted: SegmentModel, received_bytes: int
+        self, position: int, rung: VideoRepresentation, wanted: SegmentModel, received_bytes: int
     ) -> RunningTransfer:
-        """A segment that is asked for now, and its model, by a session that has received so many bytes."""
+        """Begins to track the download of a segment and its model, by a session that has received `received_bytes`."""
         choice = self._choice(position, rung)
         model_bytes = sum(file.size_bytes for file in self._models.missing(wanted))
         track = wanted.track.id if wanted.track is not None else None
         return RunningTransfer(rung.id, track, choice.size_bytes + model_bytes, received_bytes, time.monotonic())
 
     def less(self, position: int, under_way: RunningTransfer, received_bytes: int) -> Chosen | None:
-        """What to get instead of a segment that is late; None where it is waited for."""
+        """Returns what to fetch instead of a segment that is late; None to wait for it."""
         progress = under_way.progress(received_bytes, time.monotonic())
         decision = self._abandon(self._state(position), progress) if self._abandon and len(self._rungs) > 1 else None
         if decision is None:
@@ -119,14 +119,14 @@ class AbrController:
         return Chosen(rung, self._decided_model(rung, position, decision))
 
     def given_up(self, transfer: Transfer) -> None:
-        """So much came of a segment that was given up."""
+        """Records the transfer of a segment that was abandoned."""
         self._transfers.append(transfer)
 
-    def wanted(self, rung: Representation, position: int) -> SegmentModel:
-        """The manifest's first choice of a model, unless enhancement is off.
+    def wanted(self, rung: VideoRepresentation, position: int) -> SegmentModel:
+        """Returns the manifest's first choice of a model, unless enhancement is off.
 
-        In real time the first one that this machine is fast enough for, by what was measured so far; the cheapest if
-        it is for none.
+        In real time it is the first one that this machine is fast enough for, by the speed measured so far, or the
+        cheapest.
         """
         if not self._enhance:
             return SegmentModel(rung, None, (), ENHANCEMENT_OFF)
@@ -138,16 +138,16 @@ class AbrController:
         cheapest = min(range(len(tracks)), key=lambda n: _work(rung, tracks[n]))
         return offered[fast_enough[0] if fast_enough else cheapest]
 
-    def keeps_up(self, rung: Representation, track: ModelTrack) -> bool:
-        """Whether this machine enhances as fast as the video plays, as far as is known."""
+    def keeps_up(self, rung: VideoRepresentation, track: ModelTrack) -> bool:
+        """Returns True if this machine enhances as fast as the video plays, by the speed measured so far."""
         return self._enhancing_s_per_s(rung, track) <= IN_REAL_TIME
 
     def buffer_s(self) -> float:
-        """Video ahead of a viewer who watches from the first segment on."""
+        """Returns the video ahead of a viewer who watches from the first segment on."""
         return self._viewing.buffer_s(time.monotonic())
 
-    def delivered(self, position: int, rung: Representation, track: ModelTrack | None, transfer: Transfer) -> None:
-        """A segment came, to be enhanced by `track`."""
+    def delivered(self, position: int, rung: VideoRepresentation, track: ModelTrack | None, transfer: Transfer) -> None:
+        """Records a segment that was delivered and will be enhanced by `track`."""
         self._transfers.append(transfer)
         self._viewing.add(_duration_s(rung, position), transfer.ended_s)
         choice = self._choice(position, rung)
@@ -155,11 +155,11 @@ class AbrController:
         self._last = rung.id, enhanced[0] if enhanced else choice.quality
 
     def sought(self) -> None:
-        """The viewer goes on at another moment, with nothing there yet."""
+        """Empties the buffer, because the viewer continues at another position."""
         self._viewing = PlaybackBuffer()
 
-    def enhancing(self, rung: Representation, track: ModelTrack, record: SegmentStats) -> None:
-        """A segment goes to the enhancer, which will say in its record how long it took."""
+    def enhancing(self, rung: VideoRepresentation, track: ModelTrack, record: SegmentStats) -> None:
+        """Records a segment that goes to the enhancer, whose time will be in the record."""
         self._done.append(_Done(record, _work(rung, track)))
 
     def _state(self, position: int) -> State:
@@ -184,12 +184,12 @@ class AbrController:
         seconds_of = self._enhancing_s_per_s if self._enhance else None
         return upcoming_segments(tuple(self._rungs.values()), self.known or {}, positions, seconds_of)
 
-    def _choice(self, position: int, rung: Representation) -> RungChoice:
-        """The segment on one rung, as policies see it."""
+    def _choice(self, position: int, rung: VideoRepresentation) -> RungChoice:
+        """Returns the segment on one rung, as policies see it."""
         return next(c for c in self._upcoming(position)[0].choices if c.rung == rung.id)
 
     def _held(self, position: int) -> frozenset[str]:
-        """Labels of the model files of the next segments that need not be asked for."""
+        """Returns the addresses of model files of the next segments that are held already."""
         held: set[str] = set()
         for rung in self._rungs.values():
             for track in rung.model_tracks:
@@ -198,7 +198,7 @@ class AbrController:
                     held |= {file.href for file in wanted.files} - {f.href for f in self._models.missing(wanted)}
         return frozenset(held)
 
-    def _decided_model(self, rung: Representation, position: int, decision: Decision) -> SegmentModel:
+    def _decided_model(self, rung: VideoRepresentation, position: int, decision: Decision) -> SegmentModel:
         for track in rung.model_tracks:
             n = track.uses[position]
             if track.id == decision.track and n is not None:
@@ -206,22 +206,20 @@ class AbrController:
         first = self.wanted(rung, position)
         return first if not first.files else SegmentModel(rung, None, (), PLAIN_CHOSEN)
 
-    def _enhancing_s_per_s(self, rung: Representation, track: ModelTrack) -> float:
-        """Seconds of enhancing a second of video, by the speed of segments so far; 0 before the first."""
-        assert rung.video is not None, "a rung is of video"
+    def _enhancing_s_per_s(self, rung: VideoRepresentation, track: ModelTrack) -> float:
+        """Returns seconds of enhancing per second of video, by the speed so far; 0 before the first segment."""
         begun = [done for done in self._done if done.record.enhancing_s > 0][-SPEED_SEGMENTS:]
         work = sum(done.work for done in begun)
         frame_s = _work(rung, track) * sum(done.record.enhancing_s for done in begun) / work if work else 0.0
         return frame_s * float(rung.video.frame_rate)
 
 
-def _duration_s(rung: Representation, position: int) -> float:
+def _duration_s(rung: VideoRepresentation, position: int) -> float:
     return float(Fraction(rung.segments[position].duration_ticks, rung.timescale))
 
 
-def _work(rung: Representation, track: ModelTrack) -> float:
-    """What a frame costs: about proportional to the time it takes, and good for comparing networks alone."""
-    assert rung.video is not None, "a rung is of video"
+def _work(rung: VideoRepresentation, track: ModelTrack) -> float:
+    """Returns the work of a frame: roughly proportional to its time, and good only for comparing networks."""
     width, height = track.input_size_of(rung.video)
     network = track.macs_per_pixel * rung.video.width * rung.video.height
     return float(network + OUTPUT_MACS * width * height * track.scale**2)

@@ -1,4 +1,4 @@
-"""How fast the network is, from the transfers that ended: one function for each way the literature has."""
+"""Throughput estimates from finished transfers: one function for each method of the literature."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import islice
 from player.abr.state import Transfer
 
 HALF_LIVES_S = (3.0, 8.0)
-"""Of the fast and the slow average: dash.js and Sabre (Spiteri et al., MMSys 2018)."""
+"""Half-lives of the fast and the slow average: dash.js and Sabre (Spiteri et al., MMSys 2018)."""
 SAFETY = 0.9
 """Part of the estimated throughput that a rung may need (dash.js)."""
 MPC_WINDOW = 5
@@ -16,7 +16,7 @@ MPC_WINDOW = 5
 
 
 def ewma_bps(transfers: Sequence[Transfer]) -> float | None:
-    """The lower of a fast and a slow exponential average over download time; None where nothing was transferred."""
+    """Returns the lower of a fast and a slow exponential average over download time; None before the first transfer."""
     return min(_ewma_bps(transfers, half_life_s) for half_life_s in HALF_LIVES_S) if transfers else None
 
 
@@ -31,13 +31,13 @@ def _ewma_bps(transfers: Sequence[Transfer], half_life_s: float) -> float:
 
 
 def harmonic_mean_bps(transfers: Sequence[Transfer]) -> float | None:
-    """Of the last MPC_WINDOW transfers."""
+    """Returns the harmonic mean of the last MPC_WINDOW transfers."""
     rates = [t.rate_bps for t in transfers[-MPC_WINDOW:]]
     return len(rates) / sum(1 / rate for rate in rates) if rates else None
 
 
 def robust_bps(transfers: Sequence[Transfer]) -> float | None:
-    """The harmonic mean, less the largest error that it made about the last MPC_WINDOW transfers: a lower bound."""
+    """Returns the harmonic mean, reduced by its largest error over the last MPC_WINDOW transfers: a lower bound."""
     mean = harmonic_mean_bps(transfers)
     if mean is None:
         return None

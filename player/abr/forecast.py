@@ -1,8 +1,8 @@
-"""What the network may do next: a Markov chain over levels of throughput, fitted to the transfers that ended.
+"""Forecast of the network: a Markov chain over levels of throughput, fitted to the finished transfers.
 
-The logarithm of a transfer's rate is taken for an autoregressive process of first order around its recent mean, with
-spread and persistence shrunk towards what mobile networks show, since a session knows few transfers. Beside that a
-transfer may, rarely, meet an outage that holds it up for a while whatever its size.
+The logarithm of a transfer's rate is modelled as an autoregressive process of first order around its recent mean.
+Spread and persistence are shrunk towards those of mobile networks, since a session has few transfers. In addition a
+transfer may, rarely, meet an outage that delays it independent of its size.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from player.abr.state import Transfer
 
 LEVELS = np.linspace(-2.4, 2.4, 9)
-"""Of the chain, in standard deviations of the log-rate."""
+"""Levels of the chain, in standard deviations of the log-rate."""
 HALF_LIFE = 8.0
-"""Transfers after which one counts half in the mean."""
+"""Age in transfers at which one counts half in the mean."""
 PRIOR_TRANSFERS = 6.0
-"""So many transfers the prior weighs."""
+"""Weight of the prior, in transfers."""
 PRIOR_DEVIATION = 0.45
 """Standard deviation of the log-rate around its mean."""
 PRIOR_PERSISTENCE = 0.6
@@ -29,37 +29,37 @@ PRIOR_PERSISTENCE = 0.6
 LEAST_DEVIATION, MOST_DEVIATION = 0.1, 1.2
 MOST_PERSISTENCE = 0.95
 OUTAGES_S = np.array([10.0, 40.0])
-"""How long a network may stop."""
+"""Durations of an outage."""
 PRIOR_OUTAGES = np.array([0.008, 0.003])
-"""Chances that it does so during a transfer, before anything is known;"""
+"""Prior chance of each outage during a transfer."""
 PRIOR_OUTAGE_TRANSFERS = 25.0
-"""that weighs so many transfers."""
+"""Weight of the prior chance of outages, in transfers."""
 OUTAGE_PART = 0.25
-"""A transfer met an outage if it lasted much longer than at this part of the usual rate:"""
+"""Part of the usual rate that a transfer without an outage is assumed to reach."""
 LEAST_OUTAGE_S = 5.0
-"""so much."""
+"""Delay beyond that rate from which a transfer counts as having met an outage."""
 NEWEST = 20
-"""Transfers that are looked at."""
+"""Latest transfers to which the chain is fitted."""
 
 _Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """The next transfers."""
+    """Distribution of the next transfers."""
 
     rates_bps: _Array
-    """Of every level."""
+    """Rate of each level."""
     delays_s: _Array
-    """Of every level: what a transfer waits beside."""
+    """Delay of each level, in addition to the transfer's own time."""
     transition: _Array
-    """From the level of a transfer (row) to that of the next: probabilities."""
+    """Probabilities of going from the level of a transfer (row) to that of the next."""
     now: _Array
-    """Of the level of the transfer that ended last: weights that sum to 1."""
+    """Probabilities of the level of the last finished transfer; they sum to 1."""
 
 
 def forecast(transfers: Sequence[Transfer]) -> Forecast:
-    """From at least one transfer."""
+    """Fits the chain to at least one transfer."""
     logs = np.log([t.rate_bps for t in transfers[-NEWEST:]])
     weights = 0.5 ** (np.arange(len(logs))[::-1] / HALF_LIFE)
     mean = float(weights @ logs / weights.sum())
@@ -87,14 +87,15 @@ def _persistence(around: _Array, weights: _Array, deviation: float) -> float:
 
 
 def _transition(persistence: float) -> _Array:
-    """The chance of every level after every level: a normal distribution cut to the levels."""
+    """Returns the chance of every level after every level: a normal distribution cut to the levels."""
     spread = math.sqrt(max(1 - persistence**2, 0.05))
     chances = np.exp(-0.5 * ((LEVELS[None, :] - persistence * LEVELS[:, None]) / spread) ** 2)
     return np.asarray(chances / chances.sum(axis=1, keepdims=True))
 
 
 def _outages_beside_prior(transfers: Sequence[Transfer]) -> float:
-    """How much likelier outages are than the prior says: the mean of the Beta distribution given those that were."""
+    """Returns how much likelier outages are than the prior: the mean of the Beta distribution, given those that were
+    met."""
     usual_bps = float(np.median([t.rate_bps for t in transfers]))
     met = sum(t.duration_s - 8 * t.size_bytes / (OUTAGE_PART * usual_bps) > LEAST_OUTAGE_S for t in transfers)
     prior = float(PRIOR_OUTAGES.sum())
@@ -102,7 +103,7 @@ def _outages_beside_prior(transfers: Sequence[Transfer]) -> float:
 
 
 def _with_outages(transition: _Array, chances: _Array) -> _Array:
-    """The chain with outages as levels before its own, into which every other may fall; what follows one is open."""
+    """Returns the chain with outages as levels before its own: every level may lead to one, and one to any level."""
     after_outage = np.broadcast_to(transition.mean(axis=0), (len(OUTAGES_S), len(LEVELS)))
     onwards = (1 - chances.sum()) * np.concatenate((after_outage, transition))
     into = np.broadcast_to(chances, (len(onwards), len(OUTAGES_S)))
@@ -110,7 +111,7 @@ def _with_outages(transition: _Array, chances: _Array) -> _Array:
 
 
 def _between(level: float) -> _Array:
-    """Weights of the two levels next to `level`."""
+    """Returns weights of the two levels next to `level`."""
     weights = np.zeros(len(LEVELS))
     above = int(np.clip(np.searchsorted(LEVELS, level), 1, len(LEVELS) - 1))
     share = float((level - LEVELS[above - 1]) / (LEVELS[above] - LEVELS[above - 1]))

@@ -1,4 +1,4 @@
-"""What a manifest and its quality table tell of the coming segments, in the words of the policies. Pure."""
+"""Inputs of the policies: the coming segments, from a manifest and its quality table. Pure."""
 
 from __future__ import annotations
 
@@ -6,33 +6,34 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from manifests.model import ModelTrack, Representation
+from manifests.model import ModelTrack, VideoRepresentation
 from manifests.quality_table import QualityTable, RungQuality, models_digest
 from player.abr.state import Enhancement, ModelPart, RungChoice, Upcoming
 from player.superres.model_choice import model_for_segment, track_problem
 
 TOLD_AHEAD = 8
-"""Segments that a policy is told of."""
+"""Segments that a policy is given in advance."""
 TOP_QUALITY = 95.0
-"""VMAF-NEG that the largest rung is taken to have where nothing was measured."""
+"""VMAF-NEG assumed for the largest rung if it was not measured."""
 QUALITY_PER_LOG_RATE = 20.0
-"""What a rung of 1/e of its bits is taken to have less: the slope of x264 ladders between 0.2 and 3 Mbit/s."""
+"""Loss of score for a rung with 1/e of the bits: the slope of x264 ladders between 0.2 and 3 Mbit/s."""
 QUALITY_PER_DB = 4.0
-"""VMAF-NEG for a decibel of PSNR-Y that a model gains."""
+"""Gain in VMAF-NEG assumed for a decibel of PSNR-Y."""
 LEAST_QUALITY = 5.0
 
-SecondsOf = Callable[[Representation, ModelTrack], float]
-"""How long this machine takes to enhance a second of that rung by that track."""
+SecondsOf = Callable[[VideoRepresentation, ModelTrack], float]
+"""Returns the time that this machine takes to enhance a second of that rung by that track."""
 
 
 Known = Mapping[str, RungQuality]
-"""What was measured of rungs, by representation id, and may be believed; nothing of a rung that is not there."""
+"""Scores of rungs that can be trusted, by representation id; rungs without any are missing."""
 
 
-def usable_entries(rungs: Sequence[Representation], table: QualityTable) -> Known:
-    """What a table tells of `rungs`: nothing where it is of other segments, of models nothing where it is of others.
+def usable_entries(rungs: Sequence[VideoRepresentation], table: QualityTable) -> Known:
+    """Returns the entries of the table that can be trusted.
 
-    Looks at every segment: to be asked once, not for every decision.
+    Rungs with another number of segments are dropped, and enhanced scores are dropped if they were measured with other
+    models. Looks at every segment, so call it once, not for every decision.
     """
     found = {rung.id: (rung, table.rungs[rung.id]) for rung in rungs if rung.id in table.rungs}
     return {
@@ -48,14 +49,15 @@ def _of_plain(told: RungQuality) -> RungQuality:
 
 
 def upcoming_segments(
-    rungs: Sequence[Representation],
+    rungs: Sequence[VideoRepresentation],
     known: Known,
     positions: range,
     seconds_of: SecondsOf | None,
 ) -> tuple[Upcoming, ...]:
-    """The segments at `positions` on every rung (lowest bandwidth first); without models where `seconds_of` is None.
+    """Returns the segments at `positions` on every rung, lowest bandwidth first; without models if `seconds_of` is
+    None.
 
-    Of models, those that this version can run and that this machine runs no slower than the video plays.
+    Included are models that this version can run and that this machine runs at least as fast as the video plays.
     """
     ordered = sorted(rungs, key=lambda rung: rung.bandwidth_bps)
     rates = [_bandwidth_bps(rung, known.get(rung.id)) for rung in ordered]
@@ -71,19 +73,19 @@ def upcoming_segments(
     )
 
 
-def _duration_s(rung: Representation, position: int) -> float:
+def _duration_s(rung: VideoRepresentation, position: int) -> float:
     return rung.segments[position].duration_ticks / rung.timescale
 
 
-def _bandwidth_bps(rung: Representation, measured: RungQuality | None) -> float:
-    """The mean, which is what the rules of the literature reckon with; a manifest states the peak."""
+def _bandwidth_bps(rung: VideoRepresentation, measured: RungQuality | None) -> float:
+    """Returns the rung's mean rate, which the literature's rules assume; a manifest states the peak."""
     if measured is None:
         return rung.bandwidth_bps
     return max(1.0, 8 * sum(segment.size_bytes for segment in measured.segments) / float(rung.duration_s))
 
 
 def _choice(
-    rung: Representation,
+    rung: VideoRepresentation,
     measured: RungQuality | None,
     rate_bps: float,
     top_bps: float,
@@ -104,9 +106,10 @@ def _guessed(bandwidth_bps: float, top_bps: float) -> float:
 
 
 def _enhancements(
-    rung: Representation, measured: RungQuality | None, plain: float, position: int, seconds_of: SecondsOf
+    rung: VideoRepresentation, measured: RungQuality | None, plain: float, position: int, seconds_of: SecondsOf
 ) -> tuple[Enhancement, ...]:
     duration_s = _duration_s(rung, position)
+    # The quality table has the gain of the best model only.
     best = model_for_segment(rung, position)
     gain = _measured_gain(measured, plain, position)
     found = []
@@ -129,7 +132,7 @@ def _enhancements(
 
 
 def _measured_gain(measured: RungQuality | None, plain: float, position: int) -> float | None:
-    """What the best model is known to gain."""
+    """Returns the measured gain of the best model; None if it was not measured."""
     enhanced = None if measured is None else measured.segments[position].enhanced
     return None if enhanced is None else enhanced - plain
 
@@ -139,6 +142,7 @@ def _told_gain(track: ModelTrack, n: int) -> float:
     return QUALITY_PER_DB * (gain_db if gain_db is not None else 0.5)
 
 
-def rung_models_digest(rung: Representation) -> bytes:
-    """Of the models that a player shows the rung's segments with: what a quality table must name to be believed."""
+def rung_models_digest(rung: VideoRepresentation) -> bytes:
+    """Returns a digest of the models with which a player shows the rung; a quality table must have the same to be
+    trusted."""
     return models_digest([model_for_segment(rung, position).files for position in range(len(rung.segments))])

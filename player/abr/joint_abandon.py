@@ -1,9 +1,9 @@
-"""When `joint` gives a segment under way up for a smaller one: weighed as it weighs rungs, by what may become of both.
+"""The rule of `joint` for abandoning a running download: both outcomes are valued as `joint` values rungs.
 
-A slow stretch of the network is taken to last on as long as it has lasted, more or less: a Pareto distribution of
-index 2. Until it ends bytes come as they came lately, then as `forecast` says. Who goes on may still give up when it
-has ended, so a smaller segment is better by no more than what comes of it before: in an outage, by nothing. Hence no
-fear of short outages, which end before the buffer does.
+A slow stretch of the network is assumed to last about as long again as it has lasted: a Pareto distribution of index 2.
+Until it ends bytes come at the recent rate, then as `forecast` predicts. A download that continues may still be
+abandoned after the stretch, so a smaller segment is better only by what arrives of it before: in an outage, nothing. So
+short outages, which end before the buffer does, abandon nothing.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from player.abr.lookahead import Option, changes, plan, ways
 from player.abr.state import Decision, Progress, State, choice_of
 
 GRACE_S = 0.5
-"""So long nothing is given up."""
+"""Grace period before a download may be abandoned."""
 LASTING = (0.1, 0.4, 1.5)
-"""How much longer a slow stretch lasts, in parts of how long it has lasted: sixths 1, 3 and 5 of the distribution."""
+"""Remaining length of a slow stretch, as multiples of its length so far: sixths 1, 3 and 5 of the distribution."""
 
 
 def joint_abandon(state: State, progress: Progress) -> Decision | None:
-    """None where the rest comes before the buffer is empty, as things are; without a finished transfer always."""
+    """Returns None if the rest will arrive before the buffer is empty, and before the first finished transfer."""
     current = choice_of(state, progress.rung)
     rest_s = 8 * progress.rest_bytes / progress.recent.rate_bps
     if not state.transfers or progress.elapsed_s < GRACE_S or current == 0 or rest_s <= state.buffer_s:
@@ -36,7 +36,8 @@ def joint_abandon(state: State, progress: Progress) -> Decision | None:
 
 
 def _better(state: State, progress: Progress, options: Sequence[Option]) -> Option:
-    """Of going on, which is the first, and the others. Arrays: [how long it is slow, option, level of throughput]."""
+    """Returns the best option, of which the first is to continue. Arrays: [length of the slow stretch, option,
+    level]."""
     planned = plan(state, options)
     planner, duration_s = planned.planner, state.upcoming[0].duration_s
     rates_bps, slow_bps = planner.predicted.rates_bps, progress.recent.rate_bps

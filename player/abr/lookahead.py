@@ -18,16 +18,19 @@ from player.abr.state import Decision, Enhancement, RungChoice, State, Upcoming
 from player.abr.without_models import in_time
 
 EXPECTED_SEGMENTS = 20
-"""So many it expects beyond those that it is told of;"""
+"""Segments that are expected after those that are known."""
 EXPECTED_BUFFERS = 8 / 3
-"""more where those do not last so many times as long as the buffer can be: what is in it at the end counts for nothing,
-and a plan that spends it soon would look too good;"""
+"""Largest buffer, as a multiple of its capacity, that the expected segments have to cover.
+
+What is in the buffer at the end of the horizon counts for nothing, so with fewer segments a plan that soon spends it
+would look too good.
+"""
 MOST_EXPECTED_SEGMENTS = 40
-"""never more, for the time that it takes."""
+"""Limit on both, for the time that planning takes."""
 AMORTISED_SEGMENTS = 8
-"""The bytes of a model are spread over so many segments, as far as there are as many left."""
+"""Segments over which the bytes of a model are spread, or fewer if fewer are left."""
 NEGLIGIBLE_MODEL = 0.02
-"""A model of so small a part of a segment's bytes is taken for granted in plans."""
+"""Share of a segment's bytes up to which a model is taken for granted in plans."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Option:
     choice: RungChoice
     enhancement: Enhancement | None
     missing_bytes: float
-    """Of its model."""
+    """Bytes of its model that are not held."""
 
     @property
     def quality(self) -> float:
@@ -49,19 +52,19 @@ class Option:
 
 @dataclass(frozen=True)
 class Plan:
-    """What becomes of a session after each option of the next segment."""
+    """Value of a session after each option of the next segment."""
 
     planner: Planner
     now: Step
-    """The options."""
+    """Options of the next segment."""
     value: Array
-    """Of having taken each, as `Planner.before` takes it."""
+    """Value of having taken each option, as `Planner.before` takes it."""
     chances: Array
-    """Of every level of throughput, for the next transfer."""
+    """Probability of every level of throughput for the next transfer."""
 
 
 def _options(state: State, choice: RungChoice, *, now: bool) -> list[Option]:
-    """The rung plain, and with each model that gains and that the machine can run."""
+    """Returns the rung plain, and with each model that gains and that the machine can run."""
     options = [Option(choice, None, 0.0)]
     duration_s = state.upcoming[0].duration_s
     for e in choice.enhancements:
@@ -72,12 +75,12 @@ def _options(state: State, choice: RungChoice, *, now: bool) -> list[Option]:
 
 
 def ways(state: State, choices: Sequence[RungChoice]) -> list[Option]:
-    """To get the next segment from these rungs."""
+    """Returns the options to get the next segment from these rungs."""
     return [option for choice in choices for option in _options(state, choice, now=True)]
 
 
 def _step(state: State, segment: Upcoming, spread: int) -> Step:
-    """The options of a later segment, but for those that no plan would take."""
+    """Returns the options of a later segment, without those that no plan would take."""
     best: list[Option] = []
     for choice in segment.choices:
         options = _options(state, choice, now=False)
@@ -92,7 +95,7 @@ def _step(state: State, segment: Upcoming, spread: int) -> Step:
 
 
 def plan(state: State, options: Sequence[Option]) -> Plan:
-    """From at least one transfer."""
+    """Plans from at least one transfer."""
     predicted = forecast(state.transfers)
     planner = Planner(state.capacity_s, predicted)
     spread = max(1, min(AMORTISED_SEGMENTS, state.remaining))
@@ -109,13 +112,13 @@ def plan(state: State, options: Sequence[Option]) -> Plan:
 
 
 def expected_segments(capacity_s: float, duration_s: float) -> int:
-    """How far it looks beyond the segments that it is told of."""
+    """Returns the number of segments to expect after those that are known."""
     lasting = math.ceil(EXPECTED_BUFFERS * capacity_s / duration_s)
     return min(max(EXPECTED_SEGMENTS, lasting), MOST_EXPECTED_SEGMENTS)
 
 
 def _later(planner: Planner, steps: Sequence[Step], left: int) -> Array:
-    """What it is worth to have taken each option of the last step, where `left` segments are still to come."""
+    """Returns the value of having taken each option of the last step, with `left` segments still to come."""
     last = steps[-1]
     levels = len(planner.predicted.rates_bps)
     if left <= 0:
@@ -133,6 +136,6 @@ def _later(planner: Planner, steps: Sequence[Step], left: int) -> Array:
 
 
 def changes(state: State, now: Step) -> Array:
-    """What the change from the segment before costs in every option."""
+    """Returns the cost of the change from the previous segment for every option."""
     before = now.quality if state.last_quality is None else state.last_quality
     return np.asarray(SWITCH * np.abs(now.quality - before))

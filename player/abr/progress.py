@@ -1,4 +1,4 @@
-"""A segment on its way: how it gets on, looked at from time to time, and given up where somebody says so."""
+"""Tracks a running download and cancels it when the policy abandons it."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any, TypeVar
 from player.abr.state import Progress, Transfer
 
 LOOK_S = 0.5
-"""How often a download is looked at, whether it shall go on,"""
+"""Interval at which a running download is checked."""
 RECENT_S = 2.0
-"""by what came in so many seconds."""
+"""Period over which its recent rate is measured."""
 
 _T = TypeVar("_T")
 
 
 class RunningTransfer:
-    """What came of one request so far."""
+    """Progress of one request so far."""
 
     def __init__(self, rung: str, track: str | None, size_bytes: float, received_bytes: int, now_s: float) -> None:
-        """`received_bytes` are all that the session has received by now; of the request `size_bytes` are to come."""
+        """Begins to track: the session has received `received_bytes` by now; `size_bytes` more are requested."""
         self.rung = rung
         self._track = track
         self._size_bytes = size_bytes
@@ -29,7 +29,7 @@ class RunningTransfer:
         self._looks = deque([(now_s, received_bytes)])
 
     def progress(self, received_bytes: int, now_s: float) -> Progress:
-        """By now; whatever came meanwhile shared the line."""
+        """Returns the progress now; other transfers meanwhile share the line and are counted."""
         self._looks.append((now_s, received_bytes))
         while len(self._looks) > 1 and self._looks[1][0] <= now_s - RECENT_S:
             self._looks.popleft()
@@ -45,7 +45,7 @@ class RunningTransfer:
 
 
 async def finish_or_abandon(fetch: Coroutine[Any, Any, None], look: Callable[[], _T | None]) -> _T | None:
-    """Runs `fetch` to its end and returns None, or ends it as soon as a look finds something, and returns that.
+    """Runs `fetch` to its end and returns None, or cancels it as soon as `look` returns something, and returns that.
 
     Raises what `fetch` raises.
     """

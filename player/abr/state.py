@@ -1,4 +1,4 @@
-"""What a policy knows when it decides, and what it answers. All of it immutable; the time is a field."""
+"""State that a policy decides on, and its decision. All immutable; the time is a field."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ class Transfer:
 
     ended_s: float
     duration_s: float
-    """From the request to the last byte."""
+    """Time from the request to the last byte."""
     size_bytes: int
-    """Received meanwhile, models and sound included."""
+    """Bytes received during it, models and sound included."""
 
     @property
     def rate_bps(self) -> float:
-        """Throughput, kept to what a network can have."""
+        """Throughput, limited to plausible values."""
         return min(MOST_BPS, max(LEAST_BPS, 8 * self.size_bytes / max(1e-9, self.duration_s)))
 
 
@@ -29,7 +29,7 @@ class ModelPart:
     """A file of a model: the full weights, or an update in its chain."""
 
     label: str
-    """Equal labels mean one file."""
+    """Address of the file; equal labels mean one file."""
     size_bytes: int
 
 
@@ -41,12 +41,12 @@ class Enhancement:
     """Id of the ModelTrack."""
     files: tuple[ModelPart, ...]
     quality: float
-    """Of the enhanced segment, as `RungChoice.quality`."""
+    """Score of the enhanced segment, on the scale of `RungChoice.quality`."""
     cost_s: float
     """Seconds that this machine takes to enhance the segment."""
 
     def missing_bytes(self, held: frozenset[str]) -> int:
-        """What has to be fetched before it can be used."""
+        """Returns the bytes that have to be fetched before it can be used."""
         return sum(part.size_bytes for part in self.files if part.label not in held)
 
 
@@ -57,11 +57,11 @@ class RungChoice:
     rung: str
     """Id of the representation."""
     bandwidth_bps: float
-    """Of the rung: its mean where all its segments are known, else as the manifest states it."""
+    """Bandwidth of the rung: its mean if all its segments are known, else as stated in the manifest."""
     size_bytes: float
-    """Of the segment's media; the rung's mean where nothing better is known."""
+    """Size of the segment's media; the rung's mean if it is not known."""
     quality: float
-    """Enlarged plainly: VMAF-NEG or what stands in for it, 0 to 100."""
+    """Score of the plain picture, 0 to 100: VMAF-NEG or an estimate of it."""
     enhancements: tuple[Enhancement, ...] = ()
 
 
@@ -81,11 +81,11 @@ class State:
     buffer_s: float
     """Video that is there and not yet shown."""
     capacity_s: float
-    """How much of it there may be."""
+    """Largest buffer."""
     transfers: tuple[Transfer, ...]
     """Newest last."""
     upcoming: tuple[Upcoming, ...]
-    """Next first, at least one; so many as the caller cares to tell."""
+    """Coming segments, next first, at least one; the caller decides how many."""
     remaining: int = 1
     """Segments left of the presentation, the next one included."""
     held: frozenset[str] = frozenset()
@@ -94,37 +94,37 @@ class State:
     """Work that waits for the enhancer, in seconds of this machine; 0 where frames are enhanced as they are shown."""
     last_rung: str | None = None
     last_quality: float | None = None
-    """Of the segment chosen last, as it will be shown; None before the first."""
+    """Score of the segment chosen last, as it will be shown; None before the first."""
     memory: tuple[float, ...] = ()
-    """What the policy put into its decision last time; empty before the first."""
+    """Memory of the policy's last decision; empty before the first."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """How to get the next segment."""
+    """Rung and model for the next segment."""
 
     rung: str
     track: str | None = None
     """The ModelTrack whose model is to enhance it; None for plain upscaling."""
     wait_s: float = 0.0
-    """Before the request, because the buffer is full enough."""
+    """Time to wait before the request, because the buffer is full enough."""
     memory: tuple[float, ...] = ()
     """Given back with the next state."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """A segment that is on its way, with its model where that has to be fetched as well."""
+    """A segment that is being downloaded, with its model if that has to be fetched too."""
 
     rung: str
     track: str | None
     size_bytes: float
-    """Of all that was asked for."""
+    """Bytes of everything that was requested."""
     received_bytes: float
     elapsed_s: float
-    """Since it was asked for."""
+    """Value since the request."""
     recent: Transfer
-    """What came in the last seconds of it."""
+    """Bytes received in the last seconds of it."""
 
     @property
     def rest_bytes(self) -> float:
@@ -132,13 +132,13 @@ class Progress:
 
     @property
     def rate_bps(self) -> float:
-        """Since it was asked for."""
+        """Value since the request."""
         return Transfer(0.0, self.elapsed_s, round(self.received_bytes)).rate_bps
 
 
 Policy = Callable[[State], Decision]
 Abandon = Callable[[State, Progress], Decision | None]
-"""Whether the segment under way, first of `upcoming`, is given up for one of a lower rung; None: it is not."""
+"""Returns a decision for a lower rung if the running download, first of `upcoming`, is abandoned; else None."""
 
 
 @dataclass(frozen=True)
@@ -153,11 +153,11 @@ class Rule:
 
 
 def full_wait_s(state: State) -> float:
-    """How long until the next segment fits the buffer."""
+    """Returns the time until the next segment fits the buffer."""
     return max(0.0, state.buffer_s + state.upcoming[0].duration_s - state.capacity_s)
 
 
 def choice_of(state: State, rung: str | None) -> int:
-    """Where a rung stands among the choices, from the bottom; 0 for one that is not there."""
+    """Returns the index of a rung among the choices, from the lowest; 0 for one that is not there."""
     names = [choice.rung for choice in state.upcoming[0].choices]
     return names.index(rung) if rung in names else 0

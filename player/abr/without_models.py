@@ -1,4 +1,4 @@
-"""What policies that know nothing of models share: the rung is chosen first, the model follows where there is one."""
+"""Parts shared by policies that ignore models: they choose the rung first, and take its best model if there is one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from player.abr.state import Decision, Enhancement, RungChoice, State
 INSUFFICIENT_BUFFER_SAFETY = 0.7
 """Part of the throughput that a nearly empty buffer is filled with (dash.js, InsufficientBufferRule)."""
 UNTOUCHED_SEGMENTS = 2
-"""So many transfers pass before that rule speaks."""
+"""Transfers before the insufficient-buffer rule applies."""
 
 
 def with_model(state: State, rung: int, wait_s: float, memory: tuple[float, ...] = ()) -> Decision:
@@ -18,19 +18,19 @@ def with_model(state: State, rung: int, wait_s: float, memory: tuple[float, ...]
 
 
 def best_enhancement(state: State, choice: RungChoice) -> Enhancement | None:
-    """Of those that gain something and that the machine finishes in time; None for plain upscaling."""
+    """Returns the best enhancement that gains something and that the machine finishes in time; None without any."""
     able = [e for e in choice.enhancements if e.quality > choice.quality and in_time(state, e)]
     return max(able, key=lambda e: e.quality, default=None)
 
 
 def in_time(state: State, enhancement: Enhancement) -> bool:
-    """Whether the segment is enhanced before it is due, or at least as fast as it plays."""
+    """Returns True if the segment is enhanced before it is due, or at least as fast as it plays."""
     duration_s = state.upcoming[0].duration_s
     return state.enhancing_s + enhancement.cost_s <= max(state.buffer_s, duration_s)
 
 
 def rung_below(state: State, rate_bps: float | None) -> int:
-    """Place of the largest bandwidth up to that rate; the lowest rung where it is not known."""
+    """Returns the index of the largest bandwidth up to that rate; the lowest rung if the rate is not known."""
     choices = state.upcoming[0].choices
     return max((i for i, choice in enumerate(choices) if choice.bandwidth_bps <= (rate_bps or 0.0)), default=0)
 

@@ -1,1 +1,1 @@
-"""What a session plays, fetched in manifest order: video, models, sound."""
+"""Fetching in manifest order: video, models, sound."""

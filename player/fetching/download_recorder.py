@@ -9,10 +9,9 @@ from console.text import one_line
 from manifests.errors import BundleError
 from manifests.files import publish_file
 from manifests.hls.write import write_playlists
-from manifests.model import Presentation, Representation
+from manifests.model import Presentation, Representation, VideoRepresentation
 from manifests.mpd.write import write_mpd
 from manifests.names import MANIFEST
-from manifests.template import segment_href
 from player.errors import SinkError
 
 
@@ -25,7 +24,7 @@ class DownloadRecorder:
         self._models: set[str] = set()
 
     def open(self) -> None:
-        """Raises SinkError where the folder holds something: mixed with that, it would be no bundle."""
+        """Opens the folder. Raises SinkError if it is not empty: mixed with other files it would not be a bundle."""
         if self._folder.exists() and not self._folder.is_dir():
             raise SinkError(f"--keep {self._folder} is a file: name a folder")
         if self._folder.is_dir() and any(self._folder.iterdir()):
@@ -66,7 +65,7 @@ class DownloadRecorder:
         representations = (*kept.video, *kept.audio)
         if any(len(self._segments[r.id]) < len(r.segments) for r in representations):
             return {}  # players of HLS take each rung for whole
-        hrefs = {r.id: [segment_href(r, segment) for segment in r.segments] for r in representations}
+        hrefs = {r.id: [segment.href for segment in r.segments] for r in representations}
         sizes = {name: [(self._folder / href).stat().st_size for href in hrefs[name]] for name in hrefs}
         return write_playlists(kept, sizes)
 
@@ -79,6 +78,7 @@ def recorded_presentation(
     The rungs that are whole or, where rungs were switched and none is, every rung with a segment: this player then
     takes each segment from the rung that has it. `segments` holds segment numbers by representation id.
     """
+    # A rung with gaps is kept only if no rung is whole.
     touched = [r for r in presentation.video if segments.get(r.id)]
     whole = [r for r in touched if len(segments[r.id]) == len(r.segments)]
     names = {r.id for r in whole or touched} | {r.id for r in presentation.audio if segments.get(r.id)}
@@ -93,6 +93,7 @@ def recorded_presentation(
         )
         for s in presentation.adaptation_sets
     ]
+    # The recording is read from its own folder, so base URLs are dropped.
     return dataclasses.replace(
         presentation,
         base_urls=(),
@@ -102,5 +103,7 @@ def recorded_presentation(
 
 
 def _with_models(representation: Representation, models: frozenset[str]) -> Representation:
-    tracks = (t for t in representation.model_tracks if any(f.href is None or f.href in models for f in t.models))
+    if not isinstance(representation, VideoRepresentation):
+        return representation
+    tracks = (t for t in representation.model_tracks if any(f.href in models for f in t.models))
     return dataclasses.replace(representation, model_tracks=tuple(tracks))

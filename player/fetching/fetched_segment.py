@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from manifests.model import ModelTrack, Representation, Segment
+from manifests.model import ModelTrack, Segment, VideoRepresentation
 from manifests.networks import Size
 from manifests.weights import ModelWeights
 from player.fetching.soundtrack import AudioSegment
 from player.stats import SegmentStats
 from player.superres.model_choice import SegmentModel
-from player.superres.output import end_s, start_s
 
 
 @dataclass
@@ -19,15 +18,15 @@ class FetchedSegment:
     """One segment on its way through the session; each stage adds to its record."""
 
     position: int
-    """From 0."""
-    representation: Representation
-    """The rung chosen for it or, where that one failed, the rung it came from."""
+    """Index of the segment, from 0."""
+    representation: VideoRepresentation
+    """Rung chosen for it, or the one it came from if that failed."""
     record: SegmentStats
     init: bytes = b""
     media: bytes | None = None
-    """None where it was not delivered."""
+    """Bytes of the segment; None if it was not delivered."""
     weights: ModelWeights | None = None
-    """Of its model, where it came whole and in time."""
+    """Weights of its model, if it came whole and in time."""
     track: ModelTrack | None = None
     """The one that its weights are of."""
     wanted: SegmentModel | None = None
@@ -41,14 +40,13 @@ class FetchedSegment:
     @property
     def input_size(self) -> Size:
         """(width, height) of the picture that its model takes."""
-        video = self.representation.video
-        assert video is not None, "a rung is of video"
-        return (video.width, video.height) if self.track is None else self.track.input_size_of(video)
+        rung = self.representation
+        return rung.size if self.track is None else self.track.input_size_of(rung.video)
 
     @property
     def start_s(self) -> Fraction:
-        return start_s(self.representation, self.segment)
+        return self.segment.start_s
 
     @property
     def end_s(self) -> Fraction:
-        return end_s(self.representation, self.segment)
+        return self.segment.end_s

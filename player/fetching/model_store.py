@@ -22,7 +22,7 @@ _Chain = tuple[ModelFile, ...]
 _Key = tuple[str, ...]
 
 Received = Callable[[int], None]
-"""Told the bytes that a model file took."""
+"""Receives the bytes that a model file took."""
 
 
 class ModelStore:
@@ -32,9 +32,9 @@ class ModelStore:
         """`download` fetches one checked file of a rung, or raises FetchError with the file's name in it."""
         self._download = download
         self._loads: OrderedDict[_Key, asyncio.Task[ModelWeights]] = OrderedDict()
-        """Under way or done, least recently used first."""
+        """Loads that run or are done, least recently used first."""
         self._first_asked_s: dict[_Key, float] = {}
-        """Of each load; trying again what failed for now does not begin anew."""
+        """Time of each load's first request; a retry after a temporary failure keeps it."""
 
     def missing(self, wanted: SegmentModel) -> tuple[ModelFile, ...]:
         """The members of its chain that would have to be asked for."""
@@ -50,11 +50,11 @@ class ModelStore:
             self._loads.move_to_end(key)
 
     async def weights(self, wanted: SegmentModel, patience_s: float | None) -> ModelWeights | str:
-        """The weights of a model that was requested, or the reason why there are none.
+        """Returns the weights of a requested model, or the reason why there are none.
 
-        A model is waited for until `patience_s` after it was first wanted (None: as long as its download takes),
-        once, however many segments want it; coming later, it serves the segments after. Raises what `download`
-        does, FetchError excepted: a file that was fetched and cannot be kept is no reason to play on quietly.
+        A model is waited for until `patience_s` after it was first requested (None: as long as its download takes),
+        once for all segments that want it; if it comes later, it serves later segments. Raises what `download` raises
+        except FetchError: a file that was fetched and cannot be kept must not go unnoticed.
         """
         if not wanted.files:
             return wanted.reason or NO_MODELS
@@ -84,7 +84,7 @@ class ModelStore:
         return isinstance(error, FetchError) and error.temporary
 
     async def _load(self, wanted: SegmentModel, chain: _Chain, received: Received) -> ModelWeights:
-        """Raises FetchError that names the file, whatever is wrong with it."""
+        """Loads and decodes a model. Raises FetchError that names the file, for every fault of it."""
         base = await asyncio.shield(self._loads[_key(chain[:-1])]) if len(chain) > 1 else None
         file, track = chain[-1], wanted.track
         assert track is not None, "a chain of files belongs to a track"
@@ -95,7 +95,7 @@ class ModelStore:
         except BundleError as error:
             raise FetchError(f"{file.href}: {error}") from error
         if weights.spec != parse_network(track.network, track.scale):
-            raise FetchError(f"{file.href} holds {weights.spec.name}, where the manifest says {track.network}")
+            raise FetchError(f"{file.href} contains {weights.spec.name}, the manifest says {track.network}")
         return weights
 
     def _forget_oldest(self) -> None:
@@ -105,7 +105,7 @@ class ModelStore:
 
 
 def expected_model(file: ModelFile) -> Expected:
-    """What the manifest promises of a model file."""
+    """Returns size and hash that the manifest promises of a model file."""
     return Expected(min(file.size_bytes, MAX_MODEL_BYTES), file.sha256, file.size_bytes)
 
 

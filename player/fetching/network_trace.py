@@ -1,7 +1,7 @@
-"""A network whose speed was written down second by second: when bytes arrive over it. Pure, but for reading the file.
+"""A recorded network, second by second: arrival times of bytes over it. Pure except for reading the file.
 
-A trace is CSV with the header `time_s,kbps`, rows one second apart from 0; row `t,k` says that k kilobits (1000 bits)
-cross the link from t to t + 1. After the last row it begins again.
+A trace is CSV with the header `time_s,kbps`, rows one second apart from 0; row `t,k` means that k kilobits (1000 bits)
+cross the link from t to t + 1. After the last row it starts over.
 """
 
 from __future__ import annotations
@@ -26,27 +26,28 @@ class NetworkTrace:
     """Throughput of a link, repeated without end."""
 
     kbps: tuple[float, ...]
-    """Of every second; none negative, not all 0."""
+    """Rate of every second; none negative, not all 0."""
 
     @property
     def duration_s(self) -> int:
-        """After which it begins again."""
+        """Duration after which it starts over."""
         return len(self.kbps)
 
     @cached_property
     def _bits(self) -> NDArray[np.float64]:
-        """That crossed the link by the end of every second; 0 at first."""
+        """Bits that crossed the link by the end of every second; 0 at first."""
         return np.concatenate(([0.0], np.cumsum(np.array(self.kbps) * 1000)))
 
     def arrival_s(self, start_s: float, size_bytes: float) -> float:
-        """When the last of so many bytes arrives that set off at `start_s` (from 0, the trace's beginning)."""
+        """Returns the time at which the last of `size_bytes` arrives that were sent at `start_s` (from 0, the trace's
+        start)."""
         if size_bytes <= 0:
             return start_s
         # So little that it is lost among the bits before it would else arrive before an outage that it set off in.
         return max(start_s, self._time_s(self._bits_by(start_s) + 8 * size_bytes))
 
     def bytes_between(self, start_s: float, end_s: float) -> float:
-        """What crosses the link from one moment to another."""
+        """Returns the bytes that cross the link from one time to another."""
         return (self._bits_by(end_s) - self._bits_by(start_s)) / 8
 
     def _bits_by(self, time_s: float) -> float:
@@ -56,7 +57,7 @@ class NetworkTrace:
         return float(rounds * self._bits[-1] + within)
 
     def _time_s(self, bits: float) -> float:
-        """When so many bits have crossed the link since time 0."""
+        """Returns the time at which that many bits have crossed the link since time 0."""
         rounds, rest = divmod(bits, self._bits[-1])
         # The first second by whose end they have all crossed: its rate is not 0.
         second = max(0, int(np.searchsorted(self._bits, rest, side="left")) - 1)
@@ -102,5 +103,5 @@ def _kbps(row: str, second: int) -> float:
     if at_s != second:
         raise ValueError(f"row {second + 1} is at {time_s[:20]} s; rows are one second apart from 0")
     if not 0 <= kbps <= MAX_KBPS:
-        raise ValueError(f"row {second + 1} says {rate[:20]} kbps; 0 to {MAX_KBPS:g} are read")
+        raise ValueError(f"row {second + 1} has {rate[:20]} kbps; 0 to {MAX_KBPS:g} are read")
     return kbps

@@ -1,4 +1,4 @@
-"""The files a manifest names, fetched by what they are, and kept where the user wants them kept."""
+"""Files of a presentation, fetched by their kind, and recorded if the user asked for it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import asyncio
 from contextlib import suppress
 from urllib.parse import urljoin
 
+from manifests.base_urls import base_urls
 from manifests.errors import MalformedManifestError
-from manifests.hrefs import base_urls
 from manifests.model import AdaptationSet, ModelFile, Presentation, Representation, Segment
 from manifests.quality_table import QualityTable, decode_quality
-from manifests.template import initialization_href, segment_href
 from player.errors import FetchError
 from player.fetching.download_recorder import DownloadRecorder
 from player.fetching.model_store import expected_model
@@ -20,8 +19,9 @@ _TEXT_BYTES = 16 << 20
 
 
 class PresentationFiles:
-    """Init segments, media segments and models of one presentation. Every method raises FetchError that names the file,
-    and SinkError where it cannot be kept.
+    """Fetches init segments, media segments and models of one presentation.
+
+    Every method raises FetchError that names the file, and SinkError if it cannot be recorded.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class PresentationFiles:
         self._kept = kept
         self._inits: dict[str, Download] = {}
         self._bases: dict[str, tuple[str, ...]] = {}
-        """Of each representation, in the manifest's order."""
+        """Base URLs of each representation, in the manifest's order."""
         self._first_base = 0
         """The one that had a file which another one had not."""
         self._text = list(presentation.text) if kept is not None else []
@@ -52,7 +52,7 @@ class PresentationFiles:
         return self._fetcher.received_bytes
 
     async def quality(self, adaptation_set: AdaptationSet) -> QualityTable | None:
-        """The quality table of a set; None where the manifest names none, or none can be had or read."""
+        """Fetches the quality table of a set; None if the manifest names none, or it cannot be fetched or read."""
         side_file = adaptation_set.quality
         if side_file is None:
             return None
@@ -67,9 +67,7 @@ class PresentationFiles:
         return table
 
     async def keep_text(self) -> None:
-        """Subtitles, which are for other players: fetched where they are to be kept, from the manifest's own place.
-        What cannot be had is left out.
-        """
+        """Fetches subtitles from the manifest's own place, for recordings only; those that fail are left out."""
         while self._kept is not None and self._text:
             track = self._text.pop(0)
             with suppress(FetchError):
@@ -82,7 +80,7 @@ class PresentationFiles:
         """Fetched once; afterwards a download of 0 bytes."""
         if representation.id in self._inits:
             return self._inits[representation.id]
-        href = initialization_href(representation)
+        href = representation.init_href
         download = await self._get(representation, href, Expected(MAX_INIT_BYTES))
         if self._kept is not None:
             await asyncio.to_thread(self._kept.file, href, download.data)
@@ -90,11 +88,11 @@ class PresentationFiles:
         return download
 
     def forget_init(self, representation: Representation) -> None:
-        """The next time it is fetched anew: what was fetched does not fit its segments."""
+        """Drops the init segment, so that it is fetched again: it did not fit its segments."""
         self._inits.pop(representation.id, None)
 
     async def segment(self, representation: Representation, segment: Segment) -> Download:
-        href = segment_href(representation, segment)
+        href = segment.href
         download = await self._get(representation, href, Expected(MAX_SEGMENT_BYTES))
         if self._kept is not None:
             await asyncio.to_thread(self._kept.segment, representation, segment.number, href, download.data)
@@ -107,7 +105,7 @@ class PresentationFiles:
         return download
 
     async def _get(self, representation: Representation, href: str, expected: Expected) -> Download:
-        """From the first of its places that has it, beginning with the one that stood in last."""
+        """Fetches from the first place that has the file, beginning with the last one that replaced a failed place."""
         bases, first = self._bases[representation.id], self._first_base
         problem = FetchError("there is no place to fetch it from")
         for n in range(len(bases)):

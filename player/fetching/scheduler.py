@@ -1,4 +1,4 @@
-"""What a segment needs, fetched in manifest order: its video from a chosen rung, its model, the audio beside it."""
+"""Segment scheduler: fetches in manifest order the video from a chosen rung, its model, and the sound."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from fractions import Fraction
 
-from manifests.model import AdaptationSet, Representation
+from manifests.model import AdaptationSet, VideoRepresentation
 from player.abr.controller import AbrController, Chosen
 from player.abr.inputs import usable_entries
 from player.abr.progress import finish_or_abandon
@@ -21,24 +21,23 @@ from player.fetching.presentation_files import PresentationFiles
 from player.fetching.soundtrack import Soundtrack
 from player.stats import SegmentStats
 from player.superres.model_choice import SegmentModel
-from player.superres.output import end_s
 
 CAPACITY_S = 20.0
 """Video that a session fetches ahead of what is shown."""
 LIGHTER_MODEL_PATIENCE_S = 0.5
-"""How long a model that suits the machine better is waited for when its segment's turn has come."""
+"""Time that a model which suits the machine better is waited for when its segment's turn has come."""
 MAX_SILENT_SEGMENTS = 3
-"""So many segments in a row without an answer, and the server counts as gone."""
+"""Segments in a row without an answer after which the server counts as gone."""
 
 
 class SegmentScheduler:
-    """The fetching side of a session: ahead of the pipeline, as far as the buffer reaches."""
+    """Fetches ahead of the pipeline until the buffer is full."""
 
     def __init__(
         self,
         files: PresentationFiles,
         soundtrack: Soundtrack,
-        rungs: Sequence[Representation],
+        rungs: Sequence[VideoRepresentation],
         policy: Policy,
         *,
         model_patience_s: float | None,
@@ -47,11 +46,11 @@ class SegmentScheduler:
         abandon: Abandon | None = None,
         described_by: AdaptationSet | None = None,
     ) -> None:
-        """`rungs` are those to choose among, with equal segment boundaries; patience None asks for no model at all.
+        """Schedules among `rungs`, which have equal segment boundaries; patience None requests no models.
 
-        `paced`: frames are shown in real time, so segments are fetched ahead until the buffer is full; without it
-        each is fetched when the pipeline asks. `abandon` may give up one that is late. `described_by` may
-        name a quality table, fetched beside the first ones.
+        `paced`: frames are shown in real time, so segments are fetched ahead until the buffer is full; otherwise each
+        is fetched when the pipeline asks. `abandon` may cancel a late one. `described_by` may name a quality table,
+        which is fetched next to the first segments.
         """
         self._files = files
         self._soundtrack = soundtrack
@@ -60,13 +59,15 @@ class SegmentScheduler:
         self._paced = paced
         self._described_by = described_by
         self._models = ModelStore(files.model)
+        # Without patience no model is ever requested.
         enhance = model_patience_s is not None
         self._chooser = AbrController(
             rungs, policy, self._models, enhance=enhance, capacity_s=capacity_s, real_time=paced, abandon=abandon
         )
+        # The queue's length bounds memory, the semaphore lets an unpaced pipeline ask for each segment.
         self._most_ahead = self._segments_within(capacity_s)
         self.first = 0
-        """Where delivery begins."""
+        """Index of the first segment to deliver."""
         self._asked = asyncio.Semaphore(0)
         self._ready: asyncio.Queue[FetchedSegment | BaseException] = asyncio.Queue(self._most_ahead)
         self._tasks: list[asyncio.Task[None]] = []
@@ -78,16 +79,17 @@ class SegmentScheduler:
         return len(self._rungs[0].segments)
 
     def position_at(self, at_s: Fraction) -> int:
-        """Of the segment that is shown at a moment; of the first or last one where that lies outside."""
+        """Returns the index of the segment shown at a time; the first or the last one for times outside."""
         rung = self._rungs[0]
-        over = sum(1 for segment in rung.segments if end_s(rung, segment) <= at_s)
+        over = sum(1 for segment in rung.segments if segment.end_s <= at_s)
         return min(over, self.count - 1)
 
     async def deliver(self, position: int) -> FetchedSegment:
-        """Segment `position` with what it needs, or what of that could be had; the rest is said in its record.
+        """Returns the segment at `position` with everything it needs, as far as that was fetched; its record has the
+        rest.
 
-        To be asked for in order, from 0 or from where it was sent. Raises UnplayableError where the server no longer
-        answers, SinkError where a file cannot be kept.
+        Call it in order, from 0 or from the position after a seek. Raises UnplayableError if the server no longer
+        answers, SinkError if a file cannot be recorded.
         """
         if not self._tasks:
             self._tasks = [asyncio.create_task(self._told(work)) for work in (self._fetch_beside, self._produce)]
@@ -122,19 +124,19 @@ class SegmentScheduler:
         self._tasks = []
 
     def _segments_within(self, capacity_s: float) -> int:
-        """Segments that may wait for the pipeline, whatever a policy says: they take memory."""
+        """Returns how many segments may wait for the pipeline, independent of the policy: they take memory."""
         shortest_s = min(s.duration_ticks for s in self._rungs[0].segments) / self._rungs[0].timescale
         return max(1, math.ceil(capacity_s / max(0.1, shortest_s)))
 
     async def _told(self, work: Callable[[], Awaitable[None]]) -> None:
-        """What goes wrong in it is the pipeline's to raise, where it waits."""
+        """Runs `work`, and hands its error to the pipeline, which raises it where it waits."""
         try:
             await work()
         except Exception as error:
             await self._ready.put(error)
 
     async def _fetch_beside(self) -> None:
-        """What no segment waits for."""
+        """Fetches files that no segment waits for."""
         if self._described_by is not None and self._chooser.known is None:
             table = await self._files.quality(self._described_by)
             if table is not None:
@@ -197,18 +199,20 @@ class SegmentScheduler:
         else:
             delivery.weights, delivery.track = weights, wanted.track
 
-    async def _video(self, delivery: FetchedSegment, others: Sequence[Representation]) -> None:
+    async def _video(self, delivery: FetchedSegment, others: Sequence[VideoRepresentation]) -> None:
         """The segment's media, from another rung where need be: one that works, or one that comes in time."""
         begun_s = asked_s = time.monotonic()
         asked_bytes = self._files.received_bytes
         intended, rungs = delivery.representation, [delivery.representation, *others]
         problem: FetchError | None = None
+        # Try the chosen rung, then the others: any rung is better than a hole.
         while rungs and delivery.media is None:
             try:
                 less = await self._fetch_unless_given_up(delivery, rungs.pop(0))
             except FetchError as error:
                 problem = problem or error
                 continue
+            # The policy abandoned this download for a smaller segment, which is tried next.
             if less is not None:
                 self._chooser.given_up(self._transfer(asked_s, asked_bytes))
                 asked_s, asked_bytes = time.monotonic(), self._files.received_bytes
@@ -220,6 +224,7 @@ class SegmentScheduler:
             assert problem is not None, "no rung is left once all have failed"
             self._note_loss(delivery, problem)
             return
+        # It came from another rung, so the model that was requested does not fit.
         if delivery.representation is not intended:
             self._request_model(delivery, self._chooser.wanted(delivery.representation, delivery.position))
         track = delivery.wanted.track if delivery.wanted is not None else None
@@ -231,8 +236,8 @@ class SegmentScheduler:
         now_s = time.monotonic()
         return Transfer(now_s, now_s - asked_s, self._files.received_bytes - asked_bytes)
 
-    async def _fetch_unless_given_up(self, delivery: FetchedSegment, rung: Representation) -> Chosen | None:
-        """What is to be fetched instead where this does not come in time. Raises FetchError."""
+    async def _fetch_unless_given_up(self, delivery: FetchedSegment, rung: VideoRepresentation) -> Chosen | None:
+        """Fetches the segment, and returns what to fetch instead if it is abandoned. Raises FetchError."""
         if not self._paced or self._files.local:
             await self._fetch(delivery, rung)
             return None
@@ -243,7 +248,7 @@ class SegmentScheduler:
             self._fetch(delivery, rung), lambda: self._chooser.less(position, under_way, files.received_bytes)
         )
 
-    async def _fetch(self, delivery: FetchedSegment, rung: Representation) -> None:
+    async def _fetch(self, delivery: FetchedSegment, rung: VideoRepresentation) -> None:
         """Raises FetchError."""
         init = await self._files.init(rung)
         media = await self._files.segment(rung, rung.segments[delivery.position])
@@ -253,10 +258,9 @@ class SegmentScheduler:
         delivery.record.video_bytes += init.size_bytes + media.size_bytes
 
     async def fetch_again(self, delivery: FetchedSegment) -> bool:
-        """Its init segment and its media once more, as what came does not decode; False where that cannot help.
+        """Fetches init segment and media again because they did not decode; returns False if that cannot help.
 
-        Neither has a hash in a manifest, so bytes that changed on the way are seen by the decoder alone. Raises
-        SinkError.
+        Neither has a hash in a manifest, so only the decoder notices bytes that changed on the way. Raises SinkError.
         """
         if self._files.local:
             return False

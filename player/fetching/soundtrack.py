@@ -1,4 +1,4 @@
-"""The audio beside the video, fetched as far as the video is."""
+"""Sound next to the video, fetched as far as the video is."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
-from manifests.model import Representation
+from manifests.model import AudioRepresentation
 from player.errors import FetchError
 from player.fetching.presentation_files import PresentationFiles
-from player.superres.output import start_s
 
 
 @dataclass(frozen=True)
@@ -21,19 +20,21 @@ class AudioSegment:
 
 
 class Soundtrack:
-    """One stream of audio, or silence for None. What cannot be had is silent, and said once."""
+    """One sound track, or silence for None. A segment that cannot be fetched is silent, with one warning."""
 
-    def __init__(self, files: PresentationFiles, stream: Representation | None, warn: Callable[[str], None]) -> None:
+    def __init__(
+        self, files: PresentationFiles, stream: AudioRepresentation | None, warn: Callable[[str], None]
+    ) -> None:
         self._files = files
         self._warn = warn
         self._stream = stream
         self._position = 0
         self._init: bytes | None = None
         self.complete = True
-        """Whether all of it has come so far."""
+        """True if all of it has come so far."""
 
     async def init(self) -> bytes | None:
-        """Its init segment; None where there is no audio or it is not delivered. Raises SinkError."""
+        """Fetches its init segment; None without sound or if it cannot be fetched. Raises SinkError."""
         if self._stream is not None:
             try:
                 self._init = (await self._files.init(self._stream)).data
@@ -47,7 +48,7 @@ class Soundtrack:
         stream, init = self._stream, self._init
         while stream is not None and init is not None and self._position < len(stream.segments):
             segment = stream.segments[self._position]
-            if end_s is not None and start_s(stream, segment) >= end_s:
+            if end_s is not None and segment.start_s >= end_s:
                 break
             self._position += 1
             try:
@@ -57,9 +58,9 @@ class Soundtrack:
         return found
 
     def go_to(self, at_s: Fraction) -> None:
-        """On from the segment that is heard then."""
+        """Continues from the segment that is heard at that time."""
         if self._stream is not None:
-            started = [n for n, segment in enumerate(self._stream.segments) if start_s(self._stream, segment) <= at_s]
+            started = [n for n, segment in enumerate(self._stream.segments) if segment.start_s <= at_s]
             self._position = started[-1] if started else 0
 
     def _lose(self, error: FetchError) -> None:

@@ -11,7 +11,7 @@ from player.fetching.network_trace import NetworkTrace
 from player.fetching.transport import Download, Expected, Transport
 
 LOOK_S = 0.1
-"""How often what came is counted."""
+"""Interval at which received bytes are counted."""
 
 
 class ThrottledTransport:
@@ -31,7 +31,7 @@ class ThrottledTransport:
         self._origin_s: float | None = None
         self._link = asyncio.Lock()
         self._free_s = 0.0
-        """When the link is through with what it carries, from its beginning."""
+        """Time from the start at which the link has finished what it carries."""
 
     async def manifest(self) -> bytes:
         asked_s = self._now_s()

@@ -29,7 +29,7 @@ MAX_REDIRECTS = 5
 _TEMPORARY_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 _MAX_BACKOFF_S = 4.0
 _PACKING_BYTES = 4096
-"""What a packed body may take beside an eighth more than the file: gzip's header and trailer, zlib's blocks."""
+"""Allowance for a packed body in addition to an eighth of the file: gzip's header and trailer, zlib's blocks."""
 SLOWEST_BYTES_PER_S = 4000
 """Half of the slowest mobile networks: what comes more slowly is as good as silent."""
 
@@ -40,18 +40,21 @@ class Download:
 
     data: bytes
     size_bytes: int
-    """What crossed the network for it, failed attempts included."""
+    """Bytes that crossed the network for it, failed attempts included."""
     duration_s: float
     """Wall time, failed attempts and pauses between them included."""
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What is known of a file before it is asked for."""
+    """Facts about a file that are known before it is requested."""
 
     max_bytes: int
-    """Of the file, unpacked. A larger one is refused with the first piece that shows it, which is unpacked no further;
-    so is a body longer than any honest packing of so many bytes, whatever it unpacks to."""
+    """Largest size of the file, unpacked.
+
+    A larger one is refused at the first piece that exceeds it, which is not unpacked further; so is a body longer than
+    any honest packing of that size.
+    """
     sha256: str | None = None
     size_bytes: int | None = None
 
@@ -65,28 +68,28 @@ class Expected:
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a file is waited for."""
+    """Limits on waiting for a file."""
 
     attempts: int = 4
     deadline_s: float = 20.0
-    """Of one attempt, beside the time that its bytes may take at SLOWEST_BYTES_PER_S."""
+    """Deadline of one attempt, in addition to the time that its bytes may take at SLOWEST_BYTES_PER_S."""
     backoff_s: float = 0.25
-    """Before the second attempt; doubled before each further one, with up to as much again at random."""
+    """Pause before the second attempt; doubled before each further one, plus up to as much again at random."""
 
     def pause_s(self, failures: int, chance: float) -> float:
-        """How long to wait after that many failures; `chance` is 0 to 1."""
+        """Returns the pause after that many failures; `chance` is 0 to 1."""
         return float(min(_MAX_BACKOFF_S, self.backoff_s * 2 ** (failures - 1)) * (1 + chance))
 
 
 class Transport(Protocol):
-    """Where the files of one presentation come from."""
+    """Source of the files of one presentation."""
 
     manifest_url: str
     """Address of the manifest, once it was fetched: hrefs resolve against it."""
     received_bytes: int
     """Everything received so far, of every file and every attempt."""
     local: bool
-    """Whether the files lie on this machine, so that throughput means nothing."""
+    """True if the files are on this machine, so that throughput means nothing."""
 
     async def manifest(self) -> bytes:
         """The manifest's bytes. Raises UnplayableError."""
@@ -134,7 +137,7 @@ class HttpTransport:
         self.received_bytes = 0
         self._patience = patience = patience or Patience()
         self._allowed: set[tuple[str, str, int | None]] = set()
-        """Origins beside the manifest's own."""
+        """Origins that are allowed in addition to the manifest's own."""
         self._client = httpx.AsyncClient(
             timeout=httpx.Timeout(patience.deadline_s, connect=min(5.0, patience.deadline_s)),
             # Media does not compress; a manifest does. Other encodings are not understood here.
@@ -145,7 +148,7 @@ class HttpTransport:
         try:
             return (await self.get(self.manifest_url, Expected(MAX_MANIFEST_BYTES))).data
         except FetchError as error:
-            named = urlsplit(self.manifest_url).path.endswith(".mpd")
+            named = self.manifest_url.partition("?")[0].endswith(".mpd")  # not parsed: it may be no address at all
             hint = "" if named else f"; the address of a manifest ends in /{MANIFEST}"
             raise UnplayableError(f"no manifest at {self.manifest_url}: {error}{hint}") from error
 
@@ -171,11 +174,11 @@ class HttpTransport:
         await self._client.aclose()
 
     async def _attempt(self, url: str, expected: Expected, deadline_s: float, meter: _Meter) -> bytes:
-        """One request with its redirects. Raises FetchError and nothing else."""
+        """Makes one request with its redirects. Raises FetchError and nothing else."""
         try:
             data = await _while_it_comes(self._follow(url, expected, meter), deadline_s, meter)
         except (TimeoutError, httpx.TimeoutException) as error:
-            raise FetchError(f"silent or next to it for {deadline_s:g} s", temporary=True) from error
+            raise FetchError(f"no data for {deadline_s:g} s", temporary=True) from error
         except httpx.TransportError as error:
             raise FetchError(f"the connection failed: {_connection_problem(error)}", temporary=True) from error
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, ValueError) as error:
@@ -225,7 +228,7 @@ class _Meter:
 
 
 async def _while_it_comes(work: Coroutine[Any, Any, bytes], deadline_s: float, meter: _Meter) -> bytes:
-    """Its result, or asyncio.TimeoutError where the bytes of `meter` come too slowly."""
+    """Returns the result of `work`. Raises asyncio.TimeoutError if the bytes of `meter` come too slowly."""
     task = asyncio.ensure_future(work)
     started_s, before_bytes = time.monotonic(), meter.size_bytes
     try:
@@ -242,7 +245,7 @@ async def _while_it_comes(work: Coroutine[Any, Any, bytes], deadline_s: float, m
 
 
 class _Body:
-    """A body collected and unpacked, never beyond its cap whatever the packed bytes say."""
+    """A body that is collected and unpacked, never beyond its bound, even for hostile packing."""
 
     def __init__(self, max_bytes: int, encoding: str) -> None:
         if encoding.lower() not in ("identity", "gzip", "x-gzip", "deflate"):
@@ -283,7 +286,7 @@ class _Body:
 
 
 class LocalTransport:
-    """Files of a bundle on this machine: of the manifest's folder alone."""
+    """Files of a bundle on this machine, from the manifest's folder only."""
 
     local = True
 
@@ -307,7 +310,7 @@ class LocalTransport:
         return Download(data, len(data), time.monotonic() - started_s)
 
     def allow(self, urls: Iterable[str]) -> None:
-        """There is no other place here than the manifest's folder."""
+        """Does nothing: there is no place here except the manifest's folder."""
 
     async def close(self) -> None:
         """Nothing is held open."""

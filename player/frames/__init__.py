@@ -1,1 +1,1 @@
-"""From a fetched segment to pictures of the output's size: decoded, enhanced or enlarged plainly."""
+"""Frames: from a fetched segment to pictures of the output's size, enhanced or plain."""

@@ -1,4 +1,4 @@
-"""The frames of a delivered segment, put where the manifest says they belong."""
+"""Frames of a fetched segment, at the times that the manifest gives."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from media.frames import Frame, decode_segment
 from player.fetching.fetched_segment import FetchedSegment
 
 MAX_GROWTH = 4
-"""Frames may differ in size from what the manifest says, but not by so many times: queues are counted in frames."""
+"""Largest ratio of a frame's pixels to the manifest's: queues are counted in frames."""
 
 
 def segment_frames(delivery: FetchedSegment) -> Iterator[Frame]:
-    """Its frames with growing time stamps inside the segment's time, the first at its start.
+    """Yields its frames with ascending time stamps inside the segment's time, the first at its start.
 
-    Raises UndecodableSegmentError, after the frames that could be had, where there are fewer than its tables say.
+    Raises UndecodableSegmentError, after the frames that decoded, if there are fewer than its tables promise.
     """
+    assert delivery.media is not None, "asked of a segment that was delivered"
     video = delivery.representation.video
-    assert delivery.media is not None and video is not None, "asked of a segment that was delivered"
     first_s: Fraction | None = None
     last_s = delivery.start_s - 1
     count = 0
@@ -43,9 +43,9 @@ def segment_frames(delivery: FetchedSegment) -> Iterator[Frame]:
 
 
 def _frames_promised(delivery: FetchedSegment) -> int:
-    """What the segment's own tables say; where they do not parse, what its duration asks for."""
-    assert delivery.media is not None and delivery.representation.video is not None, "a segment that was delivered"
+    """Returns the frame count in the segment's own tables; if they do not parse, the one that fits its duration."""
+    assert delivery.media is not None, "asked of a segment that was delivered"
     try:
         return read_fragment(delivery.media, read_init(delivery.init)).sample_count
     except MalformedFragmentError:
-        return round((delivery.end_s - delivery.start_s) * delivery.representation.video.frame_rate)
+        return delivery.representation.frame_count(delivery.segment)

@@ -1,21 +1,21 @@
-"""How much work a frame is given on a machine that may be too slow: a rule without a clock of its own. Pure."""
+"""Effort for a frame on a machine that may be too slow: a rule without a clock of its own. Pure."""
 
 from __future__ import annotations
 
 from enum import IntEnum
 
 LOW = 0.4
-"""Below this share of the full lead a level is given up,"""
+"""Share of the full lead below which the effort falls by one level."""
 HIGH = 0.8
-"""and above this share, for as long as the rule's patience, the next one is tried again."""
+"""Share of the full lead above which, after the rule's patience, the effort rises by one level."""
 SETTLE_S = 0.3
-"""What a level is given to show its effect before the next one is given up."""
+"""Time that a level has to take effect before the next one falls."""
 LEAST_PATIENCE_S = 1.0
 MOST_PATIENCE_S = 64.0
 
 
 class Effort(IntEnum):
-    """What is done to a frame, least first."""
+    """Treatments of a frame, least first."""
 
     PLAIN = 0
     REUSE = 1
@@ -37,7 +37,7 @@ class EffortRule:
         self._patience_s = LEAST_PATIENCE_S
         self._changed_s = float("-inf")
         self._risen_s: float | None = None
-        """When the present level was reached from below."""
+        """Time at which the present level was reached from below."""
         self._ahead_since_s: float | None = None
 
     def judge(self, lead_s: float, now_s: float) -> Effort:
@@ -54,7 +54,7 @@ class EffortRule:
         return self.level
 
     def restart(self) -> None:
-        """From here on a frame costs something else: nothing is known of that."""
+        """Forgets the cost of a frame, because it changes from here on."""
         self.level = Effort.FULL
         self._risen_s = self._ahead_since_s = None
         self._patience_s = LEAST_PATIENCE_S

@@ -16,12 +16,12 @@ from player.superres.residual_reuse import ResidualReuse
 
 
 class SegmentEnhancer:
-    """Of one thread; counts into the segment's record and the session's."""
+    """Enhances the frames of one segment, in one thread; counts into the segment's and the session's record."""
 
     def __init__(
         self, delivery: FetchedSegment, upscaler: Upscaler | None, output: OutputFormat, stats: SessionStats
     ) -> None:
-        """`upscaler` is made for `delivery.input_size`; None plays the segment plainly, for a reason on record."""
+        """Prepares for a segment; `upscaler` is made for `delivery.input_size`, None plays it plain."""
         self._delivery = delivery
         self._record = delivery.record
         self._output = output
@@ -31,7 +31,7 @@ class SegmentEnhancer:
 
     @property
     def network(self) -> str | None:
-        """Its name; None where there is none, or no more."""
+        """Name of the network in use; None if there is none or it failed."""
         return None if self._network is None else self._network.name
 
     def enlarge(self, frame: Frame, effort: Effort) -> Frame:
@@ -49,9 +49,8 @@ class SegmentEnhancer:
         return resize_frame(frame, self._output.width, self._output.height)
 
     def _enhanced(self, frame: Frame, effort: Effort) -> Frame | None:
-        """None where there is no network, or it failed: then there is none for the rest of the segment either."""
+        """Returns the enhanced frame; None without a network, or after it failed, for the rest of the segment."""
         network, video = self._network, self._delivery.representation.video
-        assert video is not None, "a rung is of video"
         if network is None:
             return None
         if (frame.width, frame.height) != (video.width, video.height):

@@ -8,6 +8,7 @@ from threading import Lock
 from typing import Protocol
 
 from manifests.errors import BundleError
+from manifests.networks import Size
 from manifests.weights import ModelWeights
 from player.errors import UnplayableError
 from player.superres.engines import (
@@ -42,13 +43,13 @@ class LazyEngine:
 
 
 class Enhancer(Protocol):
-    """Where a session's upscalers come from. Called by one thread at a time."""
+    """Supplier of a session's upscalers. Called by one thread at a time."""
 
     def prepare(self, weights: ModelWeights | None, width: int, height: int) -> Upscaler | str:
-        """An upscaler for frames of that size, or the reason why there is none.
+        """Returns an upscaler for frames of that size, or the reason why there is none.
 
-        `weights` are those of the segment's own model, None where it has none. Raises UnplayableError where
-        playing on without enhancement would hide that what was asked for by name is not there.
+        `weights` are those of the segment's own model, None if it has none. Raises UnplayableError if playing on would
+        hide that a model or engine which was named is missing.
         """
         ...
 
@@ -81,22 +82,22 @@ class ModelEnhancer:
 
 
 class FileEnhancer:
-    """One model file of the user's own for every segment, whatever the manifest says."""
+    """One model file of the user's own for every segment, in place of the manifest's models."""
 
     def __init__(self, path: Path, engine: str = "auto", backend: str | None = None) -> None:
         self._path = path
         self._engine = LazyEngine(engine, backend)
-        self._made: dict[tuple[int, int], Upscaler] = {}
+        self._made: dict[Size, Upscaler] = {}
 
     def prepare(self, weights: ModelWeights | None, width: int, height: int) -> Upscaler:
-        if (width, height) not in self._made:
+        if Size(width, height) not in self._made:
             try:
-                self._made[width, height] = open_pretrained(self._path, self._engine, width, height)
+                self._made[Size(width, height)] = open_pretrained(self._path, self._engine, width, height)
             except OSError as error:
                 raise UnplayableError(f"--model {self._path}: {error.strerror}") from error
             except (BundleError, EngineUnavailableError, UnsupportedModelFileError) as error:
                 raise UnplayableError(f"--model {self._path}: {error}") from error
-        return self._made[width, height]
+        return self._made[Size(width, height)]
 
 
 class NoEnhancer:
@@ -107,6 +108,6 @@ class NoEnhancer:
 
 
 def said(error: Exception) -> str:
-    """The first line of what an exception of another library says, short enough for a report."""
+    """Returns the first line of another library's error message, short enough for a report."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[0][:200]

@@ -1,4 +1,4 @@
-"""Where enhanced frames go: a video file, numbered pictures, a window, or nowhere."""
+"""Sinks of enhanced frames: a video file, numbered pictures, a window."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Sink(Protocol):
         ...
 
     def close(self) -> None:
-        """Finish and give the output its final name, or leave nothing where a write failed or nothing came.
+        """Finishes the output and gives it its final name, or leaves nothing if a write failed or nothing came.
 
         Called however the session ends.
         """

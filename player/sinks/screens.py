@@ -1,4 +1,4 @@
-"""What a window is made of here: OpenCV's, or none where there is no display."""
+"""Screens for the window: OpenCV's, or a null display on machines without one."""
 
 from __future__ import annotations
 
@@ -69,14 +69,14 @@ class NoScreen:
 
 
 def open_screen() -> tuple[Screen, str | None]:
-    """A screen, and why it is none where no window can be opened."""
+    """Returns a screen, and the reason if it is a null display."""
     with _display_problem() as problem:
         return (OpenCvScreen(), None) if problem is None else (NoScreen(), problem)
 
 
 @contextmanager
 def _display_problem() -> Iterator[str | None]:
-    """Why no window can be opened here; None where one can."""
+    """Yields the reason why no window can be opened here; None if one can."""
     if platform.system() != "Linux":
         yield None
     elif not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
@@ -90,9 +90,11 @@ def _display_problem() -> Iterator[str | None]:
 
 @contextmanager
 def _window_of_another_process() -> Iterator[bool]:
-    """Whether one opened. Qt ends the whole process where it finds no display it can use, so another one tries first.
+    """Yields True if a window could be opened by another process, because Qt ends the whole process without a
+    display.
 
-    Its window stays until the block ends: Xvfb starts anew when its last window is closed, and takes none meanwhile.
+    That window stays until the block ends: Xvfb restarts after its last window is closed, and refuses windows
+    meanwhile.
     """
     with subprocess.Popen(  # noqa: S603 - our own interpreter and a constant
         python_running(_PROBE), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
@@ -108,6 +110,6 @@ def _window_of_another_process() -> Iterator[bool]:
 
 
 def _came_before(first: str, second: str) -> bool:
-    """Whether one module was loaded before another: the table of modules keeps the order."""
+    """Returns True if one module was loaded before another: the table of modules keeps the order."""
     loaded = list(sys.modules)
     return loaded.index(first) < loaded.index(second)

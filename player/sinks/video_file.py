@@ -40,11 +40,11 @@ class _Kind:
     codec_options: dict[str, str]
     container_options: dict[str, str]
     negative_times: bool
-    """Whether the container can hold the encoder's padding before time 0 without moving everything else."""
+    """True if the container can hold the encoder's padding before time 0 without moving everything else."""
     sound: bool = True
-    """Whether it holds audio."""
+    """True if it holds audio."""
     timed: bool = True
-    """Whether it holds time stamps."""
+    """True if it holds time stamps."""
 
 
 # To a stream an MP4 goes in fragments: its index would have to be written before what it is an index of.
@@ -68,15 +68,15 @@ _KINDS = {
 }
 SUFFIXES = tuple(_KINDS)
 STREAM_SUFFIX = ".mkv"
-"""The kind for a stream whose name has none of SUFFIXES: it holds sound and time stamps, and any tool tells it by its
+"""Kind of a stream whose name has none of SUFFIXES: it holds sound and time stamps, and tools recognise it by its
 first bytes."""
 
 
 class VideoFile:
-    """Written beside its final name and renamed when complete, or straight to a stream; frames keep their time stamps.
+    """A video file, written next to its final name and renamed when complete, or written to a stream.
 
-    Matroska counts milliseconds, so there a time stamp is off by up to half of one, and the audio encoder's padding
-    before time 0 (21 ms of AAC) is left out; nor is the shape of pixels told there, where they are not square.
+    Frames keep their time stamps. Matroska counts milliseconds, so there a time stamp is off by up to half of one, and
+    the audio encoder's padding before time 0 (21 ms of AAC) is left out; non-square pixels are not recorded there.
     YUV4MPEG2 has neither audio nor time stamps: frames follow each other at the frame rate.
     """
 
@@ -96,7 +96,7 @@ class VideoFile:
         self._audio_problem: str | None = None
         """Why audio is missing from the file."""
         self._audio_missed = False
-        """Whether that was said."""
+        """True once that was reported."""
         self._frames = 0
         self._broken = False
 
@@ -176,7 +176,8 @@ class VideoFile:
             raise self._failure(error) from error
 
     def _open_audio(self, container: OutputContainer, init: bytes) -> None:
-        """Of audio that the container cannot describe nothing is written; the file is of pictures then."""
+        """Opens the audio stream. Audio that the container cannot describe is left out; the file then has pictures
+        only."""
         try:
             # What a muxer refuses it refuses in the middle of the file, as if the pictures were to blame.
             with av.open(io.BytesIO(), "w", format=self._kind.container) as trial:
@@ -189,7 +190,7 @@ class VideoFile:
             self._audio_problem = str(error)
 
     def _follows(self, packet: av.Packet[AudioStream], audio: AudioStream) -> bool:
-        """Whether its time lies after that of the audio so far, and as near as containers can say."""
+        """Returns True if its time is after that of the audio so far, within the container's precision."""
         if packet.dts is None or packet.time_base is None:
             return False
         ticks = Fraction(packet.time_base) / Fraction(audio.time_base or 1)

@@ -34,20 +34,20 @@ class ViewerSeekError(Exception):
     """The viewer wants to go on at another moment."""
 
     def __init__(self, to_s: float) -> None:
-        """`to_s` may lie outside of the video."""
+        """Asks for the position `to_s`, which may be outside of the video."""
         super().__init__(to_s)
         self.to_s = to_s
 
 
 class Screen(Protocol):
-    """What shows a picture and reports keys. Used by the main thread alone, as window systems demand."""
+    """A display that shows a picture and reports keys. Used by the main thread only, as window systems require."""
 
     def show(self, picture: Picture) -> None: ...
 
     def key(self) -> str:
-        """The key pressed since last asked: a character, `left`, `right`, `up` or `down`, "" for none.
+        """Returns the key pressed since the last call: a character, `left`, `right`, `up` or `down`, "" for none.
 
-        Raises ViewerQuitError where the window is gone.
+        Raises ViewerQuitError if the window is gone.
         """
         ...
 
@@ -55,10 +55,10 @@ class Screen(Protocol):
 
 
 class Window:
-    """Shows frames by their time stamps.
+    """A window that shows frames at their time stamps.
 
-    Its clock stands at the first frame, in a stall and after a seek until `go_on` says that there is enough to play on
-    with. A frame that is late by more than its own duration is left out, so that picture and sound stay together.
+    Its clock stands still at the first frame, in a stall and after a seek until `go_on` reports that there is enough to
+    play. A frame that is late by more than its own duration is left out, so that picture and sound stay together.
     """
 
     def __init__(self, screen: Screen, *, seekable: bool = True, now: Callable[[], float] = time.monotonic) -> None:
@@ -75,12 +75,12 @@ class Window:
         self._waits: Literal["start", "stall"] | None = "start"
         self._stalled_at_s = 0.0
         self._next_due_s = 0.0
-        """When the last frame that came is over."""
+        """End of the last frame that came."""
         self._shown: tuple[Frame, Callable[[], Frame]] | None = None
 
     @property
     def waiting(self) -> bool:
-        """Whether the clock stands until `go_on`."""
+        """True while the clock waits for `go_on`."""
         return self._waits is not None
 
     def go_on(self) -> None:
@@ -96,7 +96,7 @@ class Window:
         self.clock.run(False)
 
     def lead_s(self, frame: Frame) -> float | None:
-        """How long until a frame is due; None while the clock stands."""
+        """Returns the time until a frame is due; None while the clock stands still."""
         at_s = self.clock.running_at_s
         return None if at_s is None else float(frame.pts_s) - at_s
 
@@ -163,7 +163,7 @@ class Window:
 
 
 def picture_of_view(view: View, enhanced: Frame, plain: Callable[[], Frame]) -> Picture:
-    """In `split` the left half is plain and the right half enhanced."""
+    """Returns the picture of a view; in `split` the left half is plain and the right half enhanced."""
     if view == "enhanced":
         return bgr_of_frame(enhanced)
     picture = bgr_of_frame(plain())

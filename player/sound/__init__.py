@@ -1,1 +1,1 @@
-"""What is heard beside a window: coded audio to samples, samples by their time, and the device that plays them."""
+"""Sound next to a window: coded audio to samples, samples by their time, and the device that plays them."""

@@ -1,11 +1,11 @@
-"""Which sound track a session plays: by language, by what it is called, or by its number. Pure."""
+"""Choice of a session's sound track: by language, label, role or number. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
 from manifests.languages import bcp47
-from manifests.model import AdaptationSet, Representation, Role
+from manifests.model import AdaptationSet, AudioRepresentation, Role
 from player.errors import UnplayableError
 
 _STEREO = 2
@@ -15,12 +15,12 @@ _LATER: tuple[Role | None, ...] = ("commentary", "description", "supplementary")
 """Roles that nobody hears who did not ask for them, if there is another track."""
 
 
-def choose_soundtrack(sets: Sequence[AdaptationSet], wish: str | None) -> Representation | None:
-    """The stream that is heard: that of the track which meets `wish`, of the main one without a wish.
+def choose_soundtrack(sets: Sequence[AdaptationSet], wish: str | None) -> AudioRepresentation | None:
+    """Returns the sound to play: of the track that meets `wish`, or of the main one without a wish.
 
     A wish is a number from 1 in the order of the manifest, a language (a tag, a code or a name), a role, or a label or
     a part of one; the first of these that a track meets counts. Among several tracks the main one is taken, and stereo
-    before surround. None if there is no sound and no wish. Raises UnplayableError for a wish that nothing meets.
+    before surround. None if there is no sound and no wish. Raises UnplayableError for a wish that no track meets.
     """
     tracks = [s for s in sets if s.content_type == "audio"]
     found = tracks if wish is None else _meeting(tracks, wish)
@@ -29,7 +29,7 @@ def choose_soundtrack(sets: Sequence[AdaptationSet], wish: str | None) -> Repres
         raise UnplayableError(f"there is no sound track {wish[:40]!r}; the manifest offers {offered or 'no sound'}")
     if not found:
         return None
-    return max(min(found, key=_preference).representations, key=lambda r: r.bandwidth_bps)
+    return max(min(found, key=_preference).sound, key=lambda r: r.bandwidth_bps)
 
 
 def _meeting(tracks: Sequence[AdaptationSet], wish: str) -> Sequence[AdaptationSet]:
@@ -46,7 +46,7 @@ def _meeting(tracks: Sequence[AdaptationSet], wish: str) -> Sequence[AdaptationS
 
 
 def _speaks(language: str | None, wish: str) -> bool:
-    """Whether a viewer who asks for `wish` understands `language`: `en` takes `en-GB`, and `en-GB` takes `en`."""
+    """Returns True if `language` meets the wish: `en` takes `en-GB`, and `en-GB` takes `en`."""
     if language is None:
         return False
     spoken, wanted = _tag(language).split("-"), _tag(wish).split("-")
@@ -55,7 +55,7 @@ def _speaks(language: str | None, wish: str) -> bool:
 
 
 def _tag(language: str) -> str:
-    """In its shortest form and lower case."""
+    """Returns the language in its shortest form and lower case."""
     return (bcp47(language) or language).lower()
 
 
@@ -66,9 +66,7 @@ def _preference(track: AdaptationSet) -> tuple[int, bool]:
 
 
 def _channels(track: AdaptationSet) -> int:
-    audio = track.representations[0].audio
-    assert audio is not None, "asked of a sound track"
-    return audio.channels
+    return track.sound[0].audio.channels
 
 
 def _described(track: AdaptationSet) -> str:

@@ -29,7 +29,7 @@ class Stretch:
     """Samples that follow each other."""
 
     start_s: float
-    """In the Period; below 0 for an encoder's padding."""
+    """Start in the Period; below 0 for an encoder's padding."""
     samples: Samples
 
 
@@ -62,7 +62,8 @@ class SoundDecoder:
 
 
 def _bare(packet: av.Packet[AudioStream]) -> av.Packet[Any]:
-    """Without the demuxer's order to skip the padding of what it takes for the start of the sound: of every segment."""
+    """Returns the packet without the demuxer's instruction to skip padding, which it gives for the start of every
+    segment."""
     bare = av.Packet(bytes(packet))
     bare.pts, bare.dts, bare.time_base = packet.pts, packet.dts, packet.time_base
     return bare

@@ -10,7 +10,8 @@ import numpy as np
 from player.sound.decoding import CHANNELS, RATE_HZ, Samples, Stretch
 
 MAX_DRIFT_S = 0.04
-"""Sound is left where it is as long as it is no further from its clock: the ear hears a jump before it sees this."""
+"""Largest distance of sound from its clock that is not corrected: the ear hears a jump before the eye sees the drift.
+"""
 
 
 class SoundQueue:
@@ -32,9 +33,9 @@ class SoundQueue:
             self._stretches.clear()
 
     def take(self, count: int, at_s: float | None) -> Samples:
-        """(count, CHANNELS) for the moment `at_s`; None, while the clock stands, is silence and takes nothing.
+        """Returns samples (count, CHANNELS) for the time `at_s`; None, while the clock stands still, gives silence.
 
-        Goes on where the last one ended, unless that is far from the clock. What is over is forgotten.
+        Continues at the end of the previous call unless that is far from the clock. Past samples are dropped.
         """
         taken = np.zeros((count, CHANNELS), np.float32)
         if at_s is None:

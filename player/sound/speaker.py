@@ -13,15 +13,15 @@ from player.sound.decoding import CHANNELS, RATE_HZ, SoundDecoder
 from player.sound.queue import SoundQueue
 
 LATENCY_S = 0.06
-"""Samples are handed over so long before they are heard."""
+"""Time before they are heard at which samples are handed over."""
 
 
 class SpeakerUnavailableError(Exception):
-    """There is no sound here. `str()` says why."""
+    """This machine has no sound output. `str()` is the reason."""
 
 
 class Speaker:
-    """Plays what it was given when its clock says so."""
+    """Plays its samples when its clock reaches their time."""
 
     def __init__(self, clock: Clock, device: Any) -> None:
         """`device` is a PlaybackDevice of miniaudio, closed at the end."""
@@ -47,7 +47,7 @@ class Speaker:
         self._device.close()
 
     def _samples(self) -> Generator[Any, int, None]:
-        """Asked by the device, from its own thread, for so many samples."""
+        """Yields samples to the device, which asks from its own thread."""
         count = yield b""
         while True:
             at_s = self._clock.running_at_s
@@ -81,7 +81,7 @@ def open_speaker(clock: Clock, backends: list[Any] | None = None) -> Speaker:
 
 
 def _linux_has_output() -> bool:
-    """Whether there is a sound card or a sound server (PulseAudio, or PipeWire in its place)."""
+    """Returns True if there is a sound card or a sound server (PulseAudio or PipeWire)."""
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
     server = "PULSE_SERVER" in os.environ or (runtime != "" and Path(runtime, "pulse", "native").exists())
     return server or any(Path("/dev/snd").glob("pcm*p"))

@@ -10,10 +10,10 @@ from player.superres.output import OutputFormat
 
 
 def enhance_frame(frame: Frame, upscaler: Upscaler, input_size: Size) -> Frame:
-    """The frame as large as the network makes it.
+    """Returns the enhanced frame, at the size that the network makes.
 
-    `input_size` is the (width, height) that `upscaler` was made for; luma is brought to it by the plain resize, chroma
-    straight to half of what comes out. Raises ValueError where the frame is larger than that.
+    `input_size` is the size that `upscaler` was made for, to which luma is resized first; chroma is resized straight to
+    half of the result. Raises ValueError if the frame is larger than that.
     """
     luma = upscaler.upscale(resize(frame.y, *input_size))
     height, width = luma.shape

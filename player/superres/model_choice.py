@@ -1,29 +1,29 @@
-"""Which model the manifest names for a segment, among those this version can run: one rule for player and report."""
+"""Choice of the model for a segment, among those that this version can run: one rule for player and report."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from manifests.errors import UnknownNetworkError
-from manifests.model import ModelFile, ModelTrack, Representation
+from manifests.model import ModelFile, ModelTrack, VideoRepresentation
 from manifests.networks import parse_network
 from manifests.weights import FORMAT
 from player.stats import ModelKind
 
 NO_MODELS = "this rung has no models"
-PLAIN_IS_BEST = "the manifest names no model: plain upscaling is best here"
+PLAIN_IS_BEST = "the manifest names no model: plain is best here"
 
 
 @dataclass(frozen=True)
 class SegmentModel:
-    """What the manifest says about one segment."""
+    """Model of one segment according to the manifest."""
 
-    representation: Representation
+    representation: VideoRepresentation
     track: ModelTrack | None
     files: tuple[ModelFile, ...]
     """The chain, full weights first; empty for plain upscaling."""
     reason: str | None = None
-    """Why there is no model to use."""
+    """Reason why there is no model to use."""
 
     @property
     def kind(self) -> ModelKind:
@@ -32,15 +32,15 @@ class SegmentModel:
         return "base" if len(self.files) == 1 else "update"
 
 
-def model_for_segment(representation: Representation, position: int) -> SegmentModel:
+def model_for_segment(representation: VideoRepresentation, position: int) -> SegmentModel:
     """The model for the segment at `position` (from 0): of the best-ranked track that this version can run."""
     return model_candidates(representation, position)[0]
 
 
-def model_candidates(representation: Representation, position: int) -> tuple[SegmentModel, ...]:
-    """Every model for the segment at `position` (from 0) that this version can run, best-ranked first.
+def model_candidates(representation: VideoRepresentation, position: int) -> tuple[SegmentModel, ...]:
+    """Returns every model for the segment at `position` (from 0) that this version can run, best rank first.
 
-    At least one entry: the reason for plain upscaling where there is no such model.
+    If there is none, one entry with the reason.
     """
     known: list[ModelTrack] = []
     reason = representation.model_problem or NO_MODELS
@@ -56,7 +56,7 @@ def model_candidates(representation: Representation, position: int) -> tuple[Seg
 
 
 def track_problem(track: ModelTrack) -> str | None:
-    """Why this version cannot run the track; None where it can."""
+    """Returns the reason why this version cannot run the track; None if it can."""
     if track.format != FORMAT:
         return f"model format {track.format[:40]!r} is not known to this version"
     try:

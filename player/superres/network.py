@@ -1,8 +1,8 @@
-"""Networks in Keras 3, made of their operations (`manifests.networks`): one file, read top to bottom.
+"""Networks in Keras 3, built from their operations (`manifests.networks`): one file, read top to bottom.
 
-`residual_network` is what the trainer fits; `playable_network` is what a player runs, the same convolutions between
-the raw luma and the finished picture. Both are made of built-in layers and operations alone, so that a saved model
-loads in plain Keras on any backend.
+The trainer fits `residual_network`; players run `playable_network`, the same convolutions between the raw luma and the
+finished picture. Both consist of built-in layers and operations only, so that a saved model loads in plain Keras on any
+backend.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ def _constant_convolution(channels: int, side: int, stride: int, name: str) -> A
 
 
 def _continued(x: Any, before: int, after: int) -> Any:
-    """With so many edge pixels more above and left, below and right."""
+    """Returns `x` with more edge pixels: `before` above and to the left, `after` below and to the right."""
     for axis in (1, 2):
         first = x[:, :1] if axis == 1 else x[:, :, :1]
         final = x[:, -1:] if axis == 1 else x[:, :, -1:]
@@ -153,7 +153,8 @@ def _continued(x: Any, before: int, after: int) -> Any:
 
 
 def _depth_to_space(x: Any, scale: int) -> Any:
-    """As a transposed convolution with a one-hot kernel: the one built-in layer that does it for any frame size."""
+    """Returns depth to space as a transposed convolution with a one-hot kernel, the only built-in layer for any frame
+    size."""
     return layers.Conv2DTranspose(
         1,
         scale,

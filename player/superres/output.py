@@ -1,4 +1,4 @@
-"""The size and timing of what a session shows: constant, whatever rung a segment comes from. Pure."""
+"""Size and timing of a session's output: constant, independent of the rung of a segment. Pure."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from manifests.model import Representation, Segment, VideoFormat
+from manifests.model import VideoRepresentation
 from media.programs import MAX_SOURCE_PIXELS
 from player.errors import UnplayableError
 
 MAX_SIDE = 16384
-"""Of the output, in pixels: what H.264 can hold."""
+"""Largest side of the output in pixels, the limit of H.264."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,9 @@ class OutputFormat:
     sar: Fraction = Fraction(1)
 
 
-def output_format(rungs: Sequence[Representation], scale: int | None = None, played: str | None = None) -> OutputFormat:
+def output_format(
+    rungs: Sequence[VideoRepresentation], scale: int | None = None, played: str | None = None
+) -> OutputFormat:
     """The largest enhanced size of the video representations `rungs` (at least one), in pixels.
 
     A model of the viewer's own enlarges by `scale` each rung that may be played: all, or the one with id `played`.
@@ -35,9 +37,9 @@ def output_format(rungs: Sequence[Representation], scale: int | None = None, pla
     sizes = {r.id: r.target_size for r in rungs}
     if scale is not None:
         enlarged = (r for r in rungs if played in (None, r.id))
-        sizes |= {r.id: (_video(r).width * scale, _video(r).height * scale) for r in enlarged}
-    largest = max(rungs, key=lambda r: sizes[r.id][0] * sizes[r.id][1])
-    video, (width, height) = _video(largest), sizes[largest.id]
+        sizes |= {r.id: r.size.times(scale) for r in enlarged}
+    largest = max(rungs, key=lambda r: sizes[r.id].pixels)
+    video, (width, height) = largest.video, sizes[largest.id]
     if width % 2 or height % 2 or max(width, height) > MAX_SIDE:
         raise UnplayableError(f"the video would be {width}x{height}; sides are even and at most {MAX_SIDE}")
     if width * height > MAX_SOURCE_PIXELS:
@@ -52,33 +54,20 @@ def output_format(rungs: Sequence[Representation], scale: int | None = None, pla
     )
 
 
-def switchable(rungs: Sequence[Representation]) -> tuple[Representation, ...]:
+def switchable(rungs: Sequence[VideoRepresentation]) -> tuple[VideoRepresentation, ...]:
     """Those whose segments begin and end with those of the rung with the most bits, so that any can follow any."""
     model = _boundaries(max(rungs, key=lambda r: r.bandwidth_bps))
     return tuple(r for r in rungs if _boundaries(r) == model)
 
 
-def fixed_rung(rungs: Sequence[Representation], wish: str) -> Representation:
+def fixed_rung(rungs: Sequence[VideoRepresentation], wish: str) -> VideoRepresentation:
     """The rung called `wish`, or the one of that height with the most bits. Raises UnplayableError."""
-    named = [r for r in rungs if r.id == wish] or [r for r in rungs if str(_video(r).height) == wish]
+    named = [r for r in rungs if r.id == wish] or [r for r in rungs if str(r.video.height) == wish]
     if not named:
-        offered = ", ".join(f"{_video(r).height} ({r.id})" for r in rungs)
+        offered = ", ".join(f"{r.video.height} ({r.id})" for r in rungs)
         raise UnplayableError(f"there is no rung {wish!r}; the manifest offers {offered}")
     return max(named, key=lambda r: r.bandwidth_bps)
 
 
-def start_s(representation: Representation, segment: Segment) -> Fraction:
-    return Fraction(segment.start_ticks, representation.timescale)
-
-
-def end_s(representation: Representation, segment: Segment) -> Fraction:
-    return Fraction(segment.start_ticks + segment.duration_ticks, representation.timescale)
-
-
-def _boundaries(representation: Representation) -> list[Fraction]:
-    return [end_s(representation, segment) for segment in representation.segments]
-
-
-def _video(representation: Representation) -> VideoFormat:
-    assert representation.video is not None, "asked of a video representation"
-    return representation.video
+def _boundaries(representation: VideoRepresentation) -> list[Fraction]:
+    return [segment.end_s for segment in representation.segments]

@@ -1,4 +1,4 @@
-"""A network's residual used once more, for the frame after: half the network's work, where there is no time for all."""
+"""Reuse of a network's residual for the next frame: half the network's work, for machines without time for all."""
 
 from __future__ import annotations
 

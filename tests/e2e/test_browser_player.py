@@ -16,9 +16,14 @@ import pytest
 
 from manifests.bundle import open_bundle, publish_manifest
 from manifests.files import publish_file
-from manifests.model import AdaptationSet, AudioFormat, Representation, Role, TextTrack
+from manifests.model import (
+    AdaptationSet,
+    AudioFormat,
+    AudioRepresentation,
+    Role,
+    TextTrack,
+)
 from manifests.names import model_href, text_href
-from manifests.template import initialization_href, segment_href
 from manifests.weights import decode_model
 from media.frames import Frame, decode_segment
 from packager.cli import main as package_main
@@ -27,6 +32,7 @@ from player.superres.engines import open_engine
 from player.superres.frames import enhance_frame
 from tests.e2e.conftest import serving, with_models
 from tests.e2e.striped import PIECE_S, Striped
+from tests.support.presentations import measured_segments, series_of
 
 if TYPE_CHECKING:
     from conftest import MakeVideo, Served
@@ -126,7 +132,7 @@ def source_frame(folder: Path, time_s: float) -> Frame:
     bundle = open_bundle(folder)
     rung = bundle.presentation.video[0]
     segment = next(s for s in rung.segments if time_s < (s.start_ticks + s.duration_ticks) / rung.timescale)
-    data = [bundle.read(href) for href in (initialization_href(rung), segment_href(rung, segment))]
+    data = [bundle.read(href) for href in (rung.init_href, segment.href)]
     return min(decode_segment(*data), key=lambda frame: abs(float(frame.pts_s) - time_s))
 
 
@@ -443,16 +449,10 @@ def sound_set(root: Path, make_video: MakeVideo, name: str, number: int) -> Adap
         *("-f", "lavfi", "-i", tone, *codec, "-f", "dash", "-seg_duration", "1", "-use_template", "1", *names),
     ).unlink()
     track = measure_track(folder)
-    stream = Representation(
-        id=name,
-        codecs=track.init.codecs,
-        bandwidth_bps=bandwidth_bps(track),
-        timescale=track.init.timescale,
-        initialization="audio/$RepresentationID$/init.mp4",
-        media="audio/$RepresentationID$/$Number%05d$.m4s",
-        segments=track.segments,
-        audio=AudioFormat(track.init.sample_rate_hz, channels),
-    )
+    series = series_of(name, track.init.timescale, "audio")
+    segments = measured_segments(series, [(s.start_ticks, s.duration_ticks) for s in track.segments])
+    audio = AudioFormat(track.init.sample_rate_hz, channels)
+    stream = AudioRepresentation(name, track.init.codecs, bandwidth_bps(track), segments, audio)
     return AdaptationSet(str(number), "audio", "audio/mp4", (stream,), language, label, role)
 
 

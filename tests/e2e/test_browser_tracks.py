@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from manifests.model import AdaptationSet, AudioFormat, Representation, Role, Segment
+from manifests.model import AdaptationSet, Role
 from manifests.mpd.tracks import append_channels
 from player.errors import UnplayableError
 from player.sound.choice import choose_soundtrack
+from tests.support.presentations import sound_of
 
 pytestmark = pytest.mark.browser
 
@@ -31,8 +32,7 @@ class Track:
         return {"language": self.language, "label": self.label, "role": self.role or "", "channels": self.channels}
 
     def of_manifest(self, name: str) -> AdaptationSet:
-        audio = AudioFormat(48000, self.channels)
-        stream = Representation(name, "mp4a.40.2", 1, 48000, "i", "$Number$", (Segment(1, 0, 1),), audio=audio)
+        stream = sound_of(name, [1], channels=self.channels)
         language, label = self.language or None, self.label or None
         return AdaptationSet(name, "audio", "audio/mp4", (stream,), language, label, self.role)
 

@@ -67,7 +67,7 @@ def test_an_address_is_copied_by_keyboard_alone(catalogue_url: str, browser_page
 
 def test_an_address_that_names_no_bundle_says_so(catalogue_url: str, browser_page: Callable[..., Any]) -> None:
     page = settled(browser_page(catalogue_url + "#nonsense"))
-    assert page.inner_text("#state") == "There is no bundle at #nonsense here. 1 bundle:"
+    assert page.inner_text("#state") == "There is not a bundle at #nonsense here. 1 bundle:"
     page.context.close()
 
 

@@ -22,7 +22,6 @@ from manifests.bundle import Bundle, open_bundle
 from manifests.model import AdaptationSet, Representation
 from manifests.mp4.fragments import read_fragment, read_init
 from manifests.names import MASTER_PLAYLIST
-from manifests.template import initialization_href, segment_href
 from manifests.verify import verify_bundle
 from media.frames import Frame, Plane, decode_segment
 from media.segments import audio_of_segment, video_of_segment
@@ -240,7 +239,6 @@ def box_of(bit: int) -> Point:
 
 
 def _see(bundle: Bundle, r: Representation, window: Window | None) -> Picture:
-    assert r.video is not None, "asked of a video representation"
     times_s: list[Fraction] = []
     codes: list[int] = []
     whites: list[float] = []
@@ -272,21 +270,21 @@ def _see(bundle: Bundle, r: Representation, window: Window | None) -> Picture:
 
 def _frames(bundle: Bundle, r: Representation) -> Iterator[Frame]:
     """Each segment decoded by itself, as after a seek: they are closed."""
-    init = bundle.read(initialization_href(r))
+    init = bundle.read(r.init_href)
     for segment in r.segments:
-        yield from decode_segment(init, bundle.read(segment_href(r, segment)))
+        yield from decode_segment(init, bundle.read(segment.href))
 
 
 def _tags(bundle: Bundle, r: Representation) -> tuple[int, int, int, int]:
-    data = bundle.read(initialization_href(r)) + bundle.read(segment_href(r, r.segments[0]))
+    data = bundle.read(r.init_href) + bundle.read(r.segments[0].href)
     with video_of_segment(data) as (container, stream):
         frame = next(container.decode(stream))
         return int(frame.color_primaries), int(frame.color_trc), int(frame.colorspace), int(frame.color_range)
 
 
 def _sample_count(bundle: Bundle, r: Representation) -> int:
-    init = read_init(bundle.read(initialization_href(r)))
-    return sum(read_fragment(bundle.read(segment_href(r, segment)), init).sample_count for segment in r.segments)
+    init = read_init(bundle.read(r.init_href))
+    return sum(read_fragment(bundle.read(segment.href), init).sample_count for segment in r.segments)
 
 
 @dataclass(frozen=True)
@@ -362,7 +360,7 @@ def _bars_of(frame: Frame, turn: str) -> Window:
 
 def _hear(bundle: Bundle, s: AdaptationSet, r: Representation) -> Sound:
     """The track decoded in one go, as a player does that appends one segment after the other."""
-    data = bundle.read(initialization_href(r)) + b"".join(bundle.read(segment_href(r, one)) for one in r.segments)
+    data = bundle.read(r.init_href) + b"".join(bundle.read(one.href) for one in r.segments)
     blocks: list[NDArray[np.float32]] = []
     start_s: Fraction | None = None
     end_s, jumps_s, channels = Fraction(0), list[float](), 0

@@ -101,7 +101,7 @@ class Outcome:
     said: str
     """All of standard error."""
     seen: Seen | None = None
-    """None if there is no bundle."""
+    """None if there is not a bundle."""
     unplayable: str = ""
     """Why the bundle could not be looked at."""
 

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from manifests.bundle import open_bundle
-from manifests.template import initialization_href, segment_href
 from media.frames import Frame, Plane, decode_segment
 from packager.cli import main
 from tests.field.expected import MIDDLE_OF_WIDE, held
@@ -174,8 +173,8 @@ def frame(bundle: Path) -> Frame:
     """The first frame of the larger rung."""
     opened = open_bundle(bundle)
     r = opened.presentation.video[-1]
-    data = opened.read(segment_href(r, r.segments[0]))
-    return next(decode_segment(opened.read(initialization_href(r)), data))
+    data = opened.read(r.segments[0].href)
+    return next(decode_segment(opened.read(r.init_href), data))
 
 
 @pytest.mark.parametrize("turn", _TURNED)

@@ -23,19 +23,21 @@ from manifests.files import publish_file
 from manifests.model import (
     AdaptationSet,
     AudioFormat,
+    AudioRepresentation,
     ModelFile,
     ModelTrack,
     Presentation,
     Representation,
     Role,
-    Segment,
     TextTrack,
     VideoFormat,
+    VideoRepresentation,
 )
 from manifests.mp4.fragments import read_fragment, read_init
 from manifests.names import model_href, text_href
 from manifests.networks import NetworkSpec
 from manifests.weights import CodedLayer, CodedModel, encode_model
+from tests.support.presentations import measured_segments, series_of
 
 HERE = Path(__file__).parent
 
@@ -98,19 +100,14 @@ def representation(media: Path, rep_id: str, kind: str, root: Path) -> Represent
     init = read_init((media / "init.mp4").read_bytes())
     measured = [read_fragment(file.read_bytes(), init) for file in files]
     rate = Fraction(measured[0].sample_count * init.timescale, measured[0].duration_ticks)
-    return Representation(
-        id=rep_id,
-        codecs=init.codecs,
-        bandwidth_bps=100_000 + init.width,
-        timescale=init.timescale,
-        initialization=f"{kind}/$RepresentationID$/init.mp4",
-        media=f"{kind}/$RepresentationID$/$Number%05d$.m4s",
-        segments=tuple(Segment(i, m.start_ticks, m.duration_ticks) for i, m in enumerate(measured, 1)),
-        video=VideoFormat(init.width, init.height, rate, dynamic_range=init.dynamic_range or "sdr")
-        if kind == "video"
-        else None,
-        audio=AudioFormat(init.sample_rate_hz, init.channels) if kind == "audio" else None,
-    )
+    times = [(m.start_ticks, m.duration_ticks) for m in measured]
+    segments = measured_segments(series_of(rep_id, init.timescale, kind), times)
+    bandwidth_bps = 100_000 + init.width
+    if kind == "audio":
+        audio = AudioFormat(init.sample_rate_hz, init.channels)
+        return AudioRepresentation(rep_id, init.codecs, bandwidth_bps, segments, audio)
+    video = VideoFormat(init.width, init.height, rate, dynamic_range=init.dynamic_range or "sdr")
+    return VideoRepresentation(rep_id, init.codecs, bandwidth_bps, segments, video)
 
 
 def coded_model(seed: int, base: bytes | None = None) -> bytes:

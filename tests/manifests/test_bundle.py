@@ -16,12 +16,12 @@ from console.outputs import OverwritesError, check_distinct
 from manifests.bundle import ListedFile, open_bundle, publish_json, publish_manifest, read_json
 from manifests.errors import BrokenBundleError, BundleError, MalformedManifestError
 from manifests.files import publish_file
-from manifests.model import Representation, Segment, TextTrack, VideoFormat
+from manifests.model import Representation, TextTrack, VideoFormat
 from manifests.mp4.fragments import read_fragment, read_init
 from manifests.names import MANIFEST, MASTER_PLAYLIST, POSTER, PROVENANCE, QUALITY, model_href, text_href
-from manifests.template import initialization_href, segment_href
 from manifests.verify import verify_bundle
 from neudash.inspect.describe import as_text, describe
+from tests.support.presentations import measured_segments, with_series
 
 
 def tree(root: Path) -> dict[str, bytes]:
@@ -82,7 +82,7 @@ def test_a_manifest_cannot_pass_itself_off_as_another_file(tiny_bundle: Any) -> 
 
 
 def test_a_folder_without_a_manifest_is_no_bundle(tmp_path: Path) -> None:
-    with pytest.raises(BrokenBundleError, match="is no bundle"):
+    with pytest.raises(BrokenBundleError, match="is not a bundle"):
         open_bundle(tmp_path)
 
 
@@ -250,8 +250,9 @@ def test_rungs_out_of_step_are_not_published(tiny_bundle: Any, tiny_media: Path,
     def measured(r: Representation) -> Representation:
         files = sorted(folder.glob("*.m4s"))
         infos = [read_fragment(file.read_bytes(), init) for file in files]
-        segments = tuple(Segment(i, f.start_ticks, f.duration_ticks) for i, f in enumerate(infos, 1))
-        return replace(r, timescale=init.timescale, codecs=init.codecs, segments=segments, model_tracks=())
+        times = [(f.start_ticks, f.duration_ticks) for f in infos]
+        segments = measured_segments(replace(r.series, timescale=init.timescale), times)
+        return replace(r, codecs=init.codecs, segments=segments, model_tracks=())
 
     with pytest.raises(BrokenBundleError, match=message):
         tiny_bundle.republish(measured)
@@ -278,7 +279,7 @@ def _low(**changes: Any) -> Any:
         (_low(video=VideoFormat(64, 36, Fraction(30), Fraction(4, 3))), "differ in aspect ratio"),
         (_low(bandwidth_bps=0), "bandwidth='0'"),
         (_low(id="../low"), "not of the form"),
-        (_low(media="video/low/$RepresentationID$.m4s"), "it needs"),
+        (lambda bundle: bundle.changed(lambda r: with_series(r, media="video/low/low.m4s")), "it needs"),
         (_low(codecs='avc1",X="'), "not of the form"),
         (lambda bundle: replace(bundle.presentation, duration_s=Fraction(1)), "ends after the presentation"),
         (lambda bundle: replace(bundle.presentation, base_urls=("cdn/",)), "relative BaseURL"),
@@ -300,8 +301,8 @@ def test_playlists_say_what_the_manifest_says(published_bundle: Any) -> None:
     for r in (*p.video, *p.audio):
         assert f"playlist_{r.id}.m3u8" in "\n".join(master)
         lines = (root / f"playlist_{r.id}.m3u8").read_text().splitlines()
-        assert f'#EXT-X-MAP:URI="{initialization_href(r)}"' in lines
-        assert [line for line in lines if not line.startswith("#")] == [segment_href(r, s) for s in r.segments]
+        assert f'#EXT-X-MAP:URI="{r.init_href}"' in lines
+        assert [line for line in lines if not line.startswith("#")] == [s.href for s in r.segments]
         durations = [float(line[8:-1]) for line in lines if line.startswith("#EXTINF:")]
         assert sum(durations) == pytest.approx(float(r.duration_s), abs=1e-5)
         target = next(int(line[22:]) for line in lines if line.startswith("#EXT-X-TARGETDURATION:"))
@@ -330,9 +331,9 @@ def test_json_survives_the_round_trip(tmp_path: Path) -> None:
     [
         (None, "cannot be read"),
         (b"", "is not JSON"),
-        (b"[]", "holds no JSON object"),
-        (b'{"a": NaN}', "no JSON number"),
-        (b'{"a": Infinity}', "no JSON number"),
+        (b"[]", "is not a JSON object"),
+        (b'{"a": NaN}', "not a JSON number"),
+        (b'{"a": Infinity}', "not a JSON number"),
         (b"[" * 200_000, "is not JSON"),
         (b"\xff\xfe\xfd", "is not JSON"),
         (b'{"a": ' + b"9" * 10_000 + b"}", "is not JSON"),
@@ -381,7 +382,7 @@ def test_subtitles_are_listed_described_and_in_the_playlists(tiny_bundle: Any) -
 
 def test_subtitles_that_are_none_are_not_published(tiny_bundle: Any) -> None:
     before = (tiny_bundle.root / MANIFEST).read_bytes()
-    with pytest.raises(BrokenBundleError, match="is no WebVTT"):
+    with pytest.raises(BrokenBundleError, match="is not WebVTT"):
         with_subtitles(tiny_bundle, b"1\n00:00:00,000 --> 00:00:01,000\nHello\n")
     assert (tiny_bundle.root / MANIFEST).read_bytes() == before
 
@@ -407,12 +408,12 @@ def test_a_missing_model_is_one_problem(tiny_bundle: Any) -> None:
 def test_no_output_takes_the_place_of_another_file(tmp_path: Path) -> None:
     film, report = tmp_path / "film.mp4", tmp_path / "report.html"
     check_distinct([report, tmp_path / "r.json"], [film])
-    with pytest.raises(OverwritesError, match="is what is read"):
+    with pytest.raises(OverwritesError, match="is an input"):
         check_distinct([tmp_path / "." / "film.mp4"], [film])
     with pytest.raises(OverwritesError, match="written twice"):
         check_distinct([report, tmp_path / "x" / ".." / "report.html"])
 
 
 def test_a_folder_of_bundles_is_told_from_a_bundle(tiny_bundle: Any) -> None:
-    with pytest.raises(BrokenBundleError, match=r"it holds bundles; name one, such as .*bundle$"):
+    with pytest.raises(BrokenBundleError, match=r"it contains bundles; name one, such as .*bundle$"):
         open_bundle(tiny_bundle.root.parent)

@@ -66,13 +66,13 @@ def test_inspect_says_why_a_table_of_models_was_passed_over(
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["inspect", "nowhere"], "neudash inspect: nowhere is no bundle"),
-        (["verify", "nowhere"], "neudash verify: nowhere is no bundle"),
+        (["inspect", "nowhere"], "neudash inspect: nowhere is not a bundle"),
+        (["verify", "nowhere"], "neudash verify: nowhere is not a bundle"),
         (["inspect", "file:///etc/passwd"], "neither a folder nor an http(s) address"),
-        (["inspect", "http://[bad/"], "no manifest at http"),
-        (["inspect", "http://a b/"], "no manifest at http"),
-        (["inspect", "video.mp4"], "video.mp4 is no manifest: no text at all"),
-        (["inspect", "cut"], "cut/manifest.mpd is no manifest: not well-formed XML"),
+        (["inspect", "http://[bad/"], "no manifest at"),
+        (["inspect", "http://a b/"], "no manifest at"),
+        (["inspect", "video.mp4"], "video.mp4 is not a manifest: no text at all"),
+        (["inspect", "cut"], "cut/manifest.mpd is not a manifest: not well-formed XML"),
     ],
 )
 def test_a_known_error_is_one_line_and_code_1(
@@ -141,7 +141,7 @@ def test_verify_finds_playlists_that_say_otherwise(tiny_bundle: Any) -> None:
     (tiny_bundle.root / "master.m3u8").write_text("#EXTM3U\n")
     assert set(verify_bundle(tiny_bundle.root).problems) == {
         "playlist_low.m3u8 is missing",
-        "master.m3u8 does not say what the manifest says",
+        "master.m3u8 does not match the manifest",
     }
 
 

@@ -20,10 +20,11 @@ from hypothesis import strategies as st
 
 from manifests.hls.rates import measured_rates
 from manifests.hls.write import write_playlists
-from manifests.model import AdaptationSet, AudioFormat, Presentation, Representation, Segment
+from manifests.model import AdaptationSet, Presentation, VideoFormat
 from manifests.mp4.boxes import boxes
 from manifests.mp4.fragments import read_fragment, read_init
 from manifests.names import MASTER_PLAYLIST
+from tests.support.presentations import rung_of, sound_of
 
 # The machine may be busy: an example that takes long is no failure.
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -185,7 +186,7 @@ def test_durations_are_exact(master: Master, tracks_bundle: Any) -> None:
     for uri in media_playlists(master):
         r = durations[uri.removeprefix("playlist_").removesuffix(".m3u8")]
         stated = durations_s(playlist(tracks_bundle, uri))
-        true = [Fraction(s.duration_ticks, r.timescale) for s in r.segments]
+        true = [s.duration_s for s in r.segments]
         for first, last in combinations(range(len(true) + 1), 2):
             assert abs(sum(stated[first:last]) - sum(true[first:last])) < Fraction(1, 30)
 
@@ -351,25 +352,11 @@ def test_a_quotation_mark_in_a_label_does_not_end_the_name(tracks_bundle: Any) -
     assert by_name(parsed(written(replace(p, adaptation_sets=sets))).group("audio"), "a 'b', C=D")
 
 
-def sound(rep_id: str, channels: int = 2) -> Representation:
-    segments = (Segment(1, 0, 48000),)
-    return Representation(
-        rep_id,
-        "mp4a.40.2",
-        1,
-        48000,
-        f"{rep_id}.mp4",
-        f"{rep_id}$Number$",
-        segments,
-        audio=AudioFormat(48000, channels),
-    )
-
-
 def test_bit_rates_of_one_track_are_groups_and_unnamed_sets_are_tracks() -> None:
     """RFC 8216bis, 4.4.6.2.1: renditions of other bit rates are in groups of their own."""
     sets = (
-        AdaptationSet("1", "audio", "audio/mp4", (sound("a1"), sound("a2"))),
-        AdaptationSet("2", "audio", "audio/mp4", (sound("b1"),)),
+        AdaptationSet("1", "audio", "audio/mp4", (sound_of("a1"), sound_of("a2"))),
+        AdaptationSet("2", "audio", "audio/mp4", (sound_of("b1"),)),
     )
     found = parsed(written(Presentation(Fraction(1), sets)))
     assert [(tag.uri, tag.attributes["NAME"]) for tag in found.group("audio")] == [
@@ -394,8 +381,7 @@ def test_the_peak_is_the_largest_of_all_sets_of_about_a_target_duration(
     """RFC 8216, 4.1: the largest bit rate of any contiguous set of segments whose duration is 0.5 to 1.5 target
     durations.
     """
-    listed = tuple(Segment(n, 0, ticks) for n, (_, ticks) in enumerate(segments, 1))
-    r = Representation("x", "avc1", 1, 1000, "", "", listed)
+    r = rung_of("x", VideoFormat(2, 2, Fraction(1)), [ticks for _, ticks in segments], 1000)
     found = measured_rates(r, [size for size, _ in segments], target_s)
     rates = []
     for first, last in combinations(range(len(segments) + 1), 2):

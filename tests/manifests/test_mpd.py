@@ -18,6 +18,7 @@ from manifests.errors import MalformedManifestError
 from manifests.model import (
     AdaptationSet,
     AudioFormat,
+    AudioRepresentation,
     DynamicRange,
     ModelFile,
     ModelTrack,
@@ -25,8 +26,10 @@ from manifests.model import (
     Representation,
     Role,
     Segment,
+    SegmentSeries,
     TextTrack,
     VideoFormat,
+    VideoRepresentation,
 )
 from manifests.mpd.read import read_mpd
 from manifests.mpd.tracks import clean_label
@@ -47,12 +50,13 @@ hashes = st.integers(0, 2**256 - 1).map(lambda value: f"{value:064x}")
 
 
 @st.composite
-def segment_lists(draw: st.DrawFn) -> tuple[Segment, ...]:
+def segment_lists(draw: st.DrawFn) -> tuple[tuple[int, int, int], ...]:
+    """Number, start and duration of each segment."""
     durations = draw(st.lists(st.sampled_from([1, 30720, 30721, 2**40]), min_size=1, max_size=8))
     number, start = draw(st.integers(0, 2**31)), 0
     found = []
     for duration in durations:
-        found.append(Segment(number, start, duration))
+        found.append((number, start, duration))
         number, start = number + 1, start + duration
     return tuple(found)
 
@@ -93,25 +97,29 @@ def model_tracks(draw: st.DrawFn, track_id: str, segments: int, rung: VideoForma
 
 @st.composite
 def representations(
-    draw: st.DrawFn, rep_id: str, content_type: str, segments: tuple[Segment, ...], dynamic_range: DynamicRange
+    draw: st.DrawFn,
+    rep_id: str,
+    content_type: str,
+    times: tuple[tuple[int, int, int], ...],
+    dynamic_range: DynamicRange,
 ) -> Representation:
     video = content_type == "video"
     tracks = draw(st.integers(0, 2)) if video else 0
     side = st.integers(1, 16384)
     rates = st.builds(Fraction, st.integers(1, 10**6), st.integers(1, 1001))
     form = VideoFormat(draw(side), draw(side), draw(rates), draw(rates), dynamic_range)
-    return Representation(
-        id=rep_id,
-        codecs=draw(st.sampled_from(["avc1.64001E", "hvc1.1.6.L93.B0", "av01.0.04M.08", "mp4a.40.2"])),
-        bandwidth_bps=draw(st.integers(1, 2**40)),
-        timescale=draw(st.sampled_from([1, 15360, 2**32 - 1])),
-        initialization="v/$RepresentationID$/init.mp4",
-        media="v/$RepresentationID$/$Number%05d$.m4s",
-        segments=segments,
-        video=form if video else None,
-        audio=None if video else AudioFormat(draw(st.integers(1, 2**24)), draw(st.sampled_from(CHANNELS))),
-        model_tracks=tuple(draw(model_tracks(f"{rep_id}-{i}", len(segments), form)) for i in range(tracks)),
-    )
+    codecs = draw(st.sampled_from(["avc1.64001E", "hvc1.1.6.L93.B0", "av01.0.04M.08", "mp4a.40.2"]))
+    bandwidth_bps = draw(st.integers(1, 2**40))
+    names = ("$Number%05d$.m4s", "$Number$.m4s", "$Time$.m4s", f"{rep_id}-$Number%03d$_$Time%02d$.m4s")
+    folder = draw(st.sampled_from([f"v/{rep_id}", f"{rep_id}-tag", f"x/{rep_id}.y/z"]))
+    timescale = draw(st.sampled_from([1, 15360, 2**32 - 1]))
+    series = SegmentSeries(timescale, f"{folder}/init.mp4", f"{folder}/{draw(st.sampled_from(names))}")
+    segments = tuple(Segment(*time, series) for time in times)
+    if not video:
+        audio = AudioFormat(draw(st.integers(1, 2**24)), draw(st.sampled_from(CHANNELS)))
+        return AudioRepresentation(rep_id, codecs, bandwidth_bps, segments, audio)
+    found = tuple(draw(model_tracks(f"{rep_id}-{i}", len(segments), form)) for i in range(tracks))
+    return VideoRepresentation(rep_id, codecs, bandwidth_bps, segments, form, found)
 
 
 @st.composite
@@ -319,7 +327,9 @@ def test_foreign_manifests_are_read_where_they_say_the_same_in_other_places() ->
         ("a", VideoFormat(64, 36, Fraction(30000, 1001))),
         ("b", VideoFormat(128, 72, Fraction(30000, 1001))),
     ]
-    assert p.video[0].segments == (Segment(1, 0, 20), Segment(2, 20, 20))
+    series = SegmentSeries(10, "a.mp4", "a/$Time$.m4s")
+    assert p.video[0].segments == (Segment(1, 0, 20, series), Segment(2, 20, 20, series))
+    assert p.video[0].hrefs == ["a.mp4", "a/0.m4s", "a/20.m4s"]
 
 
 TEXT = '<AdaptationSet contentType="text" mimeType="text/vtt" lang="en"><Representation id="t1" bandwidth="9">'

@@ -126,7 +126,7 @@ def test_a_loop_of_links_and_a_folder_are_refused_by_name(tmp_path: Path) -> Non
 def test_two_names_of_one_file_are_one_output(tmp_path: Path) -> None:
     film, link = tmp_path / "film.mp4", tmp_path / "link"
     link.symlink_to(film)
-    with pytest.raises(OverwritesError, match="is what is read"):
+    with pytest.raises(OverwritesError, match="is an input"):
         check_distinct([link], [film])
     with pytest.raises(OverwritesError, match="written twice"):
         check_distinct([link, film])

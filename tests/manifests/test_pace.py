@@ -21,12 +21,13 @@ from manifests.checks import presentation_problems
 from manifests.errors import BrokenBundleError
 from manifests.hls.write import I_FRAME_STREAM
 from manifests.measure import MeasuredMedia, MeasuredSegment
-from manifests.model import AdaptationSet, Presentation, Representation, Segment, VideoFormat
+from manifests.model import AdaptationSet, Presentation, VideoFormat
 from manifests.mp4.fragments import ByteRange, FragmentInfo, read_fragment, read_init
 from manifests.mpd.write import write_mpd
 from manifests.names import MANIFEST
 from manifests.pace import pace_problems
 from manifests.verify import verify_bundle
+from tests.support.presentations import R, measured_segments, rung_of, series_of, with_series
 
 X264 = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -g 30 -sc_threshold 0 -bf 0"
 
@@ -42,13 +43,14 @@ def segmented(folder: Path, arguments: str) -> None:
     (folder / "x.mpd").unlink()
 
 
-def measured(root: Path, r: Representation, kind: str) -> Representation:
+def measured(root: Path, r: R, kind: str) -> R:
     """`r` with codec, clock and segments as they lie in the folder of its id."""
     folder = root / kind / r.id
     init = read_init((folder / "init.mp4").read_bytes())
     found = [read_fragment(path.read_bytes(), init) for path in sorted(folder.glob("*.m4s"))]
-    segments = tuple(Segment(n, f.start_ticks, f.duration_ticks) for n, f in enumerate(found, 1))
-    return replace(r, codecs=init.codecs, timescale=init.timescale, segments=segments, model_tracks=())
+    series = series_of(r.id, init.timescale, kind)
+    segments = measured_segments(series, [(f.start_ticks, f.duration_ticks) for f in found])
+    return replace(r, codecs=init.codecs, segments=segments)
 
 
 def with_rung(bundle: Any, root: Path, arguments: str, **video: Any) -> Presentation:
@@ -59,9 +61,9 @@ def with_rung(bundle: Any, root: Path, arguments: str, **video: Any) -> Presenta
     segmented(root / "video" / "low", arguments)
     p = bundle.presentation
     low = measured(root, p.video[0], "video")
-    low = replace(low, video=replace(low.video, **video))
+    low = replace(low, video=replace(low.video, **video), model_tracks=())
     sets = (replace(p.adaptation_sets[0], representations=(low,)), *p.adaptation_sets[1:])
-    end = max(Fraction(s.start_ticks + s.duration_ticks, low.timescale) for s in low.segments)
+    end = max(s.end_s for s in low.segments)
     return replace(p, adaptation_sets=sets, duration_s=end)
 
 
@@ -112,19 +114,20 @@ def test_rungs_with_the_same_fault_are_named_in_one_sentence(published_bundle: A
     p = with_rung(published_bundle, tmp_path, f"-i testsrc2=s=64x36:r=25:d=2 {X264}")
     shutil.copytree(tmp_path / "video" / "low", tmp_path / "video" / "high")
     [low] = p.video
-    video = replace(p.adaptation_sets[0], representations=(low, replace(low, id="high")))
+    video = replace(
+        p.adaptation_sets[0],
+        representations=(low, with_series(replace(low, id="high"), **vars(series_of("high", low.timescale)))),
+    )
     found = problems_of(tmp_path, replace(p, adaptation_sets=(video, *p.adaptation_sets[1:])))
     assert [text.partition(":")[0] for text in found] == ["low, high"]
 
 
 def of_milliseconds(frames: int, shortest: int, longest: int, duration_ticks: int) -> list[str]:
     """The problems of one segment of a rung of 30 fps whose clock counts milliseconds."""
-    segment = Segment(1, 0, duration_ticks)
     info = FragmentInfo(0, duration_ticks, frames, True, shortest, longest, longest, ByteRange(0, 1))
-    video = VideoFormat(64, 36, Fraction(30))
-    r = Representation("low", "avc1", 1, 1000, "init.mp4", "1.m4s", (segment,), video)
+    r = rung_of("low", VideoFormat(64, 36, Fraction(30)), [duration_ticks], 1000)
     p = Presentation(Fraction(9), (AdaptationSet("1", "video", "video/mp4", (r,)),))
-    media = MeasuredMedia(None, (MeasuredSegment(segment, "1.m4s", 1, info),), ())
+    media = MeasuredMedia(None, (MeasuredSegment(r.segments[0], "1.m4s", 1, info),), ())
     return list(pace_problems(p, {"low": media}))
 
 
@@ -184,7 +187,6 @@ def test_whole_frames_of_every_codec_are_sound(published_bundle: Any, tmp_path: 
     p = with_sound(published_bundle, tmp_path, f"-i aevalsrc=0.1*sin(600*t)|0:d=1.98:s=48000 -c:a {codec}")
     init = read_init((tmp_path / "audio/sound/init.mp4").read_bytes())
     [r] = p.audio
-    assert r.audio is not None
     r = replace(r, audio=replace(r.audio, channels=init.channels, sample_rate_hz=init.sample_rate_hz))
     sets = (p.adaptation_sets[0], AdaptationSet("2", "audio", "audio/mp4", (r,)))
     assert problems_of(tmp_path, replace(p, adaptation_sets=sets)) == ()
@@ -225,7 +227,7 @@ def test_playlists_of_an_earlier_version_must_list_what_is_played(
     path = tiny_bundle.root / name
     assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new))
-    assert verify_bundle(tiny_bundle.root).problems == (f"{name} does not say what the manifest says",)
+    assert verify_bundle(tiny_bundle.root).problems == (f"{name} does not match the manifest",)
 
 
 def test_a_missing_playlist_of_i_frames_is_a_problem_if_the_master_names_one(tiny_bundle: Any) -> None:

@@ -30,7 +30,6 @@ from manifests.quality_table import (
     encode_quality,
     models_digest,
 )
-from manifests.template import segment_href
 from manifests.verify import schema_problems, verify_bundle
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -82,9 +81,9 @@ HEAD = b"NDQ1" + struct.pack("<HI", 1, 1) + b"\x01v" + bytes(8)
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"", "is none"),
-        (b"NDQ2" + HEAD[4:] + bytes(8), "is none"),
-        (b"NDQ1" + bytes(MAX_TABLE_BYTES), "is none"),
+        (b"", "not a quality table"),
+        (b"NDQ2" + HEAD[4:] + bytes(8), "not a quality table"),
+        (b"NDQ1" + bytes(MAX_TABLE_BYTES), "not a quality table"),
         (b"NDQ1" + struct.pack("<HI", 0, 1), "0 rungs"),
         (b"NDQ1" + struct.pack("<HI", 1, 0), "0 segments"),
         (b"NDQ1" + struct.pack("<HI", 64, 2**32 - 1), "4294967295 segments"),
@@ -131,8 +130,8 @@ def test_the_digest_tells_which_segment_has_which_chain() -> None:
 
 # Each row: what it is, the replacement that makes it of the golden manifest, a part of the error's message.
 ROWS = {
-    "href climbs": ('href="quality/', 'href="../quality/', "no address"),
-    "href elsewhere": ('href="quality/', 'href="http://evil.example/quality/', "no address"),
+    "href climbs": ('href="quality/', 'href="../quality/', "not an address"),
+    "href elsewhere": ('href="quality/', 'href="http://evil.example/quality/', "not an address"),
     "larger than is read": ('size="116"', 'size="2097153"', "not a whole number"),
     "of no size": ('size="116"', "", "size is missing"),
     "without a hash": ('"116" sha256=', '"116" sha512=', "sha256 is missing"),
@@ -179,9 +178,7 @@ def with_table(root: Path, change: int = 0, rungs: slice = slice(None)) -> None:
     data = encode_quality(
         QualityTable(
             {
-                r.id: RungQuality(
-                    tuple(SegmentQuality((root / segment_href(r, s)).stat().st_size + change) for s in r.segments)
-                )
+                r.id: RungQuality(tuple(SegmentQuality((root / s.href).stat().st_size + change) for s in r.segments))
                 for r in video.representations[rungs]
             }
         )

@@ -88,7 +88,7 @@ def test_hdr_rungs_are_beside_the_others() -> None:
     assert [r.id for r in p.video] == ["v360", "v720"] and [r.id for r in p.hdr_video] == ["v720-hdr"]
     assert [r.id for r in p.representations][:3] == ["v360", "v720", "v720-hdr"]
     [hdr] = p.hdr_video
-    assert hdr.video is not None and hdr.video.dynamic_range == "pq"
+    assert hdr.video.dynamic_range == "pq"
 
 
 TRANSFER = 'cicp:TransferCharacteristics" value="16"'
@@ -113,7 +113,7 @@ PRIMARIES = 'cicp:ColourPrimaries" value="9"'
 )
 def test_a_set_is_read_if_its_colour_is_one_that_is_known(changes: list[tuple[str, str]], found: str | None) -> None:
     p = read(*changes)
-    ranges = {r.video.dynamic_range for r in (*p.video, *p.hdr_video) if r.video is not None and r.id == "v720-hdr"}
+    ranges = {r.video.dynamic_range for r in (*p.video, *p.hdr_video) if r.id == "v720-hdr"}
     assert ranges == (set() if found is None else {found})
 
 

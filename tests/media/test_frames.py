@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from manifests.bundle import open_bundle
-from manifests.template import initialization_href, segment_href
 from media.errors import UndecodableSegmentError
 from media.frames import Frame, decode_segment, frame_from_i420, resize_frame
 from media.programs import find_program, run
@@ -36,11 +35,10 @@ def test_a_segment_decodes_to_what_ffmpeg_makes_of_it(packaged_bundle: Path, tmp
     """Each segment by itself, from its init segment: plane for plane, and in Period time."""
     bundle = open_bundle(packaged_bundle)
     representation = bundle.presentation.video[0]
-    assert representation.video is not None
-    init = bundle.read(initialization_href(representation))
+    init = bundle.read(representation.init_href)
     position = 0
     for segment in representation.segments:
-        media = bundle.read(segment_href(representation, segment))
+        media = bundle.read(segment.href)
         (tmp_path / "segment.mp4").write_bytes(init + media)
         arguments = ["-v", "error", "-i", str(tmp_path / "segment.mp4"), "-f", "rawvideo", "-fps_mode", "passthrough"]
         expected = run([str(find_program("ffmpeg")), *arguments, "pipe:1"], deadline_s=60)
@@ -64,8 +62,8 @@ def test_fit_keeps_a_frame_of_that_size_and_scales_any_other() -> None:
 def test_what_does_not_decode_is_one_kind_of_error(packaged_bundle: Path, damage: str) -> None:
     bundle = open_bundle(packaged_bundle)
     representation = bundle.presentation.video[0]
-    init = bundle.read(initialization_href(representation))
-    media = bundle.read(segment_href(representation, representation.segments[0]))
+    init = bundle.read(representation.init_href)
+    media = bundle.read(representation.segments[0].href)
     init, media = {"empty": (b"", b""), "no media": (init, b""), "noise": (init, bytes(500)), "no init": (b"", media)}[
         damage
     ]

@@ -83,7 +83,7 @@ def test_taps_of_any_ratio_sum_to_one_and_keep_sums_exact_in_float32(small: int,
 def test_the_same_size_is_the_same_plane_and_a_smaller_one_is_refused() -> None:
     plane = np.zeros((10, 20), np.uint8)
     assert resize(plane, 20, 10) is plane
-    with pytest.raises(ValueError, match="20x10 cannot be enlarged to 40x9"):
+    with pytest.raises(ValueError, match="20x10 cannot be resized up to 40x9"):
         resize(plane, 40, 9)
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from manifests.bundle import open_bundle
-from manifests.template import initialization_href, segment_href
 from media.frames import Frame, decode_segment
 from packager.cli import main
 
@@ -35,7 +34,7 @@ def decoded() -> Callable[[Path, str], list[list[Frame]]]:
     def decode(bundle: Path, rung: str) -> list[list[Frame]]:
         opened = open_bundle(bundle)
         [r] = [r for r in opened.presentation.video if r.id == rung]
-        init = opened.read(initialization_href(r))
-        return [list(decode_segment(init, opened.read(segment_href(r, segment)))) for segment in r.segments]
+        init = opened.read(r.init_href)
+        return [list(decode_segment(init, opened.read(segment.href))) for segment in r.segments]
 
     return decode

@@ -78,7 +78,6 @@ def test_an_awkward_file_comes_out_right(
 
     presentation = open_bundle(bundle).presentation
     [r] = presentation.video
-    assert r.video is not None
     assert (r.video.width, r.video.height) == right.size
     assert r.video.width * r.video.sar / r.video.height == right.shape
     assert r.video.frame_rate == Fraction(right.rate)

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from manifests.bundle import open_bundle
-from manifests.template import initialization_href, segment_href
 from manifests.verify import verify_bundle
 from media.colour.dolby_vision import DolbyVision, dolby_vision
 from media.colour.mastering import MasteringDisplay
@@ -51,7 +50,7 @@ def joined(bundle: Path, rung: str, path: Path) -> Path:
     """A rung of a bundle as one file."""
     opened = open_bundle(bundle)
     [r] = [r for r in opened.presentation.representations if r.id == rung]
-    hrefs = [initialization_href(r), *(segment_href(r, segment) for segment in r.segments)]
+    hrefs = [r.init_href, *(segment.href for segment in r.segments)]
     path.write_bytes(b"".join(opened.read(href) for href in hrefs))
     return path
 
@@ -81,7 +80,6 @@ def test_an_hdr_ladder_stands_beside_the_sdr_one(
     assert {r.id for r in presentation.video} == {"v72", "v144"}
     assert {r.id for r in presentation.hdr_video} == {"v72-hdr", "v144-hdr"}
     for sdr, hdr in ((rungs["v72"], rungs["v72-hdr"]), (rungs["v144"], rungs["v144-hdr"])):
-        assert sdr.video is not None and hdr.video is not None
         assert (sdr.video.dynamic_range, hdr.video.dynamic_range) == ("sdr", kind)
         assert (hdr.video.width, hdr.video.height) == (sdr.video.width, sdr.video.height)
         assert hdr.segments == sdr.segments

@@ -15,11 +15,10 @@ from hypothesis import strategies as st
 from manifests.bundle import open_bundle, read_json
 from manifests.model import AdaptationSet
 from manifests.names import PROVENANCE
-from manifests.template import initialization_href, segment_href
 from manifests.verify import verify_bundle
 from media.sound.placement import Samples
 from packager.cli import main
-from packager.sound.choice import encoding
+from packager.sound import encoding
 from packager.sound.encoding import Joiner
 
 if TYPE_CHECKING:
@@ -42,9 +41,7 @@ def sound_of(bundle: Path) -> dict[str, Samples]:
     found = {}
     for r in opened.presentation.audio:
         path = bundle.parent / f"{r.id}.mp4"
-        path.write_bytes(
-            b"".join(map(opened.read, [initialization_href(r), *(segment_href(r, s) for s in r.segments)]))
-        )
+        path.write_bytes(b"".join(map(opened.read, [r.init_href, *(s.href for s in r.segments)])))
         with av.open(str(path)) as container:
             found[r.id] = np.concatenate([frame.to_ndarray().T for frame in container.decode(audio=0)])
             assert (

@@ -92,7 +92,7 @@ def test_tracks_that_say_nothing_or_the_same_are_left_out(
     assert [language for language, _ in spoken(bundle).values()] == ["de", "de"]
     early = package(film, "--rungs", "90@crf40", "--duration", "0.3", *options, name="early")
     assert spoken(early) == {}
-    assert "a.de.srt has nothing to say in this part; left out" in capsys.readouterr().err
+    assert "a.de.srt has no cues in this time range; skipped" in capsys.readouterr().err
 
 
 def test_other_subtitles_make_another_bundle(
@@ -138,7 +138,7 @@ def test_a_file_that_ffmpeg_cannot_read_stops_the_run_before_it_encodes(
         str(tmp_path / "empty.srt"),
     ]
     assert main(arguments) == 1
-    assert "empty.srt holds no subtitles" in capsys.readouterr().err
+    assert "empty.srt has no subtitles" in capsys.readouterr().err
     assert not list((tmp_path / "out").rglob("v90*"))
 
 

@@ -27,18 +27,20 @@ from manifests.bundle import open_bundle, publish_manifest
 from manifests.model import (
     AdaptationSet,
     AudioFormat,
+    AudioRepresentation,
     ModelFile,
     ModelTrack,
     Presentation,
-    Representation,
     Segment,
     VideoFormat,
+    VideoRepresentation,
 )
 from manifests.mp4.fragments import read_fragment, read_init
 from manifests.names import MANIFEST, model_href
 from manifests.networks import NetworkSpec
 from manifests.weights import CodedLayer, CodedModel, encode_model
 from media.programs import find_program
+from tests.support.presentations import measured_segments, series_of
 
 SPEC = NetworkSpec(scale=2, width=4, depth=1)
 FRAMES_PER_SEGMENT = 12
@@ -79,45 +81,38 @@ def _segmented(folder: Path, source: list[str], codec: list[str]) -> None:
     (folder / "x.mpd").unlink()
 
 
-def _measured(folder: Path) -> tuple[str, int, tuple[Segment, ...]]:
-    """Codecs, timescale and segments."""
+def _measured(folder: Path) -> tuple[str, tuple[Segment, ...]]:
+    """Codecs and segments."""
     init = read_init((folder / "init.mp4").read_bytes())
-    found = []
-    for path in sorted(folder.glob("*.m4s")):
-        fragment = read_fragment(path.read_bytes(), init)
-        found.append(Segment(int(path.stem), fragment.start_ticks, fragment.duration_ticks))
-    return init.codecs, init.timescale, tuple(found)
+    fragments = [read_fragment(path.read_bytes(), init) for path in sorted(folder.glob("*.m4s"))]
+    series = series_of(folder.name, init.timescale, folder.parent.name)
+    return init.codecs, measured_segments(series, [(f.start_ticks, f.duration_ticks) for f in fragments])
 
 
-def _video(root: Path, name: str, width: int, height: int, tracks: tuple[ModelTrack, ...]) -> Representation:
+def _video(root: Path, name: str, width: int, height: int, tracks: tuple[ModelTrack, ...]) -> VideoRepresentation:
     seconds = SEGMENT_COUNT * FRAMES_PER_SEGMENT / 24
     source = ["-f", "lavfi", "-i", f"testsrc2=s=320x180:r=24:d={seconds}", "-vf", f"scale={width}:{height}"]
     gop = str(FRAMES_PER_SEGMENT)
     codec = ["-c:v", "libx264", "-preset", "ultrafast", "-bf", "2", "-crf", "27", "-pix_fmt", "yuv420p"]
     codec += ["-g", gop, "-keyint_min", gop, "-sc_threshold", "0", "-x264-params", "open-gop=0"]
     _segmented(root / "video" / name, source, codec)
-    codecs, timescale, segments = _measured(root / "video" / name)
-    return Representation(
-        name, codecs, 100 * height * 10, timescale, "video/$RepresentationID$/init.mp4",
-        "video/$RepresentationID$/$Number%05d$.m4s", segments, VideoFormat(width, height, Fraction(24)), None, tracks,
-    )  # fmt: skip
+    codecs, segments = _measured(root / "video" / name)
+    video = VideoFormat(width, height, Fraction(24))
+    return VideoRepresentation(name, codecs, 100 * height * 10, segments, video, tracks)
 
 
-def _audio(root: Path) -> Representation:
+def _audio(root: Path) -> AudioRepresentation:
     beep = f"if(between(t\\,{BEEP_S}\\,{BEEP_S + 0.25})\\,sin(880*2*PI*t)\\,0)"
     return _sound(root, "a1", f"aevalsrc={beep}:s=48000", 1)
 
 
-def _sound(root: Path, name: str, source: str, channels: int) -> Representation:
+def _sound(root: Path, name: str, source: str, channels: int) -> AudioRepresentation:
     """What a source of lavfi sounds, written to the bundle."""
     seconds = SEGMENT_COUNT * FRAMES_PER_SEGMENT / 24
     codec = ["-c:a", "aac", "-b:a", "64k", "-ac", str(channels)]
     _segmented(root / "audio" / name, ["-f", "lavfi", "-i", f"{source}:d={seconds}"], codec)
-    codecs, timescale, segments = _measured(root / "audio" / name)
-    return Representation(
-        name, codecs, 64000, timescale, "audio/$RepresentationID$/init.mp4",
-        "audio/$RepresentationID$/$Number%05d$.m4s", segments, None, AudioFormat(48000, channels),
-    )  # fmt: skip
+    codecs, segments = _measured(root / "audio" / name)
+    return AudioRepresentation(name, codecs, 64000, segments, AudioFormat(48000, channels))
 
 
 def _model_file(root: Path, n: int, data: bytes, base: int | None = None) -> ModelFile:
@@ -144,7 +139,7 @@ def play_bundle_master(tmp_path_factory: pytest.TempPathFactory) -> Path:
     low = _video(root, LOW, 160, 90, (model_track(root),))
     high = _video(root, HIGH, 320, 180, ())
     audio = _audio(root)
-    end = max(Fraction(s.start_ticks + s.duration_ticks, r.timescale) for r in (low, audio) for s in r.segments)
+    end = max(s.end_s for r in (low, audio) for s in r.segments)
     sets = (AdaptationSet("1", "video", "video/mp4", (low, high)), AdaptationSet("2", "audio", "audio/mp4", (audio,)))
     publish_manifest(root, Presentation(end, sets))
     return root

@@ -16,7 +16,6 @@ from manifests.files import publish_file
 from manifests.model import Representation, SideFile
 from manifests.names import quality_href
 from manifests.quality_table import QualityTable, RungQuality, SegmentQuality, decode_quality, encode_quality
-from manifests.template import segment_href
 from player.abr import rules
 from player.abr.inputs import rung_models_digest, upcoming_segments, usable_entries
 from player.abr.state import Decision, Rule, State
@@ -45,7 +44,7 @@ def with_table(root: Path, *, right_models: bool = True) -> None:
 
     def rung(r: Representation) -> RungQuality:
         plain = 60.0 if r.model_tracks else 80.0
-        sizes = ((root / segment_href(r, segment)).stat().st_size for segment in r.segments)
+        sizes = ((root / segment.href).stat().st_size for segment in r.segments)
         digest = rung_models_digest(r) if right_models else b"another!"
         return RungQuality(tuple(SegmentQuality(size, 99, plain, 99.5, plain + 10) for size in sizes), digest)
 
@@ -148,7 +147,7 @@ def test_a_policy_that_wants_no_model_gets_none(faulty_server: Any, monkeypatch:
     session, _ = played(faulty_server.url, monkeypatch, lambda state: Decision("v90"))
     assert faulty_server.count(".ndm") == 0
     reasons = [segment.reason for segment in session.stats.segments]
-    assert reasons.count("the rule chose plain upscaling") == 3
+    assert reasons.count("the policy chose plain") == 3
 
 
 def test_a_broken_table_costs_nothing_but_its_knowledge(faulty_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:

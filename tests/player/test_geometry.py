@@ -7,21 +7,19 @@ from fractions import Fraction
 
 import pytest
 
-from manifests.model import ModelTrack, Representation, Segment, VideoFormat
+from manifests.model import ModelTrack, VideoFormat, VideoRepresentation
 from player.errors import UnplayableError
 from player.superres.output import fixed_rung, output_format, switchable
+from tests.support.presentations import rung_of
 
 TRACK = ModelTrack("t", "c4d1", 2, 100, 1, 1000, "ndm/1", (), (None,))
 
 FOLDED = dataclasses.replace(TRACK, network="c4d1f2", scale=1, input_size=(1280, 720))
 
 
-def rung(height: int, *tracks: ModelTrack, bandwidth_bps: int = 0, name: str = "") -> Representation:
+def rung(height: int, *tracks: ModelTrack, bandwidth_bps: int = 0, name: str = "") -> VideoRepresentation:
     video = VideoFormat(height * 16 // 9, height, Fraction(30000, 1001))
-    return Representation(
-        name or f"v{height}", "avc1.42C00B", bandwidth_bps or height, 30000, "i", "m", (Segment(1, 0, 1001),),
-        video, None, tracks,
-    )  # fmt: skip
+    return rung_of(name or f"v{height}", video, [1001], 30000, bandwidth_bps=bandwidth_bps or height, tracks=tracks)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +35,7 @@ def rung(height: int, *tracks: ModelTrack, bandwidth_bps: int = 0, name: str = "
         ([rung(360, dataclasses.replace(FOLDED, scale=2))], (2560, 1440)),
     ],
 )
-def test_the_largest_enhanced_size_is_the_outputs(rungs: list[Representation], size: tuple[int, int]) -> None:
+def test_the_largest_enhanced_size_is_the_outputs(rungs: list[VideoRepresentation], size: tuple[int, int]) -> None:
     output = output_format(rungs)
     assert (output.width, output.height) == size
 
@@ -72,8 +70,8 @@ def test_a_rung_goes_by_id_or_by_height() -> None:
 
 
 def test_only_rungs_with_equal_boundaries_are_switched() -> None:
-    odd = dataclasses.replace(rung(180), segments=(Segment(1, 0, 999),))
-    other_scale = dataclasses.replace(rung(270), timescale=60000, segments=(Segment(1, 0, 2002),))
+    odd = rung_of("v180", rung(180).video, [999], 30000, bandwidth_bps=180)
+    other_scale = rung_of("v270", rung(270).video, [2002], 60000, bandwidth_bps=270)
     rungs = (odd, other_scale, rung(720))
     assert [r.id for r in switchable(rungs)] == ["v270", "v720"]
 

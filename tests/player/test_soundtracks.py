@@ -11,26 +11,21 @@ import numpy as np
 import pytest
 
 from manifests.bundle import open_bundle
-from manifests.model import AdaptationSet, AudioFormat, Representation, Role, Segment
+from manifests.model import AdaptationSet, Role
 from manifests.verify import verify_bundle
 from player.cli import main
 from player.errors import UnplayableError
 from player.sound.choice import choose_soundtrack
-
-
-def stream(name: str, channels: int = 2, bandwidth_bps: int = 128_000) -> Representation:
-    where = ("audio/$RepresentationID$/init.mp4", "audio/$RepresentationID$/$Number$.m4s")
-    segments = (Segment(1, 0, 48000),)
-    return Representation(name, "mp4a.40.2", bandwidth_bps, 48000, *where, segments, audio=AudioFormat(48000, channels))
+from tests.support.presentations import sound_of
 
 
 def track(
     name: str, language: str | None = None, label: str | None = None, role: Role | None = None, channels: int = 2
 ) -> AdaptationSet:
-    return AdaptationSet(name, "audio", "audio/mp4", (stream(name, channels),), language, label, role)
+    return AdaptationSet(name, "audio", "audio/mp4", (sound_of(name, channels=channels),), language, label, role)
 
 
-PICTURE = AdaptationSet("v", "video", "video/mp4", (stream("v1"),))
+PICTURE = AdaptationSet("v", "video", "video/mp4", (sound_of("v1"),))
 FILM = (
     PICTURE,
     track("comment", "en", "Director's commentary", "commentary"),
@@ -100,7 +95,7 @@ def test_where_no_track_is_the_main_one_the_first_that_is_no_commentary_is_heard
 
 
 def test_of_the_streams_of_a_track_the_one_with_the_most_bits_is_heard() -> None:
-    both = AdaptationSet("1", "audio", "audio/mp4", (stream("high", bandwidth_bps=192_000), stream("low")))
+    both = AdaptationSet("1", "audio", "audio/mp4", (sound_of("high", bandwidth_bps=192_000), sound_of("low")))
     found = choose_soundtrack((both,), None)
     assert found is not None and found.id == "high"
 

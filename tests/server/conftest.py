@@ -17,19 +17,18 @@ import uvicorn
 
 from manifests.model import (
     AdaptationSet,
-    AudioFormat,
     ModelFile,
     ModelTrack,
     Presentation,
-    Representation,
-    Segment,
     VideoFormat,
+    VideoRepresentation,
 )
 from manifests.mpd.write import write_mpd
 from manifests.names import MANIFEST, MASTER_PLAYLIST, POSTER, PROVENANCE, QUALITY, REPORT
 from server.app import create_app
 from server.cli import configured, listen
 from server.settings import ServerSettings
+from tests.support.presentations import rung_of, sound_of
 
 MODEL_BYTES = b"NDM" + bytes(range(256)) * 4
 MODEL_SHA256 = hashlib.sha256(MODEL_BYTES).hexdigest()
@@ -60,31 +59,16 @@ def presentation(title: str = "Tiny") -> Presentation:
         (1, None),
     )
     video = (
-        _representation("v180", "video", VideoFormat(320, 180, Fraction(30)), None, (track,)),
-        _representation("v360", "video", VideoFormat(640, 360, Fraction(30)), None, ()),
+        _rung("v180", VideoFormat(320, 180, Fraction(30)), (track,)),
+        _rung("v360", VideoFormat(640, 360, Fraction(30)), ()),
     )
-    audio = (_representation("a1", "audio", None, AudioFormat(48000, 2), ()),)
+    audio = (sound_of("a1", [60000] * 2, 30000, bandwidth_bps=SEGMENT_BYTES["a1"] * 4),)
     sets = (AdaptationSet("1", "video", "video/mp4", video), AdaptationSet("2", "audio", "audio/mp4", audio))
     return Presentation(Fraction(4), sets, title=title)
 
 
-def _representation(
-    name: str, kind: str, video: VideoFormat | None, audio: AudioFormat | None, tracks: tuple[ModelTrack, ...]
-) -> Representation:
-    segments = tuple(Segment(n + 1, n * 60000, 60000) for n in range(2))
-    codecs = "avc1.64001E" if video else "mp4a.40.2"
-    return Representation(
-        name,
-        codecs,
-        SEGMENT_BYTES[name] * 4,
-        30000,
-        f"{kind}/$RepresentationID$/init.mp4",
-        f"{kind}/$RepresentationID$/$Number%05d$.m4s",
-        segments,
-        video,
-        audio,
-        tracks,
-    )
+def _rung(name: str, video: VideoFormat, tracks: tuple[ModelTrack, ...]) -> VideoRepresentation:
+    return rung_of(name, video, [60000] * 2, 30000, bandwidth_bps=SEGMENT_BYTES[name] * 4, tracks=tracks)
 
 
 def write_bundle(root: Path, title: str = "Tiny") -> Path:

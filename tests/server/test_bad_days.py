@@ -362,7 +362,7 @@ def test_a_log_that_cannot_be_written_costs_the_log_alone(
         assert httpx.get(f"{server.url}/bundles/tiny/{SEGMENT}").content == wanted
         assert httpx.get(f"{server.url}/healthz").status_code == 200
     assert [r.message for r in caplog.records if "cannot be written" in r.message] == [
-        "/dev/full cannot be written, and what happens is not logged: No space left on device"
+        "/dev/full cannot be written, so answers are not logged: No space left on device"
     ]
 
 

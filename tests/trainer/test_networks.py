@@ -26,7 +26,7 @@ from trainer.choice.networks import (
 from trainer.fitting.fit import initial_weights
 from trainer.fitting.quantise import quantise, quantise_update
 
-HD = (1280, 720)
+HD = Size(1280, 720)
 
 
 def names(size_class: SizeClass, rung: Size, picture: Size = HD) -> list[tuple[str, int, Size]]:
@@ -35,17 +35,17 @@ def names(size_class: SizeClass, rung: Size, picture: Size = HD) -> list[tuple[s
 
 
 def test_half_the_picture_is_doubled_and_all_else_is_corrected_at_its_size() -> None:
-    assert names("cpu", (640, 360)) == [("c16d2", 2, (640, 360)), ("c24d3f4", 1, HD)]
-    assert names("cpu", (854, 480)) == [("c16d2f2", 1, HD), ("c24d3f4", 1, HD)]
+    assert names("cpu", Size(640, 360)) == [("c16d2", 2, Size(640, 360)), ("c24d3f4", 1, HD)]
+    assert names("cpu", Size(854, 480)) == [("c16d2f2", 1, HD), ("c24d3f4", 1, HD)]
     assert names("cpu", HD) == [("c16d2f2", 1, HD), ("c24d3f4", 1, HD)]
 
 
 def test_what_two_cores_cannot_play_has_a_smaller_network_beside_it() -> None:
-    assert names("cpu", (960, 540), (1920, 1080))[0] == ("c8d2", 2, (960, 540))
+    assert names("cpu", Size(960, 540), Size(1920, 1080))[0] == ("c8d2", 2, Size(960, 540))
     assert [name for name, _, _ in names("gpu", HD)] == ["c16d2f2", "c24d3f4", "c32d3f2"]
 
 
-rungs = st.tuples(st.integers(16, 640), st.integers(16, 360)).map(lambda half: (2 * half[0], 2 * half[1]))
+rungs = st.tuples(st.integers(16, 640), st.integers(16, 360)).map(lambda half: Size(*half).times(2))
 
 
 @given(st.sampled_from(("cpu", "gpu")), rungs, st.sampled_from((24, 30, 60)))
@@ -66,8 +66,8 @@ def test_the_budget_of_the_gpu_class_is_a_tflop_per_second_at_1080p30() -> None:
     [(3_000, []), (20_000, ["c8d2"]), (60_000, ["c8d2", "c16d2"]), (500_000, ["c16d2", "c24d3f4"])],
 )
 def test_wider_networks_are_trained_where_there_are_bytes_to_save(media_bytes: int, tried: list[str]) -> None:
-    networks = class_networks("cpu", (640, 360), HD, Fraction(24), media_bytes)
-    trained, rejected = worth_training(networks, (640, 360), media_bytes, 0.2)
+    networks = class_networks("cpu", Size(640, 360), HD, Fraction(24), media_bytes)
+    trained, rejected = worth_training(networks, Size(640, 360), media_bytes, 0.2)
     assert [network.spec.name for network in trained] == tried
     assert len(rejected) == len(networks) - len(tried)
     assert all(r.reason for r in rejected)
@@ -81,7 +81,7 @@ def test_sixteen_pixels_a_position_are_not_for_rungs_near_the_pictures_size() ->
 
 
 def test_a_network_that_was_outdone_goes_where_the_one_that_did_better_stays() -> None:
-    narrow, middle, wide = class_networks("cpu", (640, 360), HD, Fraction(24), 60_000)
+    narrow, middle, wide = class_networks("cpu", Size(640, 360), HD, Fraction(24), 60_000)
     outdone = {middle.spec: Dominated("c8d2", "v360-crf31"), wide.spec: Dominated("c16d2", "v360-crf31")}
     kept, rejected = without_dominated([narrow, middle, wide], outdone)
     assert kept == [narrow]
@@ -113,10 +113,10 @@ def test_the_bytes_of_a_file_are_known_before_it_is_made(name: str, bits: int) -
 @pytest.mark.parametrize(
     ("rungs", "source", "largest"),
     [
-        ([(640, 360), (1280, 720)], (1280, 720), (1280, 720)),
-        ([(640, 360), (854, 480)], (1280, 720), (1280, 720)),
-        ([(854, 480)], (1280, 720), (854, 480)),
-        ([(1920, 1080)], (3840, 2160), (3840, 2160)),
+        ([Size(640, 360), Size(1280, 720)], Size(1280, 720), Size(1280, 720)),
+        ([Size(640, 360), Size(854, 480)], Size(1280, 720), Size(1280, 720)),
+        ([Size(854, 480)], Size(1280, 720), Size(854, 480)),
+        ([Size(1920, 1080)], Size(3840, 2160), Size(3840, 2160)),
     ],
 )
 def test_the_largest_picture_is_what_the_source_and_the_ladder_have(

@@ -5,17 +5,15 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
-from manifests.model import Representation, Segment, VideoFormat
+from manifests.model import VideoFormat
 from manifests.networks import NetworkSpec
+from tests.support.presentations import rung_of
 from trainer.choice.judge import SegmentScore
 from trainer.choice.networks import SizedNetwork
 from trainer.choice.results import NetworkOutcome, RungOutcome, TrainedModel, dominated, load_outcome, save_outcome
 from trainer.publish import model_track
 
-RUNG = Representation(
-    "v480", "avc1.64001F", 1, 24, "i", "m", (Segment(1, 0, 96), Segment(2, 96, 96)),
-    VideoFormat(854, 480, Fraction(24), Fraction(1280, 1281)),
-)  # fmt: skip
+RUNG = rung_of("v480", VideoFormat(854, 480, Fraction(24), Fraction(1280, 1281)), [96, 96], 24)
 FOLDED = SizedNetwork(NetworkSpec(1, 16, 2, fold=2), (1280, 720))
 DOUBLING = SizedNetwork(NetworkSpec(2, 16, 2), (854, 480))
 SCORES = (SegmentScore(100, 1000, (900, 800)), SegmentScore(100, 1000, (900, 1100)))

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from manifests.provenance import Provenance
 from report.choices import Choice, choices_of
 from report.hull import bytes_at, upper_hull
 from report.page import headline, page
@@ -180,7 +181,9 @@ def test_the_page_tells_what_was_tried_and_why(enhanced_rung: RungResult) -> Non
     tried = {"network": "c16d2", "what": "title model", "models": 1, "size_bytes": 4232, "gain_db": 0.81,
              "worth_bytes": 77_000, "used": 3, "why": "saves most bytes"}  # fmt: skip
     left = {"network": "c24d3f4", "why": "would not <earn> its bytes"}
-    choices = choices_of({"training": {"v360": {"choice": {"tried": [tried], "not_trained": [left]}}, "v180": {}}})
+    choice = {"rate_per_db": 0.2, "networks": ["c16d2"], "tried": [tried], "not_trained": [left]}
+    record = {"key": "k", "segment_gains_db": [0.8], "choice": choice}
+    choices = choices_of(Provenance({"training": {"v360": record, "v180": {}}}).training)
     assert choices == [
         Choice("v360", "c16d2", "title model", 4232, 0.81, 77_000, 3, "saves most bytes"),
         Choice("v360", "c24d3f4", "not trained", None, None, None, 0, "would not <earn> its bytes"),
@@ -194,4 +197,4 @@ def test_the_page_tells_what_was_tried_and_why(enhanced_rung: RungResult) -> Non
 
 @pytest.mark.parametrize("provenance", [{}, {"training": {"v360": {"key": "old"}}}, {"training": 7}])
 def test_a_bundle_without_a_record_has_no_choices_to_show(provenance: dict[str, object]) -> None:
-    assert choices_of(provenance) == []
+    assert choices_of(Provenance(provenance).training) == []

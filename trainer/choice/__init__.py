@@ -1,1 +1,1 @@
-"""Which networks are tried, how they are judged, and which models are published."""
+"""Networks to try, the judging of models, and the choice of those that are published."""

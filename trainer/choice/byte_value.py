@@ -1,4 +1,4 @@
-"""What a decibel is worth in bytes: read off the title's own plain rungs. Pure."""
+"""Value of a decibel in bytes, from the title's own plain rungs. Pure."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from math import log
 
 RATE_PER_DB = 0.20
-"""Share of a segment's bytes that 1 dB of PSNR-Y is worth where no other rung tells: the low end of 20-32 % measured
-around CRF 27, so that a model that is sent has earned its bytes."""
+"""Share of a segment's bytes that 1 dB of PSNR-Y is worth if no other rung can be compared.
+
+The low end of 20-32 % measured around CRF 27, so that a published model earns its bytes.
+"""
 LOWEST, HIGHEST = 0.08, 0.35
-"""Of what is read off a title: outside them the rungs lie too close, or too far apart, to tell."""
+"""Bounds on a value from a title's rungs: outside them the rungs are too close, or too far apart, to compare."""
 
 
 @dataclass(frozen=True)
@@ -23,17 +25,17 @@ class PlainPoint:
 
 
 def rates_per_db(points: Mapping[str, PlainPoint]) -> dict[str, float]:
-    """For each rung, the share of its bytes by which plain video grows for 1 dB more.
+    """Returns for each rung the share of its bytes by which plain video grows for 1 dB more.
 
-    The slope of log(bytes) over PSNR-Y between its neighbours on the title's plain curve (the rungs that none beats
-    in both), within LOWEST and HIGHEST; RATE_PER_DB where there is no neighbour.
+    The slope of log(bytes) over PSNR-Y between its neighbours on the title's plain curve (the rungs that none beats in
+    both), within LOWEST and HIGHEST; RATE_PER_DB if it has no neighbour.
     """
     curve = _unbeaten(list(points.values()))
     return {name: _rate(point, curve) for name, point in points.items()}
 
 
 def _unbeaten(points: Sequence[PlainPoint]) -> list[PlainPoint]:
-    """By growing bytes, those that are better than all that take no more."""
+    """Returns the points that are better than all with fewer bytes, by ascending bytes."""
     curve: list[PlainPoint] = []
     for point in sorted(points, key=lambda p: (p.size_bytes, -p.psnr_y)):
         if not curve or point.psnr_y > curve[-1].psnr_y:

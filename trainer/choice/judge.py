@@ -1,4 +1,4 @@
-"""How good models are: as coded, through the player's own engine and upscale, on the frames kept to judge by."""
+"""Scores of models as coded, through the player's own engine and resize, on frames that were kept for judging."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from trainer.data.samples import Sample
 
 Plane = NDArray[np.uint8]
 Errors = tuple[int | None, ...]
-"""Of one model, for each segment its squared error over the judged frames; None where it was not tried."""
+"""Squared error of one model over the judged frames of each segment; None if it was not tried on that segment."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,10 @@ class SegmentScore:
     """Luma samples compared."""
     plain_sse: int
     model_sse: Errors
-    """For each model that was judged; None where it was not tried on this segment."""
+    """Squared error of each judged model; None if it was not tried on this segment."""
 
     def gain_db(self, model: int) -> float:
-        """Gain in PSNR-Y of a model over plain upscaling; negative infinity where it was not tried."""
+        """Returns the gain in PSNR-Y of a model over plain; negative infinity if it was not tried."""
         sse = self.model_sse[model]
         return -math.inf if sse is None else 10 * math.log10(max(self.plain_sse, 1) / max(sse, 1))
 
@@ -55,7 +55,7 @@ def _plain(shot: Sample) -> Plane:
 
 
 class RungJudge:
-    """The judged frames of one rung, enlarged plainly once (on the disk of `folder`), and any model against them."""
+    """The judged frames of one rung, resized once (on the disk of `folder`), to compare any model with."""
 
     def __init__(self, shots: Sequence[Sample], segments: int, engine: Engine, folder: Path) -> None:
         self.shots = tuple(shots)
@@ -85,7 +85,7 @@ class RungJudge:
         where: frozenset[int] | None = None,
         on_frame: Callable[[int], None] = lambda done: None,
     ) -> Errors:
-        """Of one model that takes pictures of `input_size` (width, height), in the segments `where` or in all."""
+        """Returns the errors of a model that takes pictures of `input_size`, in the segments `where` or in all."""
         sums: list[int | None] = [0 if where is None or s in where else None for s in range(self._segments)]
         enhance = self.enhancer(weights, input_size)
         for index, shot in enumerate(self.shots):
@@ -107,7 +107,7 @@ class RungJudge:
         return picture
 
     def error_in(self, weights: ModelWeights, input_size: Size, segments: frozenset[int], most: int) -> int:
-        """Squared error over at most so many frames of these segments, spread evenly; at least 1."""
+        """Returns the squared error over at most `most` frames of these segments, spread evenly, at least one."""
         indices = [index for index, shot in enumerate(self.shots) if shot.segment in segments]
         enhance = self.enhancer(weights, input_size)
         step = max(1, -(-len(indices) // most))

@@ -1,4 +1,4 @@
-"""Which networks a rung is given a try with, when the choice is the trainer's: pure, from sizes, bytes and budgets."""
+"""Networks to try on a rung if the trainer chooses: pure, from sizes, bytes and budgets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from manifests.networks import NetworkSpec, Size, parse_network
 from manifests.weights import full_model_bytes
 
 SizeClass = Literal["cpu", "gpu"]
-"""What plays the title in real time: two cores of a CPU, or a GPU."""
+"""Machine that has to play the title in real time: two cores of a CPU, or a GPU."""
 
 SCALE = 2
 """Enlargement by a network that is not folded: x2 won over x1.5 and x3 on most content.
@@ -21,21 +21,21 @@ MACS_PER_PICTURE_PIXEL = {"cpu": 1440, "gpu": 7488}
 """Most multiply-adds for each pixel of the enhanced picture. cpu: c16d2f2, which two cores play at 720p30 in real
 time. gpu: c32d3f2, 0.93 TFLOP/s at 1080p30."""
 CPU_MACS_PER_S = MACS_PER_PICTURE_PIXEL["cpu"] * 1280 * 720 * 30
-"""What two cores keep up with: a title that asks for more gets a smaller network beside the large one."""
+"""Multiply-adds a second of two cores; a title that needs more gets a smaller network next to the large one."""
 
 FULL_BITS = 6
 """Bits a weight of a full model, to estimate by. Loses 0.005 to 0.03 dB against float."""
 UPDATE_BITS = 2
-"""Of the cheapest update that carries kernels."""
+"""Bits a weight of the cheapest update with kernels."""
 _MOST_GAIN_DB = 1.5
 """No network of a few kilobytes was seen to gain more over plain upscaling of common rungs."""
 _WIDER_GAIN_DB = 0.3
-"""What c24d3f4 gains over c16d2 for four times the bytes (0.29 dB on textured sport at x2), and c32d3f2 twice that."""
+"""Gain of c24d3f4 over c16d2 for four times the bytes (0.29 dB on textured sport at x2); c32d3f2 gains twice that."""
 _SCENE_GAIN_DB = 0.2
 _UPDATE_GAIN_DB = 0.1
 """Most that a scene's own model, or a segment's own update, was seen to gain over the title's."""
 _SMALL_SHARE = Fraction(1, 100)
-"""Of the rung's bytes: a model that takes more has a smaller one tried beside it."""
+"""Share of the rung's bytes; for a model that takes more, a smaller one is tried as well."""
 _WIDE_FROM_RATIO = Fraction(9, 5)
 """Enlargement from which c24d3f4 is tried: at less, sixteen pixels a position lose what width gains. At 1.5 it was
 never the one that saved most bytes (docs/experiments.md)."""
@@ -50,13 +50,12 @@ class SizedNetwork:
 
     spec: NetworkSpec
     input_size: Size
-    """(width, height) of what goes in: the rung's own frames, or these enlarged plainly."""
+    """Size of the picture that it takes: that of the rung's frames, or larger, to which they are resized."""
 
     @property
     def enhanced_size(self) -> Size:
-        """(width, height) of what comes out."""
-        width, height = self.input_size
-        return width * self.spec.scale, height * self.spec.scale
+        """Size of the picture that it makes."""
+        return self.input_size.times(self.spec.scale)
 
     @property
     def macs_per_frame(self) -> int:
@@ -73,12 +72,12 @@ class Rejected:
 
 @dataclass(frozen=True)
 class Dominated:
-    """What a network lost to on a sibling of the rung."""
+    """A network that a narrower one beat on a sibling of the rung."""
 
     narrower: str
     """Name of the network that gained more."""
     rung: str
-    """Where it did."""
+    """Rung on which that was measured."""
 
 
 def trained_network(name: str) -> NetworkSpec:
@@ -88,11 +87,12 @@ def trained_network(name: str) -> NetworkSpec:
 
 
 def largest_picture(rungs: Sequence[Size], source: Exact) -> Size:
-    """(width, height) of the largest picture that rungs of these sizes come to: that of the largest rung, or of one
-    doubled where the source reaches so far.
+    """Returns the size of the largest picture that rungs of these sizes can become.
+
+    That of the largest rung, or twice that of a rung if the source is as large.
     """
-    doubled = [times(size, SCALE) for size in rungs if fits(times(size, SCALE), source)]
-    return max([*rungs, *doubled], key=lambda size: size[0] * size[1])
+    doubled = [double for size in rungs if (double := size.times(SCALE)).fits(source)]
+    return max([*rungs, *doubled], key=lambda size: size.pixels)
 
 
 def class_networks(
@@ -109,10 +109,11 @@ def class_networks(
 
 
 def _sized(name: str, rung: Size, picture: Size) -> SizedNetwork:
-    """Unfolded on the rung where that is half the picture, folded by 2 (or as named) on the picture elsewhere."""
+    """Returns the network for a rung: unfolded if the rung is half the picture, else folded by 2 (or as named) on the
+    picture."""
     if "f" in name:
         return SizedNetwork(parse_network(name, 1), picture)
-    if times(rung, SCALE) == picture:
+    if rung.times(SCALE) == picture:
         return SizedNetwork(parse_network(name, SCALE), rung)
     return SizedNetwork(parse_network(f"{name}f2", 1), picture)
 
@@ -164,20 +165,10 @@ def _most_gain_db(network: SizedNetwork, smaller: Sequence[SizedNetwork]) -> flo
 
 
 def scene_could_pay(spec: NetworkSpec, media_bytes: int, rate_per_db: float) -> bool:
-    """Whether a model of its own could earn its bytes in a scene of `media_bytes`."""
+    """Returns True if a model of its own could earn its bytes in a scene of `media_bytes`."""
     return rate_per_db * _SCENE_GAIN_DB * media_bytes > full_model_bytes(spec, UPDATE_BITS)
 
 
 def update_could_pay(spec: NetworkSpec, media_bytes: int, rate_per_db: float) -> bool:
-    """Whether an update of its own could earn its bytes in a segment of `media_bytes`."""
+    """Returns True if an update of its own could earn its bytes in a segment of `media_bytes`."""
     return rate_per_db * _UPDATE_GAIN_DB * media_bytes > full_model_bytes(spec, UPDATE_BITS)
-
-
-def times(size: Size, scale: int) -> Size:
-    """(width, height) enlarged."""
-    return size[0] * scale, size[1] * scale
-
-
-def fits(size: Size, into: Size | Exact) -> bool:
-    """Whether neither side is larger."""
-    return size[0] <= into[0] and size[1] <= into[1]

@@ -1,50 +1,30 @@
-"""The choice on a rung, told so that a person can follow it: what was tried, what it is worth, what was taken and why.
+"""The choice on a rung as a record that a person can follow: what was tried, its worth, its fate and why.
 
-`choice_record` is what provenance.json keeps (docs/bundle.md). Pure.
+`choice_record` is part of provenance.json (docs/bundle.md). Pure.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from statistics import fmean
-from typing import Any
 
+from manifests.provenance import ChoiceRecord, TriedModels, UntrainedNetwork
 from trainer.choice.results import NetworkOutcome, RungOutcome
 from trainer.choice.select import worth_bytes
 
 
-@dataclass(frozen=True)
-class Tried:
-    """One model, or several of a kind, that a rung was given a try with."""
-
-    network: str
-    what: str
-    """`title model` or `models for parts of the title`."""
-    models: int
-    size_bytes: int
-    """Of all of them."""
-    gain_db: float
-    """Mean in PSNR-Y over plain upscaling, over the segments it was tried on and those of its kind."""
-    worth_bytes: float
-    """What plain video would take more for these gains, where they are gains."""
-    used: int
-    """Segments that are played with it."""
-    why: str
-
-
-def choice_record(outcome: RungOutcome, media_bytes: Sequence[int]) -> dict[str, Any]:
-    """Of one rung, as JSON."""
+def choice_record(outcome: RungOutcome, media_bytes: Sequence[int]) -> ChoiceRecord:
+    """Returns the record of the choice on one rung."""
     rows = [row for index, tried in enumerate(outcome.networks) for row in _rows(outcome, index, tried, media_bytes)]
-    return {
-        "rate_per_db": round(outcome.rate_per_db, 4),
-        "networks": [tried.network.spec.name for tried in outcome.tracks()],
-        "tried": [asdict(row) for row in rows],
-        "not_trained": [{"network": name, "why": why} for name, why in outcome.rejected],
-    }
+    return ChoiceRecord(
+        rate_per_db=round(outcome.rate_per_db, 4),
+        networks=tuple(tried.network.spec.name for tried in outcome.tracks()),
+        tried=tuple(rows),
+        not_trained=tuple(UntrainedNetwork(name, why) for name, why in outcome.rejected),
+    )
 
 
-def _rows(outcome: RungOutcome, index: int, tried: NetworkOutcome, media_bytes: Sequence[int]) -> list[Tried]:
+def _rows(outcome: RungOutcome, index: int, tried: NetworkOutcome, media_bytes: Sequence[int]) -> list[TriedModels]:
     kinds: dict[str, list[int]] = {}
     for number, model in enumerate(tried.models):
         kinds.setdefault(_kind(model.segments), []).append(number)
@@ -62,7 +42,7 @@ def _row(
     media_bytes: Sequence[int],
     what: str,
     numbers: Sequence[int],
-) -> Tried:
+) -> TriedModels:
     # For each segment the best of the kind, whatever was chosen.
     best = [max((n for n in numbers if s.model_sse[n] is not None), key=s.gain_db, default=None) for s in tried.scores]
     gains = [s.gain_db(n) for s, n in zip(tried.scores, best, strict=True) if n is not None]
@@ -74,7 +54,7 @@ def _row(
     needed = published and any(n in tried.needed() for n in numbers)
     why = _why(outcome, index, used=used, needed=needed, worth=worth, size_bytes=size_bytes, spoilt=len(tried.spoilt))
     gain_db = round(fmean(gains), 3) if gains else 0.0
-    return Tried(tried.network.spec.name, what, len(numbers), size_bytes, gain_db, round(worth), used, why)
+    return TriedModels(tried.network.spec.name, what, len(numbers), size_bytes, gain_db, round(worth), used, why)
 
 
 def _why(

@@ -1,4 +1,4 @@
-"""What training one rung came to, and its form on disk, in which finished work survives."""
+"""Results of training one rung, and their form on disk, in which finished work is kept."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from manifests.files import publish_file
-from manifests.networks import NetworkSpec, parse_network
+from manifests.networks import NetworkSpec, Size, parse_network
 from trainer.choice.judge import SegmentScore
 from trainer.choice.networks import SizedNetwork
 from trainer.choice.select import Candidate, worth_bytes
@@ -17,7 +17,7 @@ from trainer.choice.select import Candidate, worth_bytes
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A coded model and where it may be used."""
+    """A coded model and the segments that may use it."""
 
     data: bytes
     segments: frozenset[int] | None
@@ -33,7 +33,7 @@ class TrainedModel:
 
     @property
     def is_title(self) -> bool:
-        """Whether it was trained for the whole title."""
+        """True if it was trained for the whole title."""
         return self.segments is None
 
     @property
@@ -48,13 +48,13 @@ class NetworkOutcome:
     network: SizedNetwork
     models: tuple[TrainedModel, ...]
     uses: tuple[int | None, ...]
-    """For each segment an index into `models`, or None where plain upscaling wins."""
+    """Index into `models` for each segment; None if plain wins."""
     scores: tuple[SegmentScore, ...]
     spoilt: tuple[int, ...] = ()
     """Segments that are plain because VMAF-NEG fell; their scores hold no model."""
 
     def gains_db(self) -> list[float]:
-        """Per segment, the gain in PSNR-Y as it will be played; 0 where no model is used."""
+        """Returns the gain in PSNR-Y of each segment as it will be played; 0 for plain ones."""
         return [0.0 if use is None else score.gain_db(use) for score, use in zip(self.scores, self.uses, strict=True)]
 
     def needed(self) -> list[int]:
@@ -67,7 +67,7 @@ class NetworkOutcome:
         return sorted(needed)
 
     def saved_bytes(self, media_bytes: list[int], rate_per_db: float) -> float:
-        """What plain video of the same quality would take more, less the bytes of the models."""
+        """Returns the bytes that plain video of the same quality would take more, minus the bytes of the models."""
         sent = sum(self.models[index].size_bytes for index in self.needed())
         return worth_bytes(self.scores, media_bytes, self.uses, rate_per_db) - sent
 
@@ -110,7 +110,7 @@ def dominated(networks: Sequence[NetworkOutcome]) -> dict[NetworkSpec, str]:
 
 
 def save_outcome(path: Path, outcome: RungOutcome) -> None:
-    """Writes the outcome to `path`, whole or not at all; its models are in files beside it already."""
+    """Writes the outcome to `path`, whole or not at all; its models are in files next to it already."""
     value = {
         "rate_per_db": outcome.rate_per_db,
         "networks": [_network_json(network) for network in outcome.networks],
@@ -121,7 +121,7 @@ def save_outcome(path: Path, outcome: RungOutcome) -> None:
 
 
 def load_outcome(path: Path) -> RungOutcome | None:
-    """Returns the finished outcome in the file `path`, its models from files beside it; None if one is missing."""
+    """Reads the finished outcome in the file `path`, its models from files next to it; None if one is missing."""
     try:
         value = json.loads(path.read_bytes())
         networks = tuple(_network(network, path.parent) for network in value["networks"])
@@ -165,5 +165,5 @@ def _network(value: dict[str, Any], folder: Path) -> NetworkOutcome:
         for model in value["models"]
     )
     scores = tuple(SegmentScore(samples, plain, tuple(sums)) for samples, plain, sums in value["scores"])
-    network = SizedNetwork(parse_network(name, scale), (width, height))
+    network = SizedNetwork(parse_network(name, scale), Size(width, height))
     return NetworkOutcome(network, models, tuple(value["uses"]), scores, tuple(value["spoilt"]))

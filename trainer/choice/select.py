@@ -1,4 +1,4 @@
-"""Which model, if any, for which segment, and which networks side by side: arithmetic of bytes and decibels. Pure."""
+"""Choice of the model of each segment, and of the networks to publish: arithmetic of bytes and decibels. Pure."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class Candidate:
 def choose(
     scores: Sequence[SegmentScore], media_bytes: Sequence[int], candidates: Sequence[Candidate], rate_per_db: float
 ) -> list[int | None]:
-    """For each segment the index of its candidate, or None for plain upscaling.
+    """Returns the index of each segment's candidate, or None for plain.
 
-    A candidate is published where the bytes that plain video would need for the same gains exceed its own, those of
-    its base included. Candidates are taken greedily, the one that brings most first. `rate_per_db`: share of the
-    bytes that 1 dB is worth.
+    A candidate is published if the bytes that plain video would need for the same gains exceed its own, including those
+    of its base. Candidates are taken greedily, the one that saves most first. `rate_per_db`: share of the bytes that 1
+    dB is worth.
     """
     gains = np.array([[max(score.gain_db(index), 0.0) for index in range(len(candidates))] for score in scores])
     value = rate_per_db * gains.reshape(len(scores), -1) * np.asarray(media_bytes, float)[:, None]
@@ -75,7 +75,7 @@ def side_by_side(saved_bytes: Sequence[float], macs: Sequence[int]) -> list[int]
 
 
 def _net_bytes(value: Array, saved: Array, candidates: Sequence[Candidate], published: set[int], index: int) -> float:
-    """Bytes saved by publishing one more candidate, less the bytes it costs; a manifest has room for so many."""
+    """Returns bytes saved by publishing one more candidate, minus its own; a manifest has room for `MAX_MODELS`."""
     added = _with_bases(candidates, index) - published
     if len(published) + len(added) > MAX_MODELS:
         return -inf

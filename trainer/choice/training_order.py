@@ -1,4 +1,4 @@
-"""In which order the rungs of one size are trained, and what each starts from. Pure."""
+"""Order in which the rungs of one size are trained, and the rung that each starts from. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Turn:
     """One rung's place in the order."""
 
     rung: str
-    """Representation id."""
+    """VideoRepresentation id."""
     start: str | None
     """The sibling trained before whose models its own start from; None for those made from scratch."""
 

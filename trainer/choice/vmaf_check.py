@@ -1,7 +1,7 @@
-"""The second opinion: where a model gains PSNR-Y but loses VMAF-NEG, plain upscaling is played.
+"""The VMAF check: segments whose model gains PSNR-Y but loses VMAF-NEG are played plain.
 
-PSNR alone rewards blur and VMAF alone rewards sharpening that costs nothing; a picture counts as better where PSNR-Y
-and VMAF-NEG (which sharpening does not raise) agree.
+PSNR by itself rewards blur, and VMAF by itself rewards sharpening that costs nothing; a picture counts as better if
+PSNR-Y and VMAF-NEG (which sharpening does not raise) agree.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _TOLERATED = 0.1
 """Points of VMAF-NEG: less is below what the sampling of frames can tell apart."""
 
 Neg = dict[int, float]
-"""VMAF-NEG by segment; empty where no ffmpeg has libvmaf."""
+"""VMAF-NEG by segment; empty if no ffmpeg has libvmaf."""
 
 
 class VmafCheck:
@@ -40,10 +40,10 @@ class VmafCheck:
     def rejected_segments(
         self, models: Sequence[ModelWeights | None], input_size: Size, on_frame: Callable[[int], None]
     ) -> set[int]:
-        """Indices of the segments whose VMAF-NEG falls with their model in `models` (None: plain).
+        """Returns indices of the segments whose VMAF-NEG falls with their model in `models` (None: plain).
 
-        `input_size` (width, height) is that of the picture that goes into the networks. Where no ffmpeg has libvmaf
-        there is no second opinion, and the set is empty. Raises ProgramFailedError.
+        `input_size` is the size of the picture that goes into the networks. The set is empty if no ffmpeg has libvmaf.
+        Raises ProgramFailedError.
         """
         if self._plain is None:
             self._plain = self._neg(list(self._indices), lambda index: self._rung.plain[index], lambda done: None)
@@ -73,12 +73,12 @@ class VmafCheck:
 
     @property
     def frames(self) -> int:
-        """How many frames one opinion looks at, at most."""
+        """Number of frames that one check scores, at most."""
         return len(self._indices)
 
 
 def _spread(rung: RungJudge) -> list[int]:
-    """Indices of at most so many frames of each segment, in order."""
+    """Returns indices of at most `_FRAMES_OF_A_SEGMENT` frames of each segment, in order."""
     by_segment: dict[int, list[int]] = {}
     for index, shot in enumerate(rung.shots):
         by_segment.setdefault(shot.segment, []).append(index)
@@ -90,6 +90,6 @@ def _spread(rung: RungJudge) -> list[int]:
 
 
 def _grey(luma: Plane) -> Frame:
-    """VMAF looks at luma alone."""
+    """Returns a frame with that luma and grey chroma: VMAF ignores colour."""
     chroma = np.full((luma.shape[0] // 2, luma.shape[1] // 2), 128, np.uint8)
     return Frame(np.asarray(luma), chroma, chroma, Fraction(0))

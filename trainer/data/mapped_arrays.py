@@ -13,9 +13,9 @@ _Scalar = TypeVar("_Scalar", np.uint8, np.int8)
 
 
 class MappedArrays(Generic[_Scalar]):
-    """Takes arrays of one shape and gives them back mapped; the file goes with the last of them.
+    """Stores arrays of one shape and returns them memory-mapped; the file disappears with the last of them.
 
-    `folder` says on which disk, and is made where it is missing.
+    `folder` selects the disk, and is made if it is missing.
     """
 
     def __init__(self, folder: Path, scalar: type[_Scalar]) -> None:
@@ -25,12 +25,12 @@ class MappedArrays(Generic[_Scalar]):
         self._shapes: list[tuple[int, ...]] = []
 
     def add(self, array: NDArray[_Scalar]) -> None:
-        """Raises OSError where the disk is full. (Written into a map, that would be the end of the process.)"""
+        """Appends an array. Raises OSError if the disk is full. (Writing into a map would end the process.)"""
         self._file.write(np.ascontiguousarray(array).data)
         self._shapes.append(array.shape)
 
     def arrays(self) -> list[NDArray[_Scalar]]:
-        """All that were added, in order, to be read alone."""
+        """Returns all arrays in order, read-only."""
         if not self._shapes:
             return []
         self._file.flush()

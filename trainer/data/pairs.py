@@ -1,4 +1,4 @@
-"""What a network learns from: the luma that goes into it beside what the plain upscale lacks of the source."""
+"""Training pairs: the luma that goes into a network, and the residual that the base upsample lacks of the source."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ PATCH = 32
 _CELL = 16
 """Side, in such positions, of the blocks whose residual energy decides where patches are drawn."""
 _DETAIL_SIGMA_PX = 1.0
-"""Of the Gaussian whose blur detail is told from."""
+"""Standard deviation of the Gaussian that separates detail from the blurred picture."""
 _ADDED_ERROR = 0.008
-"""What the sharpening of the target may add to the squared error, as a share of that of the plain upscale."""
+"""Share of the base upsample's squared error that sharpening of the target may add."""
 _SHARPEST = 0.08
 """Most of its own detail that is added to a target: where pictures are enlarged, models raise VMAF-NEG without."""
 _STATISTICS_BYTES = 512 << 20
-"""Of residuals that mean and deviations are taken of; a title of more has them of some frames."""
+"""Bytes of residuals over which mean and deviation are computed; a longer title uses some of its frames."""
 
 _Pixel = TypeVar("_Pixel", np.uint8, np.int8)
 
@@ -114,7 +114,7 @@ def _space_to_depth(plane: NDArray[_Pixel], block: int) -> NDArray[_Pixel]:
 
 
 class PatchSource:
-    """Draws patches from pairs, likelier where the plain upscale lacks more."""
+    """Draws patches from pairs, more often from places with a large residual."""
 
     def __init__(self, pairs: Iterable[Pair], fold: int = 1) -> None:
         self.pairs = tuple(pairs)
@@ -130,7 +130,7 @@ class PatchSource:
         self._cumulative = np.cumsum(chances / chances.sum())
 
     def draw(self, count: int, random: np.random.Generator) -> Batch:
-        """`count` patches of 32x32 positions (the whole frame across or down where it is smaller)."""
+        """Draws `count` patches of 32x32 positions (the whole frame across or down if it is smaller)."""
         cells = np.searchsorted(self._cumulative, random.random(count))
         cells = np.minimum(cells, len(self._cumulative) - 1)
         jitter = random.integers(0, _CELL, (count, 2))

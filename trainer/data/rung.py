@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from manifests.bundle import Bundle
-from manifests.model import Representation
+from manifests.model import VideoRepresentation
 from manifests.networks import Size
-from manifests.template import initialization_href, segment_href
 from media.errors import UndecodableSegmentError
 from media.frames import Frame, decode_segment
 from trainer.errors import TrainingError
@@ -21,7 +20,7 @@ class TrainingRung:
     """A video representation, and the size that its frames are to be enhanced to."""
 
     bundle: Bundle
-    representation: Representation
+    representation: VideoRepresentation
     enhanced_size: Size
     """(width, height)."""
 
@@ -32,32 +31,26 @@ class TrainingRung:
     @property
     def size(self) -> Size:
         """(width, height) of its own frames."""
-        video = self.representation.video
-        assert video is not None, "a rung is a video representation"
-        return video.width, video.height
+        return self.representation.size
 
     def frame_counts(self) -> list[int]:
         """Frames of each segment."""
-        video = self.representation.video
-        assert video is not None, "a rung is a video representation"
-        ticks_per_frame = self.representation.timescale / video.frame_rate
-        return [round(segment.duration_ticks / ticks_per_frame) for segment in self.representation.segments]
+        return [self.representation.frame_count(segment) for segment in self.representation.segments]
 
     def media_bytes(self) -> list[int]:
         """Bytes of each segment."""
-        hrefs = [segment_href(self.representation, segment) for segment in self.representation.segments]
-        return [self.bundle.path(href).stat().st_size for href in hrefs]
+        return [self.bundle.path(href).stat().st_size for href in self.representation.hrefs[1:]]
 
     def media(self, segment: int) -> bytes:
         """The segment at that index."""
         return self.bundle.read(self._named(segment))
 
     def frames(self) -> Iterator[tuple[int, int, Frame]]:
-        """(index of the segment, index in the segment, decoded frame), in order.
+        """Yields (index of the segment, index in the segment, decoded frame), in order.
 
-        Raises TrainingError, which names the segment, where one gives fewer frames than the manifest says.
+        Raises TrainingError, which names the segment, if one has fewer frames than the manifest promises.
         """
-        init = self.bundle.read(initialization_href(self.representation))
+        init = self.bundle.read(self.representation.init_href)
         for segment, expected in enumerate(self.frame_counts()):
             frames = 0
             try:
@@ -70,4 +63,4 @@ class TrainingRung:
                 raise TrainingError(f"{self._named(segment)}: {frames} of its {expected} frames decode; {AGAIN}")
 
     def _named(self, segment: int) -> str:
-        return segment_href(self.representation, self.representation.segments[segment])
+        return self.representation.segments[segment].href

@@ -24,24 +24,26 @@ from trainer.settings import Reporter
 Plane = NDArray[np.uint8]
 
 _JUDGED_OF = 3
-"""One kept frame in so many is judged by and never learnt from. No even number: x264 repeats its kinds of frame every
-two or four, and all judged ones would be of one kind."""
+"""Every third kept frame is for judging and never learnt from.
+
+Not an even number: x264 repeats its frame types every two or four frames, and all judged frames would be of one type.
+"""
 
 
 @dataclass(frozen=True)
 class Position:
-    """Where a kept frame is in the title."""
+    """Position of a kept frame in the title."""
 
     segment: int
     index: int
-    """In the segment, from 0."""
+    """Index in the segment, from 0."""
     judged: bool
     """Judged by; learnt from otherwise."""
 
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """A kept frame as one rung has it, beside its source."""
+    """A kept frame as decoded from one rung, with its reference."""
 
     segment: int
     judged: bool
@@ -66,7 +68,7 @@ class References:
 
 
 def kept_frames(frame_counts: Sequence[int], frame_bytes: int, budget_bytes: int) -> tuple[Position, ...]:
-    """In order, frames spread evenly over the title: as many as the budget holds, and one of each segment at least."""
+    """Returns frames spread over the title, in order: as many as fit the budget, one of each segment at least."""
     total = sum(frame_counts)
     wanted = min(total, max(budget_bytes // frame_bytes, len(frame_counts)))
     starts = np.cumsum([0, *frame_counts])
@@ -87,19 +89,21 @@ def _other_length(source: Path, rung: TrainingRung, frames: str, total: int) -> 
     """The error for a bundle that holds another number of frames than the very file it was made from."""
     return TrainingError(
         f"{rung.id} of the bundle has {total} frames, {source.name} gives {frames}: the bundle is broken, or an older "
-        "version made it; `neudash verify` says what is wrong with it, and `neudash package --force` makes it again"
+        "version made it; `neudash verify` reports what is wrong with it, and `neudash package --force` makes it again"
     )
 
 
 def read_references(
     source: Path, treatment: SourceTreatment, rung: TrainingRung, budget_bytes: int, path: Path, reporter: Reporter
 ) -> References:
-    """Decode the source at the enhanced size of `rung`, and keep in the file `path` what `kept_frames` says.
+    """Decodes the source at the enhanced size of `rung`, and keeps the frames that `kept_frames` selects in the file
+    `path`.
 
-    Raises TrainingError where source and bundle differ in length, MediaError.
+    Raises TrainingError if source and bundle differ in length, MediaError.
     """
     width, height = rung.enhanced_size
     counts = rung.frame_counts()
+    # Row of the file for each kept frame, by its number in the title.
     positions = kept_frames(counts, width * height, budget_bytes)
     starts = np.cumsum([0, *counts])
     rows = {int(starts[p.segment]) + p.index: row for row, p in enumerate(positions)}
@@ -111,6 +115,7 @@ def read_references(
     planes = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
     reporter.begin("reading the source", sum(counts))
     total, frames = sum(counts), 0
+    # The whole source is read, to notice one that is longer or shorter than the bundle.
     for frames, frame in enumerate(reference_frames(source, treatment, width, height), 1):
         if frames > total:
             raise _other_length(source, rung, f"more than {total}", total)
@@ -126,7 +131,7 @@ def read_references(
 
 
 def _remove_partials(folder: Path) -> None:
-    """What runs that were killed have left half read: gigabytes."""
+    """Removes unfinished files of runs that were killed: gigabytes."""
     for partial in folder.glob("*.npy.*"):
         with suppress(OSError):  # Windows removes no file that is open: its run goes on
             if not _is_of_another(partial.suffix.removeprefix(".")):
@@ -134,7 +139,7 @@ def _remove_partials(folder: Path) -> None:
 
 
 def _is_of_another(process_id: str) -> bool:
-    """Whether another process of this id runs; Windows has no harmless way to ask."""
+    """Returns True if another process with this id runs; Windows has no harmless way to ask."""
     if os.name != "posix" or int(process_id) == os.getpid():
         return False
     try:
@@ -147,7 +152,7 @@ def _is_of_another(process_id: str) -> bool:
 
 
 def samples(rung: TrainingRung, references: References, *, judged_alone: bool = False) -> list[Sample]:
-    """The kept frames of a rung in order, or those that are judged alone. Raises TrainingError, MediaError."""
+    """Returns the kept frames of a rung in order, or only those for judging. Raises TrainingError, MediaError."""
     planes = references.planes()
     wanted = {
         (p.segment, p.index): (p, plane)

@@ -1,4 +1,4 @@
-"""Which segments share a model: all of a title, or those that look alike."""
+"""Scenes: segments that share a model, because they look alike."""
 
 from __future__ import annotations
 

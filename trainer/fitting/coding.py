@@ -11,10 +11,10 @@ from trainer.choice.judge import RungJudge
 from trainer.fitting.quantise import quantise, quantise_update
 
 _FRAMES_JUDGED = 12
-"""To choose among codings; the choice whether to send any is made on every judged frame."""
+"""Judged frames for the choice among codings; the choice of models uses every judged frame."""
 
 _FULL_BITS = (5, 6, 7)
-"""Of full models: 6 mostly; 7 gain 0.02 dB over them, which pays on rungs of megabytes."""
+"""Bits a weight of full models: mostly 6; 7 gain 0.02 dB over them, which pays on rungs of megabytes."""
 
 
 def best_coding(
@@ -25,9 +25,9 @@ def best_coding(
     segments: frozenset[int],
     worth_bytes_per_db: float,
 ) -> bytes:
-    """The `.ndm` file of `tuned` that saves most bytes over `segments`, where 1 dB is worth so many.
+    """Returns the `.ndm` file of `tuned` that saves most bytes over `segments`, given the worth of 1 dB in bytes.
 
-    In full, or an update of `base` (the weights as a player has them), each at several bits a weight.
+    Tried: in full, and as an update of `base` (weights as a player has them), each at several bits a weight.
     """
     full = [encode_model(quantise(tuned, bits)) for bits in _FULL_BITS]
     updates = []
@@ -35,7 +35,7 @@ def best_coding(
         updates = [encode_model(quantise_update(tuned, base, coding)) for coding in _codings(len(base.kernels))]
 
     def saved_bytes(data: bytes, base: ModelWeights | None) -> float:
-        """Up to a constant."""
+        """Returns the saving of a coding, up to a constant."""
         error = judge.error_in(decode_model(data, base), input_size, segments, _FRAMES_JUDGED)
         return -worth_bytes_per_db * 10 * math.log10(error) - len(data)
 
@@ -44,5 +44,5 @@ def best_coding(
 
 
 def _codings(layers: int) -> Sequence[tuple[int, ...]]:
-    """Bits a weight for each layer: all alike, the last layer alone, or biases alone."""
+    """Returns bits a weight for each layer: the same for all, for the last layer only, or for biases only."""
     return [*((bits,) * layers for bits in (2, 3, 4)), (0,) * (layers - 1) + (4,), (0,) * layers]

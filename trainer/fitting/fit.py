@@ -26,11 +26,11 @@ from trainer.data.pairs import PatchSource
 
 BATCH = 32
 _REPORT_STEPS = 50
-"""Between reports, which are when the state is saved."""
+"""Steps between reports, at which the state is also saved."""
 _LEAK = 0.2
 _LEAK_UNTIL = 0.5
 _LOSS_CROP = 2
-"""Pixels at a patch's border, where the zero padding is not what the frame has there, that the loss leaves out."""
+"""Pixels at a patch's border that the loss leaves out, because zero padding there differs from the frame."""
 
 _RELATIVE_STEPS = 0.3
 """Share of the steps of a fit from scratch for one that starts from like content: as good, at the same rate (0.02 dB
@@ -39,9 +39,9 @@ _UPDATE_STEPS, _UPDATE_RATE = 0.1, 1 / 5
 """Shares of steps and peak learning rate for an update."""
 _FOLDED_RATE = 2 / 3
 _RETRY_RATE = 1 / 3
-"""Of the peak learning rate at which a network died."""
+"""Factor on the peak learning rate after a network died."""
 _LOWEST_RATE = 1e-4
-"""No lower one is tried: where there is nothing to learn, a network ends up silent at any."""
+"""Lowest peak learning rate that is tried: with nothing to learn, a network ends up silent at any rate."""
 
 OnProgress = Callable[[int, float], None]
 """Called with (steps done, gain in dB on the patches of the steps since the last call)."""
@@ -49,7 +49,7 @@ OnProgress = Callable[[int, float], None]
 
 @dataclass(frozen=True)
 class FitSettings:
-    """What a fit depends on beside its patches."""
+    """Settings of a fit, apart from its patches."""
 
     steps: int
     seed: int
@@ -65,12 +65,13 @@ class FitSettings:
 
     @classmethod
     def from_relative(cls, spec: NetworkSpec, steps: int, seed: int) -> FitSettings:
-        """For a fit that starts from the weights of like content: `steps` are those of one from scratch."""
+        """Returns settings for a fit that starts from weights of similar content; `steps` are those of one from
+        scratch."""
         return cls.from_scratch(spec, steps, seed)._reduced(_RELATIVE_STEPS, 1.0)
 
     @classmethod
     def for_update(cls, spec: NetworkSpec, steps: int, seed: int) -> FitSettings:
-        """For the title's own weights brought nearer to one segment: `steps` are those of a fit from scratch."""
+        """Returns settings to tune the title's weights to one segment; `steps` are those of a fit from scratch."""
         return cls.from_scratch(spec, steps, seed)._reduced(_UPDATE_STEPS, _UPDATE_RATE)
 
     def _reduced(self, steps: float, rate: float) -> FitSettings:
@@ -117,15 +118,18 @@ class Fitter:
         """
         scaling = _Scaling.of(patches, start)
         self._set_weights(scaling.normalised(start) if start else initial_weights(self._spec, settings.seed))
+        # The fitter is shared by all fits of a network, so the optimiser's moments of the last one are cleared.
         for variable in self._optimiser.variables:
             variable.assign(ops.zeros(variable.shape, variable.dtype))
         state = _State([*self._model.trainable_variables, *self._optimiser.variables], checkpoint)
         errors: list[tuple[float, float]] = []
+        # A run that was killed continues from its checkpoint, with the learning rate that it had reached.
         done, peak_learning_rate = state.restore()
         settings = replace(settings, peak_learning_rate=peak_learning_rate or settings.peak_learning_rate)
         for step in range(done, settings.steps):
             set_leak(self._model, 0.0 if start else leak_at(step, settings.steps))
             self._optimiser.learning_rate = learning_rate_at(step, settings)
+            # Seeded by the step, so that a resumed run draws the same patches.
             batch = patches.draw(BATCH, np.random.default_rng([settings.seed, step]))
             targets = scaling.targets(batch.residual)
             error = float(self._model.train_on_batch(scaling.inputs(batch.luma), targets))
@@ -133,6 +137,7 @@ class Fitter:
             if (step + 1) % _REPORT_STEPS == 0 or step + 1 == settings.steps:
                 on_progress(step + 1, _gain_db(*np.mean(errors, axis=0)))
                 errors.clear()
+                # A dead network never recovers: start over more slowly.
                 if self._is_dead(scaling.inputs(batch.luma)) and settings.peak_learning_rate > _LOWEST_RATE:
                     state.remove()
                     lower = replace(settings, peak_learning_rate=settings.peak_learning_rate * _RETRY_RATE)
@@ -142,7 +147,7 @@ class Fitter:
         return scaling.playable(self._weights(scaling.input_mean))
 
     def _is_dead(self, inputs: NDArray[np.float32]) -> bool:
-        """Whether the output has ceased to depend on the input. (While activations leak, it cannot.)"""
+        """Returns True if the output no longer depends on the input. (While activations leak, it does.)"""
         output = _inner(np.asarray(self._model.predict_on_batch(inputs)))
         return bool(np.ptp(output, axis=(0, 1, 2)).max() == 0)
 
@@ -157,8 +162,9 @@ class Fitter:
 
 
 def initial_weights(spec: NetworkSpec, seed: int) -> ModelWeights:
-    """Where a fit starts, the same on every backend: He's initialisation (arXiv:1502.01852), near zero in the last
-    layer, so that training starts from the plain upscale. In the trainer's normalised units.
+    """Returns the weights from which a fit starts, the same on every backend, in the trainer's normalised units.
+
+    He's initialisation (arXiv:1502.01852), near zero in the last layer, so that training starts from the base upsample.
     """
     random = np.random.default_rng([seed, 2**31])
     kernels = []

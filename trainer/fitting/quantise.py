@@ -1,4 +1,4 @@
-"""From trained weights to the few bits that are sent: integers per weight, one scale per output channel."""
+"""Quantisation of trained weights to the few bits that are sent: an integer per weight, a scale per output channel."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ def quantise(weights: ModelWeights, bits: int = FULL_BITS) -> CodedModel:
 
 
 def quantise_update(tuned: ModelWeights, base: ModelWeights, bits: tuple[int, ...]) -> CodedModel:
-    """What turns `base`, as a player decodes it, into `tuned`, at `bits` a weight for each layer (0: biases alone)."""
+    """Returns the update that turns `base`, as decoded, into `tuned`, at `bits` a weight for each layer (0: biases
+    only)."""
     layers = []
     for index, layer_bits in enumerate(bits):
         kernel = tuned.kernels[index] - base.kernels[index]

@@ -16,7 +16,7 @@ from player.abr.state import Decision, Rule, State, choice_of, full_wait_s
 from player.abr.without_models import capped, rung_below, with_model
 
 MINIMUM_BUFFER_S = 10.0
-"""Up to there the lowest rung; of a buffer smaller than twice that, half of it."""
+"""Buffer up to which the lowest rung is taken; half of a buffer that is smaller than twice that."""
 
 
 def bola(state: State) -> Decision:
@@ -25,7 +25,7 @@ def bola(state: State) -> Decision:
 
 
 def bola_rung(state: State) -> tuple[int, float]:
-    """Place of the rung that it chooses, and the placeholder buffer to remember, in seconds."""
+    """Returns the index of the rung that it chooses, and the placeholder buffer to remember, in seconds."""
     rate_bps = ewma_bps(state.transfers)
     safe = rung_below(state, None if rate_bps is None else SAFETY * rate_bps)
     if not state.memory or state.buffer_s < state.upcoming[0].duration_s / 2:
@@ -41,7 +41,7 @@ def bola_rung(state: State) -> tuple[int, float]:
 
 
 def _parameters(state: State) -> tuple[float, float]:
-    """V and gamma, both times p of the paper: lowest rung at the minimum buffer, highest at a full one."""
+    """Returns V and gamma, both times p of the paper: lowest rung at the minimum buffer, highest at a full one."""
     target_s = max(2.0, state.capacity_s - state.upcoming[0].duration_s)
     minimum_s = min(MINIMUM_BUFFER_S, target_s / 2)
     top = _utility(state, len(state.upcoming[0].choices) - 1)
@@ -60,7 +60,7 @@ def _score(state: State, rung: int, level_s: float) -> float:
 
 
 def _reaching_s(state: State, rung: int) -> float:
-    """The least buffer at which no lower rung scores better than `rung`."""
+    """Returns the least buffer at which no lower rung scores better than `rung`."""
     choices, (v, gamma) = state.upcoming[0].choices, _parameters(state)
     least_s = 0.0
     for lower in range(rung):
@@ -72,7 +72,7 @@ def _reaching_s(state: State, rung: int) -> float:
 
 
 def _wait_s(state: State, rung: int, placeholder_s: float) -> float:
-    """Until the buffer is no longer too full for that rung: a better one is worth waiting for then."""
+    """Returns the time until the buffer is no longer too full for that rung: then a better one is worth waiting for."""
     full_s = full_wait_s(state)
     if rung == len(state.upcoming[0].choices) - 1:
         return full_s

@@ -1,8 +1,8 @@
 """BONES: rung and enhancement together, by Lyapunov optimisation over the buffers of downloads and of enhancements.
 
 Lingdong Wang, Simran Singh, Jacob Chakareski, Mohammad Hajiesmaili, Ramesh Sitaraman, "BONES: Near-Optimal
-Neural-Enhanced Video Streaming", SIGMETRICS 2024. Each option's drift less V times its reward, for each byte of its
-segment; models cost no bytes in its decision, as in the paper, but they are fetched all the same.
+Neural-Enhanced Video Streaming", SIGMETRICS 2024. The option is chosen whose drift minus V times its reward is least
+for each byte of its segment; models cost no bytes in the decision, as in the paper, but they are fetched nevertheless.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from player.abr.state import Decision, Enhancement, Rule, RungChoice, State, ful
 from player.abr.without_models import in_time
 
 GAMMA_P = 10.0
-"""What keeping the buffer filled is worth, in quality: gamma·p of the paper."""
+"""Value of keeping the buffer filled, in quality: gamma·p of the paper."""
 V_FACTOR = 1.0
-"""Of the largest V that keeps the buffer within its capacity."""
+"""V as a part of the largest one that keeps the buffer within its capacity."""
 
 
 def bones(state: State) -> Decision:
@@ -23,7 +23,7 @@ def bones(state: State) -> Decision:
 
 
 def bones_with(state: State, gamma_p: float, v_factor: float) -> Decision:
-    """BONES with parameters of one's own; the paper's tuning picks them by network."""
+    """Decides with given parameters; the paper tunes them for each network."""
     segment = state.upcoming[0]
     top_quality = max(choice.quality for choice in segment.choices)
     room_s = max(segment.duration_s, state.capacity_s - segment.duration_s)
@@ -43,7 +43,7 @@ def bones_with(state: State, gamma_p: float, v_factor: float) -> Decision:
 
 
 def _options(state: State) -> Iterator[tuple[RungChoice, Enhancement | None]]:
-    """Every rung plain, and with each model that is done before the segment is due."""
+    """Yields every rung plain, and with each model that is done before the segment is due."""
     for choice in state.upcoming[0].choices:
         yield choice, None
         for enhancement in choice.enhancements:

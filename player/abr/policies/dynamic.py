@@ -13,11 +13,11 @@ from player.abr.state import Decision, Rule, State, full_wait_s
 from player.abr.without_models import with_model
 
 SWITCH_S = 10.0
-"""Of buffer; half of one smaller than twice that."""
+"""Buffer at which BOLA takes over; half of a buffer that is smaller than twice that."""
 
 
 def dynamic(state: State) -> Decision:
-    """Remembers BOLA's placeholder, and whether BOLA decides."""
+    """Decides by buffer or by throughput; remembers BOLA's placeholder and which of them decides."""
     by_buffer, placeholder_s = bola_rung(state)
     by_rate = throughput_rung(state)
     buffer_decides = len(state.memory) > 1 and state.memory[1] > 0

@@ -19,17 +19,17 @@ from player.abr.objective import STALL_PER_S
 from player.abr.state import Decision, Rule, State, full_wait_s
 
 CHEAP_MODEL = 0.1
-"""Part of a segment's bytes that its model may take where nothing is known of the throughput."""
+"""Largest share of a segment's bytes for its model while nothing is known of the throughput."""
 
 
 def joint(state: State) -> Decision:
-    """Remembers nothing."""
+    """Decides by looking ahead; remembers nothing."""
     option = _best(state, ways(state, state.upcoming[0].choices)) if state.transfers else _first(state)
     return option.decision(full_wait_s(state))
 
 
 def _first(state: State) -> Option:
-    """The lowest rung; with a model where that hardly delays it."""
+    """Returns the lowest rung, with a model if that hardly delays it."""
     options = ways(state, state.upcoming[0].choices[:1])
     return max(
         (o for o in options if o.missing_bytes <= CHEAP_MODEL * o.choice.size_bytes), key=lambda option: option.quality
@@ -37,7 +37,10 @@ def _first(state: State) -> Option:
 
 
 def _best(state: State, options: Sequence[Option]) -> Option:
-    """A model counts in full for what stalls now, and spread for what its bytes take from later segments."""
+    """Returns the option of highest value.
+
+    A model's bytes count in full for a stall now, and spread over several segments for what they take from later ones.
+    """
     planned = plan(state, options)
     predicted = planned.planner.predicted
     worth = planned.planner.taking(planned.now, planned.value, np.array([state.buffer_s]))[0] @ predicted.now

@@ -1,7 +1,7 @@
-"""RobustMPC: the best of all plans for the next segments at a throughput that errs on the safe side.
+"""RobustMPC: the best of all plans for the next segments, at a cautious estimate of the throughput.
 
 Xiaoqi Yin, Abhishek Jindal, Vyas Sekar, Bruno Sinopoli, "A Control-Theoretic Approach for Dynamic Adaptive Video
-Streaming over HTTP", SIGCOMM 2015. Every plan is tried. Quality is VMAF where it is known, as in later studies (Yan et
+Streaming over HTTP", SIGCOMM 2015. Every plan is tried. Quality is VMAF if it is known, as in later studies (Yan et
 al., NSDI 2020), weighed as in `objective`.
 """
 
@@ -16,7 +16,7 @@ from player.abr.without_models import with_model
 
 HORIZON = 5
 MAX_PLANS = 50_000
-"""Bounds time and memory for ladders of many rungs, by a shorter horizon."""
+"""Plans that are tried at most, which bounds time and memory for ladders of many rungs by a shorter horizon."""
 
 
 def robust_mpc(state: State) -> Decision:
@@ -29,12 +29,14 @@ def _rung(state: State) -> int:
         return 0
     rungs = len(state.upcoming[0].choices)
     steps = min(HORIZON, len(state.upcoming))
+    # Shorten the horizon rather than skip plans.
     while rungs**steps > MAX_PLANS and steps > 1:
         steps -= 1
     plans = np.indices((rungs,) * steps).reshape(steps, -1)
     score = np.zeros(plans.shape[1])
     buffer_s = np.full(plans.shape[1], state.buffer_s)
     last = None if state.last_quality is None else np.full(plans.shape[1], state.last_quality)
+    # All plans at once, segment by segment: arrays are indexed by plan.
     for rung, segment in zip(plans, state.upcoming, strict=False):
         quality = np.array([choice.quality for choice in segment.choices])[rung]
         download_s = np.array([8 * choice.size_bytes / rate_bps for choice in segment.choices])[rung]

@@ -17,7 +17,7 @@ def throughput(state: State) -> Decision:
 
 
 def throughput_rung(state: State) -> int:
-    """Place of the rung that it chooses; the lowest before anything was transferred."""
+    """Returns the index of the rung that it chooses; the lowest before anything was transferred."""
     rate_bps = ewma_bps(state.transfers)
     if rate_bps is None:
         return 0

@@ -1,4 +1,5 @@
-"""What runs a network on frames, behind one interface; `open_engine` picks one, `open_pretrained` takes any model file.
+"""Engines, which run networks on frames, behind one interface: `open_engine` picks one, `open_pretrained` takes a
+file.
 
 Importing this package imports no framework: an engine does so when it is opened.
 """
@@ -25,7 +26,7 @@ BACKENDS = ("tensorflow", "jax", "torch")
 
 
 class EngineUnavailableError(Exception):
-    """The engine asked for cannot run here. `str()` says what to install."""
+    """The requested engine cannot run here. `str()` contains the remedy."""
 
 
 class UnsupportedModelFileError(Exception):
@@ -36,7 +37,7 @@ class Upscaler(Protocol):
     """One set of weights, ready for frames of one size."""
 
     name: str
-    """Of the network, for people: `c16d2`, `FSRCNN_x2`."""
+    """Name of the network for people: `c16d2`, `FSRCNN_x2`."""
     scale: int
 
     def upscale(self, luma: Plane) -> Plane:
@@ -50,15 +51,16 @@ class Engine(Protocol):
     name: str
 
     def upscaler(self, weights: ModelWeights, width: int, height: int) -> Upscaler:
-        """Ready for the first frame of that size: whatever compiles or traces does so here, not on the frame path."""
+        """Returns an upscaler ready for its first frame: compiling and tracing happen here, not on the frame path."""
         ...
 
 
 def open_engine(name: str = "auto", backend: str | None = None) -> Engine:
-    """The engine called `name`; `auto` is keras where it is installed and there is a GPU, else OpenVINO, else keras.
+    """Opens the engine called `name`; `auto` is keras if it is installed and there is a GPU, else OpenVINO, else
+    keras.
 
-    `backend` is that of Keras: tensorflow, jax or torch. It counts only before Keras is first imported.
-    Raises EngineUnavailableError.
+    `backend` is that of Keras: tensorflow, jax or torch. It counts only before Keras is first imported. Raises
+    EngineUnavailableError.
     """
     if name == "auto":
         on_gpu = gpu_device_present() and not _missing_for_keras()
@@ -83,8 +85,9 @@ def require_keras() -> None:
 
 @contextmanager
 def quiet_stderr() -> Iterator[None]:
-    """For importing TensorFlow: what its libraries write to stderr while they load, before any setting of theirs
-    counts, is nobody's business. An exception still is.
+    """Hides what TensorFlow's libraries write to stderr while they load, before any setting of theirs applies.
+
+    An exception passes through.
     """
     with Path(os.devnull).open("wb") as nowhere:
         stderr = os.dup(2)
@@ -97,8 +100,9 @@ def quiet_stderr() -> Iterator[None]:
 
 
 def gpu_device_present() -> bool:
-    """Whether this machine shows a GPU that Keras could drive, told from its devices: importing a framework to ask
-    would cost seconds at every start.
+    """Returns True if this machine has a GPU that Keras could use, judged by its device files.
+
+    Importing a framework to ask would cost seconds at every start.
     """
     if platform.system() == "Linux":
         return Path("/dev/nvidia0").exists() or Path("/dev/kfd").exists() or Path("/dev/dxg").exists()
@@ -126,7 +130,7 @@ def _installed(module: str) -> bool:
 
 
 def _missing_for_keras() -> list[str]:
-    """What of Keras and its backend is not installed."""
+    """Returns the names of the packages of Keras and its backend that are not installed."""
     chosen = os.environ.get("KERAS_BACKEND", "tensorflow")
     return [module for module in ("keras", chosen) if not _installed(module)]
 

@@ -28,9 +28,9 @@ _registration = threading.Lock()
 class PretrainedGraph:
     """One graph as an `Upscaler`: uint8 luma (h, w) in, uint8 luma (h*scale, w*scale) out.
 
-    A `.pb` graph of one channel (FSRCNN, ESPCN) takes luma stretched from limited range to 0..1, one of three
-    channels (EDSR) grey in 0..255 less the mean of its training set, an `.onnx` graph luma in 0..255. Raises
-    MalformedModelError for a file that OpenCV cannot run or that does not enlarge its input by a whole number, OSError.
+    A `.pb` graph of one channel (FSRCNN, ESPCN) takes luma stretched from limited range to 0..1, one of three channels
+    (EDSR) grey in 0..255 minus the mean of its training set, an `.onnx` graph luma in 0..255. Raises
+    MalformedModelError for a file that OpenCV cannot run or that does not scale its input by a whole number, OSError.
     """
 
     def __init__(self, path: Path) -> None:
@@ -98,7 +98,7 @@ def _read_net(path: Path, *, onnx: bool) -> Any:
     try:
         return cv2.dnn.readNetFromONNX(data) if onnx else cv2.dnn.readNetFromTensorflow(data)
     except cv2.error as error:
-        raise MalformedModelError(f"{path.name} is no graph that OpenCV reads: {_said(error)}") from error
+        raise MalformedModelError(f"{path.name} is not a graph that OpenCV reads: {_said(error)}") from error
 
 
 def _probe(net: Any, path: Path) -> tuple[int, int]:
@@ -127,6 +127,6 @@ def _forward(net: Any, batch: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _said(error: Exception) -> str:
-    """What OpenCV complains of, without its file and line."""
+    """Returns OpenCV's error message without its file and line."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[0].split("error: ")[-1].strip()

@@ -133,7 +133,7 @@ def _base_upsample(picture: Any, scale: int, stride: int) -> Any:
 
 
 def _continued(picture: Any, before: int, right: int, below: int) -> Any:
-    """With so many edge pixels more, `before` of them above and to the left."""
+    """Returns the picture with more edge pixels, `before` of them above and to the left."""
     if before == right == below == 0:
         return picture
     return ops.pad(picture, np.array([0, 0, before, before]), np.array([0, 0, below, right]), "edge")

@@ -14,7 +14,6 @@ from manifests.files import publish_file
 from manifests.model import SideFile
 from manifests.names import quality_href
 from manifests.quality_table import QualityTable, RungQuality, SegmentQuality, encode_quality
-from manifests.template import segment_href
 
 
 @pytest.fixture
@@ -26,10 +25,7 @@ def measured_bundle(packaged_bundle: Path, tmp_path: Path) -> Path:
     table = QualityTable(
         {
             r.id: RungQuality(
-                tuple(
-                    SegmentQuality((root / segment_href(r, s)).stat().st_size, None, 70.0 + 15 * index)
-                    for s in r.segments
-                )
+                tuple(SegmentQuality((root / s.href).stat().st_size, None, 70.0 + 15 * index) for s in r.segments)
             )
             for index, r in enumerate(p.video)
         }

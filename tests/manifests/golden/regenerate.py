@@ -20,14 +20,14 @@ from manifests.hls.write import write_playlists  # noqa: E402
 from manifests.model import (  # noqa: E402
     AdaptationSet,
     AudioFormat,
+    AudioRepresentation,
     ModelFile,
     ModelTrack,
     Presentation,
-    Representation,
-    Segment,
     SideFile,
     TextTrack,
     VideoFormat,
+    VideoRepresentation,
 )
 from manifests.mp4.fragments import ByteRange  # noqa: E402 - the path above makes the script run by itself
 from manifests.mpd.write import write_mpd  # noqa: E402
@@ -39,10 +39,7 @@ from manifests.quality_table import (  # noqa: E402
     encode_quality,
     models_digest,
 )
-
-
-def segments(count: int, duration_ticks: int) -> tuple[Segment, ...]:
-    return tuple(Segment(i + 1, i * duration_ticks, duration_ticks) for i in range(count))
+from tests.support.presentations import rung_of, sound_of  # noqa: E402
 
 
 def track() -> ModelTrack:
@@ -62,30 +59,12 @@ def track() -> ModelTrack:
     )
 
 
-def rung(rung_id: str, width: int, height: int, bandwidth_bps: int) -> Representation:
-    return Representation(
-        id=rung_id,
-        codecs="avc1.64001E",
-        bandwidth_bps=bandwidth_bps,
-        timescale=15360,
-        initialization="video/$RepresentationID$/init.mp4",
-        media="video/$RepresentationID$/$Number%05d$.m4s",
-        segments=segments(5, 30720),
-        video=VideoFormat(width, height, Fraction(30)),
-    )
+def rung(rung_id: str, width: int, height: int, bandwidth_bps: int) -> VideoRepresentation:
+    return rung_of(rung_id, VideoFormat(width, height, Fraction(30)), [30720] * 5, 15360, bandwidth_bps=bandwidth_bps)
 
 
-def sound() -> Representation:
-    return Representation(
-        id="a128",
-        codecs="mp4a.40.2",
-        bandwidth_bps=128000,
-        timescale=48000,
-        initialization="audio/$RepresentationID$/init.mp4",
-        media="audio/$RepresentationID$/$Number%05d$.m4s",
-        segments=(*segments(4, 96256), Segment(5, 385024, 95232)),
-        audio=AudioFormat(48000, 2),
-    )
+def sound(name: str = "a128") -> AudioRepresentation:
+    return sound_of(name, [96256] * 4 + [95232])
 
 
 def many_tracks() -> Presentation:
@@ -95,15 +74,15 @@ def many_tracks() -> Presentation:
         codecs="hvc1.2.4.L93.90",
         video=VideoFormat(1280, 720, Fraction(30), dynamic_range="pq"),
     )
-    surround = replace(sound(), id="a384-en", bandwidth_bps=384000, audio=AudioFormat(48000, 6))
+    surround = replace(sound("a384-en"), bandwidth_bps=384000, audio=AudioFormat(48000, 6))
     sets = (
         AdaptationSet("1", "video", "video/mp4", (rung("v360", 640, 360, 493825), rung("v720", 1280, 720, 1520000))),
         AdaptationSet("2", "video", "video/mp4", (hdr,)),
-        AdaptationSet("3", "audio", "audio/mp4", (replace(sound(), id="a128-en"),), "en", "English", "main"),
+        AdaptationSet("3", "audio", "audio/mp4", (sound("a128-en"),), "en", "English", "main"),
         AdaptationSet("4", "audio", "audio/mp4", (surround,), "en", "English", "main"),
-        AdaptationSet("5", "audio", "audio/mp4", (replace(sound(), id="a128-fr"),), "fr", "Français", "dub"),
-        AdaptationSet("6", "audio", "audio/mp4", (replace(sound(), id="a128-de"),), "de", None, "description"),
-        AdaptationSet("7", "audio", "audio/mp4", (replace(sound(), id="a128-c"),), "en", 'The "cut"', "commentary"),
+        AdaptationSet("5", "audio", "audio/mp4", (sound("a128-fr"),), "fr", "Français", "dub"),
+        AdaptationSet("6", "audio", "audio/mp4", (sound("a128-de"),), "de", None, "description"),
+        AdaptationSet("7", "audio", "audio/mp4", (sound("a128-c"),), "en", 'The "cut"', "commentary"),
     )
     text = (
         TextTrack("t1", "text/0123456789abcdef.vtt", 180, "en", "English"),
@@ -123,14 +102,10 @@ def presentations() -> dict[str, Presentation]:
     table = quality_table()
     side_file = SideFile(quality_href(table), len(table), hashlib.sha256(table).hexdigest())
     audio = AdaptationSet("2", "audio", "audio/mp4", (sound(),), language="en")
-    ntsc = replace(
-        rung("v240", 426, 240, 300000),
-        timescale=30000,
-        segments=(*segments(2, 60060), Segment(3, 120120, 13013)),
-        video=VideoFormat(426, 240, Fraction(30000, 1001), Fraction(640, 639)),
-    )
-    other = replace(ntsc, id="v360", timescale=90000, segments=tuple(map(_threefold, ntsc.segments)), video=None)
-    other = replace(other, video=VideoFormat(640, 360, Fraction(30000, 1001)))
+    rate, durations = Fraction(30000, 1001), [60060, 60060, 13013]
+    ntsc = rung_of("v240", VideoFormat(426, 240, rate, Fraction(640, 639)), durations, 30000, bandwidth_bps=300000)
+    tripled = [3 * duration for duration in durations]
+    other = rung_of("v360", VideoFormat(640, 360, rate), tripled, 90000, bandwidth_bps=300000)
     return {
         "models.mpd": Presentation(
             Fraction(10),
@@ -144,10 +119,6 @@ def presentations() -> dict[str, Presentation]:
         "tracks.mpd": many_tracks(),
         "sound.mpd": Presentation(Fraction(10), (replace(audio, id="1"),), min_buffer_s=Fraction(5, 2)),
     }
-
-
-def _threefold(segment: Segment) -> Segment:
-    return Segment(segment.number, segment.start_ticks * 3, segment.duration_ticks * 3)
 
 
 def sizes_bytes() -> dict[str, list[int]]:

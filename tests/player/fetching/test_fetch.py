@@ -239,6 +239,11 @@ def test_a_redirect_to_nowhere_is_a_refusal(server: Any, faults: Any, status: in
     assert server.count("a.bin") == 1
 
 
+def test_what_does_not_parse_as_an_address_is_refused() -> None:
+    with pytest.raises(UnplayableError, match=r"no manifest at http://\[bad/"):
+        asyncio.run(HttpTransport("http://[bad/").manifest())
+
+
 def test_after_a_redirect_the_manifest_has_its_new_address(server: Any, faults: Any) -> None:
     (server.root / "new").mkdir()
     (server.root / "new" / "manifest.mpd").write_bytes(b"<MPD/>")
@@ -323,5 +328,5 @@ def test_what_does_not_answer_is_told_in_words(tmp_path: Path) -> None:
         asyncio.run(fetcher.manifest())
     (tmp_path / "film").mkdir()
     (tmp_path / "film" / "manifest.mpd").touch()
-    with pytest.raises(UnplayableError, match=r"it holds bundles; name one, such as .*film"):
+    with pytest.raises(UnplayableError, match=r"it contains bundles; name one, such as .*film"):
         open_transport(str(tmp_path))

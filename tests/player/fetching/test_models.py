@@ -12,7 +12,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from manifests.model import ModelFile, ModelTrack, Representation, Segment, VideoFormat
+from manifests.model import ModelFile, ModelTrack, Representation, VideoFormat, VideoRepresentation
 from manifests.networks import NetworkSpec
 from manifests.weights import ModelWeights
 from player.errors import FetchError, SinkError
@@ -24,6 +24,7 @@ from player.fetching.model_store import (
 )
 from player.fetching.transport import Download
 from player.superres.model_choice import NO_MODELS, PLAIN_IS_BEST, SegmentModel, model_for_segment
+from tests.support.presentations import rung_of
 
 SHA = {n: f"{n:064x}" for n in range(1, 4)}
 
@@ -38,10 +39,8 @@ def track(uses: tuple[int | None, ...], **changes: object) -> ModelTrack:
     return dataclasses.replace(whole, **changes)  # type: ignore[arg-type]  # the tests name fields of it
 
 
-def rung(*tracks: ModelTrack, problem: str | None = None) -> Representation:
-    segments = tuple(Segment(n, n, 1) for n in (1, 2))
-    video = VideoFormat(160, 90, Fraction(24))
-    return Representation("r", "avc1.42C00B", 1000, 1, "i", "m", segments, video, None, tracks, problem)
+def rung(*tracks: ModelTrack, problem: str | None = None) -> VideoRepresentation:
+    return rung_of("r", VideoFormat(160, 90, Fraction(24)), [1, 1], 1, tracks=tracks, problem=problem)
 
 
 def test_a_chain_comes_full_weights_first() -> None:
@@ -213,7 +212,7 @@ def test_bytes_that_are_no_model_are_a_reason(chain: Chain) -> None:
 def test_another_network_than_the_manifest_says_is_a_reason(chain: Chain, faults: ModuleType) -> None:
     chain.library.files["models/1.ndm"] = faults.coded_model(1, NetworkSpec(2, 8, 2))
     found, _ = outcomes(chain.library, chain.base)
-    assert found == ["models/1.ndm holds c8d2, where the manifest says c4d1"]
+    assert found == ["models/1.ndm contains c8d2, the manifest says c4d1"]
 
 
 def test_a_model_that_cannot_be_kept_ends_the_session(chain: Chain) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from manifests.bundle import open_bundle
-from manifests.model import Segment, VideoFormat
+from manifests.model import VideoFormat
 from media.errors import UndecodableSegmentError
 from player.fetching.fetched_segment import FetchedSegment
 from player.frames.decode import segment_frames
@@ -31,14 +31,14 @@ def test_frames_fill_the_segments_time(delivery: FetchedSegment) -> None:
 
 def test_frames_start_where_the_manifest_says_whatever_their_own_clock(delivery: FetchedSegment) -> None:
     rung = delivery.representation
-    later = tuple(Segment(s.number, s.start_ticks + 10 * rung.timescale, s.duration_ticks) for s in rung.segments)
+    later = tuple(dataclasses.replace(s, start_ticks=s.start_ticks + 10 * rung.timescale) for s in rung.segments)
     delivery.representation = dataclasses.replace(rung, segments=later)
     assert next(segment_frames(delivery)).pts_s == Fraction(1, 2) + 10
 
 
 def test_frames_past_the_segments_end_are_left_out_and_missed(delivery: FetchedSegment) -> None:
     rung = delivery.representation
-    shorter = tuple(Segment(s.number, s.start_ticks, s.duration_ticks // 2) for s in rung.segments)
+    shorter = tuple(dataclasses.replace(s, duration_ticks=s.duration_ticks // 2) for s in rung.segments)
     delivery.representation = dataclasses.replace(rung, segments=shorter)
     frames = segment_frames(delivery)
     assert len([next(frames) for _ in range(6)]) == 6

@@ -56,7 +56,7 @@ async function start(): Promise<void> {
   const follow = () => {
     const bundle = bundles.find((one) => placeOf(one) === location.hash);
     const isLost = !bundle && location.hash.length > 1;
-    state.textContent = isLost ? `There is no bundle at ${location.hash} here. ${told}:` : told;
+    state.textContent = isLost ? `There is not a bundle at ${location.hash} here. ${told}:` : told;
     void watch(bundle, base);
   };
   addEventListener("hashchange", follow);
