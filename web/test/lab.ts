@@ -1,7 +1,7 @@
 /** The parts of the player, one by one, for the tests and the measurements: never part of the page. */
 
 export { decodeModel } from "../src/model/ndm";
-export { sha256, sha256Hex } from "../src/model/sha256";
+export { sha256 } from "@noble/hashes/sha2.js";
 export { parseTable } from "../src/model/table";
 export { EffortMeter } from "../src/playback/effort";
 export { fromColours } from "../src/playback/planes";

@@ -1,8 +1,9 @@
 /** Fetches models, checks them, holds them: each file once, in the order in which they were wanted. */
 
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex } from "@noble/hashes/utils.js";
 import { decodeModel, MalformedModelError, MAX_MODEL_BYTES, type Weights } from "./ndm";
 import { UnknownNetworkError } from "./network";
-import { sha256Hex } from "./sha256";
 import type { ModelFile } from "./table";
 
 /** Waiting before another try, in ms, after each failure to get the bytes. */
@@ -96,7 +97,7 @@ export class ModelStore {
     const data = await atMost(answer, file.sizeBytes);
     this.bytes += data.length;
     if (data.length !== file.sizeBytes) throw new WrongModelError("the model has another size than the manifest says");
-    if ((await sha256Hex(data)) !== file.sha256) throw new WrongModelError("the model is not the one of the manifest");
+    if (bytesToHex(sha256(data)) !== file.sha256) throw new WrongModelError("the model is not the one of the manifest");
     return data;
   }
 }
