@@ -26,7 +26,7 @@ export async function showQuality(figure: HTMLElement, url: string | null, playe
     shown = rung.id;
     const at = rung.segments.findLastIndex((segment) => (segment.start_s ?? Infinity) <= player.status.timeS + 0.01);
     const bars = [...figure.querySelectorAll<HTMLElement>(".chart button")];
-    bars.forEach((bar, index) => bar.setAttribute("aria-current", String(index === at)));
+    for (const [index, bar] of bars.entries()) bar.setAttribute("aria-current", String(index === at));
     const pointed = bars.find((bar) => bar.matches(":hover, :focus-visible")) ?? bars[at];
     figure.querySelector(".segment")!.textContent = pointed?.ariaLabel ?? "";
   };

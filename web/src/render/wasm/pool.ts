@@ -83,7 +83,7 @@ export class Pool {
     this.problem ||= problem;
     for (const { worker, waiting } of this.workers) {
       worker.terminate();
-      waiting.splice(0).forEach(({ reject }) => reject(new Error(problem)));
+      for (const { reject } of waiting.splice(0)) reject(new Error(problem));
     }
   }
 }

@@ -14,7 +14,7 @@ export type Question =
 let module: WebAssembly.Module | null = null;
 let band: Band | null = null;
 
-onmessage = ({ data }: MessageEvent<Question>) => {
+self.onmessage = ({ data }: MessageEvent<Question>) => {
   try {
     answer(data);
   } catch (error) {

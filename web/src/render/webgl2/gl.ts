@@ -117,8 +117,8 @@ export class Gl {
 
   /** Frees textures and framebuffers; programs stay, for they fit any size. */
   freeSizes(): void {
-    this.made.textures.splice(0).forEach((texture) => this.gl.deleteTexture(texture));
-    this.made.framebuffers.splice(0).forEach((framebuffer) => this.gl.deleteFramebuffer(framebuffer));
+    for (const texture of this.made.textures.splice(0)) this.gl.deleteTexture(texture);
+    for (const framebuffer of this.made.framebuffers.splice(0)) this.gl.deleteFramebuffer(framebuffer);
   }
 
   /** Resolves when everything queued so far is done, or the context is lost. */

@@ -92,7 +92,7 @@ export class Network {
   }
 
   free(): void {
-    this.buffers.forEach((buffer) => this.gl.gl.deleteBuffer(buffer));
+    for (const buffer of this.buffers.values()) this.gl.gl.deleteBuffer(buffer);
     this.buffers.clear();
   }
 

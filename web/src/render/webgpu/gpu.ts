@@ -75,7 +75,7 @@ export class Gpu {
 
   run(pass: GPUComputePassEncoder, step: Step, more: GPUBindGroup[] = []): void {
     pass.setPipeline(step.pipeline);
-    [...step.groups, ...more].forEach((group, index) => pass.setBindGroup(index, group));
+    for (const [index, group] of [...step.groups, ...more].entries()) pass.setBindGroup(index, group);
     pass.dispatchWorkgroups(...step.workgroups);
   }
 
@@ -92,6 +92,6 @@ export class Gpu {
   }
 
   freeSizes(): void {
-    this.buffers.splice(0).forEach((buffer) => buffer.destroy());
+    for (const buffer of this.buffers.splice(0)) buffer.destroy();
   }
 }

@@ -2,7 +2,7 @@
 
 import type { Weights } from "../../model/ndm";
 import type { NetworkSpec } from "../../model/network";
-import { graphOf } from "../graph";
+import { graphOf, type Stage } from "../graph";
 import { packPass, passesOf, type Pass } from "../packing";
 import type { Gpu, Step } from "./gpu";
 import { convolutionShader, foldShader, pixelsOf, sumShader } from "./shaders";
@@ -44,7 +44,7 @@ export class Network {
     this.mean = gpu.uniform(new Float32Array(4));
     // One for each stage: two by turns would save memory, and need their borders cleared if their widths differ.
     const results = stages.map(({ channels }) => features(channels));
-    this.queue = stages.flatMap(({ operation, layer, channels }, index): Queued[] => {
+    const queued = ({ operation, layer, channels }: Stage, index: number): Queued[] => {
       const [from, to, all] = [results[index - 1], results[index], groupsOf(channels)];
       switch (operation.op) {
         case "Fold":
@@ -57,7 +57,8 @@ export class Network {
             return { step: gpu.tiles(convolutionShader({ ...pass, all }), [size, from, to], across, rows), pass };
           });
       }
-    });
+    };
+    this.queue = stages.flatMap(queued);
     this.residual = results[results.length - 1];
     this.residualGroups = groupsOf(block ** 2);
     this.block = block;
