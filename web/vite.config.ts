@@ -20,7 +20,10 @@ export default defineConfig(({ mode }) => ({
     chunkSizeWarningLimit: 2000,
     assetsInlineLimit: 0,
     rollupOptions: {
-      input: mode === "lab" ? { lab: resolve(here, "test/lab.ts"), rival: resolve(here, "bench/rival.ts") } : { index: resolve(here, "index.html"), "neudash-player": resolve(here, "src/element/index.ts") },
+      input:
+        mode === "lab"
+          ? { lab: resolve(here, "test/lab.ts"), rival: resolve(here, "bench/rival.ts") }
+          : { index: resolve(here, "index.html"), "neudash-player": resolve(here, "src/element/index.ts") },
       preserveEntrySignatures: "exports-only",
       output: {
         entryFileNames: "[name].js",

@@ -44,11 +44,13 @@ export class Captions {
   private draw(): void {
     const shown = [...this.video.textTracks].filter(({ mode }) => mode === "showing");
     const cues = shown.flatMap((track) => [...(track.activeCues ?? [])] as Cue[]);
-    this.box.replaceChildren(...cues.map((cue) => {
-      const line = document.createElement("p");
-      // As the browser has parsed it: its own tags, never those of a page.
-      line.append(cue.getCueAsHTML?.() ?? cue.text ?? "");
-      return line;
-    }));
+    this.box.replaceChildren(
+      ...cues.map((cue) => {
+        const line = document.createElement("p");
+        // As the browser has parsed it: its own tags, never those of a page.
+        line.append(cue.getCueAsHTML?.() ?? cue.text ?? "");
+        return line;
+      }),
+    );
   }
 }

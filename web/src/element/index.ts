@@ -108,16 +108,23 @@ export class NeudashPlayer extends HTMLElement {
     this.root.adoptedStyleSheets = [sheet];
     this.root.innerHTML = TEMPLATE;
     const view = this.piece(".view");
-    const split = (share: number) => { if (this.enhancer) this.enhancer.split = share; };
+    const split = (share: number) => {
+      if (this.enhancer) this.enhancer.split = share;
+    };
     this.slider = new CompareSlider(view, this.piece(".divider"), this.root.querySelectorAll(".side"), split);
     this.zoom = new Zoom(this.piece(".stage"), (factor) => {
       this.piece(".zoom").textContent = `${factor}×`;
       this.slider.move(Number(this.piece(".divider").getAttribute("aria-valuenow")) / 100);
     });
     this.rungs = new RungList(this.piece<HTMLSelectElement>(".rung"), (rung) => this.selectRung(rung));
-    this.captions = new Captions(this.video, this.piece(".words"), this.piece<HTMLSelectElement>(".captions"), (index) => {
-      this.adapter?.showCaptions(index);
-    });
+    this.captions = new Captions(
+      this.video,
+      this.piece(".words"),
+      this.piece<HTMLSelectElement>(".captions"),
+      (index) => {
+        this.adapter?.showCaptions(index);
+      },
+    );
     this.sounds = new Sounds(this.piece<HTMLSelectElement>(".sound"), (index) => {
       this.adapter?.selectSound(index);
       this.tellSound();
@@ -131,14 +138,18 @@ export class NeudashPlayer extends HTMLElement {
   private listen(): void {
     const click = (selector: string, action: () => void) => this.piece(selector).addEventListener("click", action);
     click(".play", () => this.togglePlay());
-    click(".mute", () => { this.video.muted = !this.video.muted; });
+    click(".mute", () => {
+      this.video.muted = !this.video.muted;
+    });
     click(".enhance", () => this.setEnhance(this.effort === "off"));
     click(".compare", () => this.setCompare(!this.slider.isOn));
     click(".zoom", () => this.zoom.next());
     click(".info", () => this.setDetails(this.piece(".panel").hidden !== false));
     click(".full", () => this.toggleFull());
     const seek = this.piece<HTMLInputElement>(".seek");
-    seek.addEventListener("input", () => { this.video.currentTime = Number(seek.value); });
+    seek.addEventListener("input", () => {
+      this.video.currentTime = Number(seek.value);
+    });
     for (const name of ["play", "pause", "timeupdate", "durationchange", "volumechange", "ended"]) {
       this.video.addEventListener(name, () => this.showPlayback());
     }
@@ -197,11 +208,15 @@ export class NeudashPlayer extends HTMLElement {
       },
       segment: (request) => enhancer.segment(request),
       bytes: (count) => enhancer.bytes(count),
-      failed: (reason) => { if (isWanted()) this.fail(reason); },
+      failed: (reason) => {
+        if (isWanted()) this.fail(reason);
+      },
     });
     if (!isWanted()) return adapter.destroy();
     this.adapter = adapter;
-    const givenUp = new Promise<void>((resolve) => { this.giveUp = resolve; });
+    const givenUp = new Promise<void>((resolve) => {
+      this.giveUp = resolve;
+    });
     const beginSound = (tracks: readonly Track[]) => this.sounds.begin(tracks, this.getAttribute("audio") ?? "");
     await Promise.race([adapter.load(manifestUrl, beginSound), givenUp]);
     if (!isWanted()) return;
@@ -244,12 +259,18 @@ export class NeudashPlayer extends HTMLElement {
       s: () => this.setCompare(!this.slider.isOn),
       z: () => this.zoom.next(),
       i: () => this.setDetails(this.piece(".panel").hidden !== false),
-      m: () => { this.video.muted = !this.video.muted; },
+      m: () => {
+        this.video.muted = !this.video.muted;
+      },
       c: () => this.captions.next(),
       a: () => this.sounds.next(),
       f: () => this.toggleFull(),
-      ArrowLeft: () => { this.video.currentTime -= SEEK_S; },
-      ArrowRight: () => { this.video.currentTime += SEEK_S; },
+      ArrowLeft: () => {
+        this.video.currentTime -= SEEK_S;
+      },
+      ArrowRight: () => {
+        this.video.currentTime += SEEK_S;
+      },
     };
     const action = actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];
     if (!action) return;
@@ -264,7 +285,10 @@ export class NeudashPlayer extends HTMLElement {
 
   private toggleFull(): void {
     if (document.fullscreenElement) void document.exitFullscreen();
-    else void this.piece(".player").requestFullscreen().catch(() => undefined);
+    else
+      void this.piece(".player")
+        .requestFullscreen()
+        .catch(() => undefined);
   }
 
   /** The button has the last word; the attribute says how it begins, and how much is done where it is on. */

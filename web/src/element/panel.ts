@@ -23,7 +23,9 @@ export function headline({ state, reason, rung, output, model }: Status): { word
 export function lines(status: Status): [string, string][] {
   const { rung, model, output } = status;
   const per = status.msPerFrame;
-  const share = status.videoBytes ? ` (${((100 * status.modelBytes) / status.videoBytes).toFixed(1)} % of the video)` : "";
+  const share = status.videoBytes
+    ? ` (${((100 * status.modelBytes) / status.videoBytes).toFixed(1)} % of the video)`
+    : "";
   return [
     ["Rung", rung ? `${rung.id}, ${rung.width}×${rung.height}, ${bitrate(rung.bandwidthBps)}` : "–"],
     ["Picture", output ? `${output.width}×${output.height}` : "as decoded"],
@@ -31,22 +33,30 @@ export function lines(status: Status): [string, string][] {
     ["Video and sound", bytes(status.videoBytes)],
     ["Models", bytes(status.modelBytes) + share],
     ["Network", status.bandwidthBps ? bitrate(status.bandwidthBps) : "–"],
-    ["Enhancing", per === null ? "–" : `${per.toFixed(1)} ms a frame, up to ${Math.floor(1000 / Math.max(per, 0.1))} a second`],
+    [
+      "Enhancing",
+      per === null ? "–" : `${per.toFixed(1)} ms a frame, up to ${Math.floor(1000 / Math.max(per, 0.1))} a second`,
+    ],
     ["By", status.renderer === "none" ? "–" : `${status.renderer}, ${status.device}`],
-    ["Frames", `${status.framesEnhanced} enhanced, ${status.framesPlain} plain, ${status.framesMissed} missed, ${status.framesDropped} dropped`],
+    [
+      "Frames",
+      `${status.framesEnhanced} enhanced, ${status.framesPlain} plain, ${status.framesMissed} missed, ${status.framesDropped} dropped`,
+    ],
   ];
 }
 
 export function drawPanel(list: HTMLElement, status: Status): void {
   const now = lines(status);
   if (list.children.length !== now.length) {
-    list.replaceChildren(...now.map(([label]) => {
-      const line = document.createElement("div");
-      const [term, value] = [document.createElement("dt"), document.createElement("dd")];
-      term.textContent = label;
-      line.append(term, value);
-      return line;
-    }));
+    list.replaceChildren(
+      ...now.map(([label]) => {
+        const line = document.createElement("div");
+        const [term, value] = [document.createElement("dt"), document.createElement("dd")];
+        term.textContent = label;
+        line.append(term, value);
+        return line;
+      }),
+    );
   }
   now.forEach(([, text], index) => {
     const value = list.children[index].lastElementChild!;

@@ -7,7 +7,10 @@ export const ENHANCED = "enhanced";
 
 export class RungList {
   /** `chosen` gets an id, `ENHANCED`, or nothing where the choice is left to the network. */
-  constructor(private readonly select: HTMLSelectElement, chosen: (rung: string) => void) {
+  constructor(
+    private readonly select: HTMLSelectElement,
+    chosen: (rung: string) => void,
+  ) {
     select.addEventListener("change", () => chosen(select.value));
   }
 

@@ -1,6 +1,6 @@
 /** The choice of a sound track, which outlasts the film and the library. */
 
-import { likeTrack, mainTrack, namesOf, wantedTrack, type Track } from "../playback/tracks";
+import { likeTrack, mainTrack, namesOf, type Track, wantedTrack } from "../playback/tracks";
 
 export class Sounds {
   /** What the viewer chose, here or in a film before. */
@@ -8,7 +8,10 @@ export class Sounds {
   private tracks: readonly Track[] = [];
 
   /** `changed` gets the place in the list of what is to be heard. */
-  constructor(private readonly select: HTMLSelectElement, private readonly changed: (index: number) => void) {
+  constructor(
+    private readonly select: HTMLSelectElement,
+    private readonly changed: (index: number) => void,
+  ) {
     select.addEventListener("change", () => this.choose(select.selectedIndex));
   }
 

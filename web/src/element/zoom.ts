@@ -6,12 +6,16 @@ export class Zoom {
   private step = 0;
   private at = { x: 0, y: 0 };
 
-  constructor(private readonly stage: HTMLElement, private readonly changed: (factor: number) => void) {
+  constructor(
+    private readonly stage: HTMLElement,
+    private readonly changed: (factor: number) => void,
+  ) {
     stage.addEventListener("pointerdown", (event) => {
       if (this.factor > 1) stage.setPointerCapture(event.pointerId);
     });
     stage.addEventListener("pointermove", (event) => {
-      if (stage.hasPointerCapture(event.pointerId)) this.moveTo(this.at.x + event.movementX, this.at.y + event.movementY);
+      if (stage.hasPointerCapture(event.pointerId))
+        this.moveTo(this.at.x + event.movementX, this.at.y + event.movementY);
     });
   }
 
@@ -28,7 +32,8 @@ export class Zoom {
 
   /** Pixels from the middle; the picture never leaves its frame. */
   private moveTo(x: number, y: number): void {
-    const within = (value: number, size: number) => Math.max(-1, Math.min(1, value / ((size * (this.factor - 1)) / 2 || 1))) * ((size * (this.factor - 1)) / 2);
+    const within = (value: number, size: number) =>
+      Math.max(-1, Math.min(1, value / ((size * (this.factor - 1)) / 2 || 1))) * ((size * (this.factor - 1)) / 2);
     this.at = { x: within(x, this.stage.offsetWidth), y: within(y, this.stage.offsetHeight) };
     this.stage.style.setProperty("--nd-x", `${this.at.x}px`);
     this.stage.style.setProperty("--nd-y", `${this.at.y}px`);

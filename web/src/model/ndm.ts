@@ -1,6 +1,6 @@
 /** Reads model files (`ndm/1`, docs/bundle.md): numbers for a network that is known by name, never code. */
 
-import { convolutionsOf, networkOfFamily, sameSpec, UnknownNetworkError, type NetworkSpec } from "./network";
+import { convolutionsOf, type NetworkSpec, networkOfFamily, sameSpec, UnknownNetworkError } from "./network";
 
 export const MAX_MODEL_BYTES = 4 << 20;
 
@@ -20,7 +20,13 @@ export interface Weights {
 export function noWeights(spec: NetworkSpec): Weights {
   const layers = convolutionsOf(spec);
   const kernels = layers.map(({ inputs, outputs }) => new Float32Array(9 * inputs * outputs));
-  return { spec, inputMean: 0, kernels, biases: layers.map(({ outputs }) => new Float32Array(outputs)), sha256: "none" };
+  return {
+    spec,
+    inputMean: 0,
+    kernels,
+    biases: layers.map(({ outputs }) => new Float32Array(outputs)),
+    sha256: "none",
+  };
 }
 
 /** The bytes are no model, or one that cannot be used. */
@@ -54,10 +60,15 @@ export function decodeModel(data: Uint8Array, sha256: string, base: Weights | nu
   const bits = data.subarray(bitsAt, bitsAt + layers.length);
   if (bits.length !== layers.length) throw new MalformedModelError("model file ends within its header");
   const weightsAt = bitsAt + layers.length;
-  const expected = layers.reduce((sum, { inputs, outputs }, index) => sum + layerBytes(bits[index], inputs, outputs), 0);
+  const expected = layers.reduce(
+    (sum, { inputs, outputs }, index) => sum + layerBytes(bits[index], inputs, outputs),
+    0,
+  );
   // Compared before memory is taken.
   if (data.length - weightsAt !== expected) {
-    throw new MalformedModelError(`the network needs ${expected} bytes of weights, the file has ${data.length - weightsAt}`);
+    throw new MalformedModelError(
+      `the network needs ${expected} bytes of weights, the file has ${data.length - weightsAt}`,
+    );
   }
   if (isUpdate) checkBase(data.subarray(HEADER_BYTES, bitsAt), spec, inputMean, base);
   const kernels: Float32Array[] = [];
@@ -89,11 +100,17 @@ function layerBytes(bits: number, from: number, to: number): number {
   return 4 * to + Math.ceil((9 * from * to * bits) / 8);
 }
 
-function decodeLayer(data: Uint8Array, bits: number, from: number, to: number): { kernel: Float32Array; bias: Float32Array } {
+function decodeLayer(
+  data: Uint8Array,
+  bits: number,
+  from: number,
+  to: number,
+): { kernel: Float32Array; bias: Float32Array } {
   const kernel = new Float32Array(9 * from * to);
   if (bits === 0) return { kernel, bias: halves(data, 0, to) };
   const scales = halves(data, 0, to);
-  if (!scales.every((scale) => scale >= 0)) throw new MalformedModelError("model file with a negative or undefined scale");
+  if (!scales.every((scale) => scale >= 0))
+    throw new MalformedModelError("model file with a negative or undefined scale");
   const codes = data.subarray(4 * to);
   const zero = 1 << (bits - 1);
   const mask = (1 << bits) - 1;
@@ -110,7 +127,8 @@ function decodeLayer(data: Uint8Array, bits: number, from: number, to: number): 
       kernel[input * to + output] = (((pending >> held) & mask) - zero) * scales[output];
     }
   }
-  if ((pending & ((1 << held) - 1)) !== 0) throw new MalformedModelError("model file with padding bits that are not zero");
+  if ((pending & ((1 << held) - 1)) !== 0)
+    throw new MalformedModelError("model file with padding bits that are not zero");
   return { kernel, bias: halves(data, 2 * to, to) };
 }
 

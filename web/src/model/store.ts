@@ -2,7 +2,7 @@
 
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
-import { decodeModel, MalformedModelError, MAX_MODEL_BYTES, type Weights } from "./ndm";
+import { decodeModel, MAX_MODEL_BYTES, MalformedModelError, type Weights } from "./ndm";
 import { UnknownNetworkError } from "./network";
 import type { ModelFile } from "./table";
 
@@ -69,7 +69,10 @@ export class ModelStore {
       held.weights = await this.decoded(file, base);
       held.problem = null;
     } catch (error) {
-      const isFinal = error instanceof WrongModelError || error instanceof MalformedModelError || error instanceof UnknownNetworkError;
+      const isFinal =
+        error instanceof WrongModelError ||
+        error instanceof MalformedModelError ||
+        error instanceof UnknownNetworkError;
       held.problem = (error as Error).message;
       if (!isFinal && tries < PAUSES_MS.length) this.later(() => this.bring(file, base, tries + 1), PAUSES_MS[tries]);
       else if (!isFinal && !(error instanceof RefusedError)) held.againFromMs = performance.now() + REST_MS;
@@ -79,7 +82,9 @@ export class ModelStore {
 
   /** Outside the queue: the models behind it do not wait for a broken one. */
   private later(action: () => Promise<void>, ms: number): void {
-    setTimeout(() => { if (!this.stop.signal.aborted) void action(); }, ms);
+    setTimeout(() => {
+      if (!this.stop.signal.aborted) void action();
+    }, ms);
   }
 
   private async decoded(file: ModelFile, base: ModelFile | null): Promise<Weights> {

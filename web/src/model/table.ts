@@ -1,6 +1,6 @@
 /** The tables of models in a raw manifest (docs/bundle.md, "The MPD extension"). */
 
-import { parseNetwork, type NetworkSpec } from "./network";
+import { type NetworkSpec, parseNetwork } from "./network";
 
 export const MPD = "urn:mpeg:dash:schema:mpd:2011";
 export const NEUDASH = "urn:neudash:mpd:2026";
@@ -126,7 +126,8 @@ function rungOf(element: Element, width: number, height: number, url: string): R
 
 function trackOf(element: Element, width: number, height: number, base: string): ModelTrack {
   if (element.hasAttribute("index")) throw new ManifestError("its table lies in a file of its own");
-  if (element.getAttribute("format") !== FORMAT) throw new ManifestError(`format ${element.getAttribute("format")} is not known`);
+  if (element.getAttribute("format") !== FORMAT)
+    throw new ManifestError(`format ${element.getAttribute("format")} is not known`);
   const scale = whole(element, "scale");
   const spec = parseNetwork(element.getAttribute("network") ?? "", scale);
   const chains = chainsOf(childrenOf(element, NEUDASH, "Model"), base);
@@ -134,9 +135,18 @@ function trackOf(element: Element, width: number, height: number, base: string):
   const inputWidth = element.hasAttribute("width") ? whole(element, "width") : width;
   const inputHeight = element.hasAttribute("height") ? whole(element, "height") : height;
   const fits = (to: number, from: number) => to >= from && to <= 8 * from && (to * scale) % 2 === 0;
-  if (!fits(inputWidth, width) || !fits(inputHeight, height)) throw new ManifestError("a picture of that size cannot be made");
+  if (!fits(inputWidth, width) || !fits(inputHeight, height))
+    throw new ManifestError("a picture of that size cannot be made");
   const id = element.getAttribute("id") ?? "";
-  return { id, network: element.getAttribute("network") ?? "", spec, inputWidth, inputHeight, rank: whole(element, "rank"), uses };
+  return {
+    id,
+    network: element.getAttribute("network") ?? "",
+    spec,
+    inputWidth,
+    inputHeight,
+    rank: whole(element, "rank"),
+    uses,
+  };
 }
 
 function chainsOf(models: Element[], base: string): Map<number, ModelFile[]> {
@@ -173,7 +183,8 @@ function fileOf(model: Element, base: string): ModelFile {
 
 function modelUrl(href: string, base: string): string {
   // docs/bundle.md, "Layout": so no address holds `..`, an escape, a scheme or a query.
-  const plain = href.length <= 512 && href.split("/").every((name) => /^[A-Za-z0-9_]([\w.~+=@,-]*[\w~+=@,-])?$/.test(name));
+  const plain =
+    href.length <= 512 && href.split("/").every((name) => /^[A-Za-z0-9_]([\w.~+=@,-]*[\w~+=@,-])?$/.test(name));
   if (!plain) throw new ManifestError("a model at an address outside the bundle");
   return new URL(href, base).href;
 }
@@ -217,6 +228,7 @@ function baseOf(element: Element, url: string): string {
 function whole(element: Element, name: string): number {
   const text = element.getAttribute(name) ?? "";
   const value = Number(text);
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) throw new ManifestError(`${element.localName}@${name} is no whole number`);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value))
+    throw new ManifestError(`${element.localName}@${name} is no whole number`);
   return value;
 }

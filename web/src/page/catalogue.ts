@@ -75,7 +75,8 @@ export function card(bundle: Bundle, base: string): DocumentFragment {
   find("dl").append(addressLine("DASH manifest", manifest));
   if (bundle.playlist_url) find("dl").append(addressLine("HLS playlist", absolute(bundle.playlist_url)));
   find("dl").append(addressLine("Play it enhanced, in a window", `neudash play --window ${manifest}`));
-  if (bundle.poster_url) Object.assign(find<HTMLImageElement>("img"), { src: absolute(bundle.poster_url), hidden: false });
+  if (bundle.poster_url)
+    Object.assign(find<HTMLImageElement>("img"), { src: absolute(bundle.poster_url), hidden: false });
   return item;
 }
 
@@ -115,7 +116,9 @@ async function copy(text: string, button: HTMLElement, shown: HTMLElement): Prom
     getSelection()?.selectAllChildren(shown);
     button.textContent = "Selected";
   }
-  setTimeout(() => { button.textContent = "Copy"; }, 2000);
+  setTimeout(() => {
+    button.textContent = "Copy";
+  }, 2000);
 }
 
 function duration(seconds: number): string {

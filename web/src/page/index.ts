@@ -1,7 +1,7 @@
 /** The page: the catalogue, and the player of the bundle that the address names. */
 
 import { NeudashPlayer } from "../element";
-import { card, placeOf, readCatalogue, titleOf, type Bundle } from "./catalogue";
+import { type Bundle, card, placeOf, readCatalogue, titleOf } from "./catalogue";
 import { showQuality } from "./quality";
 
 const find = <T extends HTMLElement = HTMLElement>(selector: string) => document.querySelector<T>(selector)!;
@@ -15,7 +15,8 @@ async function watch(bundle: Bundle | undefined, base: string): Promise<void> {
   endQuality();
   find("#watch").hidden = !bundle;
   document.body.classList.toggle("watching", !!bundle);
-  for (const one of document.querySelectorAll(".bundle")) one.classList.toggle("watched", one.id === `about-${bundle?.name}`);
+  for (const one of document.querySelectorAll(".bundle"))
+    one.classList.toggle("watched", one.id === `about-${bundle?.name}`);
   find("#player").replaceChildren();
   document.title = bundle ? `${titleOf(bundle)} – neudash` : "neudash";
   if (!bundle) return;
@@ -32,7 +33,11 @@ async function watch(bundle: Bundle | undefined, base: string): Promise<void> {
   player.tabIndex = -1;
   player.focus({ preventScroll: true });
   find("#watch").scrollIntoView();
-  endQuality = await showQuality(find("#quality"), bundle.quality_url && new URL(bundle.quality_url, base).href, player);
+  endQuality = await showQuality(
+    find("#quality"),
+    bundle.quality_url && new URL(bundle.quality_url, base).href,
+    player,
+  );
 }
 
 async function start(): Promise<void> {
@@ -44,7 +49,10 @@ async function start(): Promise<void> {
     state.textContent = `The catalogue cannot be read: ${(error as Error).message}. Reload to try again.`;
     return;
   }
-  const { catalogue: { bundles, broken }, base } = read;
+  const {
+    catalogue: { bundles, broken },
+    base,
+  } = read;
   find("#bundles").append(...bundles.map((bundle) => card(bundle, base)));
   find("#broken").hidden = broken.length === 0;
   for (const { name, problem } of broken) {

@@ -49,7 +49,9 @@ function draw(figure: HTMLElement, rung: Rung, player: NeudashPlayer): void {
     const [plain, enhanced] = pairs[index];
     const bar = document.createElement("button");
     bar.type = "button";
-    const scores = segment.enhanced ? `${plain.toFixed(1)} plain, ${enhanced.toFixed(1)} enhanced` : `${plain.toFixed(1)}, no model`;
+    const scores = segment.enhanced
+      ? `${plain.toFixed(1)} plain, ${enhanced.toFixed(1)} enhanced`
+      : `${plain.toFixed(1)}, no model`;
     bar.ariaLabel = `Segment ${segment.number}: ${name} ${scores}`;
     const [base, gain] = [document.createElement("i"), document.createElement("i")];
     gain.className = "gain";
@@ -57,17 +59,24 @@ function draw(figure: HTMLElement, rung: Rung, player: NeudashPlayer): void {
     gain.style.setProperty("--share", `${share(Math.max(0, enhanced - plain))}%`); // a loss is told, not drawn
     gain.style.setProperty("--plain", `${share(plain - low)}%`);
     bar.append(base, gain);
-    bar.addEventListener("click", () => { if (segment.start_s !== undefined) player.video.currentTime = segment.start_s; });
+    bar.addEventListener("click", () => {
+      if (segment.start_s !== undefined) player.video.currentTime = segment.start_s;
+    });
     return bar;
   });
   figure.querySelector(".chart")!.replaceChildren(...bars);
   const mean = (side: 0 | 1) => pairs.reduce((sum, pair) => sum + pair[side], 0) / pairs.length;
-  figure.querySelector("figcaption")!.replaceChildren(
-    `${name} of ${rung.id} by segment, on average`,
-    swatch(""), `${mean(0).toFixed(1)}${unit} plain`,
-    ...(rung.segments.some(({ enhanced }) => enhanced) ? [swatch(" gain"), `${mean(1).toFixed(1)}${unit} enhanced`] : []),
-    `. Bars begin at ${low}.`,
-  );
+  figure
+    .querySelector("figcaption")!
+    .replaceChildren(
+      `${name} of ${rung.id} by segment, on average`,
+      swatch(""),
+      `${mean(0).toFixed(1)}${unit} plain`,
+      ...(rung.segments.some(({ enhanced }) => enhanced)
+        ? [swatch(" gain"), `${mean(1).toFixed(1)}${unit} enhanced`]
+        : []),
+      `. Bars begin at ${low}.`,
+    );
   figure.hidden = false;
 }
 

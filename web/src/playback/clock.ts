@@ -48,7 +48,9 @@ export class FrameClock {
    * `sizeOf` says how large the coded picture of a time is which the video shows that large.
    */
   async take(
-    video: HTMLVideoElement, mediaTimeS: number, sizeOf: (timeS: number, shown: Size) => Size,
+    video: HTMLVideoElement,
+    mediaTimeS: number,
+    sizeOf: (timeS: number, shown: Size) => Size,
   ): Promise<Taken | null> {
     const frame = frameOf(video);
     try {

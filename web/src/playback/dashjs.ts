@@ -1,6 +1,6 @@
 /** Playback by dash.js. */
 
-import { MediaPlayer, type MediaInfo, type MediaPlayerClass } from "dashjs";
+import { type MediaInfo, MediaPlayer, type MediaPlayerClass } from "dashjs";
 import type { Adapter, AdapterEvents, Ceiling, ChooseSound } from "./adapter";
 import { channelsOf, languageTag, type Track } from "./tracks";
 
@@ -23,7 +23,10 @@ export class DashJsAdapter implements Adapter {
   /** While a load is under way: makes it reject. */
   private refuse: ((error: Error) => void) | null = null;
 
-  constructor(private readonly video: HTMLVideoElement, private readonly events: AdapterEvents) {
+  constructor(
+    private readonly video: HTMLVideoElement,
+    private readonly events: AdapterEvents,
+  ) {
     const names = MediaPlayer.events;
     this.player = MediaPlayer().create();
     this.player.updateSettings({
@@ -35,7 +38,8 @@ export class DashJsAdapter implements Adapter {
       },
     });
     this.player.initialize(video, undefined, false);
-    const on = (name: string, listener: (event: unknown) => void) => this.player.on(name as "error", listener as () => void);
+    const on = (name: string, listener: (event: unknown) => void) =>
+      this.player.on(name as "error", listener as () => void);
     on(names.FRAGMENT_LOADING_STARTED, (event) => {
       const { request } = event as Loading;
       if (request.mediaType !== "video" || request.type !== MEDIA_SEGMENT) return;
@@ -69,7 +73,9 @@ export class DashJsAdapter implements Adapter {
       this.video.addEventListener("loadedmetadata", () => resolve(), { once: true });
       this.player.attachSource(manifestUrl);
     });
-    return loaded.finally(() => { this.refuse = null; });
+    return loaded.finally(() => {
+      this.refuse = null;
+    });
   }
 
   selectRung(rungId: string | null, ceiling: Ceiling | null): void {

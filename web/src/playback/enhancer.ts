@@ -1,14 +1,14 @@
 /** Enhances what a video element shows, frame by frame, on a canvas over it; whatever fails, the video plays on. */
 
-import { ModelStore } from "../model/store";
-import { parseTable, useAt, type ModelTrack, type Rung, type Table, type Use } from "../model/table";
 import type { Weights } from "../model/ndm";
 import { sameSpec } from "../model/network";
+import { ModelStore } from "../model/store";
+import { type ModelTrack, parseTable, type Rung, type Table, type Use, useAt } from "../model/table";
 import type { RendererChoice } from "../render/open";
 import { outputSize, type Shape } from "../render/renderer";
 import type { SegmentRequest } from "./adapter";
 import { FrameClock, type Taken } from "./clock";
-import { EffortMeter, type Effort } from "./effort";
+import { type Effort, EffortMeter } from "./effort";
 import { Screen } from "./screen";
 import { ShownRungs } from "./shown";
 import { emptyStatus, type Status } from "./status";
@@ -27,7 +27,8 @@ const TOLERANCE_S = 1 / 120;
 /** A picture that took longer would cover a video that has moved on. */
 const STALE_MS = 200;
 const SKIPS = "some pictures are skipped, as this device is slow";
-const TOO_SLOW = "this device is too slow for the models of this rung; a smaller rung may do, and a paused picture is enhanced";
+const TOO_SLOW =
+  "this device is too slow for the models of this rung; a smaller rung may do, and a paused picture is enhanced";
 
 export class Enhancer {
   readonly status: Status = emptyStatus();
@@ -57,10 +58,15 @@ export class Enhancer {
     choice: RendererChoice,
     private readonly changed: (status: Status) => void,
   ) {
-    this.screen = new Screen(stage, choice, ({ kind, device }) => {
-      this.meter.forget();
-      Object.assign(this.status, { renderer: kind, device });
-    }, () => this.refresh());
+    this.screen = new Screen(
+      stage,
+      choice,
+      ({ kind, device }) => {
+        this.meter.forget();
+        Object.assign(this.status, { renderer: kind, device });
+      },
+      () => this.refresh(),
+    );
     if (!("requestVideoFrameCallback" in video)) this.screen.problem = "this browser tells nobody which frame it shows";
     else this.listen();
   }
@@ -97,7 +103,10 @@ export class Enhancer {
   /** The largest rung that has models this page can read. */
   get largestWithModels(): Rung | null {
     const withModels = this.rungs.filter(({ tracks }) => tracks.length > 0);
-    return withModels.reduce<Rung | null>((best, rung) => (best && best.bandwidthBps >= rung.bandwidthBps ? best : rung), null);
+    return withModels.reduce<Rung | null>(
+      (best, rung) => (best && best.bandwidthBps >= rung.bandwidthBps ? best : rung),
+      null,
+    );
   }
 
   /** A segment is being fetched: so will be its model. */
@@ -230,9 +239,14 @@ export class Enhancer {
     return smallest && (this.meter.msOf(smallest) ?? 0) < STALE_MS ? smallest : null;
   }
 
-  private async draw(taken: Taken, { rung, track, weights, use, reason }: Decision, passedByReading: number): Promise<void> {
+  private async draw(
+    taken: Taken,
+    { rung, track, weights, use, reason }: Decision,
+    passedByReading: number,
+  ): Promise<void> {
     const renderer = this.screen.renderer!;
-    if (weights && !sameSpec(weights.spec, track!.spec)) return this.plain("the model is of another network than the manifest says");
+    if (weights && !sameSpec(weights.spec, track!.spec))
+      return this.plain("the model is of another network than the manifest says");
     const shape = shapeOf(taken.picture.planes, track!);
     const isFirst = await renderer.prepare(shape);
     // What is opened or compiled before a first picture says nothing about the next ones; one that stays is in no hurry.
@@ -245,7 +259,8 @@ export class Enhancer {
     const cost = { ms: tookMs, passedBy: this.passedBy };
     if (tells) this.meter.took(track!, cost, 1000 / rung!.framesPerSecond, performance.now());
     this.status.msPerFrame = this.meter.msOf(track!);
-    if (tookMs > STALE_MS && !this.video.paused && this.effort !== "always") return this.plain("this device was too slow for it");
+    if (tookMs > STALE_MS && !this.video.paused && this.effort !== "always")
+      return this.plain("this device was too slow for it");
     this.screen.show();
     Object.assign(this.status, { output: outputSize(shape), state: weights ? "enhanced" : "plain", reason });
     if (!weights) {

@@ -1,6 +1,6 @@
 /** The planes of the picture that a video element shows: as decoded, or made again from its colours. */
 
-import { half, type Colour, type Picture, type Planes } from "../render/renderer";
+import { type Colour, half, type Picture, type Planes } from "../render/renderer";
 
 /** Colours go back the way they came, so what is taken for their matrix shows in none of them. */
 const OF_COLOURS: Colour = { matrix: "bt709", fullRange: false };
@@ -20,7 +20,11 @@ export class PlaneReader {
    * Of `frame`, the picture on show, where the browser gives frames away, else of `video`, whose pixels are square:
    * `sizeOf` says how many the coded picture has. Null: there is none yet.
    */
-  async read(video: HTMLVideoElement, frame: VideoFrame | null, sizeOf: (shown: Size) => Size): Promise<Picture | null> {
+  async read(
+    video: HTMLVideoElement,
+    frame: VideoFrame | null,
+    sizeOf: (shown: Size) => Size,
+  ): Promise<Picture | null> {
     try {
       if (frame?.visibleRect) return await this.ofFrame(frame, frame.visibleRect);
     } catch {
@@ -46,8 +50,15 @@ export class PlaneReader {
     const copied = this.bytes(luma + 2 * chroma);
     const pairs = frame.format === "NV12";
     const layout = pairs
-      ? [{ offset: 0, stride: width }, { offset: luma, stride: 2 * columns }]
-      : [{ offset: 0, stride: width }, { offset: luma, stride: columns }, { offset: luma + chroma, stride: columns }];
+      ? [
+          { offset: 0, stride: width },
+          { offset: luma, stride: 2 * columns },
+        ]
+      : [
+          { offset: 0, stride: width },
+          { offset: luma, stride: columns },
+          { offset: luma + chroma, stride: columns },
+        ];
     await frame.copyTo(copied, { layout });
     const [y, u, v] = [copied.subarray(0, luma), copied.subarray(luma, luma + chroma), copied.subarray(luma + chroma)];
     const planes = pairs ? { ...this.apart(copied.subarray(luma), width, height), y } : { width, height, y, u, v };

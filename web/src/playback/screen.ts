@@ -42,7 +42,9 @@ export class Screen {
   /** Looks for the best renderer, unless there is one or it is being looked for. */
   open(): Promise<void> {
     if (this.renderer) return Promise.resolve();
-    this.opening ??= this.openBest().finally(() => { this.opening = null; });
+    this.opening ??= this.openBest().finally(() => {
+      this.opening = null;
+    });
     return this.opening;
   }
 

@@ -88,13 +88,18 @@ export class ShakaAdapter implements Adapter {
   selectRung(rungId: string | null, ceiling: Ceiling | null): void {
     this.rungId = rungId;
     this.ceiling = ceiling;
-    this.player.configure({ abr: { enabled: rungId === null, restrictions: { maxHeight: ceiling?.height ?? Infinity } } });
+    this.player.configure({
+      abr: { enabled: rungId === null, restrictions: { maxHeight: ceiling?.height ?? Infinity } },
+    });
     const all = this.player.getVariantTracks();
     // Each rung is there once for each sound track.
     const heard = all.find(({ active }) => active);
     const tracks = all.filter(({ audioId, hdr }) => (!heard || audioId === heard.audioId) && !isHdr(hdr));
-    const isTooLarge = ceiling !== null && tracks.some(({ active, height }) => active && (height ?? 0) > ceiling.height);
-    const track = tracks.find(({ originalVideoId, height }) => (isTooLarge ? height === ceiling.height : originalVideoId === rungId));
+    const isTooLarge =
+      ceiling !== null && tracks.some(({ active, height }) => active && (height ?? 0) > ceiling.height);
+    const track = tracks.find(({ originalVideoId, height }) =>
+      isTooLarge ? height === ceiling.height : originalVideoId === rungId,
+    );
     // What is buffered of the other rung goes, or the choice would show only much later, and never while paused.
     if (track) this.player.selectVariantTrack(track, true, 0);
   }
@@ -221,7 +226,9 @@ function keyOf(audio: Audio): string {
 /** Shaka's codes by thousands: https://shaka-player-demo.appspot.com/docs/api/shaka.util.Error.html */
 function reason(code: number): string {
   const kinds: Record<number, string> = {
-    1: "the server cannot be reached, or refuses", 3: "this browser cannot decode the video", 4: "the manifest cannot be read",
+    1: "the server cannot be reached, or refuses",
+    3: "this browser cannot decode the video",
+    4: "the manifest cannot be read",
   };
   return `${kinds[Math.floor(code / 1000)] ?? "playback failed"} (Shaka ${code})`;
 }

@@ -14,7 +14,10 @@ export class ShownRungs {
 
   /** The rung last asked for at that time which has pictures of that size; null where none has. */
   rungAt(table: Table, timeS: number, width: number, height: number): Rung | null {
-    return this.oneOf(table.rungs.filter((rung) => rung.width === width && rung.height === height), timeS);
+    return this.oneOf(
+      table.rungs.filter((rung) => rung.width === width && rung.height === height),
+      timeS,
+    );
   }
 
   /** The same by the size in square pixels, which browsers round each in its own way. */

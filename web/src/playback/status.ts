@@ -26,8 +26,22 @@ export interface Status {
 
 export function emptyStatus(): Status {
   return {
-    state: "waiting", reason: "nothing is shown yet", rung: null, model: null, output: null, renderer: "none", device: "",
-    timeS: 0, videoBytes: 0, modelBytes: 0, bandwidthBps: 0, msPerFrame: null, framesEnhanced: 0, framesPlain: 0,
-    framesMissed: 0, framesDropped: 0, firstEnhancedMs: null,
+    state: "waiting",
+    reason: "nothing is shown yet",
+    rung: null,
+    model: null,
+    output: null,
+    renderer: "none",
+    device: "",
+    timeS: 0,
+    videoBytes: 0,
+    modelBytes: 0,
+    bandwidthBps: 0,
+    msPerFrame: null,
+    framesEnhanced: 0,
+    framesPlain: 0,
+    framesMissed: 0,
+    framesDropped: 0,
+    firstEnhancedMs: null,
   };
 }

@@ -19,8 +19,11 @@ const CHANNELS: Record<number, number> = { 7: 8, 9: 3, 10: 4, 11: 7, 12: 8, 13: 
 const LATER = ["commentary", "description", "supplementary"];
 /** What roles say of a track beyond its language. */
 const PURPOSES: Record<string, string> = {
-  commentary: "commentary", description: "audio description", supplementary: "supplementary",
-  caption: "for the deaf", "forced-subtitle": "forced",
+  commentary: "commentary",
+  description: "audio description",
+  supplementary: "supplementary",
+  caption: "for the deaf",
+  "forced-subtitle": "forced",
 };
 
 /** What a menu says of each track; no two are called the same. */

@@ -30,7 +30,9 @@ export function graphOf({ name, operations }: NetworkSpec): Graph {
   const fail = (problem: string): never => {
     throw new Error(`network ${name}: ${problem}`);
   };
-  const made = operations.slice(0, -2).map((operation) => (isFeature(operation) ? operation : fail(`${operation.op} is not at the end`)));
+  const made = operations
+    .slice(0, -2)
+    .map((operation) => (isFeature(operation) ? operation : fail(`${operation.op} is not at the end`)));
   const [first, base, last] = [made[0], operations.at(-2), operations.at(-1)];
   if (first?.op !== "Fold" || base?.op !== "AddBase" || last?.op !== "Shuffle") {
     return fail("it does not begin with Fold and end with AddBase, Shuffle");
@@ -45,18 +47,23 @@ export function graphOf({ name, operations }: NetworkSpec): Graph {
       if (operation.inputs !== before) fail(`${before} channels go into a convolution of ${operation.inputs}`);
       channels.push(operation.outputs);
     } else {
-      if (channels[operation.operation] !== before) fail(`Add of operation ${operation.operation} to ${before} channels`);
+      if (channels[operation.operation] !== before)
+        fail(`Add of operation ${operation.operation} to ${before} channels`);
       channels.push(before);
     }
   });
-  if (channels[made.length - 1] !== last.factor ** 2) fail(`${channels[made.length - 1]} channels into squares of side ${last.factor}`);
+  if (channels[made.length - 1] !== last.factor ** 2)
+    fail(`${channels[made.length - 1]} channels into squares of side ${last.factor}`);
   const isConvolution = ({ op }: FeatureOperation) => op === "Conv";
   const stages = made.map((operation, index) => ({
     operation,
     channels: channels[index],
     layer: made.slice(0, index).filter(isConvolution).length,
     margin: made.slice(index + 1).filter(isConvolution).length,
-    lastReader: made.reduce((reader, other, at) => (other.op === "Add" && other.operation === index ? at : reader), index + 1),
+    lastReader: made.reduce(
+      (reader, other, at) => (other.op === "Add" && other.operation === index ? at : reader),
+      index + 1,
+    ),
   }));
   return { fold: first.factor, block: last.factor, stages };
 }

@@ -1,7 +1,7 @@
 /** Weights in the order in which the shaders read them, four output channels at a time. */
 
-import type { Conv } from "../model/network";
 import type { Weights } from "../model/ndm";
+import type { Conv } from "../model/network";
 
 /** A pass over one layer that computes the groups of four output channels from `first` on. */
 export interface Pass {
@@ -22,7 +22,12 @@ export function passesOf({ inputs, outputs, relu }: Conv, layer: number, maxGrou
   const most = Math.min(maxGroups, Math.floor(maxBytes / each));
   if (most < 1) throw new Error(`this device takes no weights of ${each} bytes`);
   return shares(Math.ceil(outputs / 4), most).map(({ first, groups }) => ({
-    layer, inputs, first, groups, relu, bytes: groups * each,
+    layer,
+    inputs,
+    first,
+    groups,
+    relu,
+    bytes: groups * each,
   }));
 }
 

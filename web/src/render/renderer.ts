@@ -1,7 +1,7 @@
 /** What every way of enhancing a picture has in common. */
 
-import { sameSpec, type NetworkSpec } from "../model/network";
 import type { Weights } from "../model/ndm";
+import { type NetworkSpec, sameSpec } from "../model/network";
 
 /** A decoded picture, 8-bit 4:2:0. */
 export interface Planes {

@@ -1,24 +1,72 @@
 /** A part of every picture, some rows of positions of the network, computed by the kernel; runs in a worker. */
 
-import type { Conv } from "../../model/network";
 import type { Weights } from "../../model/ndm";
-import { graphOf, type Graph } from "../graph";
+import type { Conv } from "../../model/network";
+import { type Graph, graphOf } from "../graph";
 import { half, outputSize, type Planes, type Shape } from "../renderer";
-import { resizeTaps, LOBES, TAPS } from "../taps";
+import { LOBES, resizeTaps, TAPS } from "../taps";
 
 /** What kernel/kernel.ts exports. */
 interface Kernel {
   readonly memory: WebAssembly.Memory;
-  fold(luma: number, width: number, height: number, fold: number, mean: number, to: number, stride: number, first: number, count: number): void;
+  fold(
+    luma: number,
+    width: number,
+    height: number,
+    fold: number,
+    mean: number,
+    to: number,
+    stride: number,
+    first: number,
+    count: number,
+  ): void;
   convolve8: Convolve;
   convolve4: Convolve;
   sum(one: number, other: number, to: number, columns: number, rows: number, channels: number, stride: number): void;
-  across(source: number, width: number, rows: number, taps: number, widthOut: number, stride: number, line: number, to: number): void;
-  down(sums: number, stride: number, height: number, taps: number, first: number, rows: number, plain: number, residual: number, enhanced: number): void;
-  spread(from: number, stride: number, channels: number, columns: number, rows: number, block: number, to: number, strideOut: number): void;
+  across(
+    source: number,
+    width: number,
+    rows: number,
+    taps: number,
+    widthOut: number,
+    stride: number,
+    line: number,
+    to: number,
+  ): void;
+  down(
+    sums: number,
+    stride: number,
+    height: number,
+    taps: number,
+    first: number,
+    rows: number,
+    plain: number,
+    residual: number,
+    enhanced: number,
+  ): void;
+  spread(
+    from: number,
+    stride: number,
+    channels: number,
+    columns: number,
+    rows: number,
+    block: number,
+    to: number,
+    strideOut: number,
+  ): void;
 }
 
-type Convolve = (from: number, to: number, weights: number, columns: number, rows: number, inputs: number, outputs: number, stride: number, lowest: number) => void;
+type Convolve = (
+  from: number,
+  to: number,
+  weights: number,
+  columns: number,
+  rows: number,
+  inputs: number,
+  outputs: number,
+  stride: number,
+  lowest: number,
+) => void;
 
 /** Rows of a plane from `first` on, `stride` bytes each. */
 export interface Rows {
@@ -54,8 +102,14 @@ class Resize {
   private readonly to: number;
 
   constructor(
-    private readonly band: Band, private readonly width: number, private readonly height: number,
-    private readonly widthOut: number, heightOut: number, readonly first: number, readonly end: number, widest = widthOut,
+    private readonly band: Band,
+    private readonly width: number,
+    private readonly height: number,
+    private readonly widthOut: number,
+    heightOut: number,
+    readonly first: number,
+    readonly end: number,
+    widest = widthOut,
   ) {
     this.stride = inEights(widest);
     const down = resizeTaps(height, heightOut);
@@ -77,7 +131,17 @@ class Resize {
     const { kernel } = this.band;
     const { width, height, widthOut, stride, from } = this;
     kernel.across(source + from * width, width, this.to - from, this.across, widthOut, stride, this.line, this.sums);
-    kernel.down(this.sums - from * stride * 2, stride, height, this.downTaps, this.first, this.rows, plain, residual, enhanced);
+    kernel.down(
+      this.sums - from * stride * 2,
+      stride,
+      height,
+      this.downTaps,
+      this.first,
+      this.rows,
+      plain,
+      residual,
+      enhanced,
+    );
   }
 }
 
@@ -101,7 +165,12 @@ export class Band {
   private readonly columns: number;
 
   /** Of `parts` alike, number `part`. */
-  constructor(module: WebAssembly.Module, private readonly shape: Shape, part: number, parts: number) {
+  constructor(
+    module: WebAssembly.Module,
+    private readonly shape: Shape,
+    part: number,
+    parts: number,
+  ) {
     this.kernel = new WebAssembly.Instance(module, {}).exports as unknown as Kernel;
     const { width, height, inputWidth, inputHeight, spec } = shape;
     this.graph = spec && graphOf(spec);
@@ -112,20 +181,40 @@ export class Band {
     const share = (length: number, of: number) => Math.floor((length * of) / parts);
     [this.first, this.end] = [share(this.rows, part), share(this.rows, part + 1)];
     const small = [half(width), half(height)] as const;
-    this.source = { y: this.take(width * height), u: this.take(small[0] * small[1]), v: this.take(small[0] * small[1]) };
+    this.source = {
+      y: this.take(width * height),
+      u: this.take(small[0] * small[1]),
+      v: this.take(small[0] * small[1]),
+    };
     if (inputWidth !== width || inputHeight !== height) {
       const resize = new Resize(this, width, height, inputWidth, inputHeight, 0, inputHeight);
-      this.toInput = { resize, padded: this.take(resize.stride * inputHeight), luma: this.take(inputWidth * inputHeight) };
+      this.toInput = {
+        resize,
+        padded: this.take(resize.stride * inputHeight),
+        luma: this.take(inputWidth * inputHeight),
+      };
     }
     const outRow = (row: number) => Math.min(row * block, output.height);
     const widest = this.columns * block;
-    this.luma = new Resize(this, inputWidth, inputHeight, output.width, output.height, outRow(this.first), outRow(this.end), widest);
+    this.luma = new Resize(
+      this,
+      inputWidth,
+      inputHeight,
+      output.width,
+      output.height,
+      outRow(this.first),
+      outRow(this.end),
+      widest,
+    );
     const smallOut = [half(output.width), half(output.height)] as const;
     this.chroma = new Resize(this, ...small, ...smallOut, share(smallOut[1], part), share(smallOut[1], part + 1));
     const bytes = this.luma.stride * this.luma.rows;
     const smallBytes = this.chroma.stride * this.chroma.rows;
     this.out = {
-      plain: this.take(bytes), enhanced: this.take(bytes), u: this.take(smallBytes), v: this.take(smallBytes),
+      plain: this.take(bytes),
+      enhanced: this.take(bytes),
+      u: this.take(smallBytes),
+      v: this.take(smallBytes),
       residual: this.take(spec ? this.luma.stride * (this.end - this.first) * block * FLOAT_BYTES : 0),
     };
     this.channels = this.graph ? paddedChannels(this.graph) : [];
@@ -168,7 +257,11 @@ export class Band {
     this.luma.run(luma, out.plain, isEnhanced ? out.residual : 0, out.enhanced);
     this.chroma.run(this.source.u, out.u);
     this.chroma.run(this.source.v, out.v);
-    const copy = (at: number, { stride, rows, first }: Resize): Rows => ({ first, stride, bytes: memory.slice(at, at + stride * rows) });
+    const copy = (at: number, { stride, rows, first }: Resize): Rows => ({
+      first,
+      stride,
+      bytes: memory.slice(at, at + stride * rows),
+    });
     return {
       plain: copy(out.plain, this.luma),
       enhanced: isEnhanced ? copy(out.enhanced, this.luma) : null,
@@ -185,7 +278,11 @@ export class Band {
     resize.run(this.source.y, padded);
     const memory = new Uint8Array(this.kernel.memory.buffer);
     for (let row = 0; row < inputHeight; row++) {
-      memory.copyWithin(luma + row * inputWidth, padded + row * resize.stride, padded + row * resize.stride + inputWidth);
+      memory.copyWithin(
+        luma + row * inputWidth,
+        padded + row * resize.stride,
+        padded + row * resize.stride + inputWidth,
+      );
     }
     return luma;
   }
@@ -234,11 +331,28 @@ export class Band {
     });
     const last = stages.length - 1;
     const from = this.place(last, this.first, 0);
-    kernel.spread(from, stride, this.channels[last], columns, this.end - this.first, block, this.out.residual, this.luma.stride);
+    kernel.spread(
+      from,
+      stride,
+      this.channels[last],
+      columns,
+      this.end - this.first,
+      block,
+      this.out.residual,
+      this.luma.stride,
+    );
   }
 
   /** A convolution, eight output channels at a time as long as there are eight, then four. */
-  private convolve(from: number, to: number, weights: number, rows: number, inputs: number, outputs: number, lowest: number): void {
+  private convolve(
+    from: number,
+    to: number,
+    weights: number,
+    rows: number,
+    inputs: number,
+    outputs: number,
+    lowest: number,
+  ): void {
     const { kernel, columns, stride } = this;
     let at = weights;
     for (let channel = 0; channel < outputs; ) {
@@ -264,7 +378,12 @@ function paddedChannels({ stages }: Graph): number[] {
 }
 
 /** Biases, then [tap][input of `paddedIn`], of eight output channels as long as there are so many, then of four. */
-function packLayer(weights: Weights, { inputs, outputs }: Conv, layer: number, paddedIn: number): Float32Array<ArrayBuffer> {
+function packLayer(
+  weights: Weights,
+  { inputs, outputs }: Conv,
+  layer: number,
+  paddedIn: number,
+): Float32Array<ArrayBuffer> {
   const [kernel, bias] = [weights.kernels[layer], weights.biases[layer]];
   const paddedOut = inFours(outputs);
   const packed = new Float32Array(paddedOut * (1 + 9 * paddedIn));
@@ -275,7 +394,8 @@ function packLayer(weights: Weights, { inputs, outputs }: Conv, layer: number, p
       packed[at + lane] = bias[first + lane];
       for (let tap = 0; tap < 9; tap++) {
         for (let input = 0; input < inputs; input++) {
-          packed[at + (1 + tap * paddedIn + input) * count + lane] = kernel[(tap * inputs + input) * outputs + first + lane];
+          packed[at + (1 + tap * paddedIn + input) * count + lane] =
+            kernel[(tap * inputs + input) * outputs + first + lane];
         }
       }
     }

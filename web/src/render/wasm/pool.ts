@@ -73,10 +73,15 @@ export class Pool {
 
   private ask(question: (part: number) => Question): Promise<{ drawn?: Drawn }[]> {
     if (this.problem) return Promise.reject(new Error(this.problem));
-    return Promise.all(this.workers.map(({ worker, waiting }, part) => new Promise<{ drawn?: Drawn }>((resolve, reject) => {
-      waiting.push({ resolve, reject });
-      worker.postMessage(question(part));
-    })));
+    return Promise.all(
+      this.workers.map(
+        ({ worker, waiting }, part) =>
+          new Promise<{ drawn?: Drawn }>((resolve, reject) => {
+            waiting.push({ resolve, reject });
+            worker.postMessage(question(part));
+          }),
+      ),
+    );
   }
 
   private fail(problem: string): void {

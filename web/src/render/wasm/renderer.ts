@@ -1,7 +1,16 @@
 /** Enhancement without a graphics device: a SIMD kernel in workers, drawn on a 2D canvas. */
 
 import type { Weights } from "../../model/ndm";
-import { half, outputSize, sameShape, type Colour, type Picture, type Planes, type Renderer, type Shape } from "../renderer";
+import {
+  type Colour,
+  half,
+  outputSize,
+  type Picture,
+  type Planes,
+  type Renderer,
+  type Shape,
+  sameShape,
+} from "../renderer";
 import type { Drawn, Rows } from "./band";
 import { Pool } from "./pool";
 
@@ -15,7 +24,10 @@ export class WasmRenderer implements Renderer {
   private enhanced: Planes | null = null;
   private shown: { plain: VideoFrame; enhanced: VideoFrame } | null = null;
 
-  private constructor(private readonly canvas: HTMLCanvasElement, private readonly pool: Pool) {
+  private constructor(
+    private readonly canvas: HTMLCanvasElement,
+    private readonly pool: Pool,
+  ) {
     this.context = canvas.getContext("2d", { alpha: false })!;
     this.device = `processor, ${pool.size} ${pool.size === 1 ? "thread" : "threads"}`;
   }
@@ -48,9 +60,12 @@ export class WasmRenderer implements Renderer {
     const size = outputSize(this.shape);
     const parts = await this.pool.draw(picture.planes, weights);
     const joined = (width: number, height: number, of: (part: Drawn) => Rows) => join(parts.map(of), width, height);
-    const [u, v] = (["u", "v"] as const).map((name) => joined(half(size.width), half(size.height), (part) => part[name]));
+    const [u, v] = (["u", "v"] as const).map((name) =>
+      joined(half(size.width), half(size.height), (part) => part[name]),
+    );
     const plain = { ...size, y: joined(size.width, size.height, (part) => part.plain), u, v };
-    const enhanced = weights && this.shape.spec ? { ...plain, y: joined(size.width, size.height, (part) => part.enhanced!) } : plain;
+    const enhanced =
+      weights && this.shape.spec ? { ...plain, y: joined(size.width, size.height, (part) => part.enhanced!) } : plain;
     this.forget();
     this.enhanced = enhanced;
     this.shown = { plain: frameOf(plain, picture.colour), enhanced: frameOf(enhanced, picture.colour) };
@@ -59,7 +74,10 @@ export class WasmRenderer implements Renderer {
 
   redraw(split: number): void {
     if (!this.shown) return;
-    const { context, canvas: { width, height } } = this;
+    const {
+      context,
+      canvas: { width, height },
+    } = this;
     const middle = Math.round(split * width);
     if (middle < width) context.drawImage(this.shown.enhanced, 0, 0);
     if (middle === 0) return;
@@ -93,7 +111,9 @@ function join(parts: Rows[], width: number, height: number): Uint8Array {
   const plane = new Uint8Array(width * height);
   for (const { first, stride, bytes } of parts) {
     if (stride === width) plane.set(bytes, first * width);
-    else for (let at = 0, row = first; at < bytes.length; at += stride, row++) plane.set(bytes.subarray(at, at + width), row * width);
+    else
+      for (let at = 0, row = first; at < bytes.length; at += stride, row++)
+        plane.set(bytes.subarray(at, at + width), row * width);
   }
   return plane;
 }

@@ -11,7 +11,10 @@ export interface Program {
 }
 
 export class Gl {
-  private readonly made: { textures: WebGLTexture[]; framebuffers: WebGLFramebuffer[] } = { textures: [], framebuffers: [] };
+  private readonly made: { textures: WebGLTexture[]; framebuffers: WebGLFramebuffer[] } = {
+    textures: [],
+    framebuffers: [],
+  };
   private readonly programs = new Map<string, Program>();
 
   constructor(readonly gl: WebGL2RenderingContext) {}
@@ -22,7 +25,10 @@ export class Gl {
     if (known) return known;
     const gl = this.gl;
     const program = gl.createProgram()!;
-    for (const [type, source] of [[gl.VERTEX_SHADER, VERTEX], [gl.FRAGMENT_SHADER, fragment]] as const) {
+    for (const [type, source] of [
+      [gl.VERTEX_SHADER, VERTEX],
+      [gl.FRAGMENT_SHADER, fragment],
+    ] as const) {
       const shader = gl.createShader(type)!;
       gl.shaderSource(shader, source);
       gl.compileShader(shader);
@@ -69,7 +75,8 @@ export class Gl {
     gl.texStorage2D(gl.TEXTURE_2D, 1, gl.RGBA16I, 3, rows);
     gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
     gl.texSubImage2D(gl.TEXTURE_2D, 0, 0, 0, 3, rows, gl.RGBA_INTEGER, gl.SHORT, texels);
-    for (const name of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER]) gl.texParameteri(gl.TEXTURE_2D, name, gl.NEAREST);
+    for (const name of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER])
+      gl.texParameteri(gl.TEXTURE_2D, name, gl.NEAREST);
     this.made.textures.push(texture);
     return texture;
   }
@@ -105,7 +112,10 @@ export class Gl {
     gl.viewport(x, y, width, height);
     gl.useProgram(program.program);
     let unit = 0;
-    for (const [kind, named] of [[gl.TEXTURE_2D, textures], [gl.TEXTURE_2D_ARRAY, arrays]] as const) {
+    for (const [kind, named] of [
+      [gl.TEXTURE_2D, textures],
+      [gl.TEXTURE_2D_ARRAY, arrays],
+    ] as const) {
       for (const [name, texture] of Object.entries(named)) {
         gl.activeTexture(gl.TEXTURE0 + unit);
         gl.bindTexture(kind, texture);

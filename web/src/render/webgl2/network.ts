@@ -3,7 +3,7 @@
 import type { Weights } from "../../model/ndm";
 import type { NetworkSpec } from "../../model/network";
 import { graphOf, storesOf } from "../graph";
-import { packPass, passesOf, shares, type Pass } from "../packing";
+import { type Pass, packPass, passesOf, shares } from "../packing";
 import type { Format, Gl } from "./gl";
 import { convolutionShader, foldShader, PAIR, sumShader } from "./shaders";
 
@@ -52,8 +52,11 @@ export class Network {
     this.pairs = Math.ceil(this.columns / PAIR);
     this.rows = Math.ceil(height / graph.fold);
     const stores = storesOf(graph);
-    const mostChannels = (store: number) => Math.max(...graph.stages.map(({ channels }, index) => (stores[index] === store ? channels : 0)));
-    const features = Array.from({ length: Math.max(...stores) + 1 }, (_, store) => this.features(mostChannels(store), format));
+    const mostChannels = (store: number) =>
+      Math.max(...graph.stages.map(({ channels }, index) => (stores[index] === store ? channels : 0)));
+    const features = Array.from({ length: Math.max(...stores) + 1 }, (_, store) =>
+      this.features(mostChannels(store), format),
+    );
     const results = stores.map((store) => features[store]);
     graph.stages.forEach(({ operation, layer, channels }, index) => {
       const [from, to] = [results[index - 1], results[index]];
@@ -65,7 +68,8 @@ export class Network {
           for (const pass of passesOf(operation, layer, mostGroups, maxBytes)) this.addConvolution(pass, from, to);
           break;
         case "Add":
-          for (const share of shares(Math.ceil(channels / 4), mostGroups)) this.addSum(share, from, results[operation.operation], to);
+          for (const share of shares(Math.ceil(channels / 4), mostGroups))
+            this.addSum(share, from, results[operation.operation], to);
           break;
       }
     });
@@ -118,7 +122,12 @@ export class Network {
     });
   }
 
-  private addSum({ first, groups }: { first: number; groups: number }, one: Features, other: Features, to: Features): void {
+  private addSum(
+    { first, groups }: { first: number; groups: number },
+    one: Features,
+    other: Features,
+    to: Features,
+  ): void {
     const program = this.gl.program(sumShader(first, groups));
     this.draws.push(() => {
       this.gl.fill(program, to.target(first, groups), this.area, {}, { one: one.texture, other: other.texture });
@@ -135,7 +144,8 @@ export class Network {
     const targets = new Map<string, WebGLFramebuffer>();
     const target = (first: number, groups: number) => {
       const key = `${first} ${groups}`;
-      if (!targets.has(key)) targets.set(key, this.gl.target([texture], { first: PAIR * first, layers: PAIR * groups }));
+      if (!targets.has(key))
+        targets.set(key, this.gl.target([texture], { first: PAIR * first, layers: PAIR * groups }));
       return targets.get(key)!;
     };
     return { texture, target };

@@ -3,9 +3,16 @@
 import type { Weights } from "../../model/ndm";
 import { graphOf, widestInput } from "../graph";
 import {
-  colourRows, half, outputSize, sameShape, type Picture, type Planes, type Renderer, type Shape,
+  colourRows,
+  half,
+  outputSize,
+  type Picture,
+  type Planes,
+  type Renderer,
+  type Shape,
+  sameShape,
 } from "../renderer";
-import { Gl, type Format } from "./gl";
+import { type Format, Gl } from "./gl";
 import { Network } from "./network";
 import { Resize } from "./resize";
 import { ADD, FINISH, SHOW } from "./shaders";

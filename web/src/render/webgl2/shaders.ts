@@ -121,13 +121,19 @@ export interface ConvolutionPass {
  */
 export function convolutionShader({ inputs, groups, relu, odd }: ConvolutionPass): string {
   const froms = Math.ceil(inputs / 4);
-  const adds = [0, 1, 2].flatMap((down) => range(froms, (from) => {
-    const read = (x: number, side: number) =>
-      `texelFetch(features, ivec3(at + ivec2(${x}, ${down - 1}), ${PAIR * from + side}), 0)${inputs === 1 ? ".x" : ""}`;
-    const across = [0, 1, 2].flatMap((tap) => range(groups, (g) =>
-      `m = w[${(g * 9 + down * 3 + tap) * froms + from}]; a${g} += m * x${tap}; b${g} += m * x${tap + 1};`));
-    return [`x0 = ${read(-1, 1)}; x1 = ${read(0, 0)}; x2 = ${read(0, 1)}; x3 = ${read(1, 0)};`, ...across];
-  }).flat());
+  const adds = [0, 1, 2].flatMap((down) =>
+    range(froms, (from) => {
+      const read = (x: number, side: number) =>
+        `texelFetch(features, ivec3(at + ivec2(${x}, ${down - 1}), ${PAIR * from + side}), 0)${inputs === 1 ? ".x" : ""}`;
+      const across = [0, 1, 2].flatMap((tap) =>
+        range(
+          groups,
+          (g) => `m = w[${(g * 9 + down * 3 + tap) * froms + from}]; a${g} += m * x${tap}; b${g} += m * x${tap + 1};`,
+        ),
+      );
+      return [`x0 = ${read(-1, 1)}; x1 = ${read(0, 0)}; x2 = ${read(0, 1)}; x3 = ${read(1, 0)};`, ...across];
+    }).flat(),
+  );
   const [type, value] = inputs === 1 ? ["vec4", "float"] : ["mat4", "vec4"];
   const outputs = range(PAIR * groups, (i) => `layout(location = ${i}) out vec4 o${i};`);
   const bound = (sum: string) => (relu ? `max(${sum}, 0.0)` : sum);

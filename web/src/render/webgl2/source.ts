@@ -8,7 +8,11 @@ export class Source {
   readonly u: WebGLTexture;
   readonly v: WebGLTexture;
 
-  constructor(private readonly gl: Gl, width: number, height: number) {
+  constructor(
+    private readonly gl: Gl,
+    width: number,
+    height: number,
+  ) {
     this.y = gl.texture("R8", width, height);
     [this.u, this.v] = [0, 1].map(() => gl.texture("R8", half(width), half(height)));
   }

@@ -55,14 +55,21 @@ export class Gpu {
 
   /** Binds buffers in order to group `index` of a program. */
   group(pipeline: GPUComputePipeline | GPURenderPipeline, buffers: Bound[], index = 0): GPUBindGroup {
-    const entries = buffers.map((bound, binding) => ({ binding, resource: bound instanceof GPUBuffer ? { buffer: bound } : bound }));
+    const entries = buffers.map((bound, binding) => ({
+      binding,
+      resource: bound instanceof GPUBuffer ? { buffer: bound } : bound,
+    }));
     return this.device.createBindGroup({ layout: pipeline.getBindGroupLayout(index), entries });
   }
 
   /** A step over every position of a plane. */
   tiles(code: string, buffers: Bound[], width: number, height: number): Step {
     const pipeline = this.pipeline(code);
-    return { pipeline, groups: [this.group(pipeline, buffers)], workgroups: [Math.ceil(width / TILE), Math.ceil(height / TILE)] };
+    return {
+      pipeline,
+      groups: [this.group(pipeline, buffers)],
+      workgroups: [Math.ceil(width / TILE), Math.ceil(height / TILE)],
+    };
   }
 
   /** A step over every word of four pixels. */

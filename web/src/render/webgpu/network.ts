@@ -3,7 +3,7 @@
 import type { Weights } from "../../model/ndm";
 import type { NetworkSpec } from "../../model/network";
 import { graphOf, type Stage } from "../graph";
-import { packPass, passesOf, type Pass } from "../packing";
+import { type Pass, packPass, passesOf } from "../packing";
 import type { Gpu, Step } from "./gpu";
 import { convolutionShader, foldShader, pixelsOf, sumShader } from "./shaders";
 
@@ -34,12 +34,17 @@ export class Network {
   private readonly mean: GPUBuffer;
   private readonly loaded = new Map<string, Loaded>();
 
-  constructor(private readonly gpu: Gpu, spec: NetworkSpec, luma: GPUBuffer, width: number, height: number) {
+  constructor(
+    private readonly gpu: Gpu,
+    spec: NetworkSpec,
+    luma: GPUBuffer,
+    width: number,
+    height: number,
+  ) {
     const { fold, block, stages } = graphOf(spec);
     const [columns, rows] = [Math.ceil(width / fold), Math.ceil(height / fold)];
     const groupsOf = (channels: number) => Math.ceil(channels / 4);
-    const features = (channels: number) =>
-      gpu.storage((columns + 2) * (rows + 2) * groupsOf(channels) * VECTOR_BYTES);
+    const features = (channels: number) => gpu.storage((columns + 2) * (rows + 2) * groupsOf(channels) * VECTOR_BYTES);
     const size = gpu.uniform(new Uint32Array([width, height, columns, rows]));
     this.mean = gpu.uniform(new Float32Array(4));
     // One for each stage: two by turns would save memory, and need their borders cleared if their widths differ.
@@ -48,9 +53,16 @@ export class Network {
       const [from, to, all] = [results[index - 1], results[index], groupsOf(channels)];
       switch (operation.op) {
         case "Fold":
-          return [{ step: gpu.tiles(foldShader(operation.factor), [size, luma, to, this.mean], columns, rows), pass: null }];
+          return [
+            { step: gpu.tiles(foldShader(operation.factor), [size, luma, to, this.mean], columns, rows), pass: null },
+          ];
         case "Add":
-          return [{ step: gpu.tiles(sumShader(all), [size, from, results[operation.operation], to], columns, rows), pass: null }];
+          return [
+            {
+              step: gpu.tiles(sumShader(all), [size, from, results[operation.operation], to], columns, rows),
+              pass: null,
+            },
+          ];
         case "Conv":
           return passesOf(operation, layer, MAX_GROUPS, gpu.device.limits.maxUniformBufferBindingSize).map((pass) => {
             const across = Math.ceil(columns / pixelsOf(pass.groups));

@@ -2,7 +2,14 @@
 
 import type { Weights } from "../../model/ndm";
 import {
-  colourRows, half, outputSize, sameShape, type Picture, type Planes, type Renderer, type Shape,
+  colourRows,
+  half,
+  outputSize,
+  type Picture,
+  type Planes,
+  type Renderer,
+  type Shape,
+  sameShape,
 } from "../renderer";
 import { Gpu, type Step } from "./gpu";
 import { Network } from "./network";
@@ -36,7 +43,11 @@ export class WebGpuRenderer implements Renderer {
   private picture: Picture | null = null;
   private isEnhanced = false;
 
-  private constructor(private readonly canvas: HTMLCanvasElement, adapter: GPUAdapter, device: GPUDevice) {
+  private constructor(
+    private readonly canvas: HTMLCanvasElement,
+    adapter: GPUAdapter,
+    device: GPUDevice,
+  ) {
     this.gpu = new Gpu(device);
     const { vendor, architecture, description } = adapter.info;
     this.device = [vendor, architecture, description].filter(Boolean).join(" ") || "unnamed";
@@ -45,7 +56,10 @@ export class WebGpuRenderer implements Renderer {
     this.context.configure({ device, format, alphaMode: "opaque" });
     const module = device.createShaderModule({ code: SHOW });
     this.show = device.createRenderPipeline({
-      layout: "auto", vertex: { module }, fragment: { module, targets: [{ format }] }, primitive: { topology: "triangle-list" },
+      layout: "auto",
+      vertex: { module },
+      fragment: { module, targets: [{ format }] },
+      primitive: { topology: "triangle-list" },
     });
     this.view = device.createBuffer({ size: 64, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
     void device.lost.then(() => {
@@ -152,7 +166,10 @@ export class WebGpuRenderer implements Renderer {
     const { gpu } = this;
     const { width, height, inputWidth, inputHeight, spec } = shape;
     const output = outputSize(shape);
-    const [smallIn, smallOut] = [[half(width), half(height)], [half(output.width), half(output.height)]] as const;
+    const [smallIn, smallOut] = [
+      [half(width), half(height)],
+      [half(output.width), half(output.height)],
+    ] as const;
     const plane = (columns: number, rows: number) => gpu.storage(columns * rows);
     const source = { y: plane(width, height), u: plane(...smallIn), v: plane(...smallIn) };
     const [enhanced, plain] = [0, 1].map(() => plane(output.width, output.height));
@@ -161,11 +178,18 @@ export class WebGpuRenderer implements Renderer {
     const input = same ? source.y : plane(inputWidth, inputHeight);
     const toInput = same ? null : new Resize(gpu, source.y, input, width, height, inputWidth, inputHeight);
     const luma = new Resize(gpu, input, plain, inputWidth, inputHeight, output.width, output.height);
-    const chroma = [new Resize(gpu, source.u, u, ...smallIn, ...smallOut), new Resize(gpu, source.v, v, ...smallIn, ...smallOut)];
+    const chroma = [
+      new Resize(gpu, source.u, u, ...smallIn, ...smallOut),
+      new Resize(gpu, source.v, v, ...smallIn, ...smallOut),
+    ];
     const network = spec && new Network(gpu, spec, input, inputWidth, inputHeight);
-    const add = network && gpu.words(
-      addShader(network.block, network.residualGroups), [...luma.down, enhanced, network.residual], output.width * output.height,
-    );
+    const add =
+      network &&
+      gpu.words(
+        addShader(network.block, network.residualGroups),
+        [...luma.down, enhanced, network.residual],
+        output.width * output.height,
+      );
     return { source, toInput, luma, chroma, network, add, enhanced, plain, u, v };
   }
 }

@@ -10,7 +10,15 @@ export class Resize {
   readonly across: Step;
   readonly finish: Step;
 
-  constructor(gpu: Gpu, source: GPUBuffer, target: GPUBuffer, widthIn: number, heightIn: number, width: number, height: number) {
+  constructor(
+    gpu: Gpu,
+    source: GPUBuffer,
+    target: GPUBuffer,
+    widthIn: number,
+    heightIn: number,
+    width: number,
+    height: number,
+  ) {
     const size = gpu.uniform(new Uint32Array([widthIn, heightIn, width, height]));
     const sums = gpu.storage(width * heightIn * 4);
     this.across = gpu.tiles(ACROSS, [size, source, gpu.table(resizeTaps(widthIn, width)), sums], width, heightIn);

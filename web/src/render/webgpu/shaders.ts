@@ -6,7 +6,8 @@ import { LOBES, TAPS } from "../taps";
 export const TILE = 8;
 export const LINE = 64;
 
-const BYTES = (name: string) => `fn ${name}At(i: u32) -> i32 { return i32((${name}[i >> 2u] >> ((i & 3u) * 8u)) & 255u); }`;
+const BYTES = (name: string) =>
+  `fn ${name}At(i: u32) -> i32 { return i32((${name}[i >> 2u] >> ((i & 3u) * 8u)) & 255u); }`;
 
 /** Written out, not as a loop: not every driver makes the same of one. `term` is what tap number j adds. */
 const overTaps = (term: (j: number) => string) => Array.from({ length: TAPS }, (_, j) => term(j)).join(" + ");
@@ -89,7 +90,10 @@ export function foldShader(fold: number): string {
     c < fold ** 2
       ? `f32(lumaAt(min(at.y * ${fold}u + ${Math.floor(c / fold)}u, size.y - 1u) * size.x + min(at.x * ${fold}u + ${c % fold}u, size.x - 1u))) - mean.x`
       : "0.0";
-  const writes = range(groups, (g) => `to[place * ${groups}u + ${g}u] = vec4f(${range(4, (j) => value(4 * g + j)).join(", ")});`);
+  const writes = range(
+    groups,
+    (g) => `to[place * ${groups}u + ${g}u] = vec4f(${range(4, (j) => value(4 * g + j)).join(", ")});`,
+  );
   return `
 @group(0) @binding(0) var<uniform> size: vec4u;
 @group(0) @binding(1) var<storage, read> luma: array<u32>;
@@ -135,21 +139,30 @@ export function pixelsOf(groups: number): number {
 export function convolutionShader({ inputs, groups, first, all, relu }: ConvolutionPass): string {
   const from = Math.ceil(inputs / 4);
   const pixels = pixelsOf(groups);
-  const each = <T>(make: (group: number, pixel: number) => T) => range(groups, (g) => range(pixels, (p) => make(g, p))).flat();
-  const steps = range(3, (row) => range(from, (g) => {
-    const reads = range(pixels + 2, (p) => `x${p} = features[(corner + ${row}u * stride + ${p}u) * ${from}u + ${g}u];`);
-    const sums = range(3, (column) => range(groups, (k) => {
-      const weight = `m = weights.w[${(k * 9 + row * 3 + column) * from + g}];`;
-      const adds = range(pixels, (p) => `a${k}_${p} += m * x${p + column}${inputs === 1 ? ".x" : ""};`);
-      return [weight, ...adds].join(" ");
-    })).flat();
-    return [...reads, ...sums].join("\n  ");
-  })).flat();
+  const each = <T>(make: (group: number, pixel: number) => T) =>
+    range(groups, (g) => range(pixels, (p) => make(g, p))).flat();
+  const steps = range(3, (row) =>
+    range(from, (g) => {
+      const reads = range(
+        pixels + 2,
+        (p) => `x${p} = features[(corner + ${row}u * stride + ${p}u) * ${from}u + ${g}u];`,
+      );
+      const sums = range(3, (column) =>
+        range(groups, (k) => {
+          const weight = `m = weights.w[${(k * 9 + row * 3 + column) * from + g}];`;
+          const adds = range(pixels, (p) => `a${k}_${p} += m * x${p + column}${inputs === 1 ? ".x" : ""};`);
+          return [weight, ...adds].join(" ");
+        }),
+      ).flat();
+      return [...reads, ...sums].join("\n  ");
+    }),
+  ).flat();
   const type = inputs === 1 ? "vec4f" : "mat4x4f";
-  const write = (p: number) => range(groups, (k) => {
-    const sum = `a${k}_${p}`;
-    return `to[place + ${p * all + k}u] = ${relu ? `max(${sum}, vec4f())` : sum};`;
-  }).join(" ");
+  const write = (p: number) =>
+    range(groups, (k) => {
+      const sum = `a${k}_${p}`;
+      return `to[place + ${p * all + k}u] = ${relu ? `max(${sum}, vec4f())` : sum};`;
+    }).join(" ");
   return `
 struct Weights { bias: array<vec4f, ${groups}>, w: array<${type}, ${groups * 9 * from}> }
 @group(0) @binding(0) var<uniform> size: vec4u;
