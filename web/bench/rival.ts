@@ -1,8 +1,8 @@
-/** Anime4K's network of similar size, from npm, for the measurements alone: never part of the page. */
+/** Runs Anime4K's network of similar size, from npm, for the measurements only; it is not part of the page. */
 
 import { CNNx2M } from "anime4k-webgpu";
 
-/** Ready to enlarge pictures of one size; `macs` is what the shaders multiply for each pixel that goes in. */
+/** A network ready to upscale pictures of one size; `macs` counts its multiply-adds for each input pixel. */
 export interface Rival {
   readonly macs: number;
   run(): Promise<void>;

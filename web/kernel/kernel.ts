@@ -1,18 +1,18 @@
 /**
- * What machines without a graphics device compute pictures with: AssemblyScript, built into kernel.wasm with SIMD.
+ * Computes pictures on machines without a graphics device: AssemblyScript, built into kernel.wasm with SIMD.
  *
- * Everything lies where the caller says (src/render/wasm/band.ts); nothing is allocated here. Features are 32-bit
- * numbers, [row][position][channel], with a border of zeros; channels come in fours, positions of a row in eights.
+ * Memory is laid out by the caller (src/render/wasm/band.ts); nothing is allocated here. Features are 32-bit numbers,
+ * [row][position][channel], with a border of zeros; channels come in fours, positions of a row in eights.
  */
 
 const FLOAT: usize = 4;
 const LOBES: i32 = 4;
 /** Bytes of a row of a table of taps: the middle sample, then nine taps. */
 const ENTRY: usize = 20;
-/** Sums along rows lie between -8670 and 41310; less this they fit 16 signed bits. */
+/** Offset that makes sums along rows, which lie between -8670 and 41310, fit 16 signed bits. */
 const SUM_OFFSET: i32 = 16384;
 
-/** Squares of `fold` pixels to channels, less the mean, for `count` rows of positions from `first` on. */
+/** Folds squares of `fold` pixels into channels, less the mean, for `count` rows of positions from `first` on. */
 export function fold(
   luma: usize, width: i32, height: i32, fold: i32, mean: f32, to: usize, stride: i32, first: i32, count: i32,
 ): void {
@@ -32,9 +32,9 @@ export function fold(
 }
 
 /**
- * Eight channels of a 3x3 convolution, four positions at a time. `from` is the corner above and left of the first
- * position, `stride` the positions of a row with its border; `weights` holds eight biases, then [row][tap][input] of
- * eight. `lowest` is 0 between layers (ReLU), less than any sum after the last.
+ * Computes eight channels of a 3x3 convolution, four positions at a time. `from` is the corner above and left of the
+ * first position, `stride` the positions of a row with its border; `weights` holds eight biases, then [row][tap][input]
+ * of eight. `lowest` is 0 for ReLU, or less than any sum.
  */
 export function convolve8(
   from: usize, to: usize, weights: usize, columns: i32, rows: i32, inputs: i32, outputs: i32, stride: i32, lowest: f32,
@@ -74,7 +74,7 @@ export function convolve8(
   }
 }
 
-/** The same for four channels, eight positions at a time. */
+/** Computes four channels of a 3x3 convolution, eight positions at a time; arguments as for `convolve8`. */
 export function convolve4(
   from: usize, to: usize, weights: usize, columns: i32, rows: i32, inputs: i32, outputs: i32, stride: i32, lowest: f32,
 ): void {
@@ -117,7 +117,7 @@ export function convolve4(
   }
 }
 
-/** The sum of two results of `channels` channels; rows of positions `stride` apart. */
+/** Adds two results of `channels` channels; rows of positions are `stride` apart. */
 export function sum(one: usize, other: usize, to: usize, columns: i32, rows: i32, channels: i32, stride: i32): void {
   const pitch = <usize>stride * <usize>channels * FLOAT;
   const length = <usize>columns * <usize>channels * FLOAT;
@@ -129,7 +129,7 @@ export function sum(one: usize, other: usize, to: usize, columns: i32, rows: i32
   }
 }
 
-/** The border again, where the last positions of a row were more than there are. */
+/** Zeroes the border again if a vector wrote beyond the last position of a row. */
 function clear(line: usize, columns: i32, out: usize, bytes: usize): void {
   for (let column = columns; column & 7; column++) memory.fill(line + <usize>column * out, 0, bytes);
 }
@@ -160,9 +160,9 @@ export function across(
 }
 
 /**
- * Down the columns of those sums: rows `first` to `first + rows` of the plain resize, in bytes, and where `residual`
- * is not 0, beside it, the same with a residual added before the one rounding. `sums` is where row 0 of the source
- * would be; `residual` lies in planes as `spread` leaves them, for one row of output after the other.
+ * Sums down the columns of those sums: rows `first` to `first + rows` of the plain resize, in bytes, and, unless
+ * `residual` is 0, the same with a residual added before the one rounding. `sums` is the address of row 0 of the
+ * source; `residual` lies in planes as `spread` leaves them, for one row of output after the other.
  */
 export function down(
   sums: usize, stride: i32, height: i32, taps: usize, first: i32, rows: i32, plain: usize, residual: usize, enhanced: usize,
@@ -236,7 +236,7 @@ function bytes(to: usize, low: v128, high: v128): void {
   v128.store64_lane(to, i8x16.narrow_i16x8_u(words, words), 0);
 }
 
-/** The channels of `rows` rows of positions as `rows` · `block` rows of pixels, `strideOut` numbers each. */
+/** Shuffles the channels of `rows` rows of positions into `rows` · `block` rows of pixels, `strideOut` numbers each. */
 export function spread(
   from: usize, stride: i32, channels: i32, columns: i32, rows: i32, block: i32, to: usize, strideOut: i32,
 ): void {

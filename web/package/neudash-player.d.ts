@@ -1,7 +1,7 @@
-/** What a player shows and how. */
+/** Reports what a player shows and how. */
 export interface Status {
   state: "waiting" | "enhanced" | "plain";
-  /** Why a picture is not enhanced, or not every one; empty where all are. */
+  /** Reason why some or all pictures are not enhanced; empty if all are. */
   reason: string;
   rung: { id: string; width: number; height: number; bandwidthBps: number } | null;
   model: { network: string; sha256: string; gainDb: number | null } | null;
@@ -22,16 +22,16 @@ export interface Status {
 
 /** A sound track: a language or a commentary, in stereo or surround. */
 export interface SoundTrack {
-  /** What the menu calls it; no two are called the same. */
+  /** Label in the menu; no two are equal. */
   readonly name: string;
-  /** BCP 47; empty where the manifest says none. */
+  /** BCP 47; empty if the manifest names none. */
   readonly language: string;
-  /** The name that the manifest gives it, or nothing. */
+  /** Label in the manifest; empty if it has none. */
   readonly label: string;
-  /** In the words of DASH (`main`, `dub`, `commentary`, ...), or nothing. */
+  /** DASH roles (`main`, `dub`, `commentary`, ...); empty if there are none. */
   readonly role: string;
   readonly channels: number;
-  /** Whether it is the one that is heard. */
+  /** True for the track that is heard. */
   readonly playing: boolean;
 }
 
@@ -39,15 +39,15 @@ export interface SoundTrack {
 export class NeudashPlayer extends HTMLElement {
   readonly status: Status;
   readonly video: HTMLVideoElement;
-  /** The sound tracks of the film that plays, but for those that this browser cannot play. */
+  /** Sound tracks of the presentation that this browser can play. */
   readonly soundTracks: readonly SoundTrack[];
-  /** The place in that list of the one that is heard, to be set by whoever wants another; -1 for none. */
+  /** Index in that list of the track that is heard, -1 for none; set it to choose another. */
   soundTrack: number;
 }
 
 declare global {
   interface HTMLElementEventMap {
-    /** A film begins, or another sound track is chosen. */
+    /** A presentation begins, or another sound track is chosen. */
     soundtrack: CustomEvent<SoundTrack>;
   }
   interface HTMLElementTagNameMap {

@@ -1,4 +1,4 @@
-/** The parts of the player, one by one, for the tests and the measurements: never part of the page. */
+/** Exports the parts of the player one by one for the tests and the measurements; it is not part of the page. */
 
 export { sha256 } from "@noble/hashes/sha2.js";
 export { decodeModel } from "../src/model/ndm";

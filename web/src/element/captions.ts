@@ -1,14 +1,14 @@
-/** Subtitles: the choice of a track, and their words over the picture, since the browser's own lie below the canvas. */
+/** Chooses subtitles and shows their text over the picture, since the browser's own would lie below the canvas. */
 
 import { namesOf, type Track } from "../playback/tracks";
 
-/** In a `TextTrackCue` that a browser made of WebVTT. */
+/** Text of a `TextTrackCue` that a browser made from WebVTT. */
 type Cue = TextTrackCue & Partial<Pick<VTTCue, "getCueAsHTML" | "text">>;
 
 export class Captions {
   private readonly drawn = () => this.draw();
 
-  /** `chosen` gets a track's place in the list, or null for none. */
+  /** Calls `chosen` with a track's index in the list, or null for none. */
   constructor(
     private readonly video: HTMLVideoElement,
     private readonly box: HTMLElement,
@@ -22,7 +22,7 @@ export class Captions {
     tracks.addEventListener("change", this.drawn);
   }
 
-  /** Those that there are; the list is not shown where there is none. */
+  /** Fills the list; it is hidden if there are no subtitles. */
   list(tracks: readonly Track[]): void {
     const names = namesOf(tracks, "Subtitles");
     this.select.replaceChildren(new Option("No subtitles"), ...names.map((name) => new Option(name)));
@@ -30,7 +30,7 @@ export class Captions {
     this.draw();
   }
 
-  /** The next one of the list, after the last none. */
+  /** Chooses the next entry of the list; after the last one, none. */
   next(): void {
     const { length } = this.select.options;
     if (length > 1) this.choose((this.select.selectedIndex + 1) % length);

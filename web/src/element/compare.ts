@@ -1,4 +1,4 @@
-/** The slider between plain and enhanced: by pointer and by keyboard. */
+/** Moves the slider between plain and enhanced, by pointer and by keyboard. */
 
 const STEP = 0.02;
 
@@ -6,7 +6,7 @@ export class CompareSlider {
   private value = 0.5;
   private on = false;
 
-  /** `moved` gets the share of the width that is plain: 0 while it is off. */
+  /** Calls `moved` with the share of the width that is plain; 0 while the slider is off. */
   constructor(
     private readonly view: HTMLElement,
     private readonly divider: HTMLElement,
@@ -39,7 +39,7 @@ export class CompareSlider {
     this.move(this.value);
   }
 
-  /** 0 to 1 of the width. */
+  /** Share of the width, 0 to 1. */
   move(value: number): void {
     this.value = Math.min(1, Math.max(0, value));
     this.view.style.setProperty("--nd-split", `${this.value * 100}%`);
@@ -47,7 +47,7 @@ export class CompareSlider {
     this.moved(this.on ? this.pictureShare() : 0);
   }
 
-  /** The divider stands in the view; what is zoomed, or narrower than the view, has its own share. */
+  /** Places the divider in the view; a picture that is zoomed, or narrower than the view, has a share of its own. */
   private pictureShare(): number {
     const view = this.view.getBoundingClientRect();
     const picture = this.view.querySelector(".stage canvas:not([hidden])") ?? this.view.querySelector(".stage")!;

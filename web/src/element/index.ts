@@ -18,10 +18,10 @@ import { Zoom } from "./zoom";
 
 export type { Effort, RendererChoice, Status };
 
-/** A sound track, and what the menu calls it. */
+/** Sound track with its label in the menu. */
 export interface SoundTrack extends Track {
   readonly name: string;
-  /** Whether it is the one that is heard. */
+  /** True for the track that is heard. */
   readonly playing: boolean;
 }
 
@@ -29,12 +29,15 @@ const TICK_MS = 250;
 const SEEK_S = 5;
 
 /**
+ * Plays a bundle and enhances it.
+ *
  * Attributes: `src` (address of a manifest), `engine` (`shaka`, `dashjs`), `renderer` (`auto`, `webgpu`, `webgl2`,
- * `wasm`), `effort` (`auto`, `always`, `off`), `rung` (id of the one to keep to, or `enhanced`: whatever the network
+ * `wasm`), `effort` (`auto`, `always`, `off`), `rung` (id of the only one to play, or `enhanced`: any that the network
  * allows up to the largest with models), `audio` (the sound track: a language, a role, a label or a part of one, or a
  * number from 1), `autoplay`, `muted`, `compare`, `details`.
- * Events: `frame` after each picture and `status` four times a second, whose `detail` is a Status; `soundtrack` where a
- * film begins and where another sound track is chosen, whose `detail` is the SoundTrack; `failed`, whose `detail` is a
+ *
+ * Events: `frame` after each picture and `status` four times a second, whose `detail` is a Status; `soundtrack` when a
+ * presentation begins or another sound track is chosen, whose `detail` is the SoundTrack; `failed`, whose `detail` is a
  * sentence.
  */
 export class NeudashPlayer extends HTMLElement {
@@ -48,25 +51,25 @@ export class NeudashPlayer extends HTMLElement {
   private captions!: Captions;
   private sounds!: Sounds;
   private timer = 0;
-  /** What the next load waits for: the end of the one before, however it came to it. */
+  /** Promise of the previous load; the next one waits until it settles. */
   private loading: Promise<unknown> = Promise.resolve();
   private loads = 0;
   private giveUp: () => void = () => undefined;
-  /** Where that ends which was there when it failed. */
+  /** Playback position at a failure, in seconds; a retry begins there. */
   private failedEndS = 0;
 
-  /** What is shown and how, as the panel tells it. */
+  /** Reports what is shown and how, as the panel displays it. */
   get status(): Status {
     return this.enhancer?.status ?? emptyStatus();
   }
 
-  /** The sound tracks of the film that plays, in its manifest's order, but for those that this browser cannot play. */
+  /** Sound tracks that this browser can play, in the manifest's order. */
   get soundTracks(): readonly SoundTrack[] {
     const named = this.sounds?.named ?? [];
     return named.map(({ track, name }, index) => ({ ...track, name, playing: index === this.soundTrack }));
   }
 
-  /** The place in that list of the one that is heard, to be set by whoever wants another; -1 for none. */
+  /** Index in that list of the track that is heard, -1 for none; set it to choose another. */
   get soundTrack(): number {
     return this.sounds?.heard ?? -1;
   }
@@ -75,12 +78,12 @@ export class NeudashPlayer extends HTMLElement {
     this.sounds?.choose(index);
   }
 
-  /** The video element inside. */
+  /** Video element inside. */
   get video(): HTMLVideoElement {
     return this.piece("video");
   }
 
-  /** What enhances; for tests. */
+  /** Enhancer behind the element; for tests. */
   get inner(): Enhancer | null {
     return this.enhancer;
   }
@@ -163,7 +166,7 @@ export class NeudashPlayer extends HTMLElement {
     this.loading = this.loading.then(() => this.load(() => load === this.loads));
   }
 
-  /** Ends what plays and what is on its way, at once. */
+  /** Ends playback and pending loads at once. */
   private stop(): void {
     this.loads++;
     this.giveUp();
@@ -175,7 +178,7 @@ export class NeudashPlayer extends HTMLElement {
     this.piece(".message").hidden = true;
   }
 
-  /** `isWanted` until another one, or none, is. */
+  /** Loads a manifest; `isWanted` becomes false once another load, or none, takes its place. */
   private async load(isWanted: () => boolean): Promise<void> {
     const src = this.getAttribute("src");
     if (!src || !isWanted()) return;
@@ -291,7 +294,7 @@ export class NeudashPlayer extends HTMLElement {
         .catch(() => undefined);
   }
 
-  /** The button has the last word; the attribute says how it begins, and how much is done where it is on. */
+  /** Returns the effort: the button switches it on and off, the attribute says how it begins and how much it does. */
   private get effort(): Effort {
     if (this.piece(".enhance").ariaPressed !== "true") return "off";
     const asked = (this.getAttribute("effort") ?? "auto") as Effort;
@@ -363,7 +366,7 @@ export class NeudashPlayer extends HTMLElement {
     return isStalled ? { word: "waiting", why: "for the network" } : headline(this.status);
   }
 
-  /** Only what changed: a screen reader says it again otherwise. */
+  /** Writes only changed text, since a screen reader repeats whatever is written. */
   private say(selector: string, text: string): void {
     const piece = this.piece(selector);
     if (piece.textContent !== text) piece.textContent = text;

@@ -1,4 +1,4 @@
-/** The panel that answers "is it on?". */
+/** Answers "is it on?" in a panel. */
 
 import type { Status } from "../playback/status";
 
@@ -12,14 +12,14 @@ export function bitrate(bps: number): string {
   return bps < 1e6 ? `${Math.round(bps / 1e3)} kbit/s` : `${(bps / 1e6).toFixed(1)} Mbit/s`;
 }
 
-/** One line that answers it: a word, and the rest of the sentence. */
+/** Returns the answer in one line: a word, and the rest of the sentence. */
 export function headline({ state, reason, rung, output, model }: Status): { word: Status["state"]; why: string } {
   if (state !== "enhanced" || !rung || !output || !model) return { word: state, why: reason };
   const sizes = `${rung.width}×${rung.height} shown at ${output.width}×${output.height}`;
   return { word: state, why: `${sizes} by ${model.network}${gain(model.gainDb)}${reason && `; ${reason}`}` };
 }
 
-/** Label and text of every line. */
+/** Returns label and text of each line. */
 export function lines(status: Status): [string, string][] {
   const { rung, model, output } = status;
   const per = status.msPerFrame;

@@ -1,12 +1,12 @@
-/** The list to choose a rung from. */
+/** Lists the rungs to choose from. */
 
 import type { Rung } from "../model/table";
 
-/** As a rung: whatever the network allows, up to the largest with models. */
+/** Entry for any rung that the network allows, up to the largest with models. */
 export const ENHANCED = "enhanced";
 
 export class RungList {
-  /** `chosen` gets an id, `ENHANCED`, or nothing where the choice is left to the network. */
+  /** Calls `chosen` with an id, `ENHANCED`, or an empty string if the network decides. */
   constructor(
     private readonly select: HTMLSelectElement,
     chosen: (rung: string) => void,
@@ -23,7 +23,7 @@ export class RungList {
     this.select.replaceChildren(new Option("Auto", ""), ...enhanced, ...options);
   }
 
-  /** False where there is no such rung, which changes nothing. */
+  /** Chooses an entry; returns false, and changes nothing, if there is no such rung. */
   mark(rung: string): boolean {
     if (![...this.select.options].some(({ value }) => value === rung)) return false;
     this.select.value = rung;

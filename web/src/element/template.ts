@@ -1,4 +1,4 @@
-/** The inside of the element. */
+/** Holds the HTML inside the element. */
 
 export const TEMPLATE = `
 <div class="player" part="player">

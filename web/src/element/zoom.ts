@@ -1,4 +1,4 @@
-/** A closer look at the picture: steps of zoom, and moving it about. */
+/** Zooms into the picture in steps, and moves it. */
 
 const STEPS = [1, 2, 4];
 
@@ -30,7 +30,7 @@ export class Zoom {
     this.moveTo(0, 0);
   }
 
-  /** Pixels from the middle; the picture never leaves its frame. */
+  /** Moves the picture, in pixels from the middle; it never leaves its frame. */
   private moveTo(x: number, y: number): void {
     const within = (value: number, size: number) =>
       Math.max(-1, Math.min(1, value / ((size * (this.factor - 1)) / 2 || 1))) * ((size * (this.factor - 1)) / 2);

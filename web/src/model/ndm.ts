@@ -4,19 +4,19 @@ import { convolutionsOf, type NetworkSpec, networkOfFamily, sameSpec, UnknownNet
 
 export const MAX_MODEL_BYTES = 4 << 20;
 
-/** Weights as a network computes with them. */
+/** Weights in the form in which a network uses them. */
 export interface Weights {
   readonly spec: NetworkSpec;
-  /** Taken off the 8-bit luma before the first convolution pads with zeros. */
+  /** Level subtracted from the 8-bit luma before the first convolution pads with zeros. */
   readonly inputMean: number;
-  /** For each layer [3][3][channels in][channels out], flat; in levels of 0 to 255. */
+  /** One for each layer: [3][3][channels in][channels out], flat, in levels of 0 to 255. */
   readonly kernels: Float32Array[];
   readonly biases: Float32Array[];
-  /** Of the file, 64 hexadecimal digits. */
+  /** SHA-256 of the file, 64 hexadecimal digits. */
   readonly sha256: string;
 }
 
-/** Of a model that changes nothing. */
+/** Returns the weights of a model that changes nothing. */
 export function noWeights(spec: NetworkSpec): Weights {
   const layers = convolutionsOf(spec);
   const kernels = layers.map(({ inputs, outputs }) => new Float32Array(9 * inputs * outputs));
@@ -29,19 +29,19 @@ export function noWeights(spec: NetworkSpec): Weights {
   };
 }
 
-/** The bytes are no model, or one that cannot be used. */
+/** The bytes are not a model, or one that cannot be used. */
 export class MalformedModelError extends Error {}
 
 const HEADER_BYTES = 11;
 const FLAG_UPDATE = 1;
 const BASE_HASH_BYTES = 8;
 const LANCZOS4 = 1;
-/** Far above any trained weight; keeps every sum finite. */
+/** Bound far above any trained weight; keeps every sum finite. */
 const MAX_ABS_WEIGHT = 1e4;
 
 /**
- * The weights in the bytes of a file whose SHA-256 is `sha256`, added to `base` where it is an update.
- * Throws MalformedModelError, UnknownNetworkError.
+ * Returns the weights in a file whose SHA-256 is `sha256`, added to `base` if the file is an update. Throws
+ * MalformedModelError, UnknownNetworkError.
  */
 export function decodeModel(data: Uint8Array, sha256: string, base: Weights | null = null): Weights {
   if (data.length > MAX_MODEL_BYTES) throw new MalformedModelError(`model file of ${data.length} bytes`);
@@ -132,7 +132,7 @@ function decodeLayer(
   return { kernel, bias: halves(data, 2 * to, to) };
 }
 
-/** `count` numbers of IEEE 754 binary16, little-endian. */
+/** Reads `count` numbers of IEEE 754 binary16, little-endian. */
 function halves(data: Uint8Array, at: number, count: number): Float32Array {
   const view = new DataView(data.buffer, data.byteOffset + at, 2 * count);
   return Float32Array.from({ length: count }, (_, index) => half(view.getUint16(2 * index, true)));
@@ -146,7 +146,7 @@ function half(bits: number): number {
   return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
-/** In float32: a Float32Array rounds what is put into it. */
+/** Adds in float32, to which a Float32Array rounds. */
 function added(change: Float32Array, old: Float32Array | undefined): Float32Array {
   if (old) for (let index = 0; index < change.length; index++) change[index] += old[index];
   return change;

@@ -1,4 +1,4 @@
-/** Fetches models, checks them, holds them: each file once, in the order in which they were wanted. */
+/** Fetches models, checks them and holds them: each file once, in the order in which they were requested. */
 
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
@@ -6,39 +6,39 @@ import { decodeModel, MAX_MODEL_BYTES, MalformedModelError, type Weights } from 
 import { UnknownNetworkError } from "./network";
 import type { ModelFile } from "./table";
 
-/** Waiting before another try, in ms, after each failure to get the bytes. */
+/** Pauses before another try, in ms, after each failure to get the bytes. */
 const PAUSES_MS = [1000, 2000, 4000, 8000, 16000];
-/** After the last of them a file rests so long, if it is still wanted then. */
+/** Pause after the last of them, if the file is still needed then. */
 const REST_MS = 30_000;
 const PATIENCE_MS = 20_000;
 
-/** Bytes that are not what the manifest promised; asking for them again brings the same. */
+/** The bytes are not what the manifest promised; another request would bring the same. */
 class WrongModelError extends Error {}
 
-/** The server has it not, or not for us. */
+/** The server does not have the file, or refuses it. */
 class RefusedError extends Error {}
-/** Answers of this kind are about the file or the asker, but for these, which are about the moment. */
+/** Client errors are final, except for these, which are about the moment. */
 const REFUSED = 4;
 const OF_THE_MOMENT = [408, 425, 429];
 
 interface Held {
   weights: Weights | null;
   problem: string | null;
-  /** When it may be asked for anew; never, as long as it is on its way, here, or refused for good. */
+  /** Earliest time of the next request; infinite while the file is on its way, here, or refused for good. */
   againFromMs: number;
 }
 
 export class ModelStore {
-  /** Of model files, as fetched. */
+  /** Bytes of model files fetched. */
   bytes = 0;
   private readonly files = new Map<string, Held>();
   private queue: Promise<void> = Promise.resolve();
   private readonly stop = new AbortController();
 
-  /** `changed` is called when a model arrived, or it is clear why not. */
+  /** Calls `changed` when a model arrived or failed. */
   constructor(private readonly changed: () => void) {}
 
-  /** Sees to it that every file of a chain will be here. */
+  /** Requests every file of a chain that is not here yet. */
   want(chain: readonly ModelFile[]): void {
     for (const [index, file] of chain.entries()) {
       const held = this.files.get(file.sha256) ?? { weights: null, problem: null, againFromMs: 0 };
@@ -49,12 +49,12 @@ export class ModelStore {
     }
   }
 
-  /** The weights of a chain, null as long as they are not here. */
+  /** Returns the weights of a chain; null until they are here. */
   weights(chain: readonly ModelFile[]): Weights | null {
     return this.files.get(chain[chain.length - 1].sha256)?.weights ?? null;
   }
 
-  /** Why they are not here, null where they are on their way. */
+  /** Returns why the weights are not here; null while they are on their way. */
   problem(chain: readonly ModelFile[]): string | null {
     return chain.map((file) => this.files.get(file.sha256)?.problem).find((problem) => problem) ?? null;
   }
@@ -80,7 +80,7 @@ export class ModelStore {
     this.changed();
   }
 
-  /** Outside the queue: the models behind it do not wait for a broken one. */
+  /** Retries outside the queue, so that the models behind a broken one do not wait. */
   private later(action: () => Promise<void>, ms: number): void {
     setTimeout(() => {
       if (!this.stop.signal.aborted) void action();
@@ -112,7 +112,7 @@ function failure(status: number): Error {
   return new (isRefused ? RefusedError : Error)(`the model cannot be fetched: the server answered ${status}`);
 }
 
-/** The body, of which no more than `limit` bytes and one are read. */
+/** Reads a body, at most `limit` bytes and one more. */
 async function atMost(answer: Response, limit: number): Promise<Uint8Array> {
   const data = new Uint8Array(limit + 1);
   let length = 0;

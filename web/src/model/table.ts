@@ -1,4 +1,4 @@
-/** The tables of models in a raw manifest (docs/bundle.md, "The MPD extension"). */
+/** Reads the tables of models in a raw manifest (docs/bundle.md, "The MPD extension"). */
 
 import { type NetworkSpec, parseNetwork } from "./network";
 
@@ -22,7 +22,7 @@ export interface ModelFile {
   readonly gainDb: number | null;
 }
 
-/** A span of time and the files of its model, full weights first; none: plain upscaling is wanted. */
+/** Span of time and the files of its model, full weights first; no files ask for the plain resize. */
 export interface Use {
   readonly endS: number;
   readonly chain: readonly ModelFile[];
@@ -33,7 +33,7 @@ export interface ModelTrack {
   readonly id: string;
   readonly network: string;
   readonly spec: NetworkSpec;
-  /** The size of the picture that goes into the network. */
+  /** Size of the picture that goes into the network. */
   readonly inputWidth: number;
   readonly inputHeight: number;
   readonly rank: number;
@@ -45,25 +45,25 @@ export interface Rung {
   readonly id: string;
   readonly width: number;
   readonly height: number;
-  /** In square pixels, as a browser tells the size of a video: one side is that of the picture, the other is longer. */
+  /** Size in square pixels, as a browser reports that of a video: one side is the picture's, the other is longer. */
   readonly shownWidth: number;
   readonly shownHeight: number;
   readonly bandwidthBps: number;
   readonly framesPerSecond: number;
   readonly tracks: readonly ModelTrack[];
-  /** Why a track, or all of them, cannot be used. */
+  /** Reason why a track, or all of them, cannot be used. */
   readonly problems: readonly string[];
 }
 
-/** What of a manifest concerns the picture. HDR is left out: networks are made for the other pictures. */
+/** The part of a manifest that concerns the picture. HDR is left out, since networks are trained on SDR. */
 export interface Table {
   readonly rungs: readonly Rung[];
 }
 
-/** The manifest is none, or one that cannot be read. */
+/** The text is not a manifest, or not one that can be read. */
 export class ManifestError extends Error {}
 
-/** Reads the text of the manifest that lies at `url`. Throws ManifestError. */
+/** Reads the text of the manifest at `url`. Throws ManifestError. */
 export function parseTable(text: string, url: string): Table {
   if (/<!DOCTYPE|<!ENTITY/i.test(text)) throw new ManifestError("the manifest has a DOCTYPE");
   const root = new DOMParser().parseFromString(text, "application/xml").documentElement;
@@ -77,12 +77,12 @@ export function parseTable(text: string, url: string): Table {
   return { rungs };
 }
 
-/** The use at a time in seconds from the start, or null before and after all. */
+/** Returns the use at a time in seconds from the start; null before the first and after the last. */
 export function useAt(track: ModelTrack, timeS: number): Use | null {
   return track.uses.find((use) => timeS < use.endS) ?? null;
 }
 
-/** Whether an AdaptationSet says that its pictures are for HDR screens. */
+/** Returns true if an AdaptationSet is for HDR screens. */
 function isHdr(set: Element): boolean {
   return childrenOf(set, MPD, "EssentialProperty").some((property) => {
     const [scheme, value] = [property.getAttribute("schemeIdUri"), property.getAttribute("value") ?? ""];
@@ -214,7 +214,10 @@ function inherited(element: Element, name: string): string | null {
   return element.getAttribute(name) ?? element.parentElement?.getAttribute(name) ?? null;
 }
 
-/** Of each level, outermost first, the first BaseURL on the manifest's own host applies: CDNs may stand before it. */
+/**
+ * Resolves BaseURLs: at each level, outermost first, the first one on the manifest's own host applies, since a CDN's
+ * may stand before it.
+ */
 function baseOf(element: Element, url: string): string {
   const path: Element[] = [];
   for (let at: Element | null = element; at; at = at.parentElement) path.unshift(at);

@@ -1,4 +1,7 @@
-/** The catalogue: a card for each bundle, with what is in it and addresses to copy. Text goes in as text, never as markup. */
+/**
+ * Shows the catalogue: a card for each bundle, with its contents and addresses to copy. Text is never inserted as
+ * markup.
+ */
 
 import { bitrate, bytes } from "../element/panel";
 
@@ -18,7 +21,7 @@ interface Rung {
   segments: number;
   models: Models[];
 }
-/** As `GET api/bundles` describes it. */
+/** One bundle as `GET api/bundles` describes it. */
 export interface Bundle {
   name: string;
   title: string | null;
@@ -36,14 +39,14 @@ export interface Catalogue {
   broken: { name: string; problem: string }[];
 }
 
-/** The catalogue and the address that its addresses are relative to. Rejects where the server does not answer. */
+/** Fetches the catalogue and the address that its links are relative to. Rejects if the server does not answer. */
 export async function readCatalogue(): Promise<{ catalogue: Catalogue; base: string }> {
   const answer = await fetch("api/bundles");
   if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
   return { catalogue: (await answer.json()) as Catalogue, base: answer.url };
 }
 
-/** Where on this page a bundle is played. */
+/** Returns the link on this page that plays a bundle. */
 export function placeOf(bundle: Bundle): string {
   return `#${encodeURIComponent(bundle.name)}`;
 }

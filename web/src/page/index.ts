@@ -1,4 +1,4 @@
-/** The page: the catalogue, and the player of the bundle that the address names. */
+/** Runs the page: the catalogue, and the player of the bundle that the address names. */
 
 import { NeudashPlayer } from "../element";
 import { type Bundle, card, placeOf, readCatalogue, titleOf } from "./catalogue";
@@ -6,7 +6,7 @@ import { showQuality } from "./quality";
 
 const find = <T extends HTMLElement = HTMLElement>(selector: string) => document.querySelector<T>(selector)!;
 
-/** Settings of the player that an address may carry, such as `?rung=v360#film`. */
+/** Attributes of the player that an address may set, such as `?rung=v360#film`. */
 const SETTINGS = ["engine", "renderer", "effort", "rung", "audio"];
 
 let endQuality: () => void = () => undefined;

@@ -1,4 +1,4 @@
-/** quality.json as a row of bars below the player: what each segment scores, plain and enhanced. */
+/** Draws quality.json as a row of bars below the player: the score of each segment, plain and enhanced. */
 
 import type { NeudashPlayer } from "../element";
 
@@ -12,7 +12,7 @@ interface Measured {
 
 type Rung = Measured["rungs"][number];
 
-/** Fills the figure for the rung that the player shows, and keeps it up to date; returns what ends that. */
+/** Fills the figure for the rung on show and keeps it up to date; returns a function that ends that. */
 export async function showQuality(figure: HTMLElement, url: string | null, player: NeudashPlayer): Promise<() => void> {
   figure.hidden = true;
   const answer = url ? await fetch(url).catch(() => null) : null;

@@ -1,32 +1,34 @@
-/** Which picture a video element shows, and of what time it is. */
+/** Finds the picture that a video element shows, and its time. */
 
 import type { Picture } from "../render/renderer";
 import { PlaneReader, type Size } from "./planes";
 
-/** A picture with its place in the presentation, in seconds. */
+/** A picture and its presentation time in seconds. */
 export interface Taken {
   readonly timeS: number;
   readonly picture: Picture;
 }
 
-/** A timestamp further than this from what the callback says belongs to another clock, or to a very busy page. */
+/** Largest difference, in seconds, between a timestamp and the callback's time if both run on one clock. */
 const SANE_S = 0.5;
-/** Before that, a counter of whole seconds would pass for a clock. */
+/** Time before which a counter of whole seconds could pass for a clock. */
 const TELLING_S = 1;
-/** A page is not busy at so many pictures in a row. */
+/** Number of pictures in a row that no busy page delays. */
 const MANY = 5;
 
 /**
- * The time of pictures. `VideoFrame.timestamp` is that of the very pixels in Chromium, while `mediaTime` falls behind
- * when the page is busy; in Firefox the timestamp counts whole seconds. So it is trusted where the two agree, and once
- * they did so at a telling time it is trusted for good. `currentTime` is never asked: it runs on between pictures.
+ * Tells the time of pictures.
+ *
+ * `VideoFrame.timestamp` is that of the very pixels in Chromium, while `mediaTime` falls behind on a busy page; in
+ * Firefox the timestamp counts whole seconds. So the timestamp is trusted if the two agree, and for good once they did
+ * so at a time that tells them apart. `currentTime` is never used: it moves on between pictures.
  */
 export class FrameClock {
   private trusted: boolean | null = null;
   private doubts = 0;
   private readonly reader = new PlaneReader();
 
-  /** For reports: where the times come from. */
+  /** Source of the times, for reports. */
   get source(): string {
     return this.trusted === false ? "mediaTime" : "timestamp";
   }
@@ -44,8 +46,8 @@ export class FrameClock {
   }
 
   /**
-   * The picture on show, valid until the next; to be called within the callback about it. Null where there is none.
-   * `sizeOf` says how large the coded picture of a time is which the video shows that large.
+   * Returns the picture on show, valid until the next one; call it within the callback about that picture. Null if
+   * there is none. `sizeOf` returns the coded size of a picture that the video shows at a size.
    */
   async take(
     video: HTMLVideoElement,
@@ -63,7 +65,9 @@ export class FrameClock {
   }
 }
 
-/** Null where nothing is decoded yet, and where the browser gives no frames away (pages from plain HTTP elsewhere). */
+/**
+ * Returns the frame; null before the first one, and if the browser gives no frames to the page (plain HTTP elsewhere).
+ */
 function frameOf(video: HTMLVideoElement): VideoFrame | null {
   try {
     return new VideoFrame(video);

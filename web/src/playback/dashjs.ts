@@ -1,10 +1,10 @@
-/** Playback by dash.js. */
+/** Plays by dash.js. */
 
 import { type MediaInfo, MediaPlayer, type MediaPlayerClass } from "dashjs";
 import type { Adapter, AdapterEvents, Ceiling, ChooseSound } from "./adapter";
 import { channelsOf, languageTag, type Track } from "./tracks";
 
-/** What we read of its requests; its types leave them open. */
+/** The fields we read of its requests; its types leave them open. */
 interface Loading {
   request: {
     type: string | null;
@@ -20,7 +20,7 @@ const MEDIA_SEGMENT = "MediaSegment";
 export class DashJsAdapter implements Adapter {
   readonly name = "dashjs";
   private readonly player: MediaPlayerClass;
-  /** While a load is under way: makes it reject. */
+  /** Rejects the load that is under way. */
   private refuse: ((error: Error) => void) | null = null;
 
   constructor(

@@ -1,4 +1,4 @@
-/** Enhances what a video element shows, frame by frame, on a canvas over it; whatever fails, the video plays on. */
+/** Enhances what a video element shows, frame by frame, on a canvas over it; the video plays on if anything fails. */
 
 import type { Weights } from "../model/ndm";
 import { sameSpec } from "../model/network";
@@ -13,7 +13,7 @@ import { Screen } from "./screen";
 import { ShownRungs } from "./shown";
 import { emptyStatus, type Status } from "./status";
 
-/** What to do with a picture: a track, its weights, or why not. */
+/** Decision about a picture: a track with its weights, or the reason why there is none. */
 interface Decision {
   readonly rung: Rung | null;
   readonly track: ModelTrack | null;
@@ -22,9 +22,9 @@ interface Decision {
   readonly reason: string;
 }
 
-/** Half a frame at 60 a second: a picture belongs to the segment that begins within that time. */
+/** Half a frame at 60 frames a second: a picture belongs to the segment that begins within that time. */
 const TOLERANCE_S = 1 / 120;
-/** A picture that took longer would cover a video that has moved on. */
+/** Time after which an enhanced picture is not shown: the video has moved on. */
 const STALE_MS = 200;
 const SKIPS = "some pictures are skipped, as this device is slow";
 const TOO_SLOW =
@@ -33,14 +33,14 @@ const TOO_SLOW =
 export class Enhancer {
   readonly status: Status = emptyStatus();
   effort: Effort = "auto";
-  /** The viewer compares: a difference to be seen is worth more than every picture. */
+  /** True while the viewer compares: a visible difference then matters more than every picture. */
   comparing = false;
   private table: Table | null = null;
   private tableProblem = "the manifest is not here yet";
   private split_ = 0;
   private busy = false;
   private again = false;
-  /** Pictures presented since the one that is worked on. */
+  /** Pictures presented since the one that is being enhanced. */
   private passedBy = 0;
   private readonly ended = new AbortController();
   private lastMediaTimeS = 0;
@@ -51,7 +51,7 @@ export class Enhancer {
   private readonly shown = new ShownRungs();
   readonly store = new ModelStore(() => this.refresh());
 
-  /** Canvases are put into `stage`, over `video`. `changed` is called when the status did. */
+  /** Puts canvases into `stage`, over `video`, and calls `changed` when the status changed. */
   constructor(
     private readonly video: HTMLVideoElement,
     stage: HTMLElement,
@@ -71,14 +71,14 @@ export class Enhancer {
     else this.listen();
   }
 
-  /** Left of it, 0 to 1 of the width, the picture is plain. */
+  /** Sets the share of the width, 0 to 1, left of which the picture is plain. */
   set split(split: number) {
     if (split === this.split_) return;
     this.split_ = split;
     this.screen.renderer?.redraw(split);
   }
 
-  /** While the streaming library and the manifest are on their way: looks for what can enhance. */
+  /** Opens a renderer while the streaming library and the manifest are on their way. */
   begin(): void {
     if (this.effort !== "off" && !this.screen.problem) void this.screen.open();
   }
@@ -100,7 +100,7 @@ export class Enhancer {
     return this.table?.rungs ?? [];
   }
 
-  /** The largest rung that has models this page can read. */
+  /** Returns the largest rung that has models this page can read. */
   get largestWithModels(): Rung | null {
     const withModels = this.rungs.filter(({ tracks }) => tracks.length > 0);
     return withModels.reduce<Rung | null>(
@@ -109,7 +109,7 @@ export class Enhancer {
     );
   }
 
-  /** A segment is being fetched: so will be its model. */
+  /** Requests the model of a segment that is being fetched. */
   segment(request: SegmentRequest): void {
     this.shown.add(request);
     if (this.effort === "off") return;
@@ -130,12 +130,12 @@ export class Enhancer {
     this.refresh();
   }
 
-  /** The planes of the picture that was drawn last; for tests. */
+  /** Returns the planes of the picture that was drawn last; for tests. */
   readPlanes() {
     return this.screen.renderer!.readPlanes();
   }
 
-  /** Looks at the picture on show once more: something about it changed. */
+  /** Enhances the picture on show once more, since something about it changed. */
   refresh(): void {
     if (this.video.readyState >= 2 && this.video.paused) void this.work(this.lastMediaTimeS);
   }
@@ -227,13 +227,13 @@ export class Enhancer {
     return this.video.paused ? (rung.tracks[0] ?? null) : this.trackInTime(rung);
   }
 
-  /** For pictures that pass. */
+  /** Returns the reason for pictures that pass by. */
   private trackInTime(rung: Rung): ModelTrack | null {
     if (this.effort === "always") return rung.tracks[0] ?? null;
     return this.meter.choose(rung.tracks, performance.now()) ?? (this.comparing ? this.smallestOf(rung) : null);
   }
 
-  /** Too slow for every picture, but not so slow that its pictures belong to the past. */
+  /** Returns true if a track is too slow for every picture, yet fast enough to show some of them in time. */
   private smallestOf(rung: Rung): ModelTrack | null {
     const smallest = rung.tracks.at(-1);
     return smallest && (this.meter.msOf(smallest) ?? 0) < STALE_MS ? smallest : null;
@@ -274,7 +274,7 @@ export class Enhancer {
     this.status.model = { network: track!.network, sha256: file.sha256, gainDb: file.gainDb };
   }
 
-  /** The video element alone: what it shows is never covered by an old picture. */
+  /** Shows only the video element, so that no old picture covers it. */
   private plain(reason: string): void {
     this.screen.hide();
     this.status.framesPlain++;

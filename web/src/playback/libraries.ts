@@ -1,4 +1,4 @@
-/** Which libraries play, each loaded only when it is to. */
+/** Lists the streaming libraries; each is loaded on first use. */
 
 import type { Adapter, AdapterEvents, AdapterName } from "./adapter";
 

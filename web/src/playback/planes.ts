@@ -1,8 +1,8 @@
-/** The planes of the picture that a video element shows: as decoded, or made again from its colours. */
+/** Reads the planes of the picture that a video element shows: as decoded, or computed from its colours. */
 
 import { type Colour, half, type Picture, type Planes } from "../render/renderer";
 
-/** Colours go back the way they came, so what is taken for their matrix shows in none of them. */
+/** Colours of planes that were computed from colours: they go back the same way, so the matrix cancels out. */
 const OF_COLOURS: Colour = { matrix: "bt709", fullRange: false };
 
 export interface Size {
@@ -10,15 +10,15 @@ export interface Size {
   readonly height: number;
 }
 
-/** What it reads is valid until the next picture. */
+/** Reads planes; the result is valid until the next picture. */
 export class PlaneReader {
   private copied: Uint8Array<ArrayBuffer> = new Uint8Array(0);
   private made: Planes = { width: 0, height: 0, y: this.copied, u: this.copied, v: this.copied };
   private context: CanvasRenderingContext2D | null = null;
 
   /**
-   * Of `frame`, the picture on show, where the browser gives frames away, else of `video`, whose pixels are square:
-   * `sizeOf` says how many the coded picture has. Null: there is none yet.
+   * Reads `frame`, the picture on show, if the browser gives frames to the page, else `video`, whose pixels are square:
+   * `sizeOf` returns the coded size. Null if there is no picture yet.
    */
   async read(
     video: HTMLVideoElement,
@@ -65,7 +65,7 @@ export class PlaneReader {
     return { planes, colour: colourOf(frame) };
   }
 
-  /** With chroma of pairs; luma is not filled. */
+  /** Makes planes with chroma of pixel pairs; luma is left empty. */
   private apart(pairs: Uint8Array, width: number, height: number): Planes {
     const planes = this.planes(width, height);
     for (let at = 0; at < planes.u.length; at++) {
@@ -75,7 +75,7 @@ export class PlaneReader {
     return planes;
   }
 
-  /** `colours`: four bytes a pixel, red first. */
+  /** Computes planes of `colours`: four bytes a pixel, red first. */
   private ofColours(colours: Uint8Array | Uint8ClampedArray, width: number, height: number): Picture {
     const planes = this.planes(width, height);
     fromColours(colours, planes);
@@ -96,7 +96,10 @@ export class PlaneReader {
   }
 }
 
-/** Planes of four bytes a pixel, red first: BT.709, limited range. Chroma lies between two rows, on the left column. */
+/**
+ * Computes planes of four bytes a pixel, red first: BT.709, limited range. Chroma lies between two rows, on the left
+ * column.
+ */
 export function fromColours(colours: Uint8Array | Uint8ClampedArray, { width, height, y, u, v }: Planes): void {
   const [red, blue] = [0.2126, 0.0722];
   const green = 1 - red - blue;

@@ -1,4 +1,4 @@
-/** The renderer and its canvas: opened when they are first needed, and again where the device was lost. */
+/** Opens the renderer and its canvas on first use, and again after the device was lost. */
 
 import { noWeights } from "../model/ndm";
 import { openBest, type RendererChoice } from "../render/open";
@@ -7,7 +7,7 @@ import { blackPicture, type Renderer, type Shape } from "../render/renderer";
 const MAX_LOSSES = 3;
 
 export class Screen {
-  /** Why there is no renderer; empty where there is one, or may be. */
+  /** Reason why there is no renderer; empty if there is one or may be. */
   problem = "";
   renderer: Renderer | null = null;
   private canvas: HTMLCanvasElement | null = null;
@@ -16,7 +16,7 @@ export class Screen {
   private losses = 0;
   private stopped = false;
 
-  /** Canvases are put into `stage`. `opened` is called with each new renderer, `lost` where one lost its picture. */
+  /** Puts canvases into `stage`; calls `opened` with each new renderer, `lost` if one lost its picture. */
   constructor(
     private readonly stage: HTMLElement,
     private readonly choice: RendererChoice,
@@ -24,7 +24,7 @@ export class Screen {
     private readonly lost: () => void,
   ) {}
 
-  /** Whether there is a renderer, opened where needed. */
+  /** Returns true if there is a renderer, opened if needed. */
   async ready(): Promise<boolean> {
     // From the first picture on nothing warms: it would be drawn over what is seen.
     this.warming ??= Promise.resolve();
@@ -39,7 +39,7 @@ export class Screen {
     return this.renderer !== null;
   }
 
-  /** Looks for the best renderer, unless there is one or it is being looked for. */
+  /** Looks for the best renderer, unless there is one or a search is under way. */
   open(): Promise<void> {
     if (this.renderer) return Promise.resolve();
     this.opening ??= this.openBest().finally(() => {
@@ -48,7 +48,7 @@ export class Screen {
     return this.opening;
   }
 
-  /** While the first picture is on its way: opens, and draws what nobody sees, so that all is compiled. Only once. */
+  /** Compiles everything while the first picture is on its way, by drawing once where nobody sees it. */
   warm(shape: Shape): void {
     this.warming ??= this.drawBlack(shape);
   }

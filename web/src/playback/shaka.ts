@@ -1,19 +1,19 @@
-/** Playback by Shaka Player. */
+/** Plays by Shaka Player. */
 
 import shaka from "shaka-player/dist/shaka-player.dash-es2021";
 import type { Adapter, AdapterEvents, Ceiling, ChooseSound } from "./adapter";
 import { channelsOf, languageTag, mainTrack, type Track } from "./tracks";
 
-/** Shaka's codes of this thousand are about requests. */
+/** Thousand of Shaka's error codes that are about requests. */
 const NETWORK = 1;
 const RETRY_S = 2;
 /**
- * A seek that meets a change of rung under way can be lost in the library: where no bytes came for so long it is begun
- * anew. Each time it waits twice as long as before, as a server may take that long to answer.
+ * Time without bytes after which a seek is begun again: the library can lose one that meets a change of rung. Each wait
+ * is twice the one before, since a server may take that long to answer.
  */
 const LOST_SEEK_MS = 4000;
 const LOOK_MS = 800;
-/** Shaka's code where a load was given up for another, or for good: nobody's problem. */
+/** Shaka's code of a load that was cancelled or replaced, which is not an error. */
 const LOAD_INTERRUPTED = 7000;
 
 export class ShakaAdapter implements Adapter {
@@ -27,7 +27,7 @@ export class ShakaAdapter implements Adapter {
   private ceiling: Ceiling | null = null;
   private captionIndex: number | null = null;
   private chooseSound: ChooseSound = mainTrack;
-  /** Of the sound that is wanted; null before it is chosen. */
+  /** Sound track to play; null before it is chosen. */
   private soundKey: string | null = null;
   private readonly watch: number;
 
@@ -141,7 +141,7 @@ export class ShakaAdapter implements Adapter {
     await this.player.destroy();
   }
 
-  /** One variant of each sound track: of the one that is heard that which plays. */
+  /** Returns one variant of each sound track; for the track that is heard, the variant that plays. */
   private soundVariants(): shaka.extern.Track[] {
     const found = new Map<string, shaka.extern.Track>();
     for (const variant of this.player.getVariantTracks()) {
@@ -151,7 +151,7 @@ export class ShakaAdapter implements Adapter {
     return [...found.values()];
   }
 
-  /** The library's own rules for what may follow what, within the pictures that can be enhanced and the sound wanted. */
+  /** Applies the library's own rules to the rungs that can be enhanced and the sound track to play. */
   private criteriaOfChoice(criteria: shaka.extern.AdaptationSetCriteria): shaka.extern.AdaptationSetCriteria {
     const create = criteria.create.bind(criteria);
     criteria.create = (variants) => create(this.ofSound(withoutHdr(variants)));
@@ -175,7 +175,7 @@ export class ShakaAdapter implements Adapter {
     void this.reload();
   }
 
-  /** Begins anew where the video is, as it is: loading pauses it, and forgets what was chosen. */
+  /** Reloads at the current position; loading pauses the video and forgets what was chosen. */
   private async reload(): Promise<void> {
     const { currentTime, paused } = this.video;
     this.isReloading = true;
@@ -206,7 +206,7 @@ function isHdr(range: string | null | undefined): boolean {
   return range === "PQ" || range === "HLG";
 }
 
-/** What the library says of a sound track. */
+/** Describes a sound track of the library. */
 type Audio = Pick<shaka.extern.Stream, "language" | "label" | "roles" | "channelsCount">;
 
 function audioOf({ language, label, audioRoles, channelsCount }: shaka.extern.Track): Audio {
@@ -218,12 +218,12 @@ function soundOf({ language, label, roles, channelsCount }: Audio): Track {
   return { language: languageTag(language), label: label ?? "", role, channels: channelsOf(channelsCount ?? 0) };
 }
 
-/** Equal for the bit rates of one sound track. */
+/** Returns a key that is equal for all bit rates of one sound track. */
 function keyOf(audio: Audio): string {
   return JSON.stringify(soundOf(audio));
 }
 
-/** Shaka's codes by thousands: https://shaka-player-demo.appspot.com/docs/api/shaka.util.Error.html */
+/** Names of Shaka's error codes by thousands: https://shaka-player-demo.appspot.com/docs/api/shaka.util.Error.html */
 function reason(code: number): string {
   const kinds: Record<number, string> = {
     1: "the server cannot be reached, or refuses",

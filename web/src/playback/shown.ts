@@ -1,4 +1,4 @@
-/** Which rung a picture came from: remembered from what was asked for, confirmed by its size. */
+/** Finds the rung that a picture came from: by the requests made, confirmed by its size. */
 
 import type { Rung, Table } from "../model/table";
 import type { SegmentRequest } from "./adapter";
@@ -12,7 +12,7 @@ export class ShownRungs {
     this.requests.set(key, [...before, request]);
   }
 
-  /** The rung last asked for at that time which has pictures of that size; null where none has. */
+  /** Returns the rung last requested for a time whose pictures have that size; null if there is none. */
   rungAt(table: Table, timeS: number, width: number, height: number): Rung | null {
     return this.oneOf(
       table.rungs.filter((rung) => rung.width === width && rung.height === height),
@@ -20,7 +20,7 @@ export class ShownRungs {
     );
   }
 
-  /** The same by the size in square pixels, which browsers round each in its own way. */
+  /** Returns the same by the size in square pixels, which each browser rounds in its own way. */
   rungShownAt(table: Table, timeS: number, width: number, height: number): Rung | null {
     const isNear = (one: number, other: number) => Math.abs(one - other) <= 1;
     const fits = (rung: Rung) => isNear(rung.shownWidth, width) && isNear(rung.shownHeight, height);

@@ -1,8 +1,8 @@
-/** What the panel tells: is it on, and if not, why not. */
+/** Describes what the panel shows: whether enhancement is on, and why not. */
 
 export interface Status {
   state: "waiting" | "enhanced" | "plain";
-  /** Why a picture is not enhanced, or not every one; empty where all are. */
+  /** Reason why some or all pictures are not enhanced; empty if all are. */
   reason: string;
   rung: { id: string; width: number; height: number; bandwidthBps: number } | null;
   model: { network: string; sha256: string; gainDb: number | null } | null;
@@ -16,9 +16,9 @@ export interface Status {
   msPerFrame: number | null;
   framesEnhanced: number;
   framesPlain: number;
-  /** Presented while an earlier one was still being worked on, so shown by the video element alone. */
+  /** Pictures presented while an earlier one was being enhanced, so shown by the video element only. */
   framesMissed: number;
-  /** That the browser itself dropped. */
+  /** Pictures that the browser itself dropped. */
   framesDropped: number;
   /** Milliseconds from the first plain picture to the first enhanced one. */
   firstEnhancedMs: number | null;

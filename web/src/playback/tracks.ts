@@ -1,23 +1,23 @@
-/** Sound tracks and subtitles: what a manifest says of one, what it is called, and which one is meant. */
+/** Describes sound tracks and subtitles: what a manifest says of one, its label, and the one that is asked for. */
 
 export interface Track {
-  /** BCP 47; empty where the manifest says none. */
+  /** BCP 47; empty if the manifest names none. */
   readonly language: string;
-  /** The name that the manifest gives it, or nothing. */
+  /** Label in the manifest; empty if it has none. */
   readonly label: string;
-  /** In the words of DASH (`main`, `dub`, `commentary`, ...), or nothing. */
+  /** DASH roles (`main`, `dub`, `commentary`, ...); empty if there are none. */
   readonly role: string;
-  /** 0 for subtitles. */
+  /** Number of channels; 0 for subtitles. */
   readonly channels: number;
 }
 
 const STEREO = 2;
 const LAYOUTS: Record<number, string> = { 1: "mono", 2: "stereo", 6: "5.1", 8: "7.1" };
-/** Channels by index of ISO/IEC 23091-3, where the two differ: libraries take the one for the other. */
+/** Channels by index of ISO/IEC 23091-3, if the two differ: libraries take the one for the other. */
 const CHANNELS: Record<number, number> = { 7: 8, 9: 3, 10: 4, 11: 7, 12: 8, 13: 24, 14: 8, 16: 10, 19: 12 };
-/** Roles that nobody hears who did not ask for them. */
+/** Roles that are played only if asked for. */
 const LATER = ["commentary", "description", "supplementary"];
-/** What roles say of a track beyond its language. */
+/** Words for roles beside a track's language. */
 const PURPOSES: Record<string, string> = {
   commentary: "commentary",
   description: "audio description",
@@ -26,7 +26,7 @@ const PURPOSES: Record<string, string> = {
   "forced-subtitle": "forced",
 };
 
-/** What a menu says of each track; no two are called the same. */
+/** Returns the label of each track in a menu; no two are equal. */
 export function namesOf(tracks: readonly Track[], nameless: string): string[] {
   const names = tracks.map(({ label, language, role }) => {
     if (label) return label;
@@ -42,14 +42,14 @@ export function namesOf(tracks: readonly Track[], nameless: string): string[] {
   });
 }
 
-/** The place of the main track, in stereo; -1 where there is none at all. */
+/** Returns the index of the main track, in stereo; -1 if there is no track. */
 export function mainTrack(tracks: readonly Track[]): number {
   return bestOf(tracks, () => true);
 }
 
 /**
- * The place of the track that is asked for by a number from 1, a language, a role, a label or a part of one; of
- * several the main one, in stereo. -1 where none is like that.
+ * Returns the index of the track that is asked for by a number from 1, a language, a role, a label or a part of one; of
+ * several the main one, in stereo. -1 if there is none.
  */
 export function wantedTrack(tracks: readonly Track[], wish: string): number {
   if (/^\d+$/.test(wish)) return Number(wish) <= tracks.length ? Number(wish) - 1 : -1;
@@ -63,7 +63,7 @@ export function wantedTrack(tracks: readonly Track[], wish: string): number {
   return firstFound(tests.map((test) => bestOf(tracks, test)));
 }
 
-/** The place of the track that is most like one of before; -1 where none has its language and role. */
+/** Returns the index of the track most like an earlier one; -1 if none has its language and role. */
 export function likeTrack(tracks: readonly Track[], before: Track): number {
   const isKind = ({ language, role }: Track) => language === before.language && role === before.role;
   const isSize = (track: Track) => isKind(track) && track.channels === before.channels;
@@ -71,12 +71,12 @@ export function likeTrack(tracks: readonly Track[], before: Track): number {
   return firstFound([isSame, isSize, isKind].map((test) => bestOf(tracks, test)));
 }
 
-/** The number of channels that an AudioChannelConfiguration of MPEG stands for. */
+/** Returns the number of channels of an MPEG AudioChannelConfiguration. */
 export function channelsOf(index: number): number {
   return CHANNELS[index] ?? index;
 }
 
-/** In its shortest form, as `en` for `eng`; nothing where it is none. */
+/** Returns a language in its shortest form, such as `en` for `eng`; empty if it is not one. */
 export function languageTag(language: string | null | undefined): string {
   try {
     const [tag] = Intl.getCanonicalLocales(language ?? "");
@@ -102,14 +102,14 @@ function firstFound(places: readonly number[]): number {
   return places.find((place) => place >= 0) ?? -1;
 }
 
-/** Whether a viewer who asks for `wish` understands it: `en` takes `en-GB`, and `en-GB` takes `en`. */
+/** Returns true if a viewer who asks for `wish` understands a language: `en` takes `en-GB`, and `en-GB` takes `en`. */
 function speaks(language: string, wish: string): boolean {
   const [spoken, wanted] = [languageTag(language), languageTag(wish)].map((tag) => tag.toLowerCase().split("-"));
   const shorter = Math.min(spoken.length, wanted.length);
   return spoken[0] !== "" && wanted[0] !== "" && spoken.slice(0, shorter).join() === wanted.slice(0, shorter).join();
 }
 
-/** In the viewer's language, or nothing. */
+/** Returns the name of a language in the viewer's own; empty if there is none. */
 function nameOf(language: string): string {
   const tag = languageTag(language);
   if (!tag) return "";

@@ -68,7 +68,7 @@ export function graphOf({ name, operations }: NetworkSpec): Graph {
   return { fold: first.factor, block: last.factor, stages };
 }
 
-/** Returns for each stage the number of a store for its result, few of them: a store is used again once it was read. */
+/** Assigns each stage a store for its result, as few as possible: a store is reused once its last reader ran. */
 export function storesOf({ stages }: Graph): number[] {
   const stores: number[] = [];
   const freeAfter: number[] = [];

@@ -1,24 +1,24 @@
-/** Which renderers there are here, best first. */
+/** Opens the best renderer of this browser. */
 
 import type { Renderer, RendererKind } from "./renderer";
 
 export type RendererChoice = RendererKind | "auto";
 
-/** Opens one on a canvas that nothing else draws to. Rejects where this browser or device cannot. */
+/** Opens a renderer on an unused canvas. Rejects if this browser or device cannot. */
 export async function openRenderer(kind: RendererKind, canvas: HTMLCanvasElement): Promise<Renderer> {
   if (kind === "webgpu") return (await import("./webgpu/renderer")).WebGpuRenderer.open(canvas);
   if (kind === "wasm") return (await import("./wasm/renderer")).WasmRenderer.open(canvas);
   return new (await import("./webgl2/renderer")).WebGl2Renderer(canvas);
 }
 
-/** A device that is the processor in disguise: slower than the same work done without the disguise. */
+/** Names of devices that are the processor in disguise, slower than the WASM renderer. */
 export function isSoftware(device: string): boolean {
   return /swiftshader|llvmpipe|softpipe|basic render|software/i.test(device);
 }
 
 const ORDER: readonly RendererKind[] = ["webgpu", "webgl2", "wasm"];
 
-/** The best that works here; each gets a canvas of its own. Rejects, saying why, where none does. */
+/** Opens the best renderer that works here; each gets a canvas of its own. Rejects with the reasons if none does. */
 export async function openBest(
   choice: RendererChoice,
   newCanvas: () => HTMLCanvasElement,

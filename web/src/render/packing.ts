@@ -1,4 +1,4 @@
-/** Weights in the order in which the shaders read them, four output channels at a time. */
+/** Packs weights in the order in which the shaders read them, four output channels at a time. */
 
 import type { Weights } from "../model/ndm";
 import type { Conv } from "../model/network";
@@ -10,7 +10,7 @@ export interface Pass {
   readonly first: number;
   readonly groups: number;
   readonly relu: boolean;
-  /** Bytes of its weights. */
+  /** Bytes of the pass's weights. */
   readonly bytes: number;
 }
 
@@ -31,19 +31,24 @@ export function passesOf({ inputs, outputs, relu }: Conv, layer: number, maxGrou
   }));
 }
 
-/** `all` groups in shares of at most `most`; those of equal size waste least. */
+/** Splits `all` groups into shares of at most `most`; equal shares waste least. */
 export function shares(all: number, most: number): { first: number; groups: number }[] {
   const groups = Math.ceil(all / Math.ceil(all / most));
   const firsts = Array.from({ length: Math.ceil(all / groups) }, (_, index) => index * groups);
   return firsts.map((first) => ({ first, groups: Math.min(groups, all - first) }));
 }
 
-/** Bias and kernel of one group of four: a bias vector, then [tap][input group] of a matrix (a vector for one input). */
+/**
+ * Packs bias and kernel of one group of four: a bias vector, then [tap][input group] of a matrix (a vector for one
+ * input).
+ */
 function groupFloats(inputs: number): number {
   return 4 + 9 * (inputs === 1 ? 4 : Math.ceil(inputs / 4) * 16);
 }
 
-/** The uniform or storage block of a pass: the biases of all its groups, then [group][tap][input] of four outputs. */
+/**
+ * Packs the uniform or storage block of a pass: the biases of all its groups, then [group][tap][input] of four outputs.
+ */
 export function packPass(weights: Weights, pass: Pass): Float32Array<ArrayBuffer> {
   const { layer, inputs, first, groups } = pass;
   const kernel = weights.kernels[layer];

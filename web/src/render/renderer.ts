@@ -1,4 +1,4 @@
-/** What every way of enhancing a picture has in common. */
+/** Defines what all renderers have in common. */
 
 import type { Weights } from "../model/ndm";
 import { type NetworkSpec, sameSpec } from "../model/network";
@@ -12,14 +12,14 @@ export interface Planes {
   readonly v: Uint8Array;
 }
 
-/** Something to draw where no picture has come yet. */
+/** Picture to draw before the first one has arrived. */
 export function blackPicture(width: number, height: number): Picture {
   const plane = () => new Uint8Array(half(width) * half(height)).fill(128);
   const planes = { width, height, y: new Uint8Array(width * height), u: plane(), v: plane() };
   return { planes, colour: { matrix: "bt709", fullRange: false } };
 }
 
-/** How samples become colours. */
+/** Conversion from samples to colours. */
 export interface Colour {
   readonly matrix: "bt709" | "bt601" | "bt2020";
   readonly fullRange: boolean;
@@ -31,14 +31,14 @@ export interface Picture {
   readonly colour: Colour;
 }
 
-/** The sizes that a renderer is set up for. Everything that is compiled or allocated depends on this alone. */
+/** Sizes that a renderer is set up for. All that is compiled or allocated depends only on these. */
 export interface Shape {
   readonly width: number;
   readonly height: number;
-  /** The size that goes into the network. */
+  /** Size that goes into the network. */
   readonly inputWidth: number;
   readonly inputHeight: number;
-  /** null: the picture is enlarged plainly to `inputWidth` x `inputHeight`. */
+  /** Network, or null if the picture is only resized to `inputWidth` x `inputHeight`. */
   readonly spec: NetworkSpec | null;
 }
 
@@ -47,22 +47,22 @@ export type RendererKind = "webgpu" | "webgl2" | "wasm";
 /** Draws pictures on one canvas. */
 export interface Renderer {
   readonly kind: RendererKind;
-  /** What does the work, as the browser calls it. */
+  /** Device that does the work, as the browser names it. */
   readonly device: string;
-  /** It cannot draw any more (the device was lost); make another. */
+  /** True once it cannot draw any more, since the device was lost; open another. */
   readonly lost: boolean;
-  /** To be called when what is on the canvas is lost with it. */
+  /** Called when the canvas lost its picture. */
   whenLost?: () => void;
-  /** Compiles and allocates; does nothing, and says false, where `shape` is that of the last call. */
+  /** Compiles and allocates; returns false, and does nothing, if `shape` is that of the last call. */
   prepare(shape: Shape): Promise<boolean>;
   /**
-   * Draws a picture: enhanced by `weights`, or plainly. Left of `split` (0 to 1 of the width) it is plain.
-   * Resolves when the work is done, not when it is queued.
+   * Draws a picture: enhanced by `weights`, or plain. Left of `split` (0 to 1 of the width) it is plain. Resolves when
+   * the work is done, not when it is queued.
    */
   draw(picture: Picture, weights: Weights | null, split: number): Promise<void>;
   /** Draws the last picture again with another split. */
   redraw(split: number): void;
-  /** The enhanced picture that was drawn last. */
+  /** Reads the enhanced picture that was drawn last. */
   readPlanes(): Promise<Planes>;
   destroy(): void;
 }
@@ -73,20 +73,20 @@ export function sameShape(a: Shape | null, b: Shape): boolean {
   return sides.every((side) => a[side] === b[side]);
 }
 
-/** The size of what comes out. */
+/** Returns the output size. */
 export function outputSize(shape: Shape): { width: number; height: number } {
   const scale = shape.spec?.scale ?? 1;
   return { width: shape.inputWidth * scale, height: shape.inputHeight * scale };
 }
 
-/** Of half-size planes. */
+/** Returns the size of half-size planes. */
 export function half(length: number): number {
   return (length + 1) >> 1;
 }
 
 /**
- * Rows of the conversion to RGB of samples in 0 to 1: [r, g, b] = m · [y - offset, u - 128/255, v - 128/255].
- * ITU-T H.273, table 4.
+ * Returns the rows of the conversion to RGB of samples in 0 to 1: [r, g, b] = m · [y - offset, u - 128/255, v -
+ * 128/255]. ITU-T H.273, table 4.
  */
 export function colourRows(colour: Colour): { offset: number; rows: [number, number, number][] } {
   const [red, blue] = { bt709: [0.2126, 0.0722], bt601: [0.299, 0.114], bt2020: [0.2627, 0.0593] }[colour.matrix];

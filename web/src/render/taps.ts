@@ -1,10 +1,10 @@
-/** The taps of the plain resize (docs/bundle.md, "Plain resize"): whole 1/128ths over nine source samples. */
+/** Computes the taps of the plain resize (docs/bundle.md, "Plain resize"): whole 1/128ths over nine source samples. */
 
 export const LOBES = 4;
 export const TAPS = 2 * LOBES + 1;
 const UNIT = 128;
 
-/** For each of `sizeOut` samples: the middle source sample, then its nine taps. */
+/** Returns, for each of `sizeOut` samples, the middle source sample and its nine taps. */
 export function resizeTaps(sizeIn: number, sizeOut: number): Int16Array {
   const table = new Int16Array(sizeOut * (TAPS + 1));
   for (let index = 0; index < sizeOut; index++) {
@@ -16,7 +16,7 @@ export function resizeTaps(sizeIn: number, sizeOut: number): Int16Array {
   return table;
 }
 
-/** Taps of a sample that lies `offset`, -½ to ½, from the place of the middle source sample. */
+/** Returns the taps of a sample that lies `offset`, -½ to ½, from the middle source sample. */
 function tapsAt(offset: number): number[] {
   const weights = Array.from({ length: TAPS }, (_, index) => lanczos(index - LOBES - offset));
   const sum = weights.reduce((a, b) => a + b);

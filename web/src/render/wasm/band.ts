@@ -1,4 +1,4 @@
-/** A part of every picture, some rows of positions of the network, computed by the kernel; runs in a worker. */
+/** Computes a band of every picture, some rows of the network's positions, with the kernel; runs in a worker. */
 
 import type { Weights } from "../../model/ndm";
 import type { Conv } from "../../model/network";
@@ -6,7 +6,7 @@ import { type Graph, graphOf } from "../graph";
 import { half, outputSize, type Planes, type Shape } from "../renderer";
 import { LOBES, resizeTaps, TAPS } from "../taps";
 
-/** What kernel/kernel.ts exports. */
+/** Exports of kernel/kernel.ts. */
 interface Kernel {
   readonly memory: WebAssembly.Memory;
   fold(
@@ -75,7 +75,7 @@ export interface Rows {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** What one worker gives back of a picture; `enhanced` is null where no weights were given. */
+/** Result of one worker for a picture; `enhanced` is null without weights. */
 export interface Drawn {
   readonly plain: Rows;
   readonly enhanced: Rows | null;
@@ -90,7 +90,7 @@ const PAGE_BYTES = 65536;
 const inEights = (length: number) => Math.ceil(length / 8) * 8;
 const inFours = (length: number) => Math.ceil(length / 4) * 4;
 
-/** The plain resize of rows `first` to `end` of one plane. */
+/** Resizes rows `first` to `end` of one plane. */
 class Resize {
   readonly stride: number;
   private readonly across: number;
@@ -126,7 +126,7 @@ class Resize {
     return this.end - this.first;
   }
 
-  /** From a whole plane at `source`, to bytes at `plain` and, with a residual, at `enhanced`. */
+  /** Resizes a whole plane at `source` to bytes at `plain` and, with a residual, at `enhanced`. */
   run(source: number, plain: number, residual = 0, enhanced = 0): void {
     const { kernel } = this.band;
     const { width, height, widthOut, stride, from } = this;
@@ -155,7 +155,7 @@ export class Band {
   private readonly chroma: Resize;
   private readonly out: { plain: number; enhanced: number; u: number; v: number; residual: number };
   private readonly graph: Graph | null;
-  /** Channels of the results of the network's stages, as the kernel lays them out, and their addresses. */
+  /** Addresses of the network's results and their channels, as the kernel lays them out. */
   private readonly channels: readonly number[];
   private readonly features: number[] = [];
   /** Rows of positions, `first` to `end` of `rows`. */
@@ -164,7 +164,7 @@ export class Band {
   private readonly rows: number;
   private readonly columns: number;
 
-  /** Of `parts` alike, number `part`. */
+  /** Makes band number `part` of `parts` equal ones. */
   constructor(
     module: WebAssembly.Module,
     private readonly shape: Shape,
@@ -223,7 +223,7 @@ export class Band {
     }
   }
 
-  /** Zeros, at an address that any number may lie at. */
+  /** Allocates zeros at an address that suits every type of number. */
   take(bytes: number): number {
     const at = this.used;
     this.used += Math.ceil(bytes / 16) * 16 + 16;
@@ -246,7 +246,7 @@ export class Band {
     this.weights.set(weights.sha256, { at, mean: weights.inputMean });
   }
 
-  /** This part of a picture, enhanced by weights that were loaded. */
+  /** Draws this band of a picture, enhanced by weights that were loaded before. */
   draw(planes: Planes, sha256: string | null): Drawn {
     const memory = new Uint8Array(this.kernel.memory.buffer);
     for (const name of ["y", "u", "v"] as const) memory.set(planes[name], this.source[name]);
@@ -270,7 +270,7 @@ export class Band {
     };
   }
 
-  /** The luma that goes into the network, rows tight. */
+  /** Returns the luma that goes into the network, rows tight. */
   private inputLuma(): number {
     if (!this.toInput) return this.source.y;
     const { resize, padded, luma } = this.toInput;
@@ -297,13 +297,13 @@ export class Band {
     return inEights(this.columns) + 2;
   }
 
-  /** Where a position of a row of features is, -1 being the border. */
+  /** Returns the address of a position in a row of features; -1 is the border. */
   private place(stage: number, row: number, column: number): number {
     const [down, across] = [row - this.first + this.halo + 1, column + 1];
     return this.features[stage] + (down * this.stride + across) * this.channels[stage] * FLOAT_BYTES;
   }
 
-  /** Leaves the residual of the band's rows. Rows outside the picture are never written, so they are zeros. */
+  /** Computes the residual of the band's rows. Rows outside the picture are never written, so they stay zero. */
   private network(luma: number, { at, mean }: { at: number[]; mean: number }): void {
     const { kernel, columns, stride } = this;
     const { inputWidth, inputHeight } = this.shape;
@@ -343,7 +343,7 @@ export class Band {
     );
   }
 
-  /** A convolution, eight output channels at a time as long as there are eight, then four. */
+  /** Runs a convolution, eight output channels at a time while eight are left, then four. */
   private convolve(
     from: number,
     to: number,
@@ -377,7 +377,9 @@ function paddedChannels({ stages }: Graph): number[] {
   return padded;
 }
 
-/** Biases, then [tap][input of `paddedIn`], of eight output channels as long as there are so many, then of four. */
+/**
+ * Packs biases, then [tap][input of `paddedIn`], for eight output channels at a time while eight are left, then four.
+ */
 function packLayer(
   weights: Weights,
   { inputs, outputs }: Conv,

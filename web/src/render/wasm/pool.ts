@@ -1,4 +1,4 @@
-/** Workers that share each picture between them, so that the page itself never computes. */
+/** Divides each picture among workers, so that the page itself never computes. */
 
 import type { Weights } from "../../model/ndm";
 import type { Planes, Shape } from "../renderer";
@@ -7,7 +7,7 @@ import type { Question } from "./worker";
 // In the bundle itself: a page may not start a worker from another host, where the player often comes from.
 import KernelWorker from "./worker?worker&inline";
 
-/** Where there are many logical processors they are often two to a core, and the second adds little to this work. */
+/** Most workers: many logical processors are often two to a core, and the second adds little here. */
 const SHARE = 2;
 const LEAST = 2;
 const MOST = 4;
@@ -18,7 +18,7 @@ interface Waiting {
 }
 
 export class Pool {
-  /** Why it cannot go on; empty as long as it can. */
+  /** Reason why the pool cannot continue; empty while it can. */
   problem = "";
   private readonly workers: { worker: Worker; waiting: Waiting[] }[] = [];
   private loaded = new Set<string>();
@@ -29,7 +29,7 @@ export class Pool {
     for (let index = 0; index < count; index++) this.start();
   }
 
-  /** Rejects where the page may not start workers. */
+  /** Starts the workers. Rejects if the page may not start any. */
   static async open(kernel: WebAssembly.Module): Promise<Pool> {
     const pool = new Pool();
     await pool.ask(() => ({ start: kernel }));
@@ -45,7 +45,7 @@ export class Pool {
     await this.ask((part) => ({ prepare: { shape, part, parts: this.size } }));
   }
 
-  /** The parts of a picture, from the top down. */
+  /** Draws a picture; returns its parts, top to bottom. */
   async draw(planes: Planes, weights: Weights | null): Promise<Drawn[]> {
     if (weights && !this.loaded.has(weights.sha256)) {
       await this.ask(() => ({ load: weights }));

@@ -1,4 +1,4 @@
-/** Enhancement without a graphics device: a SIMD kernel in workers, drawn on a 2D canvas. */
+/** Enhances without a graphics device: a SIMD kernel in workers, drawn on a 2D canvas. */
 
 import type { Weights } from "../../model/ndm";
 import {
@@ -32,7 +32,9 @@ export class WasmRenderer implements Renderer {
     this.device = `processor, ${pool.size} ${pool.size === 1 ? "thread" : "threads"}`;
   }
 
-  /** Rejects where the browser has no SIMD, gives no decoded planes away, or lets no worker start. */
+  /**
+   * Opens the renderer. Rejects if the browser has no SIMD, gives the page no decoded planes, or lets no worker start.
+   */
   static async open(canvas: HTMLCanvasElement): Promise<WasmRenderer> {
     if (!("VideoFrame" in globalThis)) throw new Error("this browser gives no decoded pictures away here");
     const answer = await fetch(KERNEL);
@@ -106,7 +108,7 @@ export class WasmRenderer implements Renderer {
   }
 }
 
-/** One plane, rows tight, of its parts. */
+/** Joins the parts of one plane, rows tight. */
 function join(parts: Rows[], width: number, height: number): Uint8Array {
   const plane = new Uint8Array(width * height);
   for (const { first, stride, bytes } of parts) {
@@ -120,7 +122,7 @@ function join(parts: Rows[], width: number, height: number): Uint8Array {
 
 const MATRICES = { bt709: "bt709", bt601: "smpte170m", bt2020: "bt2020-ncl" } as const;
 
-/** The browser makes the colours, as it does those of the video. */
+/** Draws planes; the browser converts the colours as it does those of the video. */
 function frameOf({ width, height, y, u, v }: Planes, { matrix, fullRange }: Colour): VideoFrame {
   const data = new Uint8Array(y.length + u.length + v.length);
   data.set(y);

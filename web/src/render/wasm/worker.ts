@@ -1,10 +1,10 @@
-/** A worker that computes one part of every picture. */
+/** Computes one part of every picture in a worker. */
 
 import type { Weights } from "../../model/ndm";
 import type { Planes, Shape } from "../renderer";
 import { Band } from "./band";
 
-/** What it is asked for; it answers in the order of the questions. */
+/** A question; answers come in the order of the questions. */
 export type Question =
   | { readonly start: WebAssembly.Module }
   | { readonly prepare: { shape: Shape; part: number; parts: number } }

@@ -1,10 +1,10 @@
-/** The few things of WebGL2 that the renderer needs, each made once and never again on the way of a frame. */
+/** Wraps the few parts of WebGL2 that the renderer needs; each object is made once and not during a frame. */
 
 import { VERTEX } from "./shaders";
 
 export type Format = "R8" | "R16UI" | "RGBA8" | "RGBA16F" | "RGBA32F";
 
-/** A program and where its uniforms are. */
+/** A program and the locations of its uniforms. */
 export interface Program {
   readonly program: WebGLProgram;
   at(name: string): WebGLUniformLocation | null;
@@ -19,7 +19,7 @@ export class Gl {
 
   constructor(readonly gl: WebGL2RenderingContext) {}
 
-  /** The program of a fragment shader; compiled the first time. */
+  /** Returns the program of a fragment shader, compiled on first use. */
   program(fragment: string): Program {
     const known = this.programs.get(fragment);
     if (known) return known;
@@ -50,7 +50,7 @@ export class Gl {
     return ready;
   }
 
-  /** An empty (so zero) texture, or an array of `layers`. */
+  /** Makes a texture of zeros, or an array of `layers`. */
   texture(format: Format, width: number, height: number, layers = 0, filter: number = this.gl.NEAREST): WebGLTexture {
     const gl = this.gl;
     const texture = gl.createTexture()!;
@@ -64,7 +64,7 @@ export class Gl {
     return texture;
   }
 
-  /** Rows of nine taps and their middle as three texels of four. */
+  /** Makes a table of rows of nine taps and their middle as three texels of four. */
   tapsTexture(table: Int16Array): WebGLTexture {
     const gl = this.gl;
     const rows = table.length / 10;
@@ -81,7 +81,9 @@ export class Gl {
     return texture;
   }
 
-  /** A framebuffer over textures, or over `layers` of an array from `first` on. Throws where it cannot be drawn to. */
+  /**
+   * Makes a framebuffer over textures, or over `layers` of an array from `first` on. Throws if it cannot be drawn to.
+   */
   target(textures: WebGLTexture[], array?: { first: number; layers: number }): WebGLFramebuffer {
     const gl = this.gl;
     const framebuffer = gl.createFramebuffer()!;
@@ -125,7 +127,7 @@ export class Gl {
     gl.drawArrays(gl.TRIANGLES, 0, 3);
   }
 
-  /** Frees textures and framebuffers; programs stay, for they fit any size. */
+  /** Frees textures and framebuffers; programs stay, since they fit any size. */
   freeSizes(): void {
     for (const texture of this.made.textures.splice(0)) this.gl.deleteTexture(texture);
     for (const framebuffer of this.made.framebuffers.splice(0)) this.gl.deleteFramebuffer(framebuffer);

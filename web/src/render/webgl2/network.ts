@@ -1,4 +1,4 @@
-/** A network for one size of picture by WebGL2: its operations as draws into textures of features. */
+/** Runs a network for one size of picture by WebGL2: its operations are draws into textures of features. */
 
 import type { Weights } from "../../model/ndm";
 import type { NetworkSpec } from "../../model/network";
@@ -7,7 +7,7 @@ import { type Pass, packPass, passesOf, shares } from "../packing";
 import type { Format, Gl } from "./gl";
 import { convolutionShader, foldShader, PAIR, sumShader } from "./shaders";
 
-/** More sums than these, of four channels each, do not fit the registers of a pixel. */
+/** Most sums of a pass, of four channels each, that fit the registers of a pixel. */
 const MAX_SUMS = 8;
 
 interface Features {
@@ -15,7 +15,7 @@ interface Features {
   target(first: number, groups: number): WebGLFramebuffer;
 }
 
-/** What a draw reads beside features: the luma, and a model's weights in a buffer. */
+/** Inputs of a draw beside features: the luma, and a model's weights in a buffer. */
 interface Input {
   readonly luma: WebGLTexture;
   readonly mean: number;
@@ -76,7 +76,7 @@ export class Network {
     this.residual = results[results.length - 1];
   }
 
-  /** Puts weights into memory of the GPU; the same file only once. */
+  /** Uploads weights to the GPU, each file once. */
   load(weights: Weights): void {
     if (this.buffers.has(weights.sha256)) return;
     const gl = this.gl.gl;
@@ -87,7 +87,7 @@ export class Network {
     this.buffers.set(weights.sha256, buffer);
   }
 
-  /** The residual of an R8 texture of luma, in pairs of columns as the shaders leave it. */
+  /** Computes the residual of an R8 texture of luma, in pairs of columns as the shaders leave it. */
   run(luma: WebGLTexture, weights: Weights): WebGLTexture {
     this.load(weights);
     const input = { luma, mean: weights.inputMean, buffer: this.buffers.get(weights.sha256)! };

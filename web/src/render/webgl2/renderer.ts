@@ -1,4 +1,4 @@
-/** Enhancement by WebGL2: fragment shaders over 16-bit textures. */
+/** Enhances by WebGL2: fragment shaders over 16-bit textures. */
 
 import type { Weights } from "../../model/ndm";
 import { graphOf, widestInput } from "../graph";
@@ -35,7 +35,7 @@ interface Sizes {
   readonly targets: { u: WebGLFramebuffer; v: WebGLFramebuffer };
 }
 
-/** Wider networks sum more numbers, and 16 bits between layers would show on too many pixels. */
+/** Widest network for 16-bit features: wider ones sum more numbers, and rounding would show on too many pixels. */
 const WIDEST_IN_16_BITS = 16;
 
 export class WebGl2Renderer implements Renderer {
@@ -48,7 +48,7 @@ export class WebGl2Renderer implements Renderer {
   private picture: Picture | null = null;
   private isEnhanced = false;
 
-  /** Throws where the canvas gives no WebGL2 or no textures of 16-bit numbers to draw to. */
+  /** Opens the renderer. Throws if the canvas has no WebGL2 or no 16-bit textures that can be drawn to. */
   constructor(private readonly canvas: HTMLCanvasElement) {
     const options = { alpha: false, antialias: false, depth: false, preserveDrawingBuffer: true };
     const gl = canvas.getContext("webgl2", { ...options, powerPreference: "high-performance" });
@@ -180,7 +180,9 @@ export class WebGl2Renderer implements Renderer {
   }
 }
 
-/** Chromium tells by an extension; Firefox by the parameter itself, and complains where it is asked for the extension. */
+/**
+ * Returns the device's name: Chromium has an extension for it; Firefox a parameter, and it warns about the extension.
+ */
 function deviceOf(gl: WebGL2RenderingContext): string {
   const masked = String(gl.getParameter(gl.RENDERER));
   const told = masked === "WebKit WebGL" ? gl.getExtension("WEBGL_debug_renderer_info") : null;

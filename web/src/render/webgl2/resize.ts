@@ -1,4 +1,4 @@
-/** The plain resize of one plane on the GPU: along rows, then down columns, exact in whole numbers. */
+/** Resizes one plane on the GPU: along rows, then down columns, exact in whole numbers. */
 
 import { resizeTaps } from "../taps";
 import type { Gl } from "./gl";
@@ -29,7 +29,7 @@ export class Resize {
     this.gl.fill(program, this.sumsTarget, [0, 0, this.width, this.heightIn], { source, taps: this.tapsAcross });
   }
 
-  /** Both steps, to an R8 target. */
+  /** Runs both steps, to an R8 target. */
   run(source: WebGLTexture, target: WebGLFramebuffer): void {
     this.across(source);
     const program = this.gl.program(FINISH);

@@ -1,4 +1,4 @@
-/** The programs of the WebGL2 renderer. They read by whole positions; nothing but chroma on show is filtered. */
+/** Writes the shaders of the WebGL2 renderer. They read whole positions; only chroma on display is filtered. */
 
 import { LOBES } from "../taps";
 
@@ -13,7 +13,7 @@ void main() { gl_Position = vec4(vec2(gl_VertexID & 1, gl_VertexID >> 1) * 4.0 -
 /** Columns of features that one pixel of a pass computes. */
 export const PAIR = 2;
 
-/** Horizontal sums lie between -8670 and 41310 for any picture; unsigned 16-bit textures hold them with this added. */
+/** Offset that makes horizontal sums, which lie between -8670 and 41310, fit unsigned 16-bit textures. */
 export const SUM_OFFSET = 16384;
 
 const TAP_NAMES = ["a.y", "a.z", "a.w", "b.x", "b.y", "b.z", "b.w", "c.x", "c.y"];
@@ -22,7 +22,7 @@ const TAP_NAMES = ["a.y", "a.z", "a.w", "b.x", "b.y", "b.z", "b.w", "c.x", "c.y"
 const readTaps = (row: string) =>
   `ivec4 ${["a", "b", "c"].map((name, x) => `${name} = texelFetch(taps, ivec2(${x}, ${row}), 0)`).join(", ")};`;
 
-/** Taps times samples, written out: of a loop, not every driver makes the same. */
+/** Multiplies taps with samples, written out: drivers differ in what they make of a loop. */
 const WEIGHTED_SUM = TAP_NAMES.map((tap, j) => `${tap} * sample_(at, clamp(a.x + ${j - LOBES}, 0, last))`).join(" + ");
 
 /** Sums along rows, in 1/128ths. */
@@ -47,12 +47,12 @@ int sumDown(ivec2 at) {
 }
 float level(int total) { return float(clamp((total + 8192) >> 14, 0, 255)) / 255.0; }`;
 
-/** The plain resize, finished. */
+/** Finishes the plain resize. */
 export const FINISH = `${HEAD}${DOWN}
 out vec4 value;
 void main() { value = vec4(level(sumDown(ivec2(gl_FragCoord.xy)))); }`;
 
-/** The plain resize and, beside it, the same with the residual of the network added before its one rounding. */
+/** Finishes the plain resize and, beside it, the same with the network's residual added before the one rounding. */
 export const ADD = `${HEAD}${DOWN}
 uniform sampler2DArray residual;
 uniform int block;
@@ -69,8 +69,8 @@ void main() {
 }`;
 
 /**
- * Squares of pixels to channels, less the mean, `groups` of four channels from `first` on; the picture is continued to
- * whole squares. Where the last pair is one column, the other belongs to the border and is zero.
+ * Folds squares of pixels into channels, less the mean, `groups` of four channels from `first` on; the picture is
+ * continued to whole squares. If the last pair is one column, the other belongs to the border and is zero.
  */
 export function foldShader(fold: number, first: number, groups: number): string {
   const channel = (c: number, side: number) => {
@@ -93,7 +93,7 @@ void main() {
 }`;
 }
 
-/** The sum of two results, `groups` of four channels from `first` on. */
+/** Adds two results, `groups` of four channels from `first` on. */
 export function sumShader(first: number, groups: number): string {
   const outputs = range(PAIR * groups, (i) => `layout(location = ${i}) out vec4 o${i};`);
   const read = (name: string, i: number) => `texelFetch(${name}, ivec3(at, ${PAIR * first + i}), 0)`;
@@ -105,19 +105,21 @@ void main() {
 }`;
 }
 
-/** What one pass of a convolution computes: `groups` of four channels from all of `inputs`; relu between layers. */
+/** One pass of a convolution: `groups` of four channels computed from all `inputs`, with ReLU or without. */
 export interface ConvolutionPass {
   readonly inputs: number;
   readonly groups: number;
   readonly relu: boolean;
-  /** The last pair is one column. */
+  /** True if the last pair is one column. */
   readonly odd: boolean;
 }
 
 /**
- * A 3x3 convolution. Features lie one texel from the edge of their textures, so that what is read outside is the zero
- * that nothing ever wrote over, and no position has to be asked whether it exists. A pixel computes two columns, which
- * share what they read; layer 2·g + s of a texture holds group g of the left or right column.
+ * Computes a 3x3 convolution.
+ *
+ * Features lie one texel from the edge of their textures, so that reads outside get a zero that was never overwritten,
+ * and no position needs a bounds check. A pixel computes two columns, which share what they read; layer 2·g + s of a
+ * texture holds group g of the left or right column.
  */
 export function convolutionShader({ inputs, groups, relu, odd }: ConvolutionPass): string {
   const froms = Math.ceil(inputs / 4);
@@ -150,7 +152,9 @@ void main() {
 }`;
 }
 
-/** Planes to the canvas, the right way up: plain left of the split. Chroma lies between rows, on the left column. */
+/**
+ * Draws planes to the canvas, the right way up: plain left of the split. Chroma lies between rows, on the left column.
+ */
 export const SHOW = `${HEAD}uniform sampler2D enhanced, plain, u, v;
 uniform float split, offset; uniform mat3 toColour; uniform vec2 size;
 out vec4 colour;

@@ -1,4 +1,4 @@
-/** The planes of a picture as textures. */
+/** Uploads the planes of a picture as textures. */
 
 import { half, type Planes } from "../renderer";
 import type { Gl } from "./gl";

@@ -1,11 +1,11 @@
-/** The few things of WebGPU that the renderer needs. */
+/** Wraps the few parts of WebGPU that the renderer needs. */
 
 import { LINE, TILE } from "./shaders";
 
-/** A buffer and, of it, the part that a binding sees. */
+/** A buffer and the part of it that a binding sees. */
 export type Bound = GPUBuffer | { buffer: GPUBuffer; offset: number; size: number };
 
-/** A compute program with what it is bound to, ready to be queued. */
+/** A compute program with its bindings, ready to be queued. */
 export interface Step {
   readonly pipeline: GPUComputePipeline;
   readonly groups: GPUBindGroup[];
@@ -20,7 +20,7 @@ export class Gpu {
 
   constructor(readonly device: GPUDevice) {}
 
-  /** The program of some code; compiled the first time, for any size. */
+  /** Returns the program of some code, compiled on first use, for any size. */
   pipeline(code: string): GPUComputePipeline {
     const known = this.pipelines.get(code);
     if (known) return known;
@@ -30,7 +30,7 @@ export class Gpu {
     return made;
   }
 
-  /** A buffer of zeros that lives until `freeSizes`, in whole words. */
+  /** Makes a buffer of zeros, in whole words, that lives until `freeSizes`. */
   buffer(bytes: number, usage: number): GPUBuffer {
     const made = this.device.createBuffer({ size: Math.ceil(bytes / 4) * 4, usage: usage | GPUBufferUsage.COPY_DST });
     this.buffers.push(made);
@@ -62,7 +62,7 @@ export class Gpu {
     return this.device.createBindGroup({ layout: pipeline.getBindGroupLayout(index), entries });
   }
 
-  /** A step over every position of a plane. */
+  /** Makes a step over every position of a plane. */
   tiles(code: string, buffers: Bound[], width: number, height: number): Step {
     const pipeline = this.pipeline(code);
     return {
@@ -72,7 +72,7 @@ export class Gpu {
     };
   }
 
-  /** A step over every word of four pixels. */
+  /** Makes a step over every word of four pixels. */
   words(code: string, buffers: Bound[], pixels: number): Step {
     const pipeline = this.pipeline(code);
     const count = Math.ceil(pixels / 4 / LINE);
@@ -86,7 +86,7 @@ export class Gpu {
     pass.dispatchWorkgroups(...step.workgroups);
   }
 
-  /** The bytes of a buffer, read back. */
+  /** Reads the bytes of a buffer back. */
   async read(from: GPUBuffer, bytes: number): Promise<Uint8Array> {
     const to = this.device.createBuffer({ size: from.size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
     const encoder = this.device.createCommandEncoder();

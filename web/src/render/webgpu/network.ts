@@ -1,4 +1,4 @@
-/** The convolutions of one network for one size, by WebGPU. */
+/** Runs a network for one size of picture by WebGPU: its operations are steps over buffers of features. */
 
 import type { Weights } from "../../model/ndm";
 import type { NetworkSpec } from "../../model/network";
@@ -7,25 +7,25 @@ import { type Pass, packPass, passesOf } from "../packing";
 import type { Gpu, Step } from "./gpu";
 import { convolutionShader, foldShader, pixelsOf, sumShader } from "./shaders";
 
-/** More sums than these do not fit the registers of an invocation. */
+/** Most sums of a pass that fit the registers of an invocation. */
 const MAX_GROUPS = 4;
 const ALIGN = 256;
 const VECTOR_BYTES = 16;
 
 interface Queued {
   readonly step: Step;
-  /** What the step needs of the weights; null if it needs none. */
+  /** Weights that the step needs; null if it needs none. */
   readonly pass: Pass | null;
 }
 
 interface Loaded {
   readonly mean: Float32Array<ArrayBuffer>;
-  /** One for each queued step that has a pass. */
+  /** Bindings of each queued step that has a pass. */
   readonly groups: Map<Queued, GPUBindGroup[]>;
 }
 
 export class Network {
-  /** Where the residual is after `run`. */
+  /** Buffer of the residual after `run`. */
   readonly residual: GPUBuffer;
   readonly residualGroups: number;
   /** Side of the square of pixels that one position of the residual becomes. */

@@ -1,4 +1,4 @@
-/** Enhancement by WebGPU: compute over buffers of 32-bit numbers. */
+/** Enhances by WebGPU: compute over buffers of 32-bit numbers. */
 
 import type { Weights } from "../../model/ndm";
 import {
@@ -68,7 +68,7 @@ export class WebGpuRenderer implements Renderer {
     });
   }
 
-  /** Rejects where there is no device. */
+  /** Opens the renderer. Rejects if there is no device. */
   static async open(canvas: HTMLCanvasElement): Promise<WebGpuRenderer> {
     const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
     if (!adapter) throw new Error("this browser has no WebGPU, or no device for it");

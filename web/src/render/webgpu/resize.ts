@@ -1,11 +1,11 @@
-/** The plain resize of one plane by WebGPU: along rows, then down columns, exact in whole numbers. */
+/** Resizes one plane by WebGPU: along rows, then down columns, exact in whole numbers. */
 
 import { resizeTaps } from "../taps";
 import type { Bound, Gpu, Step } from "./gpu";
 import { ACROSS, FINISH } from "./shaders";
 
 export class Resize {
-  /** What the step down columns is bound to. */
+  /** Bindings of the step down columns. */
   readonly down: Bound[];
   readonly across: Step;
   readonly finish: Step;

@@ -1,4 +1,7 @@
-/** The programs of the WebGPU renderer: compute over buffers, one invocation a position. Planes lie in bytes, rows tight. */
+/**
+ * Writes the shaders of the WebGPU renderer: compute over buffers, one invocation a position. Planes lie in bytes, rows
+ * tight.
+ */
 
 import { LOBES, TAPS } from "../taps";
 
@@ -9,7 +12,10 @@ export const LINE = 64;
 const BYTES = (name: string) =>
   `fn ${name}At(i: u32) -> i32 { return i32((${name}[i >> 2u] >> ((i & 3u) * 8u)) & 255u); }`;
 
-/** Written out, not as a loop: not every driver makes the same of one. `term` is what tap number j adds. */
+/**
+ * Writes a sum out instead of looping, since drivers differ in what they make of a loop. `term` is the summand of tap
+ * j.
+ */
 const overTaps = (term: (j: number) => string) => Array.from({ length: TAPS }, (_, j) => term(j)).join(" + ");
 
 /** Sums along rows, in 1/128ths. size: width and height in, width out. */
@@ -51,7 +57,7 @@ fn word_(levels: vec4i) -> u32 {
 }
 fn plainWord(totals: vec4i) -> u32 { return word_((totals + 8192) >> vec4u(14u)); }`;
 
-/** The plain resize, finished, four pixels an invocation. size: width in, height in, width out, height out. */
+/** Finishes the plain resize, four pixels an invocation. size: width in, height in, width out, height out. */
 export const FINISH = `${DOWN}
 @group(0) @binding(3) var<storage, read_write> plain: array<u32>;
 @compute @workgroup_size(${LINE}) fn main(@builtin(global_invocation_id) at: vec3u, @builtin(num_workgroups) count: vec3u) {
@@ -60,7 +66,7 @@ export const FINISH = `${DOWN}
   plain[word] = plainWord(sumsDown(word * 4u));
 }`;
 
-/** The same, and beside it with the residual added before its one rounding. */
+/** Finishes the plain resize and, beside it, the same with the residual added before the one rounding. */
 export function addShader(block: number, groups: number): string {
   return `${DOWN}
 @group(0) @binding(3) var<storage, read_write> plain: array<u32>;
@@ -83,7 +89,7 @@ fn residualAt(i: u32) -> f32 {
 }`;
 }
 
-/** Squares of pixels to channels, less the mean. size: width, height, columns, rows of squares. */
+/** Folds squares of pixels into channels, less the mean. size: width, height, columns, rows of squares. */
 export function foldShader(fold: number): string {
   const groups = Math.ceil(fold ** 2 / 4);
   const value = (c: number) =>
@@ -107,7 +113,7 @@ ${BYTES("luma")}
 }`;
 }
 
-/** The sum of two results of `groups` groups each. size: columns and rows of positions at z, w. */
+/** Adds two results of `groups` groups each. size: columns and rows of positions at z, w. */
 export function sumShader(groups: number): string {
   return `
 @group(0) @binding(0) var<uniform> size: vec4u;
@@ -121,7 +127,7 @@ export function sumShader(groups: number): string {
 }`;
 }
 
-/** What a pass of a convolution computes: `groups` of four channels from the `first` on, of `all` there are. */
+/** One pass of a convolution: `groups` of four channels from `first` on, of `all` there are. */
 export interface ConvolutionPass {
   readonly inputs: number;
   readonly groups: number;
@@ -135,7 +141,7 @@ export function pixelsOf(groups: number): number {
   return groups > 4 ? 2 : 4;
 }
 
-/** A 3x3 convolution over positions with a border of zeros that is never written. */
+/** Computes a 3x3 convolution over positions with a border of zeros that is never written. */
 export function convolutionShader({ inputs, groups, first, all, relu }: ConvolutionPass): string {
   const from = Math.ceil(inputs / 4);
   const pixels = pixelsOf(groups);
@@ -183,7 +189,7 @@ struct Weights { bias: array<vec4f, ${groups}>, w: array<${type}, ${groups * 9 *
 }`;
 }
 
-/** Planes to the canvas: plain left of the split. Chroma lies between rows, on the left column. */
+/** Draws planes to the canvas: plain left of the split. Chroma lies between rows, on the left column. */
 export const SHOW = `
 struct View { size: vec2f, split: f32, offset: f32, toColour: mat3x3f }
 @group(0) @binding(0) var<uniform> view: View;
