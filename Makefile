@@ -9,14 +9,14 @@ endif
 RUN := $(BIN)/python
 READY := $(VENV)/.ready
 
-# Of the demo: a video of yours, and any option of `neudash demo`.
+# For the demo: a video of your own, and any option of `neudash demo`.
 VIDEO ?=
 DEMO ?=
-# Of the tests: any option of pytest, such as ARGS="-k server -x".
+# For the tests: any option of pytest, such as ARGS="-k server -x".
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench page picture lock clean
+.PHONY: help setup demo test lint check bench page picture lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):[^#]*## */  make \1|/' | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
@@ -42,17 +42,19 @@ demo: $(READY) ## package, train, serve, play and report one video: make demo VI
 test: $(READY) ## all tests: make test ARGS="-k server -x"
 	@$(RUN) -m pytest $(ARGS)
 
-check: $(READY) ## what CI checks: format, lint, types, imports, tests
-	@$(RUN) -m ruff format --check --quiet . || { echo "check: some files are not formatted; ruff format ." >&2; exit 1; }
+lint: $(READY) ## format, lint, types and imports, of Python and TypeScript; no tests
+	@$(RUN) -m ruff format --check --quiet . || { echo "lint: some files are not formatted; ruff format ." >&2; exit 1; }
 	@$(RUN) -m ruff check --quiet .
 	@$(RUN) -m mypy
 	@$(BIN)/lint-imports
-	@$(RUN) -m pytest $(ARGS)
+	@$(RUN) web/build.py lint
+
+check: lint test ## what CI checks: lint and all tests
 
 page: $(READY) ## build the page of the server into server/page, unless nothing changed
 	@$(RUN) web/build.py
 
-bench: $(READY) ## the measurements of the README: table, and JSON in bench-out/
+bench: $(READY) ## a first measurement: table, and JSON in bench-out/
 	@$(RUN) -m bench.first
 
 picture: $(READY) ## draw docs/images/enhanced.png again

