@@ -1,12 +1,15 @@
-"""The frame around every command: an error becomes one line on stderr and an exit status.
+"""The frame around every command: a parser with examples, and an exit status for whatever ends it.
 
-A command turns the errors that it expects into a line itself. The rest is handled here: standard output that is closed,
-full or no longer read, text that a terminal cannot show, Ctrl-C at any moment, and faults of our own.
+`command` turns errors that a user can act on into one line on stderr. `run_command` is around the whole process: it
+handles standard output that is closed, full or no longer read, text that a terminal cannot show, Ctrl-C at any moment,
+and faults of our own.
 """
 
 from __future__ import annotations
 
+import argparse
 import codecs
+import functools
 import io
 import os
 import sys
@@ -16,8 +19,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from console.text import one_line
+from manifests.errors import NeudashError
 
 INTERRUPTED = 130
+_Main = Callable[[list[str]], int]
 _TRACEBACK = "NEUDASH_TRACEBACK"
 _SHOW_ANYTHING = "neudash.show-anything"
 
@@ -31,7 +36,40 @@ class StandardOutputError(Exception):
         """True if the reader has gone, as in `neudash inspect … | head`: nobody misses the rest."""
 
 
-def run_command(name: str, command: Callable[[], int]) -> int:
+def command_parser(prog: str, description: str, examples: str) -> argparse.ArgumentParser:
+    """Returns a parser whose help ends with `examples`, line by line as they are."""
+    return argparse.ArgumentParser(
+        prog=prog, description=description, epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+
+
+def command(name: str, *, interrupted: str | None = None) -> Callable[[_Main], _Main]:
+    """Returns a decorator for the `main(argv)` of a command, so that it ends as all commands do.
+
+    A NeudashError or OSError becomes one line on stderr and exit status 1. Ctrl-C prints `interrupted`, which says how
+    to go on, and returns 130; if that is None, `run_command` handles it.
+    """
+
+    def decorated(main: _Main) -> _Main:
+        @functools.wraps(main)
+        def run(argv: list[str]) -> int:
+            try:
+                return main(argv)
+            except (NeudashError, OSError) as error:
+                _tell(f"{name}: {one_line(error)}")
+                return 1
+            except KeyboardInterrupt:
+                if interrupted is None:
+                    raise
+                _tell(f"{name}: {interrupted}")
+                return INTERRUPTED
+
+        return run
+
+    return decorated
+
+
+def run_command(name: str, run: Callable[[], int]) -> int:
     """Runs a command to its end; returns its exit status: 130 for Ctrl-C, 1 for an error that it did not expect.
 
     `name` opens the line about an error. SystemExit, by which argparse ends, passes through.
@@ -41,7 +79,7 @@ def run_command(name: str, command: Callable[[], int]) -> int:
     with _guarded_stdout():
         try:
             try:
-                status = command()
+                status = run()
             finally:
                 # Flushed here, because an error while Python ends would be a traceback.
                 sys.stdout.flush()

@@ -8,12 +8,13 @@ a link in a bundle may be hostile, so `publish_file` replaces the link itself.
 from __future__ import annotations
 
 import errno
+import json
 import os
 import secrets
 import stat
 import sys
 from argparse import ArgumentTypeError
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, TextIO
@@ -58,7 +59,7 @@ def output_folder(text: str) -> Path:
 
 
 def place_of(path: Path) -> Path:
-    """Follow the symbolic links that start at `path`, be there a file or not. Raises OSError for a loop."""
+    """Follows the symbolic links that start at `path`, even if no file is there. Raises OSError for a loop."""
     for _ in range(_MOST_LINKS):
         place = Path(os.path.realpath(path.parent)) / path.name
         # An open descriptor looks like a link to what it has open, and that may have no name at all.
@@ -79,7 +80,7 @@ def is_stream(path: Path) -> bool:
 
 
 def check_distinct(outputs: Iterable[Path], inputs: Iterable[Path] = ()) -> None:
-    """Raises OverwritesError where two outputs, or an output and an input, are one file; OSError."""
+    """Raises OverwritesError if two outputs, or an output and an input, are one file; OSError."""
     read = {place_of(path) for path in inputs}
     written: set[Path] = set()
     for path in outputs:
@@ -93,8 +94,15 @@ def check_distinct(outputs: Iterable[Path], inputs: Iterable[Path] = ()) -> None
         written.add(place)
 
 
+def check_outputs(outputs: Sequence[Path], inputs: Iterable[Path] = ()) -> None:
+    """Raises OverwritesError or OSError unless each output can be written: asked before minutes of work."""
+    check_distinct(outputs, inputs)
+    for path in outputs:
+        check_output(path)
+
+
 def check_output(path: Path) -> None:
-    """Raise OSError where `write_output` could not write to `path`: asked before minutes of work, not after them.
+    """Raises OSError if `write_output` could not write to `path`.
 
     A pipe is not opened for this: its reader would take that for the whole of it.
     """
@@ -110,7 +118,7 @@ def check_output(path: Path) -> None:
 
 
 def write_output(path: Path, data: bytes) -> None:
-    """Write `data` to where `path` leads, folders included. Raises OSError; a regular file is as it was then."""
+    """Writes `data` to where `path` leads, folders included. Raises OSError; a regular file is then as before."""
     with _named(path):
         if is_stream(path):
             with opened_stream(path) as stream:
@@ -121,7 +129,7 @@ def write_output(path: Path, data: bytes) -> None:
 
 @contextmanager
 def replaced_output(path: Path) -> Iterator[Path]:
-    """A temporary file for who has to write by name, to be used as a context manager.
+    """Yields a temporary file, for code that has to write by name.
 
     It gets the name that `path` leads to when the block ends, and is gone if the block raises. `path` is not a stream.
     """
@@ -161,6 +169,12 @@ def opened_stream(path: Path) -> Iterator[BinaryIO]:
             yield stream
 
 
+def write_json(path: Path, value: object) -> None:
+    """Writes `value` as JSON; a byte of a file name that is not UTF-8 becomes `\\udce9`. Raises OSError."""
+    text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+    write_output(path, text.encode("utf-8", "backslashreplace"))
+
+
 def is_stdout(path: Path) -> bool:
     """Returns True if `path` leads to standard output."""
     return _descriptor(place_of(path)) == 1
@@ -177,6 +191,16 @@ def _descriptor(place: Path) -> int | None:
         return _STANDARD[place]
     folders = (Path("/dev/fd"), Path("/proc/self/fd"), Path(f"/proc/{os.getpid()}/fd"))
     return int(place.name) if place.parent in folders and place.name.isdecimal() else None
+
+
+@contextmanager
+def unnamed_errors_at(path: Path) -> Iterator[None]:
+    """Makes an OSError without a file's name, such as one of a full disk, carry `path`."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
 
 
 @contextmanager

@@ -1,10 +1,14 @@
-"""Errors of bundles, manifests and model files: one root, one subclass for each reaction."""
+"""Errors: the root of all, and those of bundles, manifests and model files, one subclass for each reaction."""
 
 from __future__ import annotations
 
 
-class BundleError(Exception):
-    """Root of everything this package raises. `str()` is one sentence fit for a person to read."""
+class NeudashError(Exception):
+    """Root of all errors that a user can act on. `str()` is one sentence: what failed, on what, and what to do."""
+
+
+class BundleError(NeudashError):
+    """Root of all errors of this package."""
 
 
 class MalformedManifestError(BundleError):

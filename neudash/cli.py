@@ -17,18 +17,16 @@ COMMANDS = {
     "play": ("player.cli", "play a manifest enhanced: into a file, a window, or pictures"),
     "report": ("report.cli", "measure what the models gained and cost, as one HTML page"),
     "inspect": ("neudash.inspect.cli", "what is in a bundle: rungs, segments, models, bytes"),
-    "verify": ("neudash.inspect.cli", "check a bundle: hashes, schema, alignment, models"),
+    "verify": ("neudash.verify", "check a bundle: hashes, schema, alignment, models"),
     "image": ("neudash.image", "enhance one picture with a segment's model"),
     "model": ("neudash.export", "write a model as .keras or ONNX for other tools"),
     "doctor": ("neudash.doctor", "what works on this machine, what is missing, how to get it"),
     "demo": ("neudash.demo", "all of it on one video, ending with the report and a page's address"),
 }
-_SHARED_MODULES = ("neudash.inspect.cli",)
-"""Modules that serve several commands; they receive the command's name as first argument."""
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command. Returns its exit code: 0 done, 1 failed, 2 asked wrongly, 130 interrupted."""
+    """Runs one command. Returns its exit status: 0 done, 1 failed, 2 usage error, 130 interrupted."""
     _put_own_packages_first()
     from console.command import run_command
 
@@ -53,9 +51,8 @@ def _run(arguments: list[str]) -> int:
         print(f"neudash: there is no command {command!r}; `neudash --help` lists them", file=sys.stderr)
         return 2
     module_name, _ = COMMANDS[command]
-    program = importlib.import_module(module_name)
-    code: int = program.main([command, *rest] if module_name in _SHARED_MODULES else rest)
-    return code
+    status: int = importlib.import_module(module_name).main(rest)
+    return status
 
 
 def _put_own_packages_first() -> None:

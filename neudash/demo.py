@@ -17,14 +17,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from console.command import python_running
+from console.command import command, command_parser, python_running
 from console.options import seconds, video_file, whole_number
 from console.outputs import output_folder
 from console.progress import progress
-from console.text import one_line
 from manifests.bundle import open_bundle
-from manifests.errors import BundleError
-from media.errors import MediaError
+from manifests.errors import NeudashError
 from media.source.probe import probe
 from neudash.sample.video import DURATION_S, MAX_DURATION_S, frame_count, render_sample
 
@@ -41,7 +39,7 @@ examples:
 All outputs go into one folder. Stopped, the same command goes on where it was."""
 
 
-class DemoError(Exception):
+class DemoError(NeudashError):
     """The demo cannot continue. `str()` is the reason, or points to the step that reported it on stderr."""
 
 
@@ -74,25 +72,21 @@ class _Steps:
         self.taken.append((title, time.monotonic() - begin_s))
 
 
+@command("neudash demo")
 def main(argv: list[str]) -> int:
     """Runs the command. Returns 0 if all of it worked, 1 if a step failed and reported why, 130 for Ctrl-C."""
     options = _parser().parse_args(argv)
     # A plain kill must end the server that we started as well.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        _demo(options)
-    except (DemoError, MediaError, BundleError, OSError) as error:
-        print(f"neudash demo: {one_line(error)}", file=sys.stderr)
-        return 1
+    _demo(options)
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="neudash demo",
-        description="Package, train, serve, play enhanced and report one video: yours, or one drawn on the spot.",
-        epilog=_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = command_parser(
+        "neudash demo",
+        "Package, train, serve, play enhanced and report one video: yours, or one drawn on the spot.",
+        _EXAMPLE,
     )
     parser.add_argument(
         "video", nargs="?", type=video_file, metavar="VIDEO", help="(default: a canal town at dusk, drawn now)"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from console.command import command, command_parser
 from console.options import bundle_folder
 from console.outputs import (
     check_distinct,
@@ -26,9 +26,8 @@ from console.outputs import (
     results_to,
     write_output,
 )
-from console.text import one_line
 from manifests.bundle import open_bundle
-from manifests.errors import BundleError
+from manifests.errors import NeudashError
 from manifests.loading import load_model
 from manifests.networks import Add, AddBase, Conv, Fold, Shuffle
 from manifests.weights import MAX_MODEL_BYTES, ModelWeights, decode_model
@@ -43,20 +42,17 @@ _OPSET = 18
 _IR_VERSION = 8
 
 
-class ExportError(Exception):
+class ExportError(NeudashError):
     """The model cannot be exported as asked. `str()` is the reason."""
 
 
+@command("neudash model export")
 def main(argv: list[str]) -> int:
     """Run `neudash model`. Returns its exit code."""
     options = _parser().parse_args(argv)
-    try:
-        check_distinct([options.output], [options.model])
-        weights = _weights(options.model, options.segment, options.rung)
-        export(weights, options.output)
-    except (BundleError, ExportError, OSError) as error:
-        print(f"neudash model export: {one_line(error)}", file=sys.stderr)
-        return 1
+    check_distinct([options.output], [options.model])
+    weights = _weights(options.model, options.segment, options.rung)
+    export(weights, options.output)
     told = results_to([options.output])
     print(f"{options.output}: {weights.spec.name}, x{weights.spec.scale}, 8-bit luma in and out", file=told)
     return 0
@@ -194,12 +190,7 @@ def _weights(path: Path, segment: int | None, rung: int | None) -> ModelWeights:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="neudash model",
-        description="Models for other tools.",
-        epilog=_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("neudash model", "Models for other tools.", _EXAMPLE)
     actions = parser.add_subparsers(required=True, metavar="export")
     action = actions.add_parser(
         "export",

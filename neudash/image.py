@@ -11,17 +11,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from console.command import command, command_parser
 from console.options import whole_number
-from console.outputs import check_distinct, check_output, output_ending_in, results_to
-from console.text import one_line
-from manifests.errors import BundleError
+from console.outputs import check_outputs, output_ending_in, results_to
 from manifests.model import ModelTrack, Presentation, VideoRepresentation
 from manifests.mpd.read import read_mpd
 from manifests.networks import Size
 from manifests.weights import ModelWeights
 from media.colour.bgr import Picture, bgr_of_planes, planes_of_bgr
 from media.resize import resize
-from player.errors import PlayerError, UnplayableError
+from player.errors import UnplayableError
 from player.fetching.model_store import ModelStore
 from player.fetching.presentation_files import PresentationFiles
 from player.fetching.transport import Transport, open_transport
@@ -39,23 +38,19 @@ example:
 """
 
 
+@command("neudash image")
 def main(argv: list[str]) -> int:
     """Runs the command. Returns 0 if the picture was enhanced; 1 if not, and stderr has the reason."""
     arguments = _parser().parse_args(argv)
-    try:
-        check_distinct([arguments.output], [arguments.input])
-        check_output(arguments.output)
-        picture = read_picture(arguments.input)
-        model = asyncio.run(_model(arguments.bundle, arguments.rung, arguments.segment))
-        size = model.input_size(picture)
-        upscaler = ModelEnhancer(arguments.engine, arguments.backend).prepare(model.weights, *size)
-        if isinstance(upscaler, str):
-            raise UnplayableError(upscaler)
-        enlarged = enhanced_picture(picture, upscaler, size)
-        write_png(arguments.output, enlarged)
-    except (PlayerError, BundleError, OSError) as error:
-        print(f"neudash image: {one_line(error)}", file=sys.stderr)
-        return 1
+    check_outputs([arguments.output], [arguments.input])
+    picture = read_picture(arguments.input)
+    model = asyncio.run(_model(arguments.bundle, arguments.rung, arguments.segment))
+    size = model.input_size(picture)
+    upscaler = ModelEnhancer(arguments.engine, arguments.backend).prepare(model.weights, *size)
+    if isinstance(upscaler, str):
+        raise UnplayableError(upscaler)
+    enlarged = enhanced_picture(picture, upscaler, size)
+    write_png(arguments.output, enlarged)
     height, width = enlarged.shape[:2]
     told = results_to([arguments.output])
     print(f"{arguments.output}: {width}x{height}, {upscaler.name} of {model.rung.id}", file=told)
@@ -65,12 +60,7 @@ def main(argv: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="neudash image",
-        description="Enlarge one picture by the model of one segment.",
-        epilog=_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("neudash image", "Enhance one picture by the model of one segment.", _EXAMPLE)
     parser.add_argument("bundle", metavar="BUNDLE", help="bundle folder, manifest, or address of a manifest")
     parser.add_argument("input", type=Path, metavar="IN.png", help="picture to enhance; any kind that OpenCV reads")
     parser.add_argument("output", type=output_ending_in(".png"), metavar="OUT.png", help="the enhanced picture")

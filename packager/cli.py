@@ -8,18 +8,19 @@ import logging
 import os
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
 from rich.progress import Progress, TaskID
 
+from console.command import command, command_parser
 from console.options import video_file, whole_number
 from console.outputs import output_folder
 from console.progress import progress
-from console.text import one_line
-from manifests.errors import BundleError
 from media.colour.conversion import BLACK, parse_background
-from media.errors import MediaError, ProgramFailedError
+from media.errors import ProgramFailedError
 from media.programs import RunProgress
 from packager.capture import Device, parse_device, record
 from packager.encoders import DEFAULT_CODEC, ENCODERS, PRESETS
@@ -37,6 +38,7 @@ EXAMPLE = """example:
 """
 
 
+@command("neudash package", interrupted="stopped; the same command goes on from here")
 def main(argv: list[str]) -> int:
     """Runs the command. Returns 0 if the bundle is packaged, now or before; 1 after an error; 130 for Ctrl-C."""
     parser = _parser()
@@ -45,35 +47,29 @@ def main(argv: list[str]) -> int:
     if device is not None and arguments.duration is None:
         parser.error(f"{device.name} has no end; give the time to record with --duration")
     logging.basicConfig(level=logging.INFO if arguments.verbose else logging.WARNING, format="%(message)s")
-    try:
-        with progress(quiet=arguments.quiet) as bar:
-            listener = _listener(bar)
-            source = Path(arguments.video) if device is None else _recorded(device, arguments, listener)
-            result = package(_request(arguments, source), listener)
-    except (PackagingError, MediaError, BundleError, OSError) as error:
-        print(f"neudash package: {_reason(error, arguments.bundle)}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("neudash package: stopped; the same command goes on from here", file=sys.stderr)
-        return 130
+    with progress(quiet=arguments.quiet) as bar, _full_disk_named(arguments.bundle):
+        listener = _listener(bar)
+        source = Path(arguments.video) if device is None else _recorded(device, arguments, listener)
+        result = package(_request(arguments, source), listener)
     _tell(result, arguments.bundle, quiet=arguments.quiet)
     return 0
 
 
-def _reason(error: Exception, bundle: Path) -> str:
-    line = one_line(error)
-    if isinstance(error, ProgramFailedError) and os.strerror(errno.ENOSPC) in line:
-        # A program does not say which disk.
-        return f"the disk of {bundle} is full; make room, and the same command goes on from here ({line})"
-    return line
+@contextmanager
+def _full_disk_named(bundle: Path) -> Iterator[None]:
+    """Raises PackagingError with the bundle's name if a program found the disk full: it does not say which disk."""
+    try:
+        yield
+    except ProgramFailedError as error:
+        if os.strerror(errno.ENOSPC) not in str(error):
+            raise
+        full = f"the disk of {bundle} is full; make room, and the same command goes on from here"
+        raise PackagingError(f"{full} ({error})") from error
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="neudash package",
-        description="Cut a video into a DASH bundle: ladder, closed GOPs, segments, manifest.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = command_parser(
+        "neudash package", "Cut a video into a DASH bundle: ladder, closed GOPs, segments, manifest.", EXAMPLE
     )
     crfs = ", ".join(f"{encoder.codec} {encoder.auto_crf}" for encoder in ENCODERS.values())
     add = parser.add_argument

@@ -10,18 +10,16 @@ import argparse
 import asyncio
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from console.command import INTERRUPTED, command, command_parser
 from console.options import seconds, whole_number
-from console.outputs import check_distinct, check_output, is_stream, output_file, output_folder, results_to
-from console.text import one_line
+from console.outputs import check_outputs, is_stream, output_file, output_folder, results_to
 from player.abr.rules import DEFAULT, RULES
-from player.errors import PlayerError
 from player.fetching.download_recorder import DownloadRecorder
 from player.fetching.network_trace import read_trace
 from player.fetching.scheduler import CAPACITY_S
@@ -38,7 +36,6 @@ from player.sound.speaker import SpeakerUnavailableError, open_speaker
 from player.stats import summary
 from player.superres.engines import BACKENDS, ENGINES
 
-INTERRUPTED = 130
 WINDOW_MODEL_PATIENCE_S = 1.0
 """A viewer sees the first segment plain rather than later."""
 
@@ -51,6 +48,7 @@ examples:
 """
 
 
+@command("neudash play")
 def main(argv: list[str]) -> int:
     """0: all was played; 1: something is missing, or nothing could be played; 130: Ctrl-C, outputs finished."""
     parser = _parser()
@@ -61,19 +59,14 @@ def main(argv: list[str]) -> int:
         parser.error("--out names a file twice")
     if arguments.no_enhance and arguments.model:
         parser.error("--model enhances, --no-enhance does not: leave one out")
-    try:
-        return _play(arguments)
-    except (PlayerError, OSError) as error:
-        print(f"neudash play: {one_line(error)}", file=sys.stderr)
-        return 1
+    return _play(arguments)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="neudash play",
-        description="Play a presentation: fetch it, enhance it, show or store it. Without an output it only measures.",
-        epilog=_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = command_parser(
+        "neudash play",
+        "Play a presentation: fetch it, enhance it, show or store it. Without an output it only measures.",
+        _EXAMPLE,
     )
     parser.add_argument("address", metavar="URL", help="of a manifest; or a bundle folder or manifest on this machine")
     where = parser.add_argument_group("where it goes (any of them together)")
@@ -220,9 +213,7 @@ def _outputs(arguments: argparse.Namespace) -> tuple[Outputs, list[str]]:
     Raises OSError, SinkError or OverwritesError if one cannot be written.
     """
     files = _written(arguments)
-    check_distinct(files, [Path(arguments.address)])
-    for path in files:
-        check_output(path)
+    check_outputs(files, [Path(arguments.address)])
     sinks: list[Sink] = [VideoFile(path) for path in arguments.out]
     if arguments.frames is not None:
         sinks.append(PictureFolder(arguments.frames))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from manifests.errors import NeudashError
 
-class PlayerError(Exception):
+
+class PlayerError(NeudashError):
     """Root of everything this package raises. `str()` is one sentence fit for a person to read."""
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from console.outputs import write_output
+from console.outputs import write_json
 from console.text import counted
 
 ModelKind = Literal["none", "base", "update"]
@@ -81,7 +80,7 @@ class SessionStats:
 
     def write(self, path: Path) -> None:
         """Raises OSError."""
-        write_output(path, json.dumps(self.to_json(), indent=1).encode() + b"\n")
+        write_json(path, self.to_json())
 
 
 def summary(stats: SessionStats) -> str:

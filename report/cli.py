@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import sys
 from functools import cache
 
+from console.command import command, command_parser
 from console.options import bundle_folder, video_file, whole_number
-from console.outputs import check_distinct, check_output, output_ending_in, output_file, results_to, write_output
-from console.text import one_line
-from manifests.errors import BundleError
+from console.outputs import check_outputs, output_ending_in, output_file, results_to, write_json, write_output
 from manifests.files import check_writable, publish_file
 from manifests.names import QUALITY, REPORT
 from manifests.provenance import read_provenance
-from media.errors import MediaError
-from player.errors import PlayerError
-from player.superres.engines import BACKENDS, ENGINES, Engine, EngineUnavailableError, open_engine
+from player.superres.engines import BACKENDS, ENGINES, Engine, open_engine
 from report.choices import choices_of
-from report.errors import ReportError
 from report.page import headline, page
 from report.results import RungResult, quality_json
 from report.run import clearest_pictures, measured_rungs, open_subject
 from report.table import publish_quality
-
-INTERRUPTED = 130
 
 _EXAMPLE = """example:
   neudash report holiday/ --source holiday.mp4
@@ -34,27 +26,15 @@ The report goes into the bundle as report.html; the page of `neudash serve` link
 and have not changed since are taken from the bundle's quality.json."""
 
 
+@command("neudash report", interrupted="stopped; the same command goes on after the last rung it finished")
 def main(argv: list[str]) -> int:
     """Run the command. Returns its exit code."""
     options = _parser().parse_args(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets at length
-    try:
-        return _report(options)
-    except (BundleError, MediaError, ReportError, PlayerError, EngineUnavailableError, OSError) as error:
-        sys.stderr.write(f"neudash report: {one_line(error)}\n")
-        return 1
-    except KeyboardInterrupt:
-        sys.stderr.write("neudash report: stopped; the same command goes on after the last rung it finished\n")
-        return INTERRUPTED
-
-
-def _report(options: argparse.Namespace) -> int:
     # All outputs are checked first: measuring takes minutes.
     outputs = [path for path in (options.output, options.json) if path]
-    check_distinct(outputs, [options.source])
+    check_outputs(outputs, [options.source])
     subject = open_subject(options.bundle, options.source)
-    for path in outputs:
-        check_output(path)
     for path in (options.bundle / QUALITY, options.bundle / REPORT):
         check_writable(path)
     width, height = subject.output.width, subject.output.height
@@ -75,7 +55,7 @@ def _report(options: argparse.Namespace) -> int:
     if options.output:
         write_output(options.output, html)
     if options.json:
-        write_output(options.json, json.dumps(quality_json(width, height, rungs), indent=1).encode() + b"\n")
+        write_json(options.json, quality_json(width, height, rungs))
     told = results_to(outputs)
     for rung in rungs:
         told.write(_line(rung, rungs) + "\n")
@@ -97,11 +77,10 @@ def _line(rung: RungResult, rungs: list[RungResult]) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="neudash report",
-        description="Measure every rung of a bundle against its source, plain and enhanced, and show what was gained.",
-        epilog=_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = command_parser(
+        "neudash report",
+        "Measure every rung of a bundle against its source, plain and enhanced, and show what was gained.",
+        _EXAMPLE,
     )
     parser.add_argument("bundle", type=bundle_folder, metavar="BUNDLE", help="folder that `neudash package` made")
     parser.add_argument(

@@ -19,7 +19,7 @@ from typing import Literal
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from console.text import one_line
+from console.command import command, command_parser
 from manifests.files import check_writable
 from server.access import sign
 from server.app import create_app
@@ -53,24 +53,19 @@ class PortError(ServerError):
     """Raised if the address cannot be listened on."""
 
 
+@command("neudash serve", interrupted="stopped")
 def main(argv: list[str]) -> int:
     """Runs the command and returns its exit code."""
     flags = vars(_parser().parse_args(argv))
     token_for = flags.pop("token")
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    try:
-        settings = read_settings(os.environ, flags)
-        if token_for is None:
-            serve(settings)
-        elif not settings.secret:
-            raise SettingsError("tokens need NEUDASH_SERVER_SECRET, with the server's own secret")
-        else:
-            print(sign(settings.secret, token_for))
-    except (ServerError, OSError) as error:
-        print(f"neudash serve: {one_line(error)}", file=sys.stderr)  # the only line that reports the failure
-        return 1
-    except KeyboardInterrupt:
-        return 130
+    settings = read_settings(os.environ, flags)
+    if token_for is None:
+        serve(settings)
+    elif not settings.secret:
+        raise SettingsError("tokens need NEUDASH_SERVER_SECRET, with the server's own secret")
+    else:
+        print(sign(settings.secret, token_for))
     return 0
 
 
@@ -210,11 +205,8 @@ def _nothing_below(root: Path, index: Index) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="neudash serve",
-        description="Serve every bundle below a folder over HTTP, with a catalogue page.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = command_parser(
+        "neudash serve", "Serve every bundle below a folder over HTTP, with a catalogue page.", _EPILOG
     )
     # No defaults here, because a flag that is not given must not override the environment.
     parser.add_argument("root", nargs="?", metavar="ROOT", help="folder with bundles, or one bundle")

@@ -8,10 +8,12 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from manifests.errors import NeudashError
+
 PREFIX = "NEUDASH_SERVER_"
 
 
-class ServerError(Exception):
+class ServerError(NeudashError):
     """Root of the errors that this package raises. `str()` is one sentence for a person."""
 
 

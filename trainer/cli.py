@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from types import TracebackType
@@ -13,15 +11,13 @@ from typing import TYPE_CHECKING
 
 from rich.progress import TaskID
 
+from console.command import command, command_parser
 from console.options import bundle_folder, video_file, whole_number
-from console.outputs import check_distinct, check_output, output_file, results_to, write_output
+from console.outputs import check_outputs, output_file, results_to, unnamed_errors_at, write_json
 from console.progress import progress
-from console.text import one_line
-from manifests.errors import BundleError, UnknownNetworkError
-from media.errors import MediaError
-from player.superres.engines import BACKENDS, EngineUnavailableError, quiet_stderr, require_keras
+from manifests.errors import UnknownNetworkError
+from player.superres.engines import BACKENDS, quiet_stderr, require_keras
 from trainer.choice.networks import SizeClass, trained_network
-from trainer.errors import TrainingError
 from trainer.settings import AUTO, TrainSettings
 
 if TYPE_CHECKING:
@@ -40,6 +36,7 @@ taken or left stands in `--json`, in provenance.json and in `neudash report`.
 Training can be stopped at any time: the same command goes on where it stopped."""
 
 
+@command("neudash train", interrupted="stopped; the same command goes on from here")
 def main(argv: list[str]) -> int:
     """Run the command. Returns its exit code."""
     parser = _parser()
@@ -52,29 +49,18 @@ def main(argv: list[str]) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets at length
     size_class: SizeClass = options.size_class or "cpu"
     settings = TrainSettings(options.net, options.scope, options.steps, options.seed, size_class)
-    try:
-        # Outputs are checked first: training takes minutes.
-        outputs = [options.json] if options.json else []
-        check_distinct(outputs, [options.source])
-        for path in outputs:
-            check_output(path)
-        train_bundle = _trainer()
-        with _Bars(quiet=options.quiet) as bars:
-            summaries = train_bundle(
-                options.bundle, options.source, settings, bars.reporter, jobs=options.jobs, force=options.force
-            )
-        for summary in summaries:
-            print(_line(summary), file=results_to(outputs))
-        for path in outputs:
-            write_output(path, json.dumps([asdict(summary) for summary in summaries], indent=1).encode() + b"\n")
-    except (BundleError, MediaError, TrainingError, EngineUnavailableError, OSError) as error:
-        if isinstance(error, OSError) and error.filename is None:
-            error.filename = str(options.bundle)  # of what is written there piece by piece
-        print(f"neudash train: {one_line(error)}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("neudash train: stopped; the same command goes on from here", file=sys.stderr)
-        return 130
+    # Outputs are checked first: training takes minutes.
+    outputs = [options.json] if options.json else []
+    check_outputs(outputs, [options.source])
+    train_bundle = _trainer()
+    with _Bars(quiet=options.quiet) as bars, unnamed_errors_at(options.bundle):
+        summaries = train_bundle(
+            options.bundle, options.source, settings, bars.reporter, jobs=options.jobs, force=options.force
+        )
+    for summary in summaries:
+        print(_line(summary), file=results_to(outputs))
+    for path in outputs:
+        write_json(path, [asdict(summary) for summary in summaries])
     return 0
 
 
@@ -87,12 +73,11 @@ def _trainer() -> Callable[..., list[TrainedRung]]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="neudash train",
-        description="Overfit a tiny network to every rung of a bundle that can be enhanced, and publish those models "
-        "that save more bytes than they cost.",
-        epilog=_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = command_parser(
+        "neudash train",
+        "Overfit a tiny network to every rung of a bundle that can be enhanced, and publish those models that save "
+        "more bytes than they cost.",
+        _EXAMPLE,
     )
     parser.add_argument("bundle", type=bundle_folder, metavar="BUNDLE", help="folder that `neudash package` made")
     parser.add_argument(

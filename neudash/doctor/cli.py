@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -14,26 +12,22 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from console.outputs import check_output, output_file, results_to, write_output
-from console.text import one_line
+from console.command import command, command_parser
+from console.outputs import check_outputs, output_file, results_to, write_json
 from neudash.doctor import engines, machine, programs
 from neudash.doctor.findings import JOBS, Finding, Probe, hinders, jobs_possible, main_job_possible
 
 
+@command("neudash doctor")
 def main(argv: list[str]) -> int:
     """Runs the command. Returns 0 if the whole of `neudash demo` can run on this machine, 1 otherwise."""
     options = _parser().parse_args(argv)
     outputs = [options.json] if options.json else []
-    try:
-        for path in outputs:
-            check_output(path)
-        findings = examine(every_probe(try_camera=options.camera))
-        able = jobs_possible(findings)
-        for path in outputs:
-            write_output(path, _as_json(findings, able))
-    except OSError as error:
-        print(f"neudash doctor: {one_line(error)}", file=sys.stderr)
-        return 1
+    check_outputs(outputs)
+    findings = examine(every_probe(try_camera=options.camera))
+    able = jobs_possible(findings)
+    for path in outputs:
+        write_json(path, _as_json(findings, able))
     _show(findings, able, Console(file=results_to(outputs)))
     return 0 if main_job_possible(able) else 1
 
@@ -62,9 +56,8 @@ def examine(tries: Sequence[Probe]) -> list[Finding]:
         return list(pool.map(lambda probe: probe(), tries))
 
 
-def _as_json(findings: Sequence[Finding], able: dict[str, bool]) -> bytes:
-    report = {"ok": main_job_possible(able), "can": able, "findings": [asdict(f) for f in findings]}
-    return json.dumps(report, indent=1).encode() + b"\n"
+def _as_json(findings: Sequence[Finding], able: dict[str, bool]) -> dict[str, object]:
+    return {"ok": main_job_possible(able), "can": able, "findings": [asdict(f) for f in findings]}
 
 
 def _show(findings: Sequence[Finding], able: dict[str, bool], console: Console) -> None:
@@ -88,11 +81,11 @@ def _mark(finding: Finding, able: dict[str, bool]) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="neudash doctor",
-        description="What works on this machine, what is missing and how to get it."
-        " Ends with 0 where `neudash demo` can run, with 1 otherwise.",
-        epilog="example: neudash doctor --json doctor.json",
+    parser = command_parser(
+        "neudash doctor",
+        "Show what works on this machine, what is missing and how to get it. Ends with 0 if `neudash demo` can run, "
+        "with 1 otherwise.",
+        "example: neudash doctor --json doctor.json",
     )
     parser.add_argument("--json", type=output_file, metavar="FILE", help="also write the findings to FILE")
     parser.add_argument("--camera", action="store_true", help="switch the first camera on and take a picture with it")

@@ -1,64 +1,43 @@
-"""`neudash inspect` and `neudash verify`."""
+"""`neudash inspect`: prints what is in a bundle."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import json
-import sys
 from pathlib import Path
 from typing import Any
 
-from console.options import bundle_folder, seconds
-from console.outputs import check_distinct, check_output, is_stdout, output_file, write_output
-from console.text import counted, one_line
+from console.command import command, command_parser
+from console.options import seconds
+from console.outputs import check_outputs, is_stdout, output_file, write_json
 from manifests.bundle import Bundle, open_bundle, read_manifest
 from manifests.errors import BundleError
 from manifests.mpd.xml import MAX_BYTES
-from manifests.verify import verify_bundle
 from neudash.inspect.describe import as_text, describe
-from player.errors import PlayerError, UnplayableError
+from player.errors import UnplayableError
 
 _EXAMPLES = """examples:
   neudash inspect out/bundle
   neudash inspect http://127.0.0.1:8080/bundle/manifest.mpd --json description.json
 """
-_VERIFY_EXAMPLE = """example:
-  neudash verify out/bundle
-"""
 
 
+@command("neudash inspect")
 def main(argv: list[str]) -> int:
-    """Run `inspect` or `verify` (argv[0]); exit code 0, or 1 where something is wrong."""
-    arguments = _parser().parse_args(argv)
-    try:
-        return int(arguments.run(arguments))
-    except (BundleError, PlayerError, OSError) as error:
-        sys.stderr.write(f"neudash {arguments.command}: {one_line(error)}\n")
-        return 1
+    """Runs the command and returns its exit status."""
+    options = _parser().parse_args(argv)
+    outputs = [options.json] if options.json else []
+    check_outputs(outputs, [Path(options.bundle)])
+    description = _description(options.bundle, options.timeout)
+    for path in outputs:
+        write_json(path, description)
+    if not any(map(is_stdout, outputs)):
+        print(as_text(description))
+    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="neudash",
-        description="Look into a bundle.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
-    _add_inspect(commands)
-    _add_verify(commands)
-    return parser
-
-
-def _add_inspect(commands: Any) -> None:
-    parser = commands.add_parser(
-        "inspect",
-        help="what is in a bundle: rungs, segments, models, bytes",
-        description="Print what is in a bundle: rungs, segments, models, bytes.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("neudash inspect", "Print what is in a bundle: rungs, segments, models, bytes.", _EXAMPLES)
     parser.add_argument("bundle", help="a bundle's folder, an MPD file, or the http(s) address of a manifest")
     parser.add_argument(
         "--json",
@@ -69,33 +48,7 @@ def _add_inspect(commands: Any) -> None:
     parser.add_argument(
         "--timeout", type=seconds(), default=20.0, metavar="SECONDS", help="for an address (default: %(default)g)"
     )
-    parser.set_defaults(run=_inspect)
-
-
-def _add_verify(commands: Any) -> None:
-    parser = commands.add_parser(
-        "verify",
-        help="check hashes, schema, alignment, and that every model loads",
-        description="Check a bundle: schema, alignment, playlists, that frames and sound last as they should, that its "
-        "segments are those that were packaged, and that its models have their hashes and load.",
-        epilog=_VERIFY_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("bundle", type=bundle_folder, help="a bundle's folder")
-    parser.add_argument(
-        "--json",
-        type=output_file,
-        metavar="FILE",
-        help="also write the findings as JSON (- for JSON only, on stdout)",
-    )
-    parser.set_defaults(run=_verify)
-
-
-def _inspect(arguments: argparse.Namespace) -> int:
-    _check(arguments.json, Path(arguments.bundle))
-    description = _description(arguments.bundle, arguments.timeout)
-    _print(as_text(description), description, arguments.json)
-    return 0
+    return parser
 
 
 def _description(where: str, timeout_s: float) -> dict[str, Any]:
@@ -136,30 +89,3 @@ def _size_bytes(bundle: Bundle, href: str) -> int | None:
         return bundle.path(href).stat().st_size
     except OSError:
         return None
-
-
-def _verify(arguments: argparse.Namespace) -> int:
-    _check(arguments.json, arguments.bundle)
-    found = verify_bundle(arguments.bundle)
-    count = f"{counted(found.segments, 'segment')}, {counted(found.models, 'model')}"
-    verdict = counted(len(found.problems), "problem") if found.problems else "sound"
-    lines = [*found.problems, f"{count}: {verdict}"]
-    value = {"segments": found.segments, "models": found.models, "problems": list(found.problems)}
-    _print("\n".join(lines), value, arguments.json)
-    return 1 if found.problems else 0
-
-
-def _check(json_file: Path | None, read: Path) -> None:
-    if json_file is not None:
-        check_distinct([json_file], [read])
-        check_output(json_file)
-
-
-def _print(text: str, value: dict[str, Any], json_file: Path | None) -> None:
-    if json_file is not None:
-        # A name of a file that is not UTF-8 has surrogates; JSON writes those as `\\udce9`.
-        write_output(
-            json_file, json.dumps(value, indent=1, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
-        )
-    if json_file is None or not is_stdout(json_file):
-        sys.stdout.write(text + "\n")

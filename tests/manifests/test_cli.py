@@ -19,7 +19,8 @@ from manifests.bundle import publish_json
 from manifests.errors import BundleError
 from manifests.names import MANIFEST
 from manifests.verify import verify_bundle
-from neudash.inspect.cli import fetch_manifest, main
+from neudash.cli import main
+from neudash.inspect.cli import fetch_manifest
 from player.errors import UnplayableError
 
 

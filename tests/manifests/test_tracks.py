@@ -24,7 +24,7 @@ from manifests.mpd.tracks import clean_label
 from manifests.mpd.write import write_mpd
 from manifests.names import MANIFEST, MASTER_PLAYLIST
 from manifests.verify import verify_bundle
-from neudash.inspect.cli import main
+from neudash.cli import main
 
 # The machine may be busy: an example that takes long is no failure.
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -17,6 +17,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from manifests.errors import NeudashError
 from manifests.weights import MAX_MODEL_BYTES, ModelWeights, decode_model
 
 Plane = NDArray[np.uint8]
@@ -25,7 +26,7 @@ ENGINES = ("auto", "keras", "openvino")
 BACKENDS = ("tensorflow", "jax", "torch")
 
 
-class EngineUnavailableError(Exception):
+class EngineUnavailableError(NeudashError):
     """The requested engine cannot run here. `str()` contains the remedy."""
 
 
