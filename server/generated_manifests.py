@@ -41,8 +41,7 @@ def with_base_urls(base_urls: tuple[str, ...], served: ServedFile, data: bytes) 
         element.text = text
         element.tail = "\n "
         root.insert(place, element)
-    written: bytes = etree.tostring(root, encoding="UTF-8", xml_declaration=True)
-    return written + b"\n"
+    return etree.tostring(root, encoding="UTF-8", xml_declaration=True) + b"\n"
 
 
 def live_manifest(presentation: Presentation, now_s: Fraction, time_url: str | None) -> bytes:
@@ -60,14 +59,14 @@ def live_manifest(presentation: Presentation, now_s: Fraction, time_url: str | N
     first = max(0, min(last, floor((now_s - _WINDOW_S) / duration_s)))
     # The written manifest of the film is the pattern; its Period is taken out and put in again once per repetition.
     root = etree.fromstring(write_mpd(presentation))
-    whole = root.find(dash("Period"))
+    whole = next(root.iter(dash("Period")))
     root.remove(whole)
     del root.attrib["mediaPresentationDuration"]
     for round_number in range(first, last):
         root.append(_period(whole, round_number, duration_s))
     over = _over_at(presentation, now_s - last * duration_s)
     if over is not None:
-        root.append(_period(etree.fromstring(write_mpd(over)).find(dash("Period")), last, duration_s))
+        root.append(_period(next(etree.fromstring(write_mpd(over)).iter(dash("Period"))), last, duration_s))
     # A new segment comes at least once per longest segment; the update period and the delay follow from it.
     longest_s = max(s.duration_s for r in presentation.video for s in r.segments)
     attributes = {
@@ -83,8 +82,7 @@ def live_manifest(presentation: Presentation, now_s: Fraction, time_url: str | N
     scheme, value = (_TIME_ITSELF, _iso(now_s)) if time_url is None else (_HTTP_TIME, time_url)
     etree.SubElement(root, dash("UTCTiming"), schemeIdUri=scheme, value=value)
     etree.indent(root, space=" ")
-    text: bytes = etree.tostring(root, encoding="UTF-8", xml_declaration=True)
-    return text
+    return etree.tostring(root, encoding="UTF-8", xml_declaration=True)
 
 
 def _period(of: Element, round_number: int, duration_s: Fraction) -> Element:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from lxml import etree
 
@@ -15,8 +15,8 @@ MAX_TAGS = 150_000
 
 MAX_UINT = 2**63 - 1
 
-Element = Any
-"""An lxml element; lxml carries no types."""
+Element = etree._Element
+"""Type of an lxml element."""
 
 _UINT = re.compile(r"\d{1,19}", re.ASCII)
 _HTML = re.compile(rb"\s*<(!doctype\s+)?html\b", re.IGNORECASE)
@@ -24,7 +24,7 @@ _XLINK_HREF = "{http://www.w3.org/1999/xlink}href"
 
 
 def parse_xml(data: bytes) -> Element:
-    """The root element of a UTF-8 document without DOCTYPE or xlink. Raises MalformedManifestError."""
+    """Returns the root element of a UTF-8 document without DOCTYPE or xlink. Raises MalformedManifestError."""
     # Common mistakes first, with a hint each; then bounds, before the parser takes memory.
     if _HTML.match(data):
         raise MalformedManifestError("a web page, not a manifest, whose address ends in /manifest.mpd")
