@@ -22,7 +22,7 @@ class MalformedModelError(BundleError):
 class UnknownNetworkError(BundleError):
     """A well-formed reference to a network or model format that this version does not know.
 
-    Not corruption: a newer packager may have written it. The player answers with plain upscaling.
+    Not corruption: a newer packager may have written it. The player answers with the plain resize.
     """
 
 

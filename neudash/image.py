@@ -27,7 +27,7 @@ from player.fetching.transport import Transport, open_transport
 from player.frames.upscalers import ModelEnhancer
 from player.sinks.pictures import write_png
 from player.superres.engines import BACKENDS, ENGINES, Upscaler
-from player.superres.model_choice import model_for_segment
+from player.superres.model_choice import Unavailable, model_for_segment
 from player.superres.output import fixed_rung
 
 MAX_PICTURE_BYTES = 256 << 20
@@ -47,8 +47,8 @@ def main(argv: list[str]) -> int:
     model = asyncio.run(_model(arguments.bundle, arguments.rung, arguments.segment))
     size = model.input_size(picture)
     upscaler = ModelEnhancer(arguments.engine, arguments.backend).prepare(model.weights, *size)
-    if isinstance(upscaler, str):
-        raise UnplayableError(upscaler)
+    if isinstance(upscaler, Unavailable):
+        raise UnplayableError(upscaler.reason)
     enlarged = enhanced_picture(picture, upscaler, size)
     write_png(arguments.output, enlarged)
     height, width = enlarged.shape[:2]
@@ -139,17 +139,18 @@ def _rung(presentation: Presentation, wish: str | None) -> VideoRepresentation:
 
 
 async def _model_of(fetcher: Transport, presentation: Presentation, rung: VideoRepresentation, number: int) -> _Model:
-    positions = [position for position, segment in enumerate(rung.segments) if segment.number == number]
-    if not positions:
+    indices = [index for index, segment in enumerate(rung.segments) if segment.number == number]
+    if not indices:
         numbers = f"{rung.segments[0].number} to {rung.segments[-1].number}"
         raise UnplayableError(f"there is no segment {number}; {rung.id} has {numbers}")
-    wanted = model_for_segment(rung, positions[0])
+    model = model_for_segment(rung, indices[0])
     store = ModelStore(PresentationFiles(fetcher, presentation, None).model)
-    store.request(wanted, lambda _: None)
+    store.request(model, lambda _: None)
     # The fetcher's own deadlines and attempts bound this.
-    weights = await store.weights(wanted, patience_s=None)
-    if isinstance(weights, str) or wanted.track is None:
-        with_models = [s.number for position, s in enumerate(rung.segments) if model_for_segment(rung, position).files]
+    weights = await store.weights(model, patience_s=None)
+    if isinstance(weights, Unavailable):
+        with_models = [s.number for index, s in enumerate(rung.segments) if model_for_segment(rung, index).files]
         hint = f"; segments with a model: {', '.join(map(str, with_models[:20])) or 'none'}"
-        raise UnplayableError(f"segment {number} of {rung.id}: {weights}{hint}")
-    return _Model(rung, wanted.track, weights)
+        raise UnplayableError(f"segment {number} of {rung.id}: {weights.reason}{hint}")
+    assert model.track is not None, "weights belong to a track"
+    return _Model(rung, model.track, weights)

@@ -28,6 +28,7 @@ from player.sinks import Sink
 from player.sinks.window import Window
 from player.sound.speaker import Speaker
 from player.stats import SessionStats
+from player.superres.model_choice import Unavailable
 from player.superres.output import OutputFormat
 
 SEGMENTS_AHEAD = 1
@@ -57,7 +58,7 @@ class PlaybackListener(Protocol):
 class _Job:
     """A segment that is ready to be decoded, and what enlarges its frames."""
 
-    delivery: FetchedSegment
+    fetched: FetchedSegment
     enlarger: SegmentEnhancer
 
 
@@ -91,7 +92,7 @@ class Pipeline:
     ) -> None:
         self.complete = True
         """True if every frame came, and all audio could be used."""
-        self._downloads = downloads
+        self._scheduler = downloads
         self._enhancer = enhancer
         self._output = output
         self._sinks = sinks
@@ -139,41 +140,41 @@ class Pipeline:
 
     async def _fetch(self, thread: OneThread) -> None:
         """The next segment is fetched, and its upscaler made, while the current one plays."""
-        for position in range(self._downloads.first, self._downloads.count):
+        for index in range(self._scheduler.first, self._scheduler.count):
             try:
-                delivery = await self._downloads.deliver(position)
+                fetched = await self._scheduler.segment_at(index)
             except UnplayableError as error:
                 # What was delivered is played before the session ends for it.
                 self._failure = error
                 break
-            self._stats.segments.append(delivery.record)
-            await self._fetched.put(await self._prepared(delivery, thread))
+            self._stats.segments.append(fetched.record)
+            await self._fetched.put(await self._prepared(fetched, thread))
         await self._fetched.put(None)
 
-    async def _prepared(self, delivery: FetchedSegment, thread: OneThread) -> _Job:
-        upscaler, record = None, delivery.record
-        if delivery.media is not None:
-            made = await thread.do(partial(self._enhancer.prepare, delivery.weights, *delivery.input_size))
-            if isinstance(made, str):
-                record.reason = record.reason or made
+    async def _prepared(self, fetched: FetchedSegment, thread: OneThread) -> _Job:
+        upscaler, record = None, fetched.record
+        if fetched.media is not None:
+            made = await thread.do(partial(self._enhancer.prepare, fetched.weights, *fetched.input_size))
+            if isinstance(made, Unavailable):
+                record.reason = record.reason or made.reason
             else:
                 upscaler, record.reason = made, None
-        return _Job(delivery, SegmentEnhancer(delivery, upscaler, self._output, self._stats))
+        return _Job(fetched, SegmentEnhancer(fetched, upscaler, self._output, self._stats))
 
     async def _decode(self, thread: OneThread) -> None:
         while (job := await self._fetched.get()) is not None:
             if self._speaker is not None:
                 await thread.do(partial(self._hear, self._speaker, job))
             await self._decoded.put(job)
-            if job.delivery.media is None:
-                self._lose(job, 0, job.delivery.record.reason)
+            if job.fetched.media is None:
+                self._lose(job, 0, job.fetched.record.reason)
             else:
                 await self._decode_segment(job, thread)
         await self._decoded.put(None)
 
     async def _decode_segment(self, job: _Job, thread: OneThread, *, again: bool = True) -> None:
         """`again`: whether a segment of which nothing decodes is worth another try."""
-        frames, record = segment_frames(job.delivery), job.delivery.record
+        frames, record = segment_frames(job.fetched), job.fetched.record
         count = 0
         try:
             while True:
@@ -185,19 +186,19 @@ class Pipeline:
                 if frame.pts_s >= self._from_s:
                     await self._decoded.put(_Decoded(job, frame))
         except UndecodableSegmentError as error:
-            if again and not count and await self._downloads.fetch_again(job.delivery):
+            if again and not count and await self._scheduler.fetch_again(job.fetched):
                 await self._decode_segment(job, thread, again=False)
             else:
                 self._lose(job, count, f"lost: {error}")
 
     def _lose(self, job: _Job, shown: int, reason: str | None) -> None:
         """Records a segment of which only `shown` frames were available."""
-        delivery = job.delivery
-        delivery.record.reason = reason
+        fetched = job.fetched
+        fetched.record.reason = reason
         self.complete = False
-        shown_s = shown / delivery.representation.video.frame_rate
-        self._lost_s += max(Fraction(0), delivery.end_s - delivery.start_s - shown_s)
-        self._talk.warn(f"segment {delivery.segment.number} {reason}")
+        shown_s = shown / fetched.representation.video.frame_rate
+        self._lost_s += max(Fraction(0), fetched.end_s - fetched.start_s - shown_s)
+        self._talk.warn(f"segment {fetched.segment.number} {reason}")
 
     async def _enhance(self, thread: OneThread) -> None:
         network: str | None = None
@@ -263,11 +264,11 @@ class Pipeline:
     def _hear(self, speaker: Speaker, job: _Job) -> None:
         # A broken segment is silence here; where a file wants it, `_sound` says so.
         with contextlib.suppress(UndecodableSegmentError):
-            for segment in job.delivery.audio:
+            for segment in job.fetched.audio:
                 speaker.sound(segment.init, segment.media)
 
     def _sound(self, job: _Job) -> None:
-        for segment in job.delivery.audio:
+        for segment in job.fetched.audio:
             try:
                 for sink in self._sinks:
                     sink.sound(segment.init, segment.media)

@@ -58,10 +58,10 @@ class RungPlayer:
     model_bytes: tuple[int, ...]
     """Bytes of the model files that playing from the start fetches for each segment."""
 
-    def segment(self, position: int) -> Iterator[Frame]:
-        """Decoded frames of the segment at that position, from 0. Raises UndecodableSegmentError."""
+    def segment(self, index: int) -> Iterator[Frame]:
+        """Decodes the frames of segment `index`, counted from 0. Raises UndecodableSegmentError."""
         read, r = self.subject.bundle.read, self.representation
-        href = r.segments[position].href
+        href = r.segments[index].href
         try:
             yield from decode_segment(read(r.init_href), read(href))
         except UndecodableSegmentError as error:
@@ -70,8 +70,8 @@ class RungPlayer:
     def plain(self, decoded: Frame) -> Frame:
         return resize_frame(decoded, self.subject.output.width, self.subject.output.height)
 
-    def played(self, decoded: Frame, position: int) -> Frame:
-        return output_frame(decoded, self.upscalers[position], self.input_sizes[position], self.subject.output)
+    def played(self, decoded: Frame, index: int) -> Frame:
+        return output_frame(decoded, self.upscalers[index], self.input_sizes[index], self.subject.output)
 
 
 def rung_player(subject: Subject, representation: VideoRepresentation, engine: Callable[[], Engine]) -> RungPlayer:
@@ -80,25 +80,25 @@ def rung_player(subject: Subject, representation: VideoRepresentation, engine: C
     made: dict[tuple[str, Size], Upscaler | None] = {}
     held: set[str] = set()
     upscalers, input_sizes, model_bytes = [], [], []
-    for position in range(len(representation.segments)):
-        wanted = model_for_segment(representation, position)
-        model_bytes.append(sum(file.size_bytes for file in wanted.files if file.href not in held))
-        held |= {file.href for file in wanted.files}
-        size = wanted.track.input_size_of(video) if wanted.track else video.size
-        name = wanted.files[-1].href if wanted.files else "", size
+    for index in range(len(representation.segments)):
+        model = model_for_segment(representation, index)
+        model_bytes.append(sum(file.size_bytes for file in model.files if file.href not in held))
+        held |= {file.href for file in model.files}
+        size = model.track.input_size_of(video) if model.track else video.size
+        name = model.files[-1].href if model.files else "", size
         if name not in made:
-            weights = _weights(subject.bundle, wanted)
+            weights = _weights(subject.bundle, model)
             made[name] = engine().upscaler(weights, *size) if weights else None
         upscalers.append(made[name])
         input_sizes.append(size)
     return RungPlayer(subject, representation, tuple(upscalers), tuple(input_sizes), tuple(model_bytes))
 
 
-def _weights(bundle: Bundle, wanted: SegmentModel) -> ModelWeights | None:
-    if wanted.track is None:
+def _weights(bundle: Bundle, model: SegmentModel) -> ModelWeights | None:
+    if model.track is None:
         return None
     try:
-        return load_model(bundle, wanted.track, wanted.files[-1].n)
+        return load_model(bundle, model.track, model.files[-1].n)
     except BundleError:
         return None
 
@@ -114,12 +114,12 @@ def rung_key(subject: Subject, representation: VideoRepresentation, source_sha25
     digest = hashlib.sha256(f"{METHOD} {source_sha256} {vmaf_every} {subject.output}".encode())
     digest.update(repr(sorted(subject.treatment.to_json().items())).encode())
     digest.update(subject.bundle.read(representation.init_href))
-    for position, segment in enumerate(representation.segments):
+    for index, segment in enumerate(representation.segments):
         digest.update(subject.bundle.read(segment.href))
-        wanted = model_for_segment(representation, position)
-        digest.update("".join(file.sha256 for file in wanted.files).encode())
-        if wanted.track is not None:
-            digest.update(f"{wanted.track.network} {wanted.track.input_size}".encode())
+        model = model_for_segment(representation, index)
+        digest.update("".join(file.sha256 for file in model.files).encode())
+        if model.track is not None:
+            digest.update(f"{model.track.network} {model.track.input_size}".encode())
     return digest.hexdigest()[:16]
 
 
@@ -132,18 +132,18 @@ def measure_rung(player: RungPlayer, key: str, vmaf_every: int, on_frame: Callab
         played: Judge | None = None
         if any(player.upscalers):
             played = judges.enter_context(judge(output.width, output.height, vmaf_every=vmaf_every))
-        for position, decoded, reference in pairs(player):
+        for index, decoded, reference in pairs(player):
             plain.add(reference, player.plain(decoded))
             if played:
                 # Plain segments too, because VMAF feels motion across the boundaries.
-                played.add(reference, player.played(decoded, position))
-            counts[position] += 1
+                played.add(reference, player.played(decoded, index))
+            counts[index] += 1
             on_frame()
     return _result(player, key, vmaf_every, counts, plain.scores(), played.scores() if played else None)
 
 
 def pairs(player: RungPlayer) -> Iterator[tuple[int, Frame, Frame]]:
-    """(position of the segment, decoded frame, source frame at the output's size), in order."""
+    """Yields (index of the segment, decoded frame, source frame at the output's size), in order."""
     decoded = ((at, frame) for at in range(len(player.upscalers)) for frame in player.segment(at))
     source = player.subject.source.name
     for frame, reference in zip_longest(decoded, player.subject.references()):
@@ -164,20 +164,20 @@ def _result(
     representation, read = player.representation, player.subject.bundle.read
     video = representation.video
     segments, first = [], 0
-    for position, segment in enumerate(representation.segments):
+    for index, segment in enumerate(representation.segments):
         # Scores are per frame over the whole title; each segment has its run of them.
-        run = slice(first, first + counts[position])
+        run = slice(first, first + counts[index])
         first = run.stop
-        enhanced = player.upscalers[position] is not None and played is not None
-        track = model_for_segment(representation, position).track
+        enhanced = player.upscalers[index] is not None and played is not None
+        track = model_for_segment(representation, index).track
         segments.append(
             SegmentResult(
                 number=segment.number,
                 start_s=float(segment.start_s),
                 duration_s=float(segment.duration_s),
-                frames=counts[position],
+                frames=counts[index],
                 size_bytes=len(read(segment.href)),
-                model_bytes=player.model_bytes[position],
+                model_bytes=player.model_bytes[index],
                 network=track.network if track and enhanced else None,
                 plain=scores_of(pooled(plain[run])),
                 enhanced=scores_of(pooled(played[run])) if enhanced and played else None,

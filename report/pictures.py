@@ -71,33 +71,33 @@ class Shown:
 def clearest_segments(rung: RungResult, count: int = MOMENTS) -> list[int]:
     """Positions of the enhanced segments that gain most, in the order of the title."""
     gains = {
-        position: segment.enhanced.psnr_y - segment.plain.psnr_y
-        for position, segment in enumerate(rung.segments)
+        index: segment.enhanced.psnr_y - segment.plain.psnr_y
+        for index, segment in enumerate(rung.segments)
         if segment.enhanced
     }
-    return sorted(sorted(gains, key=lambda position: -gains[position])[:count])
+    return sorted(sorted(gains, key=lambda index: -gains[index])[:count])
 
 
-def moments(player: RungPlayer, positions: Sequence[int]) -> list[Moment]:
+def moments(player: RungPlayer, indices: Sequence[int]) -> list[Moment]:
     """Returns for each segment the frame whose squared error falls most. Raises as `pairs` does."""
     best: dict[int, tuple[int, Moment]] = {}
-    index, current = 0, -1
-    for position, decoded, reference in pairs(player):
-        if position > max(positions, default=-1):
+    frame_index, current = 0, -1
+    for index, decoded, reference in pairs(player):
+        if index > max(indices, default=-1):
             break
-        index, current = (index + 1, current) if position == current else (0, position)
-        if position not in positions or index % FRAME_STEP:
+        frame_index, current = (frame_index + 1, current) if index == current else (0, index)
+        if index not in indices or frame_index % FRAME_STEP:
             continue
-        number = player.representation.segments[position].number
-        fall, moment = _moment(player, position, number, decoded, reference)
-        if position not in best or fall > best[position][0]:
-            best[position] = fall, moment
-    return [best[position][1] for position in positions]
+        number = player.representation.segments[index].number
+        fall, moment = _moment(player, index, number, decoded, reference)
+        if index not in best or fall > best[index][0]:
+            best[index] = fall, moment
+    return [best[index][1] for index in indices]
 
 
-def _moment(player: RungPlayer, position: int, number: int, decoded: Frame, reference: Frame) -> tuple[int, Moment]:
+def _moment(player: RungPlayer, index: int, number: int, decoded: Frame, reference: Frame) -> tuple[int, Moment]:
     """The fall of the squared error, and the moment."""
-    plain, enhanced = player.plain(decoded), player.played(decoded, position)
+    plain, enhanced = player.plain(decoded), player.played(decoded, index)
     before, after = squared_error(reference.y, plain.y), squared_error(reference.y, enhanced.y)
     gain_db = psnr_y(after, reference.y.size) - psnr_y(before, reference.y.size)
     detail = clearest_box(reference.y, plain.y, enhanced.y)

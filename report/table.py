@@ -44,7 +44,7 @@ def _described(root: Path, s: AdaptationSet, known: dict[str, RungResult]) -> Ad
 
 
 def _rung(r: VideoRepresentation, result: RungResult) -> RungQuality:
-    digest = models_digest([model_for_segment(r, position).files for position in range(len(r.segments))])
+    digest = models_digest([model_for_segment(r, index).files for index in range(len(r.segments))])
     return RungQuality(tuple(_segment(segment) for segment in result.segments), digest)
 
 

@@ -147,11 +147,11 @@ def build_index(root: Path, before: Index) -> Index:
     bundles: dict[str, ServedBundle] = {}
     broken: dict[str, str] = {}
     for name, folder in find_bundles(root):
-        found = _bundle_or_reason(name, folder, before.bundles.get(name))
-        if isinstance(found, ServedBundle):
-            bundles[name] = found
-        else:
-            broken[_printable(name)] = found
+        try:
+            bundles[name] = _current_bundle(name, folder, before.bundles.get(name))
+        except (BundleError, OSError, ValueError) as error:
+            # The reason is shown to clients, who must not learn the folder's path on this machine.
+            broken[_printable(name)] = str(error).replace(str(folder), name)
     files = {file.url_path: file for bundle in bundles.values() for file in bundle.files}
     return Index(bundles, files, broken)
 
@@ -210,15 +210,12 @@ def _printable(name: str) -> str:
     return name.encode("utf-8", "replace").decode()
 
 
-def _bundle_or_reason(name: str, folder: Path, before: ServedBundle | None) -> ServedBundle | str:
+def _current_bundle(name: str, folder: Path, before: ServedBundle | None) -> ServedBundle:
     if _printable(name) != name:
-        return "its name is not in UTF-8; rename the folder"
-    try:
-        unchanged = before is not None and before.version == _version(folder)
-        return before if before and unchanged else read_bundle(name, folder)
-    except (BundleError, OSError, ValueError) as error:
-        # The reason is shown to clients, who must not learn the folder's path on this machine.
-        return str(error).replace(str(folder), name)
+        raise ValueError("its name is not in UTF-8; rename the folder")
+    if before is not None and before.version == _version(folder):
+        return before
+    return read_bundle(name, folder)
 
 
 def _version(root: Path) -> tuple[disk.Signature, int]:

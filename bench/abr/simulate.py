@@ -87,26 +87,26 @@ def simulate(
     session = _Session(time_s=link.begun_s)
     shown: list[Shown] = []
     startup_s = 0.0
-    for position in range(len(title)):
-        state = _state(session, title, position, capacity_s)
+    for index in range(len(title)):
+        state = _state(session, title, index, capacity_s)
         decision = policy(state)
         session.memory = decision.memory
         _pass(session, min(decision.wait_s, session.buffer_s))
         # Before the first picture nothing is abandoned: the viewer waits for what was requested.
         session.last = _fetched(session, state, decision, link, abandon if shown else None)
         shown.append(session.last)
-        if position == 0:
+        if index == 0:
             startup_s = session.time_s - link.begun_s
     return SimulatedSession((replace(shown[0], stall_s=0.0), *shown[1:]), startup_s)
 
 
-def _state(session: _Session, title: Sequence[Upcoming], position: int, capacity_s: float) -> State:
+def _state(session: _Session, title: Sequence[Upcoming], index: int, capacity_s: float) -> State:
     return State(
         buffer_s=session.buffer_s,
         capacity_s=capacity_s,
         transfers=tuple(session.transfers[-TRANSFERS_REMEMBERED:]),
-        upcoming=tuple(title[position : position + TOLD_AHEAD]),
-        remaining=len(title) - position,
+        upcoming=tuple(title[index : index + TOLD_AHEAD]),
+        remaining=len(title) - index,
         held=frozenset(session.held),
         enhancing_s=max(0.0, session.enhancer_free_s - session.time_s),
         last_rung=session.last.rung if session.last else None,

@@ -51,10 +51,10 @@ def _of_plain(told: RungQuality) -> RungQuality:
 def upcoming_segments(
     rungs: Sequence[VideoRepresentation],
     known: Known,
-    positions: range,
+    indices: range,
     seconds_of: SecondsOf | None,
 ) -> tuple[Upcoming, ...]:
-    """Returns the segments at `positions` on every rung, lowest bandwidth first; without models if `seconds_of` is
+    """Returns the segments at `indices` on every rung, lowest bandwidth first; without models if `seconds_of` is
     None.
 
     Included are models that this version can run and that this machine runs at least as fast as the video plays.
@@ -63,18 +63,18 @@ def upcoming_segments(
     rates = [_bandwidth_bps(rung, known.get(rung.id)) for rung in ordered]
     return tuple(
         Upcoming(
-            duration_s=_duration_s(ordered[0], position),
+            duration_s=_duration_s(ordered[0], index),
             choices=tuple(
-                _choice(rung, known.get(rung.id), rate_bps, max(rates), position, seconds_of)
+                _choice(rung, known.get(rung.id), rate_bps, max(rates), index, seconds_of)
                 for rung, rate_bps in zip(ordered, rates, strict=True)
             ),
         )
-        for position in positions
+        for index in indices
     )
 
 
-def _duration_s(rung: VideoRepresentation, position: int) -> float:
-    return rung.segments[position].duration_ticks / rung.timescale
+def _duration_s(rung: VideoRepresentation, index: int) -> float:
+    return rung.segments[index].duration_ticks / rung.timescale
 
 
 def _bandwidth_bps(rung: VideoRepresentation, measured: RungQuality | None) -> float:
@@ -89,15 +89,15 @@ def _choice(
     measured: RungQuality | None,
     rate_bps: float,
     top_bps: float,
-    position: int,
+    index: int,
     seconds_of: SecondsOf | None,
 ) -> RungChoice:
-    duration_s = _duration_s(rung, position)
-    segment = None if measured is None else measured.segments[position]
+    duration_s = _duration_s(rung, index)
+    segment = None if measured is None else measured.segments[index]
     plain = segment.plain if segment is not None else None
     quality = plain if plain is not None else _guessed(rate_bps, top_bps)
     size_bytes = float(segment.size_bytes) if segment is not None else rate_bps * duration_s / 8
-    enhancements = () if seconds_of is None else _enhancements(rung, measured, quality, position, seconds_of)
+    enhancements = () if seconds_of is None else _enhancements(rung, measured, quality, index, seconds_of)
     return RungChoice(rung.id, rate_bps, size_bytes, quality, enhancements)
 
 
@@ -106,15 +106,15 @@ def _guessed(bandwidth_bps: float, top_bps: float) -> float:
 
 
 def _enhancements(
-    rung: VideoRepresentation, measured: RungQuality | None, plain: float, position: int, seconds_of: SecondsOf
+    rung: VideoRepresentation, measured: RungQuality | None, plain: float, index: int, seconds_of: SecondsOf
 ) -> tuple[Enhancement, ...]:
-    duration_s = _duration_s(rung, position)
+    duration_s = _duration_s(rung, index)
     # The quality table has the gain of the best model only.
-    best = model_for_segment(rung, position)
-    gain = _measured_gain(measured, plain, position)
+    best = model_for_segment(rung, index)
+    gain = _measured_gain(measured, plain, index)
     found = []
     for track in rung.model_tracks:
-        n = track.uses[position]
+        n = track.uses[index]
         if n is None or track_problem(track) is not None or seconds_of(rung, track) > 1:
             continue
         told = _told_gain(track, n)
@@ -131,9 +131,9 @@ def _enhancements(
     return tuple(found)
 
 
-def _measured_gain(measured: RungQuality | None, plain: float, position: int) -> float | None:
+def _measured_gain(measured: RungQuality | None, plain: float, index: int) -> float | None:
     """Returns the measured gain of the best model; None if it was not measured."""
-    enhanced = None if measured is None else measured.segments[position].enhanced
+    enhanced = None if measured is None else measured.segments[index].enhanced
     return None if enhanced is None else enhanced - plain
 
 
@@ -145,4 +145,4 @@ def _told_gain(track: ModelTrack, n: int) -> float:
 def rung_models_digest(rung: VideoRepresentation) -> bytes:
     """Returns a digest of the models with which a player shows the rung; a quality table must have the same to be
     trusted."""
-    return models_digest([model_for_segment(rung, position).files for position in range(len(rung.segments))])
+    return models_digest([model_for_segment(rung, index).files for index in range(len(rung.segments))])

@@ -105,7 +105,7 @@ class Decision:
 
     rung: str
     track: str | None = None
-    """The ModelTrack whose model is to enhance it; None for plain upscaling."""
+    """The ModelTrack whose model is to enhance it; None for the plain resize."""
     wait_s: float = 0.0
     """Time to wait before the request, because the buffer is full enough."""
     memory: tuple[float, ...] = ()

@@ -17,7 +17,7 @@ from player.superres.model_choice import SegmentModel
 class FetchedSegment:
     """One segment on its way through the session; each stage adds to its record."""
 
-    position: int
+    index: int
     """Index of the segment, from 0."""
     representation: VideoRepresentation
     """Rung chosen for it, or the one it came from if that failed."""
@@ -29,13 +29,13 @@ class FetchedSegment:
     """Weights of its model, if it came whole and in time."""
     track: ModelTrack | None = None
     """The one that its weights are of."""
-    wanted: SegmentModel | None = None
+    model: SegmentModel | None = None
     """The model that was asked for, or why none was."""
     audio: list[AudioSegment] = field(default_factory=list)
 
     @property
     def segment(self) -> Segment:
-        return self.representation.segments[self.position]
+        return self.representation.segments[self.index]
 
     @property
     def input_size(self) -> Size:

@@ -13,7 +13,7 @@ from manifests.networks import parse_network
 from manifests.weights import MAX_MODEL_BYTES, ModelWeights, decode_model
 from player.errors import FetchError
 from player.fetching.transport import Download, Expected
-from player.superres.model_choice import NO_MODELS, SegmentModel
+from player.superres.model_choice import NO_MODELS, SegmentModel, Unavailable
 
 MAX_HELD = 64
 """Models kept decoded. Sessions with an update for every segment of a film must not grow without end."""
@@ -36,39 +36,39 @@ class ModelStore:
         self._first_asked_s: dict[_Key, float] = {}
         """Time of each load's first request; a retry after a temporary failure keeps it."""
 
-    def missing(self, wanted: SegmentModel) -> tuple[ModelFile, ...]:
+    def missing(self, model: SegmentModel) -> tuple[ModelFile, ...]:
         """The members of its chain that would have to be asked for."""
-        return tuple(chain[-1] for chain in _prefixes(wanted.files) if self._must_ask(_key(chain)))
+        return tuple(chain[-1] for chain in _prefixes(model.files) if self._must_ask(_key(chain)))
 
-    def request(self, wanted: SegmentModel, received: Received) -> None:
+    def request(self, model: SegmentModel, received: Received) -> None:
         """Start fetching what is missing; returns at once."""
-        for chain in _prefixes(wanted.files):
+        for chain in _prefixes(model.files):
             key = _key(chain)
             if self._must_ask(key):
-                self._loads[key] = asyncio.create_task(self._load(wanted, chain, received))
+                self._loads[key] = asyncio.create_task(self._load(model, chain, received))
                 self._first_asked_s.setdefault(key, time.monotonic())
             self._loads.move_to_end(key)
 
-    async def weights(self, wanted: SegmentModel, patience_s: float | None) -> ModelWeights | str:
-        """Returns the weights of a requested model, or the reason why there are none.
+    async def weights(self, model: SegmentModel, patience_s: float | None) -> ModelWeights | Unavailable:
+        """Returns the weights of a requested model, or why there are none.
 
         A model is waited for until `patience_s` after it was first requested (None: as long as its download takes),
         once for all segments that want it; if it comes later, it serves later segments. Raises what `download` raises
         except FetchError: a file that was fetched and cannot be kept must not go unnoticed.
         """
-        if not wanted.files:
-            return wanted.reason or NO_MODELS
-        key = _key(wanted.files)
+        if not model.files:
+            return Unavailable(model.reason or NO_MODELS)
+        key = _key(model.files)
         load = self._loads[key]
         waited_s = time.monotonic() - self._first_asked_s[key]
         await asyncio.wait([load], timeout=None if patience_s is None else max(0.0, patience_s - waited_s))
         self._forget_oldest()
         if not load.done():
-            return f"late: {wanted.files[-1].href} did not come within {patience_s:g} s"
+            return Unavailable(f"late: {model.files[-1].href} did not come within {patience_s:g} s")
         try:
             return load.result()
         except FetchError as error:
-            return str(error)
+            return Unavailable(str(error))
 
     async def close(self) -> None:
         """Give up what is under way."""
@@ -83,12 +83,12 @@ class ModelStore:
         error = load.exception()
         return isinstance(error, FetchError) and error.temporary
 
-    async def _load(self, wanted: SegmentModel, chain: _Chain, received: Received) -> ModelWeights:
+    async def _load(self, model: SegmentModel, chain: _Chain, received: Received) -> ModelWeights:
         """Loads and decodes a model. Raises FetchError that names the file, for every fault of it."""
         base = await asyncio.shield(self._loads[_key(chain[:-1])]) if len(chain) > 1 else None
-        file, track = chain[-1], wanted.track
+        file, track = chain[-1], model.track
         assert track is not None, "a chain of files belongs to a track"
-        download = await self._download(wanted.representation, file)
+        download = await self._download(model.representation, file)
         received(download.size_bytes)
         try:
             weights = await asyncio.to_thread(decode_model, download.data, base)

@@ -7,7 +7,7 @@ import time
 from media.frames import Frame, resize_frame
 from player.fetching.fetched_segment import FetchedSegment
 from player.frames.effort import Effort
-from player.frames.upscalers import said
+from player.frames.upscalers import first_line
 from player.stats import SessionStats
 from player.superres.engines import Upscaler
 from player.superres.frames import output_frame
@@ -19,11 +19,11 @@ class SegmentEnhancer:
     """Enhances the frames of one segment, in one thread; counts into the segment's and the session's record."""
 
     def __init__(
-        self, delivery: FetchedSegment, upscaler: Upscaler | None, output: OutputFormat, stats: SessionStats
+        self, fetched: FetchedSegment, upscaler: Upscaler | None, output: OutputFormat, stats: SessionStats
     ) -> None:
-        """Prepares for a segment; `upscaler` is made for `delivery.input_size`, None plays it plain."""
-        self._delivery = delivery
-        self._record = delivery.record
+        """Prepares for a segment; `upscaler` is made for `fetched.input_size`, None plays it plain."""
+        self._fetched_segment = fetched
+        self._record = fetched.record
         self._output = output
         self._stats = stats
         self._network = None if upscaler is None else ResidualReuse(upscaler)
@@ -50,7 +50,7 @@ class SegmentEnhancer:
 
     def _enhanced(self, frame: Frame, effort: Effort) -> Frame | None:
         """Returns the enhanced frame; None without a network, or after it failed, for the rest of the segment."""
-        network, video = self._network, self._delivery.representation.video
+        network, video = self._network, self._fetched_segment.representation.video
         if network is None:
             return None
         if (frame.width, frame.height) != (video.width, video.height):
@@ -59,9 +59,9 @@ class SegmentEnhancer:
         reuse = effort is Effort.REUSE and self._by_network_last
         upscaler: Upscaler = network.again if reuse and network.again is not None else network
         try:
-            made = output_frame(frame, upscaler, self._delivery.input_size, self._output)
+            made = output_frame(frame, upscaler, self._fetched_segment.input_size, self._output)
         except Exception as error:  # frameworks raise what they like, and it costs this enhancement alone
-            self._give_up(f"the engine failed: {said(error)}")
+            self._give_up(f"the engine failed: {first_line(error)}")
             return None
         self._by_network_last = upscaler is network
         if upscaler is not network:

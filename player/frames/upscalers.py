@@ -19,6 +19,7 @@ from player.superres.engines import (
     open_engine,
     open_pretrained,
 )
+from player.superres.model_choice import ENHANCEMENT_OFF, Unavailable
 
 KEPT_UPSCALERS = 2
 """Beyond those that segments under way hold: going back to a shared model after an update costs nothing."""
@@ -45,8 +46,8 @@ class LazyEngine:
 class Enhancer(Protocol):
     """Supplier of a session's upscalers. Called by one thread at a time."""
 
-    def prepare(self, weights: ModelWeights | None, width: int, height: int) -> Upscaler | str:
-        """Returns an upscaler for frames of that size, or the reason why there is none.
+    def prepare(self, weights: ModelWeights | None, width: int, height: int) -> Upscaler | Unavailable:
+        """Returns an upscaler for frames of that size, or why there is none.
 
         `weights` are those of the segment's own model, None if it has none. Raises UnplayableError if playing on would
         hide that a model or engine which was named is missing.
@@ -62,9 +63,9 @@ class ModelEnhancer:
         self._engine = LazyEngine(engine, backend)
         self._kept: OrderedDict[tuple[int, int, int], tuple[ModelWeights, Upscaler]] = OrderedDict()
 
-    def prepare(self, weights: ModelWeights | None, width: int, height: int) -> Upscaler | str:
+    def prepare(self, weights: ModelWeights | None, width: int, height: int) -> Upscaler | Unavailable:
         if weights is None:
-            return "no model"
+            return Unavailable("no model")
         key = (id(weights), width, height)
         if key not in self._kept:
             try:
@@ -72,9 +73,9 @@ class ModelEnhancer:
             except EngineUnavailableError as error:
                 if self._named:
                     raise UnplayableError(str(error)) from error
-                return str(error)
+                return Unavailable(str(error))
             except Exception as error:  # frameworks raise what they like, and it costs this enhancement alone
-                return f"the engine {self._engine.name} failed: {said(error)}"
+                return Unavailable(f"the engine {self._engine.name} failed: {first_line(error)}")
         self._kept.move_to_end(key)
         while len(self._kept) > KEPT_UPSCALERS:
             self._kept.popitem(last=False)
@@ -103,11 +104,11 @@ class FileEnhancer:
 class NoEnhancer:
     """`--no-enhance`."""
 
-    def prepare(self, weights: ModelWeights | None, width: int, height: int) -> str:
-        return "enhancement is off"
+    def prepare(self, weights: ModelWeights | None, width: int, height: int) -> Unavailable:
+        return Unavailable(ENHANCEMENT_OFF)
 
 
-def said(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     """Returns the first line of another library's error message, short enough for a report."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[0][:200]

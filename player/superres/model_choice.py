@@ -11,7 +11,15 @@ from manifests.weights import FORMAT
 from player.stats import ModelKind
 
 NO_MODELS = "this rung has no models"
+ENHANCEMENT_OFF = "enhancement is off"
 PLAIN_IS_BEST = "the manifest names no model: plain is best here"
+
+
+@dataclass(frozen=True)
+class Unavailable:
+    """Result in place of weights or an upscaler that cannot be had; the segment is shown plain."""
+
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -21,7 +29,7 @@ class SegmentModel:
     representation: VideoRepresentation
     track: ModelTrack | None
     files: tuple[ModelFile, ...]
-    """The chain, full weights first; empty for plain upscaling."""
+    """The chain, full weights first; empty for the plain resize."""
     reason: str | None = None
     """Reason why there is no model to use."""
 
@@ -32,13 +40,13 @@ class SegmentModel:
         return "base" if len(self.files) == 1 else "update"
 
 
-def model_for_segment(representation: VideoRepresentation, position: int) -> SegmentModel:
-    """The model for the segment at `position` (from 0): of the best-ranked track that this version can run."""
-    return model_candidates(representation, position)[0]
+def model_for_segment(representation: VideoRepresentation, index: int) -> SegmentModel:
+    """Returns the model of segment `index`, counted from 0: that of the best-ranked track that this version can run."""
+    return model_candidates(representation, index)[0]
 
 
-def model_candidates(representation: VideoRepresentation, position: int) -> tuple[SegmentModel, ...]:
-    """Returns every model for the segment at `position` (from 0) that this version can run, best rank first.
+def model_candidates(representation: VideoRepresentation, index: int) -> tuple[SegmentModel, ...]:
+    """Returns every model of segment `index`, counted from 0, that this version can run, best rank first.
 
     If there is none, one entry with the reason.
     """
@@ -50,7 +58,7 @@ def model_candidates(representation: VideoRepresentation, position: int) -> tupl
             known.append(track)
         else:
             reason = problem
-    used = ((track, track.uses[position]) for track in known)
+    used = ((track, track.uses[index]) for track in known)
     found = tuple(SegmentModel(representation, track, track.chain(n)) for track, n in used if n is not None)
     return found or (SegmentModel(representation, None, (), PLAIN_IS_BEST if known else reason),)
 

@@ -118,9 +118,9 @@ def test_a_decision_costs_no_look_at_the_whole_film(play_bundle: Path, monkeypat
     known = usable_entries(p.video, decode_quality((play_bundle / side_file.href).read_bytes()))
     looked_at: list[int] = []
 
-    def watched(rung: Representation, position: int) -> SegmentModel:
-        looked_at.append(position)
-        return model_for_segment(rung, position)
+    def watched(rung: Representation, index: int) -> SegmentModel:
+        looked_at.append(index)
+        return model_for_segment(rung, index)
 
     monkeypatch.setattr("player.abr.inputs.model_for_segment", watched)
     told = upcoming_segments(p.video, known, range(1, 2), lambda rung, track: 0.1)[0].choices[0]

@@ -8,13 +8,14 @@ from fractions import Fraction
 import pytest
 
 from manifests.model import ModelTrack, VideoFormat, VideoRepresentation
+from manifests.networks import Size
 from player.errors import UnplayableError
 from player.superres.output import fixed_rung, output_format, switchable
 from tests.support.presentations import rung_of
 
 TRACK = ModelTrack("t", "c4d1", 2, 100, 1, 1000, "ndm/1", (), (None,))
 
-FOLDED = dataclasses.replace(TRACK, network="c4d1f2", scale=1, input_size=(1280, 720))
+FOLDED = dataclasses.replace(TRACK, network="c4d1f2", scale=1, input_size=Size(1280, 720))
 
 
 def rung(height: int, *tracks: ModelTrack, bandwidth_bps: int = 0, name: str = "") -> VideoRepresentation:
@@ -25,14 +26,14 @@ def rung(height: int, *tracks: ModelTrack, bandwidth_bps: int = 0, name: str = "
 @pytest.mark.parametrize(
     ("rungs", "size"),
     [
-        ([rung(360, TRACK)], (1280, 720)),
-        ([rung(360), rung(720)], (1280, 720)),
-        ([rung(360, TRACK), rung(1080)], (1920, 1080)),
-        ([rung(720, TRACK), rung(1080)], (2560, 1440)),
-        ([rung(360, TRACK, dataclasses.replace(TRACK, scale=3))], (1920, 1080)),
-        ([rung(480, FOLDED), rung(720)], (1280, 720)),
-        ([rung(360, TRACK, FOLDED), rung(480)], (1280, 720)),
-        ([rung(360, dataclasses.replace(FOLDED, scale=2))], (2560, 1440)),
+        ([rung(360, TRACK)], Size(1280, 720)),
+        ([rung(360), rung(720)], Size(1280, 720)),
+        ([rung(360, TRACK), rung(1080)], Size(1920, 1080)),
+        ([rung(720, TRACK), rung(1080)], Size(2560, 1440)),
+        ([rung(360, TRACK, dataclasses.replace(TRACK, scale=3))], Size(1920, 1080)),
+        ([rung(480, FOLDED), rung(720)], Size(1280, 720)),
+        ([rung(360, TRACK, FOLDED), rung(480)], Size(1280, 720)),
+        ([rung(360, dataclasses.replace(FOLDED, scale=2))], Size(2560, 1440)),
     ],
 )
 def test_the_largest_enhanced_size_is_the_outputs(rungs: list[VideoRepresentation], size: tuple[int, int]) -> None:

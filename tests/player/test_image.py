@@ -65,7 +65,7 @@ def test_a_server_serves_as_well(faulty_server: Any, still: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("segment", "rung", "said"),
     [
-        ("3", "90", "plain upscaling is best here; segments with a model: 1, 2, 4"),
+        ("3", "90", "plain is best here; segments with a model: 1, 2, 4"),
         ("9", "90", "there is no segment 9; v90 has 1 to 4"),
         ("1", "180", "this rung has no models; segments with a model: none"),
         ("1", "77", "there is no rung '77'"),

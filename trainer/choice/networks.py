@@ -28,7 +28,7 @@ FULL_BITS = 6
 UPDATE_BITS = 2
 """Bits a weight of the cheapest update with kernels."""
 _MOST_GAIN_DB = 1.5
-"""No network of a few kilobytes was seen to gain more over plain upscaling of common rungs."""
+"""No network of a few kilobytes was seen to gain more over the plain resize of common rungs."""
 _WIDER_GAIN_DB = 0.3
 """Gain of c24d3f4 over c16d2 for four times the bytes (0.29 dB on textured sport at x2); c32d3f2 gains twice that."""
 _SCENE_GAIN_DB = 0.2

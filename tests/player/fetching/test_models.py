@@ -23,7 +23,7 @@ from player.fetching.model_store import (
     expected_model,
 )
 from player.fetching.transport import Download
-from player.superres.model_choice import NO_MODELS, PLAIN_IS_BEST, SegmentModel, model_for_segment
+from player.superres.model_choice import NO_MODELS, PLAIN_IS_BEST, SegmentModel, Unavailable, model_for_segment
 from tests.support.presentations import rung_of
 
 SHA = {n: f"{n:064x}" for n in range(1, 4)}
@@ -76,7 +76,7 @@ def test_the_best_rank_that_is_known_is_taken() -> None:
     second = track((1, None), id="second", rank=2)
     third = track((1, 1), id="third", rank=3)
     made = rung(third, second, better)
-    chosen = [model_for_segment(made, position).track for position in (0, 1)]
+    chosen = [model_for_segment(made, index).track for index in (0, 1)]
     assert [t.id for t in chosen if t is not None] == ["second", "third"]
 
 
@@ -126,11 +126,11 @@ def chain(faults: ModuleType) -> Chain:
 
 def outcomes(
     library: Library, *wanted: SegmentModel, patience_s: float | None = 5.0, between: Callable[[], None] = lambda: None
-) -> tuple[list[ModelWeights | str], list[int]]:
+) -> tuple[list[ModelWeights | Unavailable], list[int]]:
     """What each wanted model came to, one after the other, and the bytes counted."""
     received: list[int] = []
 
-    async def obtain() -> list[ModelWeights | str]:
+    async def obtain() -> list[ModelWeights | Unavailable]:
         store = ModelStore(library.download)
         found = []
         for item in wanted:
@@ -165,7 +165,7 @@ def test_what_is_missing_is_what_would_be_asked_for(chain: Chain) -> None:
 def test_a_missing_base_costs_its_updates_too_and_is_not_asked_for_again(chain: Chain) -> None:
     del chain.library.files["models/1.ndm"]
     found, _ = outcomes(chain.library, chain.base, chain.update, chain.base)
-    assert found == ["models/1.ndm: HTTP 404"] * 3
+    assert found == [Unavailable("models/1.ndm: HTTP 404")] * 3
     assert chain.library.asked == ["models/1.ndm"]
 
 
@@ -180,14 +180,14 @@ def test_a_passing_failure_is_tried_again_for_the_next_segment(chain: Chain) -> 
 
     chain.library.download = failing_once  # type: ignore[method-assign]  # a server that recovers
     found, _ = outcomes(chain.library, chain.base, chain.base)
-    assert found[0] == "models/1.ndm: HTTP 503"
+    assert found[0] == Unavailable("models/1.ndm: HTTP 503")
     assert isinstance(found[1], ModelWeights)
 
 
 def test_a_late_model_serves_later_segments(chain: Chain) -> None:
     chain.library.delay_s = 0.3
 
-    async def obtain() -> list[ModelWeights | str]:
+    async def obtain() -> list[ModelWeights | Unavailable]:
         store = ModelStore(chain.library.download)
         found = []
         for wait_s in (0.0, 0.0, 0.6):
@@ -197,7 +197,7 @@ def test_a_late_model_serves_later_segments(chain: Chain) -> None:
         return found
 
     first, second, third = asyncio.run(obtain())
-    assert first == second == "late: models/1.ndm did not come within 0.05 s"
+    assert first == second == Unavailable("late: models/1.ndm did not come within 0.05 s")
     assert isinstance(third, ModelWeights)
     assert chain.library.asked == ["models/1.ndm"]
 
@@ -205,14 +205,14 @@ def test_a_late_model_serves_later_segments(chain: Chain) -> None:
 def test_bytes_that_are_no_model_are_a_reason(chain: Chain) -> None:
     chain.library.files["models/1.ndm"] = b"PK\x03\x04 a keras archive, say"
     found, received = outcomes(chain.library, chain.base)
-    assert isinstance(found[0], str) and "models/1.ndm" in found[0]
+    assert isinstance(found[0], Unavailable) and "models/1.ndm" in found[0].reason
     assert received == [len(chain.library.files["models/1.ndm"])]
 
 
 def test_another_network_than_the_manifest_says_is_a_reason(chain: Chain, faults: ModuleType) -> None:
     chain.library.files["models/1.ndm"] = faults.coded_model(1, NetworkSpec(2, 8, 2))
     found, _ = outcomes(chain.library, chain.base)
-    assert found == ["models/1.ndm contains c8d2, the manifest says c4d1"]
+    assert found == [Unavailable("models/1.ndm contains c8d2, the manifest says c4d1")]
 
 
 def test_a_model_that_cannot_be_kept_ends_the_session(chain: Chain) -> None:
@@ -242,7 +242,7 @@ def test_models_held_stay_within_their_bound(chain: Chain, faults: ModuleType) -
 def test_a_model_that_was_forgotten_is_waited_for_again(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model_store, "MAX_HELD", 1)
 
-    async def again() -> ModelWeights | str:
+    async def again() -> ModelWeights | Unavailable:
         store = ModelStore(chain.library.download)
         for wanted in (chain.update, chain.base):
             store.request(wanted, lambda _: None)

@@ -32,9 +32,9 @@ class QuietTalk:
 
 
 def test_progress_tells_all_of_a_request_and_its_last_seconds() -> None:
-    under_way = RunningTransfer("v720", "t", 900.0, 5000, 100.0)
+    running = RunningTransfer("v720", "t", 900.0, 5000, 100.0)
     for step in range(1, 9):
-        progress = under_way.progress(5000 + 10 * step**2, 100.0 + 0.5 * step)
+        progress = running.progress(5000 + 10 * step**2, 100.0 + 0.5 * step)
     assert (progress.elapsed_s, progress.received_bytes, progress.rest_bytes) == (4.0, 640, 260)
     assert progress.recent.duration_s == RECENT_S
     assert progress.recent.size_bytes == 10 * (64 - 16)
@@ -92,7 +92,7 @@ def test_a_file_given_up_leaves_the_link_to_the_next(
 def test_a_session_shows_the_segment_that_it_got_instead(faulty_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of four segments the second is given up at its first look; for nothing less than the lowest rung."""
     asked: list[State] = []
-    given_up: list[Progress] = []
+    record_abandoned: list[Progress] = []
 
     def highest(state: State) -> Decision:
         asked.append(state)
@@ -101,7 +101,7 @@ def test_a_session_shows_the_segment_that_it_got_instead(faulty_server: Any, mon
     def second(state: State, progress: Progress) -> Decision | None:
         if state.remaining != 3:
             return None
-        given_up.append(progress)
+        record_abandoned.append(progress)
         return Decision(state.upcoming[0].choices[0].rung)
 
     monkeypatch.setitem(rules.RULES, "watched", Rule("watched", highest, second))
@@ -111,7 +111,7 @@ def test_a_session_shows_the_segment_that_it_got_instead(faulty_server: Any, mon
     assert [segment.rung for segment in session.stats.segments] == ["v180", "v90", "v180", "v180"]
     assert session.complete
     assert session.stats.frames == 48
-    progress = given_up[0]
+    progress = record_abandoned[0]
     assert progress.rung == "v180"
     assert progress.size_bytes > 0
     assert progress.received_bytes > 0, "the sound beside it counted"

@@ -29,14 +29,14 @@ def test_looking_at_the_plain_picture_changes_nothing_of_what_is_made(play_bundl
     """A window asks for it from its own thread, at any moment."""
     rungs = open_bundle(play_bundle_master).presentation.video
     stats = SessionStats()
-    delivery = FetchedSegment(0, rungs[0], SegmentStats(1))
-    enlarger = SegmentEnhancer(delivery, Brighter(), output_format(rungs), stats)
+    fetched = FetchedSegment(0, rungs[0], SegmentStats(1))
+    enlarger = SegmentEnhancer(fetched, Brighter(), output_format(rungs), stats)
     chroma = np.full((45, 80), 128, np.uint8)
     frame = Frame(np.full((90, 160), 100, np.uint8), chroma, chroma, Fraction(0))
     for effort in (Effort.FULL, Effort.REUSE, Effort.REUSE, Effort.PLAIN):
         enlarger.enlarge(frame, effort)
         assert enlarger.plain(frame).y[0, 0] == 100
-    record = delivery.record
+    record = fetched.record
     assert (record.frames, record.enhanced_frames, record.reused_frames) == (4, 2, 1)
     assert (stats.enhanced_frames, stats.reused_frames) == (2, 1)
     assert record.reason == "too slow here: 1 frames with the work of others, 1 plain"

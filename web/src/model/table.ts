@@ -18,7 +18,7 @@ export interface ModelFile {
   readonly url: string;
   readonly sizeBytes: number;
   readonly sha256: string;
-  /** dB of PSNR-Y over plain upscaling, as measured. */
+  /** dB of PSNR-Y over the plain resize, as measured. */
   readonly gainDb: number | null;
 }
 
