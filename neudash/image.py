@@ -112,7 +112,7 @@ class _Model:
 def enhanced_picture(picture: Picture, upscaler: Upscaler, input_size: Size) -> Picture:
     """Enhances luma by the network, made for `input_size`, and resizes chroma, here at full resolution."""
     y, cb, cr = planes_of_bgr(picture)
-    luma = upscaler.upscale(resize(y, *input_size))
+    luma = upscaler.upscale([resize(y, *input_size)])
     height, width = luma.shape
     return bgr_of_planes(luma, resize(cb, width, height), resize(cr, width, height))
 

@@ -33,7 +33,7 @@ from media.errors import MediaError
 from media.frames import Frame, decode_segment
 from media.resize import base_upsample
 from media.source.probe import probe
-from player.superres.engines import EngineUnavailableError, open_engine
+from player.superres.engines import EngineUnavailableError, Upscaler, open_engine
 from player.superres.engines.opencv_dnn import PretrainedGraph
 
 SHARED = ROOT.parent / "shared"
@@ -232,10 +232,14 @@ def _speeds(case: Case) -> dict[str, float]:
     if models := case.models():
         weights = decode_model(models[0].read_bytes())
         width, height = case.rung.video.width, case.rung.video.height
-        ways["ours"] = open_engine("openvino").upscaler(weights, width, height).upscale
+        ways["ours"] = _on_planes(open_engine("openvino").upscaler(weights, width, height))
     for name in PRETRAINED:
-        ways[name] = PretrainedGraph(SHARED / "pretrained" / f"{name}_x2.pb").upscale
+        ways[name] = _on_planes(PretrainedGraph(SHARED / "pretrained" / f"{name}_x2.pb"))
     return interleaved_ms(ways, list(_some_luma(case)), SPEED_ROUNDS)
+
+
+def _on_planes(upscaler: Upscaler) -> Enlarge:
+    return lambda luma: upscaler.upscale([luma])
 
 
 def _some_luma(case: Case) -> Iterator[Plane]:

@@ -102,7 +102,7 @@ def paired(
             plain = resized_frame(frame, *size, cv2.INTER_LANCZOS4)
             lanczos.add(reference, plain)
             # Frames between the samples show libvmaf the motion; they do not count.
-            shown = plain if index % every else Frame(upscale(frame.y), plain.u, plain.v, plain.pts_s)
+            shown = plain if index % every else Frame(upscale([frame.y]), plain.u, plain.v, plain.pts_s)
             rival.add(reference, shown)
             on_frame()
     judges = {"lanczos": lanczos, "rival": rival}

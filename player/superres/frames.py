@@ -15,7 +15,7 @@ def enhance_frame(frame: Frame, upscaler: Upscaler, input_size: Size) -> Frame:
     `input_size` is the size that `upscaler` was made for, to which luma is resized first; chroma is resized straight to
     half of the result. Raises ValueError if the frame is larger than that.
     """
-    luma = upscaler.upscale(resize(frame.y, *input_size))
+    luma = upscaler.upscale([resize(frame.y, *input_size)])
     height, width = luma.shape
     u, v = (resize(plane, width // 2, height // 2) for plane in (frame.u, frame.v))
     return Frame(luma, u, v, frame.pts_s)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -24,8 +25,9 @@ class ResidualReuse:
         """Adds once more what the network added last; None before its first picture."""
         self._upscaler = upscaler
 
-    def upscale(self, luma: Plane) -> Plane:
-        enhanced = self._upscaler.upscale(luma)
+    def upscale(self, frames: Sequence[Plane]) -> Plane:
+        (luma,) = frames
+        enhanced = self._upscaler.upscale(frames)
         self.again = FrameResidual(self.name, self.scale, luma, enhanced)
         return enhanced
 
@@ -41,8 +43,9 @@ class FrameResidual:
     enhanced: Plane
     """(h·scale, w·scale), what came out."""
 
-    def upscale(self, luma: Plane) -> Plane:
+    def upscale(self, frames: Sequence[Plane]) -> Plane:
         """(h, w), of the same size as `before`, to (h·scale, w·scale)."""
+        (luma,) = frames
         residual = cv2.subtract(self.enhanced, base_upsample(self.before, self.scale), dtype=cv2.CV_16S)
         picture: Plane = cv2.add(base_upsample(luma, self.scale), residual, dtype=cv2.CV_8U)
         return picture

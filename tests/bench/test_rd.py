@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -228,12 +229,14 @@ def test_plain_points_are_all_ways_but_one_at_the_source_s_size(context: Context
 def test_a_rival_is_compared_with_lanczos_on_the_same_frames(rungs: list[Rung]) -> None:
     references = [enlargement("lanczos", 320, 180)(frame) for frame in decoded_frames(rungs[0])]
 
-    def lanczos(luma: Any) -> Any:
+    def lanczos(frames: Sequence[Any]) -> Any:
+        (luma,) = frames
         return cv2.resize(luma, (320, 180), interpolation=cv2.INTER_LANCZOS4)
 
     calls: list[int] = []
 
-    def nearest(luma: Any) -> Any:
+    def nearest(frames: Sequence[Any]) -> Any:
+        (luma,) = frames
         calls.append(1)
         return cv2.resize(luma, (320, 180), interpolation=cv2.INTER_NEAREST)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -95,7 +96,8 @@ def test_a_picture_is_enlarged_plane_by_plane() -> None:
     class Untouched:
         name, scale = "untouched", 1
 
-        def upscale(self, luma: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        def upscale(self, frames: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+            (luma,) = frames
             return luma
 
     flat = np.full((20, 30, 3), (40, 90, 160), np.uint8)
@@ -111,4 +113,4 @@ def test_engines_take_a_luma_that_was_resized(faults: ModuleType) -> None:
     luma = np.random.default_rng(1).integers(0, 256, (90, 160), dtype=np.uint8)
     resized = resize(luma, *SIZE)
     upscaler = open_engine("openvino").upscaler(decode_model(faults.coded_model(3, FOLDED)), *SIZE)
-    np.testing.assert_array_equal(upscaler.upscale(resized), upscaler.upscale(resized.copy()))
+    np.testing.assert_array_equal(upscaler.upscale([resized]), upscaler.upscale([resized.copy()]))

@@ -44,7 +44,7 @@ def test_the_picture_goes_through_the_model_of_the_segment(
     assert picture_in(out).shape == (134, 202, 3)
     assert "202x134, c4d1 of v90" in capsys.readouterr().out
     luma = planes_of_bgr(picture_in(out))[0].astype(int)
-    assert np.abs(luma - upscaler.upscale(planes_of_bgr(picture_in(still))[0])).mean() < 1.5
+    assert np.abs(luma - upscaler.upscale([planes_of_bgr(picture_in(still))[0]])).mean() < 1.5
 
 
 def test_segments_have_models_of_their_own(play_bundle_master: Path, still: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,8 @@ class WaitingUpscaler:
         self.frames = 0
         self.happened: bool | None = None
 
-    def upscale(self, luma: Any) -> Any:
+    def upscale(self, frames: Sequence[Any]) -> Any:
+        (luma,) = frames
         self.frames += 1
         if self.event is not None and self.frames == 12:
             self.happened = self.event.wait(20)

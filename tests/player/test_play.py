@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -369,7 +370,8 @@ class FailingUpscaler:
     def __init__(self) -> None:
         self.calls = 0
 
-    def upscale(self, luma: Any) -> Any:
+    def upscale(self, frames: Sequence[Any]) -> Any:
+        (luma,) = frames
         self.calls += 1
         if self.calls > 5:
             raise RuntimeError("out of device memory\nand a long trace")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -133,7 +134,8 @@ class Slow:
         self.frame_s = frame_s
         self.used = used
 
-    def upscale(self, luma: Any) -> Any:
+    def upscale(self, frames: Sequence[Any]) -> Any:
+        (luma,) = frames
         time.sleep(self.frame_s)
         self.used.append(self.name)
         return np.repeat(np.repeat(luma, 2, axis=0), 2, axis=1)

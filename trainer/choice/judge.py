@@ -102,7 +102,7 @@ class RungJudge:
         def picture(index: int) -> Plane:
             plain = self.plain[index]
             taken = plain if plain.shape == input_size[::-1] else resize(self.shots[index].luma, *input_size)
-            return upscaler.upscale(taken)
+            return upscaler.upscale([taken])
 
         return picture
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -41,8 +41,11 @@ class Upscaler(Protocol):
     """Name of the network for people: `c16d2`, `FSRCNN_x2`."""
     scale: int
 
-    def upscale(self, luma: Plane) -> Plane:
-        """8-bit luma (h, w) to 8-bit luma (h·scale, w·scale)."""
+    def upscale(self, frames: Sequence[Plane]) -> Plane:
+        """Returns the enhanced 8-bit luma (h·scale, w·scale) of the middle one of `frames`, 8-bit luma (h, w) each.
+
+        All networks of today take one frame; a network that sees neighbours will take an odd number.
+        """
         ...
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from threading import Lock
 
 import keras
@@ -42,7 +43,8 @@ class KerasUpscaler:
         self._network = network
         self._weights = weights
 
-    def upscale(self, luma: Plane) -> Plane:
+    def upscale(self, frames: Sequence[Plane]) -> Plane:
+        (luma,) = frames
         return self._network.run(luma, self._weights)
 
 

@@ -7,7 +7,7 @@ The TensorFlow graphs (`FSRCNN_x2.pb`, `ESPCN_x4.pb`, `EDSR_x2.pb` ...) are thos
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,8 @@ class PretrainedGraph:
             # OpenCV makes its layers at the first run: they outlive the registration.
             self._channels, self.scale = _probe(self._net, path)
 
-    def upscale(self, luma: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def upscale(self, frames: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+        (luma,) = frames
         if self._onnx:
             plane = self._run(luma).mean(axis=0)
         elif self._channels == 1:

@@ -8,6 +8,7 @@ Upscale, addition, rounding and the cast to 8 bits are in the graph: frames go i
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,8 @@ class OpenVinoUpscaler:
         self.scale = weights.spec.scale
         self._request = compiled.create_infer_request()
 
-    def upscale(self, luma: Plane) -> Plane:
+    def upscale(self, frames: Sequence[Plane]) -> Plane:
+        (luma,) = frames
         self._request.infer([np.ascontiguousarray(luma)[None, None]], share_inputs=True)
         result: Plane = self._request.get_output_tensor().data[0, 0].copy()
         return result

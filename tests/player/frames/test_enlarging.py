@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -21,7 +22,8 @@ from player.superres.residual_reuse import Plane
 class Brighter:
     name, scale = "brighter", 2
 
-    def upscale(self, luma: Plane) -> Plane:
+    def upscale(self, frames: Sequence[Plane]) -> Plane:
+        (luma,) = frames
         return base_upsample(luma, 2) + np.uint8(9)
 
 

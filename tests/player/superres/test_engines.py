@@ -88,7 +88,7 @@ def test_an_engine_computes_the_network_as_defined(
     engine: Engine, luma: NDArray[np.uint8], scale: int, fold: int
 ) -> None:
     model = weights(1, scale, fold=fold)
-    picture = engine.upscaler(model, WIDTH, HEIGHT).upscale(luma)
+    picture = engine.upscaler(model, WIDTH, HEIGHT).upscale([luma])
     assert picture.shape == (HEIGHT * scale, WIDTH * scale)
     assert picture.dtype == np.uint8
     expected = base_upsample(luma, scale).astype(np.float64) + in_numpy(model, luma)
@@ -103,7 +103,7 @@ def test_a_silent_network_is_the_plain_resize_to_the_bit(
 ) -> None:
     """Whether or not the fold divides the sides."""
     luma = np.random.default_rng(5).integers(0, 256, size[::-1], dtype=np.uint8)
-    picture = engine.upscaler(weights(1, scale, 0.0, fold), *size).upscale(luma)
+    picture = engine.upscaler(weights(1, scale, 0.0, fold), *size).upscale([luma])
     np.testing.assert_array_equal(picture, base_upsample(luma, scale))
 
 
@@ -111,7 +111,7 @@ def test_a_silent_network_is_the_plain_resize_to_the_bit(
 def test_engines_agree(luma: NDArray[np.uint8], scale: int, fold: int) -> None:
     model = weights(2, scale, fold=fold)
     pictures = [
-        open_engine(name).upscaler(model, WIDTH, HEIGHT).upscale(luma).astype(int) for name in ("openvino", "keras")
+        open_engine(name).upscaler(model, WIDTH, HEIGHT).upscale([luma]).astype(int) for name in ("openvino", "keras")
     ]
     difference = np.abs(pictures[0] - pictures[1])
     assert difference.max() <= 1
@@ -120,16 +120,16 @@ def test_engines_agree(luma: NDArray[np.uint8], scale: int, fold: int) -> None:
 
 def test_upscalers_of_one_size_do_not_disturb_each_other(engine: Engine, luma: NDArray[np.uint8]) -> None:
     first, second = engine.upscaler(weights(1), WIDTH, HEIGHT), engine.upscaler(weights(2), WIDTH, HEIGHT)
-    before = first.upscale(luma)
-    assert (second.upscale(luma) != before).any()
-    np.testing.assert_array_equal(first.upscale(luma), before)
+    before = first.upscale([luma])
+    assert (second.upscale([luma]) != before).any()
+    np.testing.assert_array_equal(first.upscale([luma]), before)
 
 
 def test_a_result_outlives_the_next_frame(engine: Engine, luma: NDArray[np.uint8]) -> None:
     upscaler = engine.upscaler(weights(1), WIDTH, HEIGHT)
-    kept = upscaler.upscale(luma)
+    kept = upscaler.upscale([luma])
     copy = kept.copy()
-    upscaler.upscale(255 - luma)
+    upscaler.upscale([255 - luma])
     np.testing.assert_array_equal(kept, copy)
 
 
@@ -143,7 +143,7 @@ def test_an_exported_folded_model_takes_any_size(tmp_path: Path, scale: int, fol
 
     model = weights(4, scale, fold=fold)
     odd = np.random.default_rng(6).integers(100, 150, (31, 50), dtype=np.uint8)
-    picture = open_engine("openvino").upscaler(model, 50, 31).upscale(odd)
+    picture = open_engine("openvino").upscaler(model, 50, 31).upscale([odd])
     export(model, tmp_path / "model.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
     (by_onnx,) = session.run(None, {"luma": odd[None, None]})
@@ -152,7 +152,7 @@ def test_an_exported_folded_model_takes_any_size(tmp_path: Path, scale: int, fol
     for whole in (by_onnx[0, 0], by_keras[0, :, :, 0]):
         assert whole.shape == (-(-31 // fold) * fold * scale, -(-50 // fold) * fold * scale)
         assert np.abs(whole[: 31 * scale, : 50 * scale].astype(int) - picture).max() <= 1
-    by_opencv = PretrainedGraph(tmp_path / "model.onnx").upscale(odd)
+    by_opencv = PretrainedGraph(tmp_path / "model.onnx").upscale([odd])
     assert np.abs(by_opencv.astype(int) - picture).max() <= 1
 
 
@@ -161,7 +161,7 @@ def test_exported_models_make_the_same_picture(tmp_path: Path, luma: NDArray[np.
     import onnxruntime
 
     model = weights(4)
-    picture = open_engine("openvino").upscaler(model, WIDTH, HEIGHT).upscale(luma)
+    picture = open_engine("openvino").upscaler(model, WIDTH, HEIGHT).upscale([luma])
     export(model, tmp_path / "model.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
     (by_onnx,) = session.run(None, {"luma": luma[None, None]})
@@ -184,8 +184,8 @@ def test_pretrained_files_by_their_suffix(tmp_path: Path, luma: NDArray[np.uint8
     engine = open_engine("openvino")
     path = tmp_path / "model.ndm"
     path.write_bytes(small_model(1))
-    expected = engine.upscaler(weights(1), WIDTH, HEIGHT).upscale(luma)
-    np.testing.assert_array_equal(open_pretrained(path, engine, WIDTH, HEIGHT).upscale(luma), expected)
+    expected = engine.upscaler(weights(1), WIDTH, HEIGHT).upscale([luma])
+    np.testing.assert_array_equal(open_pretrained(path, engine, WIDTH, HEIGHT).upscale([luma]), expected)
     with pytest.raises(UnsupportedModelFileError, match=r"\.ndm"):
         open_pretrained(tmp_path / "model.h5", engine, WIDTH, HEIGHT)
 

@@ -40,7 +40,7 @@ def test_a_published_graph_stands_up_to_bicubic(
     graph = PretrainedGraph(shared_dir / f"pretrained/{model}.pb")
     assert (graph.name, graph.scale) == (model, int(model[-1]))
     small = cv2.resize(real_luma, None, fx=1 / graph.scale, fy=1 / graph.scale, interpolation=cv2.INTER_AREA)
-    enlarged = graph.upscale(small)
+    enlarged = graph.upscale([small])
     assert enlarged.shape == real_luma.shape
     assert enlarged.dtype == np.uint8
     bicubic = cv2.resize(small, real_luma.shape[::-1], interpolation=cv2.INTER_CUBIC)
@@ -50,8 +50,8 @@ def test_a_published_graph_stands_up_to_bicubic(
 @pytest.mark.shared
 def test_the_frame_size_may_change_and_the_layer_is_not_left_registered(shared_dir: Path) -> None:
     first = PretrainedGraph(shared_dir / "pretrained/FSRCNN_x2.pb")
-    assert first.upscale(np.full((20, 34), 90, np.uint8)).shape == (40, 68)
-    assert first.upscale(np.full((33, 17), 90, np.uint8)).shape == (66, 34)
+    assert first.upscale([np.full((20, 34), 90, np.uint8)]).shape == (40, 68)
+    assert first.upscale([np.full((33, 17), 90, np.uint8)]).shape == (66, 34)
     net = cv2.dnn.readNetFromTensorflow(str(shared_dir / "pretrained/ESPCN_x2.pb"))
     net.setInput(np.zeros((1, 1, 8, 8), np.float32))
     with pytest.raises(cv2.error):
@@ -78,9 +78,9 @@ def test_an_exported_model_gives_the_picture_of_the_engine(tmp_path: Path) -> No
     luma = random.integers(0, 256, (24, 40), np.uint8)
     upscaler = PretrainedGraph(path)
     assert (upscaler.name, upscaler.scale) == ("exported", 2)
-    expected = open_engine("openvino").upscaler(weights, 40, 24).upscale(luma)
+    expected = open_engine("openvino").upscaler(weights, 40, 24).upscale([luma])
     # Sums in another order may round to the neighbouring level.
-    assert np.abs(upscaler.upscale(luma).astype(int) - expected).max() <= 1
+    assert np.abs(upscaler.upscale([luma]).astype(int) - expected).max() <= 1
 
 
 @pytest.mark.train
@@ -98,4 +98,4 @@ def test_a_colour_graph_like_edsr_gets_grey_without_its_mean(tmp_path: Path) -> 
     luma = np.random.default_rng(0).integers(0, 256, (9, 14), np.uint8)
     upscaler = PretrainedGraph(path)
     assert upscaler.scale == 2
-    assert np.array_equal(upscaler.upscale(luma), luma.repeat(2, 0).repeat(2, 1))
+    assert np.array_equal(upscaler.upscale([luma]), luma.repeat(2, 0).repeat(2, 1))

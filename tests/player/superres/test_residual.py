@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from media.resize import base_upsample
@@ -16,7 +18,8 @@ class Brighter:
     def __init__(self) -> None:
         self.runs = 0
 
-    def upscale(self, luma: Plane) -> Plane:
+    def upscale(self, frames: Sequence[Plane]) -> Plane:
+        (luma,) = frames
         self.runs += 1
         return base_upsample(luma, 2) + np.uint8(9)
 
@@ -32,16 +35,16 @@ def test_there_is_nothing_to_use_again_before_the_first_picture() -> None:
 def test_a_still_picture_is_enhanced_as_well_without_the_network() -> None:
     network = Brighter()
     remembering = ResidualReuse(network)
-    enhanced = remembering.upscale(picture(1))
+    enhanced = remembering.upscale([picture(1)])
     assert remembering.again is not None
-    assert np.array_equal(remembering.again.upscale(picture(1)), enhanced)
+    assert np.array_equal(remembering.again.upscale([picture(1)]), enhanced)
     assert network.runs == 1
 
 
 def test_another_picture_gets_the_same_residual_within_its_range() -> None:
     remembering = ResidualReuse(Brighter())
-    remembering.upscale(picture(1))
+    remembering.upscale([picture(1)])
     assert remembering.again is not None
     bright = np.full((20, 30), 250, np.uint8)
-    assert np.array_equal(remembering.again.upscale(picture(2)), base_upsample(picture(2), 2) + np.uint8(9))
-    assert (remembering.again.upscale(bright) == 255).all(), "saturated, not wrapped"
+    assert np.array_equal(remembering.again.upscale([picture(2)]), base_upsample(picture(2), 2) + np.uint8(9))
+    assert (remembering.again.upscale([bright]) == 255).all(), "saturated, not wrapped"
