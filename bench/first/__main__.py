@@ -47,7 +47,7 @@ DEFAULT_STEPS = 2000
 
 # Code on which each result depends, besides its inputs.
 JUDGING_CODE = ("bench/judging.py", "media/frames.py", "media/quality.py", "media/vmaf.py", "media/source/treatment.py")
-PRETRAINED_CODE = (*JUDGING_CODE, "player/superres/engines/opencv_dnn.py", "player/superres/enhancer.py")
+PRETRAINED_CODE = (*JUDGING_CODE, "player/superres/engines/opencv_dnn.py", "player/superres/frames.py")
 BUNDLE_CODE = ("manifests", "media", "packager", "trainer", "player/superres")
 PLAYER_CODE = (*JUDGING_CODE, "manifests", "media", "player")
 

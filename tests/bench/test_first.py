@@ -90,7 +90,8 @@ def test_keys_follow_contents_and_code(tmp_path: Path) -> None:
     path.write_bytes(b"two")
     assert digest_of(path, 2) != before
     assert code_digest(("bench",)) != code_digest(("bench/first/speed.py",))
-    assert all((ROOT / name).exists() for names in (first.BUNDLE_CODE, first.PLAYER_CODE) for name in names)
+    lists = (first.BUNDLE_CODE, first.PLAYER_CODE, first.PRETRAINED_CODE)
+    assert all((ROOT / name).exists() for names in lists for name in names)
 
 
 def test_ways_are_timed_in_turns() -> None:

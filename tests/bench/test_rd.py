@@ -19,6 +19,7 @@ from bench.programs import BenchError
 from bench.rd import __main__ as front
 from bench.rd import enhanced as enhanced_module
 from bench.rd import plain as plain_module
+from bench.rd import pretrained as pretrained_module
 from bench.rd import rungs as rungs_module
 from bench.rd import training as training_module
 from bench.rd.context import Context
@@ -136,7 +137,7 @@ def test_a_rung_with_two_networks_is_shown_with_both_and_with_each(rungs: list[R
 def test_every_result_depends_on_code_that_is_there() -> None:
     lists = (
         *(plain_module.JUDGING_CODE, plain_module.FETCHING_CODE, rungs_module.PACKAGE_CODE),
-        *(training_module.TRAINING_CODE, enhanced_module.PLAYING_CODE),
+        *(training_module.TRAINING_CODE, enhanced_module.PLAYING_CODE, pretrained_module.PRETRAINED_CODE),
     )
     assert all((ROOT / name).exists() for names in lists for name in names)
 
