@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from fractions import Fraction
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
 
 from bench.programs import BenchError
+from manifests.model import VideoRepresentation
 from manifests.networks import Size
 from media.frames import Frame, decode_segment, frame_from_i420
-from media.quality import FrameScore, judge
+from media.quality import FrameScore, judge, pooled
 
 Enlarge = Callable[[Frame], Frame]
 
 RESIZED = {"bicubic": cv2.INTER_CUBIC, "lanczos": cv2.INTER_LANCZOS4}
 """Interpolations of OpenCV: bicubic with a = -0.75, Lanczos with 8 taps."""
+METRICS = ("psnr_y", "psnr_u", "psnr_v", "vmaf", "vmaf_neg")
 UNSHARP_AMOUNT, UNSHARP_SIGMA = 0.4, 1.0
 JUDGING_CODE = ("bench/judging.py", "media/quality.py", "media/vmaf.py", "media/source/treatment.py")
 """Code on which every score depends, besides the bytes of a rung."""
@@ -91,3 +94,16 @@ def frame_scores(
                 judges[name].add(reference, enlarge(frame))
             on_frame()
     return {name: verdict.scores() for name, verdict in judges.items()}
+
+
+def scores_by_segment(scores: Iterable[FrameScore], rung: VideoRepresentation) -> Iterator[list[FrameScore]]:
+    """Yields the scores of each segment, which has as many frames as the manifest promises."""
+    rest = iter(scores)
+    for segment in rung.segments:
+        yield list(islice(rest, round(segment.duration_s * rung.video.frame_rate)))
+
+
+def quality_json(scores: Sequence[FrameScore]) -> dict[str, Any]:
+    """Returns METRICS over all these frames, and their number."""
+    quality = pooled(scores)
+    return {"frames": quality.frames, **{name: getattr(quality, name) for name in METRICS}}

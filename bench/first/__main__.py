@@ -12,14 +12,22 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from bench.cache import Cache, code_digest, digest_of
 from bench.first.speed import Plane, Upscale, interleaved_ms
 from bench.first.table import goals_of, text_of
-from bench.judging import JUDGING_CODE, RESIZED, Enlarge, decoded_frames, enlargement, frame_scores, lossless_frames
+from bench.judging import (
+    JUDGING_CODE,
+    RESIZED,
+    Enlarge,
+    decoded_frames,
+    enlargement,
+    frame_scores,
+    lossless_frames,
+    scores_by_segment,
+)
 from bench.machine import machine
 from bench.programs import ROOT, BenchError, neudash, served
 from console.outputs import write_output
@@ -31,7 +39,7 @@ from manifests.provenance import read_provenance
 from manifests.weights import decode_model
 from media.errors import MediaError
 from media.frames import Frame, decode_segment, resize_frame
-from media.quality import FrameScore, pooled
+from media.quality import pooled
 from media.resize import base_upsample
 from media.source.probe import probe
 from media.source.reference import reference_frames
@@ -214,13 +222,8 @@ def _judged(case: Case, frames: Iterator[Frame], enlarge: Enlarge) -> dict[str, 
     treatment = SourceTreatment.from_json(read_provenance(case.bundle.root).treatment)
     references, every = reference_frames(case.source, treatment, *case.size), case.settings.vmaf_every
     (scores,) = frame_scores(references, frames, {"": enlarge}, case.size, vmaf_every=every).values()
-    return {**asdict(pooled(scores)), "segments_psnr_y": [pooled(run).psnr_y for run in _by_segment(case, scores)]}
-
-
-def _by_segment(case: Case, scores: list[FrameScore]) -> Iterator[list[FrameScore]]:
-    rest = iter(scores)
-    for segment in case.rung.segments:
-        yield list(islice(rest, round(segment.duration_s * case.rung.video.frame_rate)))
+    per_segment = [pooled(of_segment).psnr_y for of_segment in scores_by_segment(scores, case.rung)]
+    return {**asdict(pooled(scores)), "segments_psnr_y": per_segment}
 
 
 def _key(case: Case, code: tuple[str, ...], inputs: list[Path]) -> str:

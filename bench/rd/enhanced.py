@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from bench.cache import code_digest
-from bench.judging import JUDGING_CODE, enlargement, lossless_frames
+from bench.judging import JUDGING_CODE, enlargement, lossless_frames, quality_json
 from bench.programs import neudash
 from bench.rd.context import Context
 from bench.rd.fetching import Bytes, Loopback, loopback
 from bench.rd.plain import FETCHING_CODE, quality_key, scored
-from bench.rd.points import Point, point_of, quality_json
+from bench.rd.points import Point, point_of
 from bench.rd.rungs import Rung, write_view
 from bench.rd.training import recipe_of, trained
 from manifests.names import MANIFEST

@@ -9,11 +9,11 @@ from typing import Any
 import cv2
 
 from bench.cache import code_digest, digest_of
-from bench.judging import JUDGING_CODE, RESIZED, Enlarge, decoded_frames, enlargement, frame_scores
+from bench.judging import JUDGING_CODE, RESIZED, Enlarge, decoded_frames, enlargement, frame_scores, quality_json
 from bench.machine import ffmpeg_version
 from bench.rd.context import Context
 from bench.rd.fetching import Bytes, loopback
-from bench.rd.points import Point, point_of, quality_json
+from bench.rd.points import Point, point_of
 from bench.rd.rungs import Rung, write_view
 from manifests.names import MANIFEST
 from manifests.networks import Size

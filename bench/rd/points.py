@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from bench.judging import METRICS
 from bench.rd.fetching import Bytes
 from bench.rd.rungs import Rung
-from media.quality import FrameScore, pooled
 from report.hull import Point as RateAndQuality
 
-METRICS = ("psnr_y", "psnr_u", "psnr_v", "vmaf", "vmaf_neg")
 COMPARED = ("psnr_y", "vmaf", "vmaf_neg")
 """Metrics that are compared by hulls."""
 
@@ -65,12 +64,6 @@ def point_of(
 ) -> Point:
     """Returns the point of a rung."""
     return Point(kind, way, rung.id, rung.codec, rung.rate, *rung.size, rung.duration_s, sent, quality, notes or {})
-
-
-def quality_json(scores: Sequence[FrameScore]) -> dict[str, Any]:
-    """Returns METRICS over all these frames, and their number."""
-    quality = pooled(scores)
-    return {"frames": quality.frames, **{name: getattr(quality, name) for name in METRICS}}
 
 
 def curve(points: Iterable[Point], metric: str) -> list[RateAndQuality]:

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from bench.cache import ROOT, code_digest, digest_of
-from bench.judging import JUDGING_CODE, decoded_frames, enlargement, frame_scores
+from bench.judging import JUDGING_CODE, METRICS, decoded_frames, enlargement, frame_scores, quality_json
 from bench.programs import BenchError
 from bench.rd.context import Context
 from bench.rd.plain import fetched, qualities, quality_key
-from bench.rd.points import METRICS, Point, point_of, quality_json
+from bench.rd.points import Point, point_of
 from bench.rd.rungs import Rung
 from manifests.networks import Size
 from media.frames import Frame
