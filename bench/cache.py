@@ -24,7 +24,7 @@ def digest_of(*parts: object) -> str:
 
 @cache
 def code_digest(names: tuple[str, ...]) -> str:
-    """Returns a digest of Python files; `names` are packages and modules from the root: `media`, `bench/svg.py`."""
+    """Returns a digest of Python files; `names` are packages and modules from the root: `media`, `bench/machine.py`."""
     files: list[Path] = []
     for name in names:
         path = ROOT / name

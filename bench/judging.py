@@ -1,10 +1,11 @@
-"""Scores every frame that a player wrote, or that OpenCV resized, against the source."""
+"""Decodes and resizes frames, and scores them against the source."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from fractions import Fraction
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,19 @@ import av
 import cv2
 
 from bench.programs import BenchError
-from manifests.bundle import Bundle
 from manifests.model import VideoRepresentation
 from manifests.networks import Size
-from manifests.provenance import read_provenance
-from media.frames import Frame, decode_segment, frame_from_i420, resize_frame
-from media.quality import FrameScore, measure, pooled
-from media.source.reference import reference_frames
-from media.source.treatment import SourceTreatment
+from media.frames import Frame, decode_segment, frame_from_i420
+from media.quality import FrameScore, judge, pooled
+
+Enlarge = Callable[[Frame], Frame]
+
+RESIZED = {"bicubic": cv2.INTER_CUBIC, "lanczos": cv2.INTER_LANCZOS4}
+"""Interpolations of OpenCV: bicubic with a = -0.75, Lanczos with 8 taps."""
+METRICS = ("psnr_y", "psnr_u", "psnr_v", "vmaf", "vmaf_neg")
+UNSHARP_AMOUNT, UNSHARP_SIGMA = 0.4, 1.0
+JUDGING_CODE = ("bench/judging.py", "media/quality.py", "media/vmaf.py", "media/source/treatment.py")
+"""Code on which every score depends, besides the bytes of a rung."""
 
 
 def lossless_frames(path: Path) -> Iterator[Frame]:
@@ -32,40 +38,72 @@ def lossless_frames(path: Path) -> Iterator[Frame]:
             yield frame_from_i420(planes, decoded.width, decoded.height, Fraction(index))
 
 
-def at_size(frames: Iterator[Frame], width: int, height: int) -> Iterator[Frame]:
-    """Yields the frames at a size; resizes those that the player left at the rung's size because it had no model."""
-    for frame in frames:
-        yield resize_frame(frame, width, height)
+def decoded_frames(media: Sequence[Path]) -> Iterator[Frame]:
+    """Yields all frames of a rung, as a player decodes them. `media` is its init segment, then its segments."""
+    init, *segments = media
+    for segment in segments:
+        yield from decode_segment(init.read_bytes(), segment.read_bytes())
 
 
-def resized_frames(bundle: Bundle, rung: VideoRepresentation, width: int, height: int, filter_: int) -> Iterator[Frame]:
-    """Yields the rung's frames, resized by one of OpenCV's interpolations."""
-    init = bundle.read(rung.init_href)
-    for segment in rung.segments:
-        for frame in decode_segment(init, bundle.read(segment.href)):
-            luma = cv2.resize(frame.y, (width, height), interpolation=filter_)
-            u, v = (cv2.resize(c, (width // 2, height // 2), interpolation=filter_) for c in (frame.u, frame.v))
-            yield Frame(luma, u, v, frame.pts_s)
+def enlargement(name: str, size: Size) -> Enlarge:
+    """Returns the resizing called `bicubic`, `lanczos` or `unsharp` (Lanczos with an unsharp mask)."""
+    interpolation = RESIZED.get(name, cv2.INTER_LANCZOS4)
+
+    def enlarge(frame: Frame) -> Frame:
+        resized = _resized(frame, size, interpolation)
+        return sharpened(resized) if name == "unsharp" else resized
+
+    return enlarge
 
 
-def judged(
-    bundle: Bundle,
-    rung: VideoRepresentation,
-    source: Path,
+def _resized(frame: Frame, size: Size, interpolation: int) -> Frame:
+    """Returns the frame at a size; the same object if it has that size already."""
+    width, height = size
+    if (frame.width, frame.height) == size:
+        return frame
+    luma = cv2.resize(frame.y, size, interpolation=interpolation)
+    u, v = (cv2.resize(c, (width // 2, height // 2), interpolation=interpolation) for c in (frame.u, frame.v))
+    return Frame(luma, u, v, frame.pts_s)
+
+
+def sharpened(frame: Frame) -> Frame:
+    """Returns the frame with an unsharp mask on its luma: plus 0.4 of what a Gaussian blur of sigma 1 removes."""
+    blurred = cv2.GaussianBlur(frame.y, (0, 0), UNSHARP_SIGMA)
+    luma = cv2.addWeighted(frame.y, 1 + UNSHARP_AMOUNT, blurred, -UNSHARP_AMOUNT, 0)
+    return Frame(luma, frame.u, frame.v, frame.pts_s)
+
+
+def frame_scores(
+    references: Iterable[Frame],
+    decoded: Iterable[Frame],
+    ways: Mapping[str, Enlarge],
     size: Size,
-    frames: Iterator[Frame],
+    *,
     vmaf_every: int,
-) -> dict[str, Any]:
-    """Returns PSNR-Y, SSIM, VMAF and VMAF-NEG over all frames, and PSNR-Y of each segment."""
-    treatment = SourceTreatment.from_json(read_provenance(bundle.root).treatment)
-    scores = measure(reference_frames(source, treatment, *size), frames, vmaf_every=vmaf_every)
-    per_segment = [pooled(run).psnr_y for run in _by_segment(rung, scores)]
-    return {**asdict(pooled(scores)), "segments_psnr_y": per_segment}
+    on_frame: Callable[[], None] = lambda: None,
+) -> dict[str, list[FrameScore]]:
+    """Returns the score of every frame in each way of resizing it. Raises BenchError if the lengths differ."""
+    with ExitStack() as stack:
+        # Both streams are read once, and every way is scored frame by frame.
+        judges = {name: stack.enter_context(judge(*size, vmaf_every=vmaf_every)) for name in ways}
+        for index, (reference, frame) in enumerate(zip_longest(references, decoded)):
+            if reference is None or frame is None:
+                ended = "source" if reference is None else "rung"
+                raise BenchError(f"the {ended} ends after {index} frames, before the other")
+            for name, enlarge in ways.items():
+                judges[name].add(reference, enlarge(frame))
+            on_frame()
+    return {name: verdict.scores() for name, verdict in judges.items()}
 
 
-def _by_segment(rung: VideoRepresentation, scores: list[FrameScore]) -> Iterator[list[FrameScore]]:
-    first = 0
+def scores_by_segment(scores: Iterable[FrameScore], rung: VideoRepresentation) -> Iterator[list[FrameScore]]:
+    """Yields the scores of each segment, which has as many frames as the manifest promises."""
+    rest = iter(scores)
     for segment in rung.segments:
-        count = round(segment.duration_s * rung.video.frame_rate)
-        yield scores[first : first + count]
-        first += count
+        yield list(islice(rest, round(segment.duration_s * rung.video.frame_rate)))
+
+
+def quality_json(scores: Sequence[FrameScore]) -> dict[str, Any]:
+    """Returns METRICS over all these frames, and their number."""
+    quality = pooled(scores)
+    return {"frames": quality.frames, **{name: getattr(quality, name) for name in METRICS}}

@@ -19,7 +19,7 @@ import statistics
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from bench.machine import machine
+from bench.tables import Column, aligned
 from console.outputs import write_output
 from manifests.networks import NetworkSpec
 from manifests.weights import CodedLayer, CodedModel, encode_model
@@ -35,6 +36,14 @@ from web.build import BuildError, build
 NETWORKS = (NetworkSpec(2, 4, 1), NetworkSpec(2, 8, 2), NetworkSpec(2, 16, 2))
 RENDERERS = ("webgl2", "webgpu", "wasm")
 RIVAL = "anime4k CNNx2M"
+COLUMNS = (
+    Column("contender", "name", left=True),
+    Column("ms/frame", "ms", "{:.1f}"),
+    Column("x plain", "x_plain", "{:.2f}"),
+    Column("MACs/pixel", "macs_per_pixel"),
+    Column("ms/million", "ms_per_million", "{:.2f}"),
+    Column("x rival", "x_rival", "{:.2f}"),
+)
 FIRST_WITHIN_S = 30
 FLAGS = (
     *("--no-sandbox", "--enable-unsafe-swiftshader", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"),
@@ -96,7 +105,7 @@ def main(argv: list[str]) -> int:
     except BuildError as error:
         print(f"bench.web: {error}", file=sys.stderr)
         return 1
-    print(text_of_first(rows) if options.page else text_of(rows))
+    print(text_of_first(rows) if options.page else aligned(COLUMNS, rows))
     if options.json:
         result = {"command": ["python", "-m", "bench.web", *argv], "machine": machine(), "size": options.size}
         write_output(options.json, (json.dumps({**result, "rows": rows}, indent=1) + "\n").encode())
@@ -145,11 +154,9 @@ def _first_enhanced_ms(page: Any) -> float:
 
 def text_of_first(rows: list[dict[str, Any]]) -> str:
     """Returns the rows of `first_pictures` as a table."""
-    lines = [f"{'renderer':<10} {'median ms':>10} {'least':>7} {'most':>7}"]
-    for row in rows:
-        ms = row["all_ms"]
-        lines.append(f"{row['name']:<10} {statistics.median(ms):>10.0f} {min(ms):>7.0f} {max(ms):>7.0f}")
-    return "\n".join(lines)
+    figures: dict[str, Callable[[list[float]], float]] = {"median ms": statistics.median, "least": min, "most": max}
+    columns = [Column("renderer", "name", left=True), *(Column(head, head, "{:.0f}") for head in figures)]
+    return aligned(columns, [{**row, **{head: f(row["all_ms"]) for head, f in figures.items()}} for row in rows])
 
 
 @contextmanager
@@ -163,17 +170,6 @@ def _chromium() -> Iterator[Any]:
         browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
         yield browser
         browser.close()
-
-
-def text_of(rows: list[dict[str, Any]]) -> str:
-    """Returns the rows as a table."""
-    lines = [f"{'contender':<16} {'ms/frame':>9} {'x plain':>8} {'MACs/pixel':>11} {'ms/million':>11} {'x rival':>8}"]
-    for row in rows:
-        parts = (f"{row[key]:.2f}" if row[key] is not None else "-" for key in ("x_plain", "ms_per_million", "x_rival"))
-        plain, per, rival = parts
-        macs = row["macs_per_pixel"] or "-"
-        lines.append(f"{row['name']:<16} {row['ms']:>9.1f} {plain:>8} {macs:>11} {per:>11} {rival:>8}")
-    return "\n".join(lines)
 
 
 def _contenders() -> list[dict[str, Any]]:

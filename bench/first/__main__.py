@@ -9,18 +9,25 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import cv2
-
 from bench.cache import Cache, code_digest, digest_of
-from bench.first.speed import Enlarge, Plane, interleaved_ms
+from bench.first.speed import Plane, Upscale, interleaved_ms
 from bench.first.table import goals_of, text_of
-from bench.judging import at_size, judged, lossless_frames, resized_frames
+from bench.judging import (
+    JUDGING_CODE,
+    RESIZED,
+    Enlarge,
+    decoded_frames,
+    enlargement,
+    frame_scores,
+    lossless_frames,
+    scores_by_segment,
+)
 from bench.machine import machine
 from bench.programs import ROOT, BenchError, neudash, served
 from console.outputs import write_output
@@ -28,11 +35,15 @@ from manifests.bundle import Bundle, open_bundle
 from manifests.errors import BundleError
 from manifests.model import VideoRepresentation
 from manifests.networks import Size
+from manifests.provenance import read_provenance
 from manifests.weights import decode_model
 from media.errors import MediaError
-from media.frames import Frame, decode_segment
+from media.frames import Frame, decode_segment, resize_frame
+from media.quality import pooled
 from media.resize import base_upsample
 from media.source.probe import probe
+from media.source.reference import reference_frames
+from media.source.treatment import SourceTreatment
 from player.superres.engines import EngineUnavailableError, Upscaler, open_engine
 from player.superres.engines.opencv_dnn import PretrainedGraph
 
@@ -41,13 +52,12 @@ CLIPS = {"sport-juggle-720p24": None, "animation-1080p30": None, "title-makeup-7
 """Clips, with the seconds that are taken of them; None takes all."""
 CRF, SEGMENT_S, PRESET, NETWORK = 27, 4, "medium", "c16d2"
 PRETRAINED = ("FSRCNN", "ESPCN")
-RESIZED = {"bicubic": cv2.INTER_CUBIC, "lanczos": cv2.INTER_LANCZOS4}
 SPEED_FRAMES, SPEED_ROUNDS = 4, 5
 DEFAULT_STEPS = 2000
 
 # Code on which each result depends, besides its inputs.
-JUDGING_CODE = ("bench/judging.py", "media/frames.py", "media/quality.py", "media/vmaf.py", "media/source/treatment.py")
-PRETRAINED_CODE = (*JUDGING_CODE, "player/superres/engines/opencv_dnn.py", "player/superres/enhancer.py")
+RESIZED_CODE = (*JUDGING_CODE, "media/frames.py")
+PRETRAINED_CODE = (*RESIZED_CODE, "player/superres/engines/opencv_dnn.py", "player/superres/frames.py")
 BUNDLE_CODE = ("manifests", "media", "packager", "trainer", "player/superres")
 PLAYER_CODE = (*JUDGING_CODE, "manifests", "media", "player")
 
@@ -165,15 +175,11 @@ def prepared(clip: str, settings: Settings, work: Path, cache: Cache, *, fresh: 
 def _resized_rows(case: Case) -> Iterator[dict[str, Any]]:
     """Yields a row for each of OpenCV's resizings; their bytes are only those of the video."""
     video_bytes = sum(path.stat().st_size for path in case.media())
-    for name, interpolation in RESIZED.items():
-        frames = partial(resized_frames, case.bundle, case.rung, *case.size, interpolation)
-        yield {
-            "method": name,
-            "video_bytes": video_bytes,
-            "model_bytes": 0,
-            "total_bytes": None,
-            **_quality(case, name, JUDGING_CODE, [], frames),
-        }
+    for name in RESIZED:
+        enlarge = enlargement(name, case.size)
+        judge = partial(_judged, case, decoded_frames(case.media()), enlarge)
+        quality = case.cache.result(f"{case.clip}-{name}", _key(case, RESIZED_CODE, []), judge)
+        yield {"method": name, "video_bytes": video_bytes, "model_bytes": 0, "total_bytes": None, **quality}
 
 
 def _player_rows(case: Case) -> Iterator[dict[str, Any]]:
@@ -197,7 +203,7 @@ def _played(case: Case, name: str, code: tuple[str, ...], inputs: list[Path], *a
             play_s = neudash("play", address, "--out", video, "--stats", stats, *arguments)
         told = json.loads(stats.read_bytes())
         # Without a model, the player leaves frames at the rung's size.
-        result = _judged(case, at_size(lossless_frames(video), *case.size)) | {
+        result = _judged(case, lossless_frames(video), lambda frame: resize_frame(frame, *case.size)) | {
             "video_bytes": sum(segment["video_bytes"] for segment in told["segments"]),
             "model_bytes": sum(segment["model_bytes"] for segment in told["segments"]),
             "total_bytes": told["total_bytes"],
@@ -211,15 +217,13 @@ def _played(case: Case, name: str, code: tuple[str, ...], inputs: list[Path], *a
     return {"method": name, **case.cache.result(f"{case.clip}-{name}", _key(case, code, inputs), play)}
 
 
-def _quality(
-    case: Case, name: str, code: tuple[str, ...], inputs: list[Path], frames: Callable[[], Iterator[Frame]]
-) -> dict[str, Any]:
-    key = _key(case, code, inputs)
-    return case.cache.result(f"{case.clip}-{name}", key, lambda: _judged(case, frames()))
-
-
-def _judged(case: Case, frames: Iterator[Frame]) -> dict[str, Any]:
-    return judged(case.bundle, case.rung, case.source, case.size, frames, case.settings.vmaf_every)
+def _judged(case: Case, frames: Iterator[Frame], enlarge: Enlarge) -> dict[str, Any]:
+    """Returns the quality over all frames, and PSNR-Y of each segment."""
+    treatment = SourceTreatment.from_json(read_provenance(case.bundle.root).treatment)
+    references, every = reference_frames(case.source, treatment, *case.size), case.settings.vmaf_every
+    (scores,) = frame_scores(references, frames, {"": enlarge}, case.size, vmaf_every=every).values()
+    per_segment = [pooled(of_segment).psnr_y for of_segment in scores_by_segment(scores, case.rung)]
+    return {**asdict(pooled(scores)), "segments_psnr_y": per_segment}
 
 
 def _key(case: Case, code: tuple[str, ...], inputs: list[Path]) -> str:
@@ -228,7 +232,7 @@ def _key(case: Case, code: tuple[str, ...], inputs: list[Path]) -> str:
 
 def _speeds(case: Case) -> dict[str, float]:
     """Returns the median ms per luma plane: plain, by our network on the CPU engine, by the pretrained ones."""
-    ways: dict[str, Enlarge] = {"plain": partial(base_upsample, scale=2)}
+    ways: dict[str, Upscale] = {"plain": partial(base_upsample, scale=2)}
     if models := case.models():
         weights = decode_model(models[0].read_bytes())
         width, height = case.rung.video.width, case.rung.video.height
@@ -238,7 +242,7 @@ def _speeds(case: Case) -> dict[str, float]:
     return interleaved_ms(ways, list(_some_luma(case)), SPEED_ROUNDS)
 
 
-def _on_planes(upscaler: Upscaler) -> Enlarge:
+def _on_planes(upscaler: Upscaler) -> Upscale:
     return lambda luma: upscaler.upscale([luma])
 
 

@@ -10,18 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 Plane = NDArray[np.uint8]
-Enlarge = Callable[[Plane], Plane]
+Upscale = Callable[[Plane], Plane]
 
 
-def interleaved_ms(ways: dict[str, Enlarge], planes: Sequence[Plane], rounds: int) -> dict[str, float]:
+def interleaved_ms(ways: dict[str, Upscale], planes: Sequence[Plane], rounds: int) -> dict[str, float]:
     """Returns the median ms of one plane for each way. Every way runs once before, to warm up."""
     times: dict[str, list[float]] = {name: [] for name in ways}
-    for enlarge in ways.values():
-        enlarge(planes[0])
+    for upscale in ways.values():
+        upscale(planes[0])
     for _ in range(rounds):
         for plane in planes:
-            for name, enlarge in ways.items():
+            for name, upscale in ways.items():
                 started_s = time.perf_counter()
-                enlarge(plane)
+                upscale(plane)
                 times[name].append((time.perf_counter() - started_s) * 1000)
     return {name: median(taken) for name, taken in times.items()}

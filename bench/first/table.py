@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bench.tables import Column, aligned
+
 BASELINE = "lanczos"
 RIVALS = ("FSRCNN", "ESPCN")
 LEAST_SPEED_UP = 5.0
@@ -27,7 +29,18 @@ GOALS = {
     "title-makeup-720p25": Goal(0.55, model_share=0.005),
 }
 
-_COLUMNS = ("method", "video B", "model B", "total B", "PSNR-Y", "gain", "VMAF", "NEG", "SSIM", "ms/frame")
+_COLUMNS = (
+    Column("method", "method", left=True),
+    Column("video B", "video_bytes"),
+    Column("model B", "model_bytes"),
+    Column("total B", "total_bytes"),
+    Column("PSNR-Y", "psnr_y", "{:.3f}"),
+    Column("gain", "gain_db", "{:+.3f}"),
+    Column("VMAF", "vmaf", "{:.2f}"),
+    Column("NEG", "vmaf_neg", "{:.2f}"),
+    Column("SSIM", "ssim", "{:.4f}"),
+    Column("ms/frame", "ms_per_frame", "{:.1f}"),
+)
 
 
 def goals_of(clip: dict[str, Any]) -> list[dict[str, Any]]:
@@ -77,35 +90,12 @@ def text_of(clips: Sequence[dict[str, Any]]) -> str:
 
 def _clip_text(clip: dict[str, Any]) -> str:
     baseline = next(row["psnr_y"] for row in clip["rows"] if row["method"] == BASELINE)
-    cells = [_COLUMNS, *(_cells(row, baseline) for row in clip["rows"])]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(_COLUMNS))]
     lines = [
         f"{clip['clip']}: {clip['seconds']:.1f} s, {clip['segments']} segments, scored at"
-        f" {clip['width']}x{clip['height']}; packaged in {clip['package_s']:.0f} s, trained in {clip['train_s']:.0f} s"
+        f" {clip['width']}x{clip['height']}; packaged in {clip['package_s']:.0f} s, trained in {clip['train_s']:.0f} s",
+        aligned(_COLUMNS, [{**row, "gain_db": row["psnr_y"] - baseline} for row in clip["rows"]]),
     ]
-    for line in cells:
-        name, *figures = (cell.rjust(width) for cell, width in zip(line, widths, strict=True))
-        lines.append("  ".join([name.strip().ljust(widths[0]), *figures]))
     for goal in clip["goals"]:
         mark = "reached" if goal["ok"] else "MISSED"
         lines.append(f"  {mark}: {goal['what']}: {goal['reached']:g} (goal {goal['wanted']:g})")
     return "\n".join(lines)
-
-
-def _cells(row: dict[str, Any], baseline: float) -> tuple[str, ...]:
-    def number(key: str, form: str) -> str:
-        value = row.get(key)
-        return "-" if value is None else format(value, form)
-
-    return (
-        row["method"],
-        number("video_bytes", "d"),
-        number("model_bytes", "d"),
-        number("total_bytes", "d"),
-        number("psnr_y", ".3f"),
-        format(row["psnr_y"] - baseline, "+.3f"),
-        number("vmaf", ".2f"),
-        number("vmaf_neg", ".2f"),
-        number("ssim", ".4f"),
-        number("ms_per_frame", ".1f"),
-    )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from textwrap import indent
 from typing import Any
+
+from bench.tables import Column, aligned
 
 _GOALS = {"360p to 720p": (24.0, 45.0), "540p to 1080p": (22.0, 40.0)}
 """Goals in frames per second on two cores: (must, aim)."""
@@ -11,6 +14,14 @@ _STARTUP_S = (2.0, 1.0)
 _MEMORY_MB = (700.0, 400.0)
 _FLAT_MB = 20.0
 """Growth in MB that allocators cause even if nothing is kept."""
+_COLUMNS = (
+    Column("", "name", left=True),
+    Column("fps", "fps", "{:.1f}"),
+    Column("spread", "fps_spread", "{0[0]:g}-{0[1]:g}"),
+    Column("CPU ms/frame", "cpu_ms_per_frame", "{:.1f}"),
+    Column("first frame", "first_frame_s", "{:.2f} s"),
+    Column("peak MB", "peak_mb", "{:.0f}"),
+)
 
 
 def goals_of(result: dict[str, Any]) -> list[dict[str, Any]]:
@@ -40,13 +51,8 @@ def text_of(result: dict[str, Any]) -> str:
     lines = []
     for case in result["cases"]:
         lines.append(f"{case['name']}, {case['network']} on {case['clip']}, {case['frames']} frames over HTTP")
-        lines.append(f"  {'':10} {'fps':>7} {'spread':>13} {'CPU ms/frame':>13} {'first frame':>12} {'peak MB':>8}")
-        for name, way in case["ways"].items():
-            low, high = way["fps_spread"]
-            lines.append(
-                f"  {name:10} {way['fps']:7.1f} {f'{low:g}-{high:g}':>13} {way['cpu_ms_per_frame']:13.1f}"
-                f" {way['first_frame_s']:10.2f} s {way['peak_mb']:8.0f}"
-            )
+        rows = [{"name": name, **way} for name, way in case["ways"].items()]
+        lines.append(indent(aligned(_COLUMNS, rows), "  "))
     memory = result["memory"]
     if memory is not None:
         lines.append(

@@ -10,24 +10,20 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
-
 from bench.cache import code_digest
-from bench.judging import lossless_frames
+from bench.judging import JUDGING_CODE, enlargement, lossless_frames, quality_json
 from bench.programs import neudash
 from bench.rd.context import Context
 from bench.rd.fetching import Bytes, Loopback, loopback
-from bench.rd.judging import judged, resized_frame
-from bench.rd.plain import FETCHING_CODE, JUDGING_CODE, frame_count, quality_key
+from bench.rd.plain import FETCHING_CODE, quality_key, scored
 from bench.rd.points import Point, point_of
 from bench.rd.rungs import Rung, write_view
 from bench.rd.training import recipe_of, trained
 from manifests.names import MANIFEST
 from manifests.networks import Size
 from media.frames import Frame
-from media.source.reference import reference_frames
 
-PLAYING_CODE = (*JUDGING_CODE, *FETCHING_CODE, "bench/judging.py", "manifests", "media", "player")
+PLAYING_CODE = (*JUDGING_CODE, *FETCHING_CODE, "manifests", "media", "player")
 """Code on which an enhanced picture depends, besides its bytes."""
 
 
@@ -76,31 +72,22 @@ def variants(rung: Rung, *, each_network: bool) -> Iterator[Rung]:
 
 
 def _played(context: Context, rung: Rung, server: Loopback) -> dict[str, Any]:
-    clip, size = context.clip, context.size
+    size, enlarge = context.size, enlargement("lanczos", context.size)
+    sizes: set[Size] = set()
+
+    def fitted(frame: Frame) -> Frame:
+        sizes.add(Size(frame.width, frame.height))
+        return enlarge(frame)
+
     # Raw frames take gigabytes, so they go to the work folder and not to the system's temporary one.
-    with tempfile.TemporaryDirectory(dir=clip.work) as folder:
+    with tempfile.TemporaryDirectory(dir=context.clip.work) as folder:
         video, stats = Path(folder) / "played.y4m", Path(folder) / "stats.json"
         neudash("play", server.address(rung.id), "--out", video, "--stats", stats)
         # The server's log counts the bytes; the player's own count is only compared with it.
         sent = server.sent(rung.id)
-        sizes: set[Size] = set()
-        with context.talk.frames(f"score {rung.id} as played", frame_count(rung)) as on_frame:
-            quality = judged(
-                reference_frames(clip.source, rung.treatment, *size),
-                lossless_frames(video),
-                {"played": lambda frame: _fitted(frame, size, sizes)},
-                size,
-                vmaf_every=clip.settings.vmaf_every,
-                on_frame=on_frame,
-            )["played"]
+        (scores,) = scored(context, rung, lossless_frames(video), {"as played": fitted}).values()
         told = json.loads(stats.read_bytes())
-    return {"bytes": asdict(sent), "quality": quality, "notes": _notes(told, sent, sizes, size)}
-
-
-def _fitted(frame: Frame, size: Size, sizes: set[Size]) -> Frame:
-    """Returns the frame as played, resized by Lanczos if it is smaller than `size`; adds its own size to `sizes`."""
-    sizes.add(Size(frame.width, frame.height))
-    return resized_frame(frame, *size, cv2.INTER_LANCZOS4)
+    return {"bytes": asdict(sent), "quality": quality_json(scores), "notes": _notes(told, sent, sizes, size)}
 
 
 def _notes(told: dict[str, Any], sent: Bytes, sizes: set[Size], size: Size) -> dict[str, Any]:

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from itertools import chain
 from typing import Any
 
 import cv2
 
 from bench.cache import code_digest, digest_of
+from bench.judging import JUDGING_CODE, RESIZED, Enlarge, decoded_frames, enlargement, frame_scores, quality_json
 from bench.machine import ffmpeg_version
 from bench.rd.context import Context
 from bench.rd.fetching import Bytes, loopback
-from bench.rd.judging import RESIZED, enlargement, judged
 from bench.rd.points import Point, point_of
 from bench.rd.rungs import Rung, write_view
 from manifests.names import MANIFEST
 from manifests.networks import Size
-from media.frames import Frame, decode_segment
+from media.frames import Frame
+from media.quality import FrameScore
 from media.source.reference import reference_frames
 from media.vmaf import vmaf_program
+from report.measure import frame_count
 
-JUDGING_CODE = ("bench/rd/judging.py", "media/quality.py", "media/vmaf.py", "media/source/treatment.py")
-"""Code on which a plain score depends, besides its bytes. Not the decoder: H.264, HEVC and AV1 decode exactly."""
 FETCHING_CODE = (
     *("bench/rd/fetching.py", "server/catalogue.py", "server/responses.py", "server/open_files.py", "server/disk.py"),
 )
@@ -70,25 +69,26 @@ def fetched(context: Context, rungs: Sequence[Rung]) -> dict[str, Bytes]:
 
 def qualities(context: Context, rung: Rung, ways: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Returns the quality of a rung in each of these ways; scores those that are not known from one decode."""
-    key = quality_key(context, rung, code_digest(JUDGING_CODE))
-    clip, cache, size = context.clip, context.cache, context.size
+    # The key leaves the decoder out, because H.264, HEVC and AV1 decode exactly.
+    key, cache = quality_key(context, rung, code_digest(JUDGING_CODE)), context.cache
     known = {way: cache.known(f"{rung.id}-{way}", key) for way in ways}
     # All unknown ways share one decode.
-    missing = {way: enlargement(way, *size) for way in ways if known[way] is None}
+    missing = {way: enlargement(way, context.size) for way in ways if known[way] is None}
     if missing:
-        with context.talk.frames(f"score {rung.id} {' '.join(missing)}", frame_count(rung)) as on_frame:
-            made = judged(
-                reference_frames(clip.source, rung.treatment, *size),
-                decoded_frames(rung),
-                missing,
-                size,
-                vmaf_every=clip.settings.vmaf_every,
-                on_frame=on_frame,
-            )
-        for way, quality in made.items():
+        for way, scores in scored(context, rung, decoded_frames(rung.media), missing).items():
+            known[way] = quality = quality_json(scores)
             cache.keep(f"{rung.id}-{way}", key, quality)
-            known[way] = quality
     return {way: quality for way, quality in known.items() if quality is not None}
+
+
+def scored(
+    context: Context, rung: Rung, frames: Iterable[Frame], ways: Mapping[str, Enlarge]
+) -> dict[str, list[FrameScore]]:
+    """Returns the scores of a rung's frames in each of these ways, with a bar on stderr."""
+    clip, size = context.clip, context.size
+    references = reference_frames(clip.source, rung.treatment, *size)
+    with context.talk.frames(f"score {rung.id} {' '.join(ways)}", frame_count(rung.representation)) as on_frame:
+        return frame_scores(references, frames, ways, size, vmaf_every=clip.settings.vmaf_every, on_frame=on_frame)
 
 
 def quality_key(context: Context, rung: Rung, *more: object) -> str:
@@ -98,14 +98,3 @@ def quality_key(context: Context, rung: Rung, *more: object) -> str:
     tools = (cv2.__version__, ffmpeg_version(), vmaf and vmaf.name)
     every = context.clip.settings.vmaf_every
     return digest_of(context.clip.key, treatment, *rung.media, context.size, every, tools, *more)
-
-
-def decoded_frames(rung: Rung) -> Iterator[Frame]:
-    """Yields all frames of a rung, as a player decodes them."""
-    init, *segments = (path.read_bytes() for path in rung.media)
-    return chain.from_iterable(decode_segment(init, segment) for segment in segments)
-
-
-def frame_count(rung: Rung) -> int:
-    """Returns the number of frames that the manifest promises."""
-    return round(rung.representation.duration_s * rung.representation.video.frame_rate)

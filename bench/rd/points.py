@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from bench.judging import METRICS
 from bench.rd.fetching import Bytes
-from bench.rd.judging import METRICS
 from bench.rd.rungs import Rung
 from report.hull import Point as RateAndQuality
 

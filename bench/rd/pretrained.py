@@ -9,24 +9,22 @@ source's, but only sampled frames are scored.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import zip_longest
+from itertools import count
 from pathlib import Path
 from typing import Any
 
-import cv2
-
 from bench.cache import ROOT, code_digest, digest_of
+from bench.judging import JUDGING_CODE, METRICS, decoded_frames, enlargement, frame_scores, quality_json
 from bench.programs import BenchError
 from bench.rd.context import Context
-from bench.rd.judging import METRICS, quality_json, resized_frame
-from bench.rd.plain import JUDGING_CODE, decoded_frames, fetched, frame_count, qualities, quality_key
+from bench.rd.plain import fetched, qualities, quality_key
 from bench.rd.points import Point, point_of
 from bench.rd.rungs import Rung
 from manifests.networks import Size
 from media.frames import Frame
-from media.quality import judge, pooled
 from media.source.reference import reference_frames
 from player.superres.engines.opencv_dnn import PretrainedGraph
+from report.measure import frame_count
 
 FOLDER = ROOT.parent / "shared" / "pretrained"
 GRAPHS = {"fsrcnn": "FSRCNN", "espcn": "ESPCN"}
@@ -62,10 +60,10 @@ def _quality(context: Context, name: str, rung: Rung, graph: Path) -> dict[str, 
     lanczos = qualities(context, rung, ["lanczos"])["lanczos"]
 
     def sampled() -> dict[str, Any]:
-        with context.talk.frames(f"score {rung.id} {graph.stem}", frame_count(rung)) as on_frame:
+        with context.talk.frames(f"score {rung.id} {graph.stem}", frame_count(rung.representation)) as on_frame:
             references = reference_frames(context.clip.source, rung.treatment, *context.size)
             upscale = PretrainedGraph(graph).upscale
-            return paired(references, decoded_frames(rung), upscale, context.size, settings.slow_every, on_frame)
+            return paired(references, decoded_frames(rung.media), upscale, context.size, settings.slow_every, on_frame)
 
     key = quality_key(context, rung, settings.slow_every, digest_of(graph), code_digest(PRETRAINED_CODE))
     pair = context.cache.result(f"{rung.id}-{name}", key, sampled)
@@ -95,15 +93,13 @@ def paired(
 
     Raises BenchError if source and rung differ in length.
     """
-    with judge(*size, vmaf_every=every) as lanczos, judge(*size, vmaf_every=every) as rival:
-        for index, (reference, frame) in enumerate(zip_longest(references, decoded)):
-            if reference is None or frame is None:
-                raise BenchError(f"source and rung differ in length: one of them ends after {index} frames")
-            plain = resized_frame(frame, *size, cv2.INTER_LANCZOS4)
-            lanczos.add(reference, plain)
-            # Frames between the samples show libvmaf the motion; they do not count.
-            shown = plain if index % every else Frame(upscale([frame.y]), plain.u, plain.v, plain.pts_s)
-            rival.add(reference, shown)
-            on_frame()
-    judges = {"lanczos": lanczos, "rival": rival}
-    return {name: quality_json(pooled(verdict.scores()[::every])) for name, verdict in judges.items()}
+    lanczos, numbers = enlargement("lanczos", size), count()
+
+    def rival(frame: Frame) -> Frame:
+        plain = lanczos(frame)
+        # Frames between the samples show libvmaf the motion; they do not count.
+        return plain if next(numbers) % every else Frame(upscale([frame.y]), plain.u, plain.v, plain.pts_s)
+
+    ways = {"lanczos": lanczos, "rival": rival}
+    scores = frame_scores(references, decoded, ways, size, vmaf_every=every, on_frame=on_frame)
+    return {name: quality_json(of_way[::every]) for name, of_way in scores.items()}

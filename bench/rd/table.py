@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.rd.points import COMPARED
+from bench.tables import Column, markdown
 
 NAMES = {
     "enhanced": "**ours** (models counted)",
@@ -20,7 +21,16 @@ NAMES = {
     "title": "one model a title",
     "segment": "models for every 4 s",
 }
-HEADS = ("PSNR-Y", "VMAF", "VMAF-NEG")
+_SAVINGS = tuple(
+    Column(f"{head}, %", metric, "{:+.1f}")
+    for head, metric in zip(("PSNR-Y", "VMAF", "VMAF-NEG"), COMPARED, strict=True)
+)
+_BY_CLIP = (
+    *_SAVINGS,
+    Column("NAS ladder: VMAF, %", "ladder_vmaf", "{:+.1f}"),
+    Column("VMAF-NEG, %", "ladder_vmaf_neg", "{:+.1f}"),
+    Column("training, CPU s per s", "training", "{:.1f}"),
+)
 
 Rates = dict[str, Any]
 
@@ -50,41 +60,40 @@ def markdown_of(results: Sequence[dict[str, Any]]) -> str:
 
 
 def _by_clip(results: Sequence[dict[str, Any]]) -> str:
-    head = ["clip", *(f"{name}, %" for name in HEADS), "NAS ladder: VMAF, %", "VMAF-NEG, %", "training, CPU s per s"]
-    rows, columns = [], []
-    for result in results:
-        ladder = result.get("fixed_ladder", {}).get("bd_rate", {})
-        figures = [
-            *_figures(result.get("bd_rate_union", {})),
-            *(ladder.get(metric) for metric in ("vmaf", "vmaf_neg")),
-            result.get("training", {}).get("cpu_s_per_video_s"),
-        ]
-        columns.append(figures)
-        rows.append([result["clip"]["name"], *_cells(figures[:-1]), _plain_cell(figures[-1])])
+    rows = [_clip_row(result) for result in results]
     # Means are of use only over several clips.
-    if len(results) > 1:
-        means = [mean_of(column) for column in zip(*columns, strict=True)]
-        rows.append([f"**mean of {len(results)}**", *_cells(means[:-1]), _plain_cell(means[-1])])
-    return _table(head, rows)
+    if len(rows) > 1:
+        rows.append({"clip": f"**mean of {len(rows)}**", **_means(rows, _BY_CLIP)})
+    return markdown([Column("clip", "clip", left=True), *_BY_CLIP], rows)
+
+
+def _clip_row(result: dict[str, Any]) -> Rates:
+    ladder = result.get("fixed_ladder", {}).get("bd_rate", {})
+    return {
+        "clip": result["clip"]["name"],
+        **result.get("bd_rate_union", {}),
+        **{f"ladder_{metric}": percent for metric, percent in ladder.items()},
+        "training": result.get("training", {}).get("cpu_s_per_video_s"),
+    }
 
 
 def _by_rival(results: Sequence[dict[str, Any]]) -> str:
-    names = [name for name in NAMES if any(_rates_of(result, name) for result in results)]
     rows = []
-    for name in names:
-        found = [_figures(_rates_of(result, name)) for result in results]
-        means = [mean_of(column) for column in zip(*found, strict=True)]
-        rows.append([NAMES[name], *_cells(means), str(sum(figures[0] is not None for figures in found))])
-    return _table(["with the plain hull", *(f"{name}, %" for name in HEADS), "clips"], rows)
+    for name in NAMES:
+        found = [_rates_of(result, name) for result in results]
+        clips = sum(rates.get("psnr_y") is not None for rates in found)
+        if any(found):
+            rows.append({"name": NAMES[name], **_means(found, _SAVINGS), "clips": clips})
+    return markdown([Column("with the plain hull", "name", left=True), *_SAVINGS, Column("clips", "clips")], rows)
 
 
 def _by_codec(results: Sequence[dict[str, Any]]) -> str:
     codecs = sorted({codec for result in results for codec in result.get("codecs", {})})
     rows = []
     for codec in codecs:
-        found = [_figures(result.get("codecs", {}).get(codec, {}).get("bd_rate", {})) for result in results]
-        rows.append([codec, *_cells([mean_of(column) for column in zip(*found, strict=True)])])
-    return _table(["plain hull of", *(f"{name}, %" for name in HEADS)], rows)
+        found = [result.get("codecs", {}).get(codec, {}).get("bd_rate", {}) for result in results]
+        rows.append({"codec": codec, **_means(found, _SAVINGS)})
+    return markdown([Column("plain hull of", "codec", left=True), *_SAVINGS], rows)
 
 
 def _rates_of(result: dict[str, Any], name: str) -> Rates:
@@ -92,27 +101,14 @@ def _rates_of(result: dict[str, Any], name: str) -> Rates:
     return found
 
 
-def _figures(rates: Rates) -> list[float | None]:
-    return [rates.get(metric) for metric in COMPARED]
+def _means(rows: Sequence[Rates], columns: Sequence[Column]) -> Rates:
+    return {column.key: mean_of([row.get(column.key) for row in rows]) for column in columns}
 
 
 def mean_of(values: Sequence[float | None]) -> float | None:
     """Returns the mean of the known values; None if there are none."""
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else None
-
-
-def _cells(values: Sequence[float | None]) -> list[str]:
-    return ["-" if value is None else f"{value:+.1f}" for value in values]
-
-
-def _plain_cell(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1f}"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bench.cache import ROOT, Cache, code_digest, digest_of
+from bench.cache import Cache, code_digest, digest_of
 from bench.programs import neudash
 from bench.rd.curves import hull, rate_at
 from bench.rd.points import Point, curve
@@ -20,8 +20,7 @@ from manifests.bundle import open_bundle
 from trainer.settings import AUTO
 
 TRAINING_CODE = (
-    *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "trainer").glob("*.py")),
-    *("player/superres", "manifests/weights.py", "media/source/treatment.py", "media/resize.py"),
+    *("trainer", "player/superres", "manifests/weights.py", "media/source/treatment.py", "media/resize.py"),
 )
 """Code on which models depend, besides rungs, source and settings."""
 LADDER = "ladder-"

@@ -25,6 +25,7 @@ from bench.machine import machine
 from bench.programs import ROOT, BenchError
 from bench.server.library import write_bundle
 from bench.server.load import Measured, Running, load, ours
+from bench.tables import Column, aligned
 from console.outputs import write_output
 
 CONNECTIONS = 8
@@ -94,6 +95,14 @@ ATTACKS: dict[Attack, int] = {
     many_ranges: 4,
 }
 """Number of connections of each attack; each is opened again as soon as it is closed."""
+COLUMNS = (
+    Column("attack", "attack"),
+    Column("at once", "at_once"),
+    Column("req/s", "requests_per_s", "{:.0f}"),
+    Column("p50 ms", "p50_ms", "{:.2f}"),
+    Column("p99 ms", "p99_ms", "{:.2f}"),
+    Column("times", "p99_times", "{:.2f}"),
+)
 
 
 def main(argv: list[str]) -> int:
@@ -107,12 +116,7 @@ def main(argv: list[str]) -> int:
     except BenchError as error:
         print(f"bench.server.hostile: {error}", file=sys.stderr)
         return 1
-    print(f"{'attack':>16}  {'at once':>7}  {'req/s':>7}  {'p50 ms':>7}  {'p99 ms':>7}  {'times':>6}")
-    for told in rows:
-        print(
-            f"{told['attack']:>16}  {told['at_once']:7}  {told['requests_per_s']:7.0f}  {told['p50_ms']:7.2f}"
-            f"  {told['p99_ms']:7.2f}  {told['p99_times']:6.2f}"
-        )
+    print(aligned(COLUMNS, rows))
     if options.json:
         figures = {"machine": machine(), "seconds": options.seconds, "most_times": MOST_TIMES, "rows": rows}
         write_output(options.json, (json.dumps(figures, indent=1) + "\n").encode())

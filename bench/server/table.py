@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from bench.tables import Column, aligned, markdown
+
 GOALS_AT = 32
 """Number of connections to which the goals apply."""
 _RATIO = {"model_10kB": (0.5, 1.0), "segment_50kB": (0.4, 0.8), "segment_250kB": (0.6, 0.8), "segment_1MB": (1.0, 1.5)}
@@ -13,7 +15,18 @@ _CPU_ITEM, _CPU_RATIO = "segment_50kB", (2.6, 1.2)
 _MEMORY_MB = (90.0, 60.0)
 """Goals (must, aim) for the memory of one worker that lists many bundles."""
 _NAMES = {"plain": "plain_asgi_", "direct": "", "guarded": "guarded_", "bare": "bare_asgi_"}
-_HEADS = ("file", "conns", "server", "req/s", "of nginx", "CPU us/req", "of nginx", "MB/s", "p50 ms", "p99 ms")
+_COLUMNS = (
+    Column("file", "item"),
+    Column("conns", "connections"),
+    Column("server", "server"),
+    Column("req/s", "requests_per_s", "{:.0f}"),
+    Column("of nginx", "ratio_to_nginx", "{:.2f}"),
+    Column("CPU us/req", "cpu_us_per_request", "{:.0f}"),
+    Column("of nginx", "cpu_ratio_to_nginx", "{:.2f}"),
+    Column("MB/s", "mb_per_s", "{:.0f}"),
+    Column("p50 ms", "p50_ms", "{:.2f}"),
+    Column("p99 ms", "p99_ms", "{:.2f}"),
+)
 
 
 def ratios(runs: Sequence[dict[str, Any]]) -> dict[str, dict[str, dict[str, float]]]:
@@ -22,11 +35,11 @@ def ratios(runs: Sequence[dict[str, Any]]) -> dict[str, dict[str, dict[str, floa
     `ratio_to_nginx` and `cpu_ratio_to_nginx` are those of `direct`; the other servers have a prefix to the name.
     """
     found: dict[str, dict[str, dict[str, float]]] = {}
-    for run, nginx in _beside_nginx(runs):
-        for kind, field in (("ratio_to_nginx", "requests_per_s"), ("cpu_ratio_to_nginx", "cpu_us_per_request")):
+    for run in with_ratios(runs):
+        for kind in ("ratio_to_nginx", "cpu_ratio_to_nginx") if run["server"] != "nginx" else ():
             by_connections = found.setdefault(_NAMES[run["server"]] + kind, {})
             by_item = by_connections.setdefault(str(run["connections"]), {})
-            by_item[run["item"]] = round(run[field] / nginx[field], 3)
+            by_item[run["item"]] = round(run[kind], 3)
     return found
 
 
@@ -50,62 +63,40 @@ def goals_of(result: dict[str, Any]) -> list[dict[str, Any]]:
 
 def text_of(result: dict[str, Any]) -> str:
     """Returns the tables and goals as text for a terminal."""
-    table = _aligned([_HEADS, *_rows(result["runs"])])
     memory = ", ".join(f"{name} {size / 1e6:.0f} MB" for name, size in result["memory_bytes"].items())
-    goals = "\n".join(
-        f"  {goal['what']}: {goal['reached']:.2f} ({goal['asked']} {goal['limit']:g}):"
-        f" {'reached' if goal['ok'] else 'NOT reached'}"
-        for goal in result["goals"]
-    )
-    return (
-        f"{table}\n\nmemory: {memory}; 200 bundles listed: {result['memory_bytes_200_bundles'] / 1e6:.0f} MB\n{goals}"
-    )
+    listed_mb = result["memory_bytes_200_bundles"] / 1e6
+    lines = [aligned(_COLUMNS, with_ratios(result["runs"])), ""]
+    lines.append(f"memory: {memory}; 200 bundles listed: {listed_mb:.0f} MB")
+    for goal in result["goals"]:
+        reached = "reached" if goal["ok"] else "NOT reached"
+        lines.append(f"  {goal['what']}: {goal['reached']:.2f} ({goal['asked']} {goal['limit']:g}): {reached}")
+    return "\n".join(lines)
 
 
 def markdown_of(result: dict[str, Any]) -> str:
     """Returns Markdown of every server relative to nginx: requests a second, and CPU per request in brackets."""
-    runs = result["runs"]
-    servers = [name for name in dict.fromkeys(run["server"] for run in runs) if name != "nginx"]
-    lines = [f"| of nginx | {' | '.join(servers)} |", f"|---|{'---|' * len(servers)}"]
-    cells: dict[tuple[str, int], dict[str, str]] = {}
-    for run, nginx in _beside_nginx(runs):
-        ratio, cpu = (run[field] / nginx[field] for field in ("requests_per_s", "cpu_us_per_request"))
-        cells.setdefault((run["item"], run["connections"]), {})[run["server"]] = f"{ratio:.2f} ({cpu:.1f})"
-    for (item, connections), row in cells.items():
-        lines.append(f"| {item}, {connections} connections | {' | '.join(row[name] for name in servers)} |")
-    return "\n".join(lines) + "\n"
+    rows: dict[str, dict[str, str]] = {}
+    for run in with_ratios(result["runs"]):
+        load = f"{run['item']}, {run['connections']} connections"
+        both = f"{run['ratio_to_nginx']:.2f} ({run['cpu_ratio_to_nginx']:.1f})"
+        rows.setdefault(load, {"load": load})[run["server"]] = both
+    servers = [name for name in dict.fromkeys(run["server"] for run in result["runs"]) if name != "nginx"]
+    columns = [Column("of nginx", "load", left=True), *(Column(name, name, left=True) for name in servers)]
+    return markdown(columns, rows.values())
 
 
-def _beside_nginx(runs: Sequence[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    nginx = {(run["item"], run["connections"]): run for run in runs if run["server"] == "nginx"}
-    for run in runs:
-        if run["server"] != "nginx":
-            yield run, nginx[run["item"], run["connections"]]
-
-
-def _rows(runs: Sequence[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
+def with_ratios(runs: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yields each run with its ratios to nginx at the same file and connections."""
     nginx = {(run["item"], run["connections"]): run for run in runs if run["server"] == "nginx"}
     for run in runs:
         beside = nginx[run["item"], run["connections"]]
-        yield (
-            run["item"],
-            str(run["connections"]),
-            run["server"],
-            f"{run['requests_per_s']:.0f}",
-            f"{run['requests_per_s'] / beside['requests_per_s']:.2f}",
-            f"{run['cpu_us_per_request']:.0f}",
-            f"{run['cpu_us_per_request'] / beside['cpu_us_per_request']:.2f}",
-            f"{run['mb_per_s']:.0f}",
-            f"{run['p50_ms']:.2f}",
-            f"{run['p99_ms']:.2f}",
-        )
+        yield {
+            **run,
+            "ratio_to_nginx": run["requests_per_s"] / beside["requests_per_s"],
+            "cpu_ratio_to_nginx": run["cpu_us_per_request"] / beside["cpu_us_per_request"],
+        }
 
 
 def _goal(what: str, asked: str, limit: float, reached: float, *, less: bool = False) -> dict[str, Any]:
     ok = reached <= limit if less else reached >= limit
     return {"what": what, "asked": asked, "limit": limit, "reached": round(reached, 3), "ok": ok}
-
-
-def _aligned(rows: Sequence[tuple[str, ...]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)

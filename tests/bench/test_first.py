@@ -11,7 +11,7 @@ from bench.cache import ROOT, Cache, code_digest, digest_of
 from bench.first import __main__ as first
 from bench.first.speed import interleaved_ms
 from bench.first.table import goals_of, text_of
-from bench.judging import judged, resized_frames
+from bench.judging import RESIZED, decoded_frames, enlargement
 from bench.programs import BenchError, neudash
 from manifests.bundle import open_bundle
 
@@ -90,7 +90,8 @@ def test_keys_follow_contents_and_code(tmp_path: Path) -> None:
     path.write_bytes(b"two")
     assert digest_of(path, 2) != before
     assert code_digest(("bench",)) != code_digest(("bench/first/speed.py",))
-    assert all((ROOT / name).exists() for names in (first.BUNDLE_CODE, first.PLAYER_CODE) for name in names)
+    lists = (first.BUNDLE_CODE, first.PLAYER_CODE, first.PRETRAINED_CODE)
+    assert all((ROOT / name).exists() for names in lists for name in names)
 
 
 def test_ways_are_timed_in_turns() -> None:
@@ -114,10 +115,9 @@ def test_a_command_that_fails_is_told_of(tmp_path: Path) -> None:
 def test_enlarged_frames_are_judged_segment_by_segment(packaged_bundle: Path, testsrc_video: Path) -> None:
     bundle = open_bundle(packaged_bundle)
     rung = next(r for r in bundle.presentation.video if r.id == "v90")
-    results = [
-        judged(bundle, rung, testsrc_video, (320, 180), resized_frames(bundle, rung, 320, 180, interpolation), 0)
-        for interpolation in first.RESIZED.values()
-    ]
+    settings, cache = first.Settings(None, 0, "title", vmaf_every=0), Cache(packaged_bundle, fresh=True)
+    case = first.Case("testsrc", testsrc_video, bundle, rung, packaged_bundle, settings, cache)
+    results = [first._judged(case, decoded_frames(case.media()), enlargement(name, case.size)) for name in RESIZED]
     for result in results:
         assert result["frames"] == 96
         assert len(result["segments_psnr_y"]) == 4

@@ -16,18 +16,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.cache import ROOT, Cache
+from bench.judging import JUDGING_CODE, decoded_frames, enlargement, frame_scores, sharpened
 from bench.programs import BenchError
 from bench.rd import __main__ as front
 from bench.rd import enhanced as enhanced_module
 from bench.rd import plain as plain_module
+from bench.rd import pretrained as pretrained_module
 from bench.rd import rungs as rungs_module
 from bench.rd import training as training_module
 from bench.rd.context import Context
 from bench.rd.enhanced import variants
 from bench.rd.fetching import Bytes, tally
-from bench.rd.judging import enlargement, judged, sharpened
 from bench.rd.ladder import ladder_bd_rate, ladder_rungs
-from bench.rd.plain import decoded_frames, fetched, plain_points
+from bench.rd.plain import fetched, plain_points
 from bench.rd.plots import plot
 from bench.rd.points import Point
 from bench.rd.pretrained import graph_for, paired
@@ -40,8 +41,9 @@ from bench.rd.training import recipe_of, train_arguments, worth_training
 from manifests.bundle import open_bundle
 from manifests.model import ModelTrack
 from manifests.names import MANIFEST
+from manifests.networks import Size
 from media.frames import Frame
-from media.quality import HIGHEST_PSNR_DB
+from media.quality import HIGHEST_PSNR_DB, pooled
 from neudash.sample.video import render_sample
 from trainer.settings import AUTO
 
@@ -67,7 +69,7 @@ def rungs(packaged_bundle: Path) -> list[Rung]:
 @pytest.fixture
 def context(testsrc_video: Path, tmp_path: Path) -> Context:
     clip = Clip(testsrc_video, Settings(vmaf_every=0), tmp_path / "work", "key")
-    return Context(clip, (320, 180), Cache(tmp_path / "results", fresh=False), BenchProgress())
+    return Context(clip, Size(320, 180), Cache(tmp_path / "results", fresh=False), BenchProgress())
 
 
 # What is measured
@@ -136,8 +138,8 @@ def test_a_rung_with_two_networks_is_shown_with_both_and_with_each(rungs: list[R
 
 def test_every_result_depends_on_code_that_is_there() -> None:
     lists = (
-        *(plain_module.JUDGING_CODE, plain_module.FETCHING_CODE, rungs_module.PACKAGE_CODE),
-        *(training_module.TRAINING_CODE, enhanced_module.PLAYING_CODE),
+        *(JUDGING_CODE, plain_module.FETCHING_CODE, rungs_module.PACKAGE_CODE),
+        *(training_module.TRAINING_CODE, enhanced_module.PLAYING_CODE, pretrained_module.PRETRAINED_CODE),
     )
     assert all((ROOT / name).exists() for names in lists for name in names)
 
@@ -201,12 +203,13 @@ def frames_of(count: int, size: tuple[int, int] = (64, 48), seed: int = 1) -> li
 
 def test_a_frame_too_few_is_an_error_on_either_side() -> None:
     frames = frames_of(3)
-    ways = {"source": enlargement("lanczos", 64, 48)}
-    assert judged(iter(frames), frames, ways, (64, 48), vmaf_every=0)["source"]["psnr_v"] == HIGHEST_PSNR_DB
+    ways = {"source": enlargement("lanczos", Size(64, 48))}
+    scores = frame_scores(frames, frames, ways, Size(64, 48), vmaf_every=0)["source"]
+    assert pooled(scores).psnr_v == HIGHEST_PSNR_DB
     with pytest.raises(BenchError, match="rung ends after 2"):
-        judged(iter(frames), frames[:2], ways, (64, 48), vmaf_every=0)
+        frame_scores(frames, frames[:2], ways, Size(64, 48), vmaf_every=0)
     with pytest.raises(BenchError, match="source ends after 2"):
-        judged(iter(frames[:2]), frames, ways, (64, 48), vmaf_every=0)
+        frame_scores(frames[:2], frames, ways, Size(64, 48), vmaf_every=0)
 
 
 def test_unsharp_masking_raises_contrast_and_leaves_chroma() -> None:
@@ -227,7 +230,7 @@ def test_plain_points_are_all_ways_but_one_at_the_source_s_size(context: Context
 
 
 def test_a_rival_is_compared_with_lanczos_on_the_same_frames(rungs: list[Rung]) -> None:
-    references = [enlargement("lanczos", 320, 180)(frame) for frame in decoded_frames(rungs[0])]
+    references = [enlargement("lanczos", Size(320, 180))(frame) for frame in decoded_frames(rungs[0].media)]
 
     def lanczos(frames: Sequence[Any]) -> Any:
         (luma,) = frames
@@ -241,8 +244,8 @@ def test_a_rival_is_compared_with_lanczos_on_the_same_frames(rungs: list[Rung]) 
         return cv2.resize(luma, (320, 180), interpolation=cv2.INTER_NEAREST)
 
     def pair(upscale: Any) -> dict[str, Any]:
-        frames = decoded_frames(rungs[0])
-        return paired(iter(references), frames, upscale, (320, 180), 12, lambda: None)
+        frames = decoded_frames(rungs[0].media)
+        return paired(iter(references), frames, upscale, Size(320, 180), 12, lambda: None)
 
     same, worse = pair(lanczos), pair(nearest)
     assert same["rival"] == same["lanczos"]

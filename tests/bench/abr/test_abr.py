@@ -178,7 +178,7 @@ def test_the_comparison_covers_every_policy_with_models_and_without() -> None:
     )
     assert set(legend.values()) == {*rivals, "joint"}, "a colour each"
     table = markdown_of({"buffers": buffers, "goals": {"20": reached}})
-    assert table.count("\n| ") == 1 + 2 * (len(rivals) + 1)
+    assert table.count("\n| ") == 2 + 2 * (len(rivals) + 1)
 
 
 def test_a_folder_without_traces_is_an_error(tmp_path: Path) -> None:
