@@ -86,7 +86,8 @@ def plots_of(result: dict[str, Any], engines: Sequence[str]) -> dict[str, str]:
     plots = {"speed.svg": bars("Frames a second, decoded, enhanced and handed on", speeds, "{:.1f}")}
     if memory := result["memory"]:
         title = f"Resident megabytes over {memory['video_s']:.0f} s of video"
-        plots["memory.svg"] = chart(title, [Series("memory", memory["samples"], {"color": OURS})], "s", y_from_0=True)
+        samples = Series("memory", memory["samples"], {"color": OURS})
+        plots["memory.svg"] = chart(title, [samples], "seconds", y_from_0=True)
     return plots
 
 

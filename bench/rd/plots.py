@@ -34,10 +34,10 @@ def _marks(points: Sequence[dict[str, Any]], metric: str) -> Iterable[Series]:
     plain, enhanced = ([p for p in points if p["kind"] == kind] for kind in ("plain", "enhanced"))
     # A plain rung is shown once, with its better resizing.
     best = {p["rung"]: p for p in sorted(plain, key=lambda p: float(p[metric]))}.values()
-    sizes = sorted({p["size"] for p in plain}, key=lambda size: -int(size.partition("x")[2]))
+    sizes = sorted({p["size"] for p in (*plain, *enhanced)}, key=lambda size: -int(size.partition("x")[2]))
     for name, shown, look in (
         ("plain", best, {"marker": "o", "markersize": 5}),
-        ("with models", enhanced, {"marker": "D", "markersize": 6, "markerfacecolor": OURS}),
+        ("with models", enhanced, {"marker": "D", "markersize": 6, "markerfacecolor": OURS, "markeredgewidth": 1.5}),
     ):
         for size, colour in zip(sizes, cycle(PALETTE), strict=False):
             of_size = [(p["rate_bps"] / 1000, p[metric]) for p in shown if p["size"] == size]
