@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
@@ -41,7 +41,8 @@ class Segment:
     start_ticks: int
     """Start in Period time, on the timescale of its series."""
     duration_ticks: int
-    series: SegmentSeries
+    series: SegmentSeries = field(compare=False)
+    """Series it belongs to; segments with the same boundaries are equal, whichever rung they are of."""
 
     @property
     def href(self) -> str:

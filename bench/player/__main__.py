@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +23,8 @@ from typing import Any
 
 from bench.cache import digest_of
 from bench.machine import machine
-from bench.player.plots import memory_plot, speed_plot
 from bench.player.table import goals_of, text_of
+from bench.plots import OURS, RIVAL, Series, bars, chart
 from bench.programs import ROOT, BenchError, neudash, served
 from console.outputs import write_output
 from manifests.bundle import open_bundle
@@ -72,11 +72,23 @@ def main(argv: list[str]) -> int:
     if options.json:
         write_output(options.json, (json.dumps(result, indent=1) + "\n").encode())
     if options.plots:
-        options.plots.mkdir(parents=True, exist_ok=True)
-        write_output(options.plots / "speed.svg", speed_plot(measured, set(options.engines)).encode())
-        if memory is not None:
-            write_output(options.plots / "memory.svg", memory_plot(memory).encode())
+        for name, svg in plots_of(result, options.engines).items():
+            write_output(options.plots / name, svg.encode())
     return 0
+
+
+def plots_of(result: dict[str, Any], engines: Sequence[str]) -> dict[str, str]:
+    """Returns the plots of speed, and of memory if it was measured, as SVG by file name."""
+    speeds = {
+        case["name"]: [(name, way["fps"], OURS if name in engines else RIVAL) for name, way in case["ways"].items()]
+        for case in result["cases"]
+    }
+    plots = {"speed.svg": bars("Frames a second, decoded, enhanced and handed on", speeds, "{:.1f}")}
+    if memory := result["memory"]:
+        title = f"Resident megabytes over {memory['video_s']:.0f} s of video"
+        samples = Series("memory", memory["samples"], {"color": OURS})
+        plots["memory.svg"] = chart(title, [samples], "seconds", y_from_0=True)
+    return plots
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -15,15 +15,17 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from bench.machine import machine
+from bench.plots import OURS, RIVAL, Bar, bars
 from bench.processes import proportional_bytes
 from bench.programs import BenchError
-from bench.server import plots, table
+from bench.server import table
 from bench.server.library import ITEMS, write_bundle
 from bench.server.load import Measured, Running, bare, load, nginx, ours
 from console.outputs import write_output
@@ -34,6 +36,11 @@ PROTOCOLS = ("direct", "guarded", "plain")
 """Protocols of `neudash serve`: `direct`, the default, writes unconditional answers itself; `guarded` sends everything
 through the ASGI application, with deadlines; `plain` does so by uvicorn's own protocol."""
 SERVERS = ("direct", "plain", "bare")
+COLOURS = {"direct": OURS, "plain": "#8a5a00", "guarded": "#b98b3c", "bare": "#b8c0c8", "nginx": RIVAL}
+PLOTS = {
+    "server_requests.svg": ("ratio_to_nginx", "Requests a second relative to nginx (1 is equal)"),
+    "server_cpu.svg": ("cpu_ratio_to_nginx", "CPU time for a request relative to nginx (1 is equal)"),
+}
 
 
 def main(argv: list[str]) -> int:
@@ -56,8 +63,7 @@ def main(argv: list[str]) -> int:
     # Plots are for the number of connections of the goals, if that was measured.
     if options.plots:
         connections = table.GOALS_AT if table.GOALS_AT in options.connections else options.connections[0]
-        for name, plot in (("requests", plots.requests_plot), ("cpu", plots.cpu_plot)):
-            files[options.plots / f"server_{name}.svg"] = plot(result["runs"], connections)
+        files |= {options.plots / name: svg for name, svg in plots_of(result["runs"], connections).items()}
     for path, text in files.items():
         write_output(path, text.encode())
     return 0
@@ -96,6 +102,18 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         **table.ratios(medians),
     }
     return {**result, "goals": table.goals_of(result)}
+
+
+def plots_of(runs: Sequence[dict[str, Any]], connections: int) -> dict[str, str]:
+    """Returns the plots of every server relative to nginx as SVG, by file name."""
+    shown = [run for run in table.with_ratios(runs) if run["connections"] == connections]
+    plots = {}
+    for name, (field, title) in PLOTS.items():
+        groups: dict[str, list[Bar]] = {}
+        for run in shown:
+            groups.setdefault(run["item"], []).append((run["server"], run[field], COLOURS[run["server"]]))
+        plots[name] = bars(f"{title}; {connections} connections", groups, "{:.2f}")
+    return plots
 
 
 def _started(stack: ExitStack, work: Path, paths: list[str], names: list[str]) -> dict[str, Running]:

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from bench.player import soak
-from bench.player.__main__ import memory_of
-from bench.player.plots import memory_plot, speed_plot
+from bench.player.__main__ import memory_of, plots_of
 from bench.player.table import goals_of, text_of
 from bench.programs import neudash
 from manifests.bundle import open_bundle
@@ -56,8 +55,11 @@ def test_memory_is_judged_after_it_has_settled(result: dict[str, Any]) -> None:
 
 
 def test_plots_are_well_formed(result: dict[str, Any]) -> None:
-    for svg in (speed_plot(result["cases"], {"openvino", "keras"}), memory_plot(result["memory"])):
+    plots = plots_of(result, ["openvino", "keras"])
+    assert set(plots) == {"speed.svg", "memory.svg"}
+    for svg in plots.values():
         ElementTree.fromstring(svg)
+    assert set(plots_of({**result, "memory": None}, [])) == {"speed.svg"}
 
 
 def test_a_soak_tells_a_frame_that_was_lost() -> None:

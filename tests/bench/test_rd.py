@@ -312,10 +312,15 @@ def test_the_table_has_the_mean_over_the_clips_that_have_a_figure() -> None:
 def test_the_plot_is_an_svg_with_a_mark_for_each_point_and_both_hulls() -> None:
     drawn = ElementTree.fromstring(plot(result_of("a < b", -10.0), "psnr_y"))
     space = "{http://www.w3.org/2000/svg}"
-    told = [title.text or "" for title in drawn.iter(f"{space}title")]
-    assert told[0].startswith("a < b 1280x720")
-    assert sum("plain" in text for text in told[1:]) == len(PLAIN)
-    assert sum("enhanced" in text for text in told[1:]) == len(BETTER)
+    assert str(drawn.findtext(f"{space}title")).startswith("a < b 1280x720")
+    shapes = {group.get("id"): group for group in drawn.iter(f"{space}g")}
+    assert {"plain-hull", "hull-of-both"} <= set(shapes)
+    for series, points in (("640x360-plain", PLAIN), ("640x360-with-models", BETTER)):
+        assert len(list(shapes[series].iter(f"{space}use"))) == len(points)
+
+
+def test_a_plot_of_equal_data_is_the_same_to_the_byte() -> None:
+    assert plot(result_of("a", -10.0), "vmaf") == plot(result_of("a", -10.0), "vmaf")
 
 
 # The real programs

@@ -12,8 +12,8 @@ from xml.etree import ElementTree
 import pytest
 
 from bench.programs import BenchError
+from bench.server.__main__ import plots_of
 from bench.server.load import Running, load, read_wrk
-from bench.server.plots import cpu_plot, requests_plot
 from bench.server.table import goals_of, markdown_of, ratios, text_of
 
 WRK = """\
@@ -94,8 +94,9 @@ def test_the_tables_have_every_server_beside_nginx() -> None:
 
 
 def test_plots_have_a_bar_for_every_server() -> None:
-    for plot, longest in ((requests_plot, "1.00"), (cpu_plot, "3.00")):
-        root = ElementTree.fromstring(plot(result()["runs"], 32))
+    plots = plots_of(result()["runs"], 32)
+    for name, longest in (("server_requests.svg", "1.00"), ("server_cpu.svg", "3.00")):
+        root = ElementTree.fromstring(plots[name])
         texts = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
         assert texts.count("segment_50kB, plain") == 1
         assert longest in texts

@@ -88,7 +88,7 @@ def test_a_known_error_is_one_line_and_code_1(
     assert captured.out == "" and captured.err.count("\n") == 1 and message in captured.err
 
 
-@pytest.mark.parametrize("argv", [[], ["inspect"], ["unknown"], ["verify"], ["verify", "x", "--what"]])
+@pytest.mark.parametrize("argv", [["inspect"], ["inspect", "x", "--what"], ["verify"], ["verify", "x", "--what"]])
 def test_a_wrong_command_line_is_code_2(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(argv)

@@ -52,7 +52,7 @@ def test_what_cannot_be_done_is_said_in_one_line(
         (["a.mp4", "-o", "b", "--duration", "0"], "more than 0"),
         (["a.mp4", "-o", "b", "--segment-seconds", "0"], "more than 0"),
         (["https://example.org/a.mp4", "-o", "b"], "download the video"),
-        (["lavfi:testsrc2", "-o", "b"], "say how long to record with --duration"),
+        (["lavfi:testsrc2", "-o", "b"], "give the time to record with --duration"),
     ],
 )
 def test_who_asks_wrongly_is_told_so_with_2(options: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -169,4 +169,4 @@ def test_a_device_is_recorded_once_and_packaged(tmp_path: Path, capsys: pytest.C
     recorded = recording.read_bytes()
     assert main([*device, "--duration", "0.4"]) == 0
     assert recording.read_bytes() == recorded
-    assert "going on with" in capsys.readouterr().err
+    assert "continuing with" in capsys.readouterr().err

@@ -83,7 +83,7 @@ def test_5_1_stands_beside_stereo_and_more_is_folded() -> None:
     assert [track.outputs for track in result.tracks] == [(STEREO, SURROUND), (STEREO, SURROUND), (STEREO,)]
     kept, folded = result.notes
     assert "audio 1 (aac, en): its 6 channels are mixed to stereo" in kept and "kept as 5.1" in kept
-    assert "8 channels" in folded and "to 5.1 beside it" in folded
+    assert "8 channels" in folded and "to 5.1 as well" in folded
     assert all("loudness is otherwise left as it is" in note for note in result.notes)
 
 

@@ -280,7 +280,7 @@ def test_scenes_get_models_of_their_own_only_where_they_pay(
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["nowhere", "--source", "{video}"], "no bundle"),
+        (["nowhere", "--source", "{video}"], "is not a bundle"),
         (["{bundle}", "--source", "missing.mp4"], "does not exist"),
         (["{bundle}", "--source", "{other}"], "packaged from another file"),
         (["{bundle}", "--source", "{video}", "--json", "{video}/summary.json"], ": Not a directory"),

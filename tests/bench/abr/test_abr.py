@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bench.abr.__main__ import main
 from bench.abr.metrics import groups_of, mean_metrics, metrics
-from bench.abr.plots import bars
+from bench.abr.plots import bars, colours
 from bench.abr.run import GIVING_UP, PLAIN, TUNED, Settings, compared, goals, link_of, read_traces
 from bench.abr.simulate import INIT_BYTES, Link, simulate
 from bench.abr.table import markdown_of
@@ -173,10 +173,9 @@ def test_the_comparison_covers_every_policy_with_models_and_without() -> None:
     assert all(found["mean"]["enhanced"] == 0 for name, found in buffers["20"].items() if name.endswith(PLAIN))
     reached = goals(buffers["20"], "joint")
     assert reached["best_rival"] in rivals
-    legend = dict(
-        re.findall(r'height="10" fill="(#\w+)"/><text [^>]*>([^<]+)</text>', bars(buffers["20"], "joint", "20"))
-    )
-    assert set(legend.values()) == {*rivals, "joint"}, "a colour each"
+    chosen = colours(buffers["20"], "joint")
+    assert set(chosen) == {*rivals, "joint"} and len(set(chosen.values())) == len(chosen), "a colour each"
+    assert {*rivals, "joint"} <= set(re.findall(r"<text [^>]*>([^<]+)</text>", bars(buffers["20"], "joint", "20")))
     table = markdown_of({"buffers": buffers, "goals": {"20": reached}})
     assert table.count("\n| ") == 2 + 2 * (len(rivals) + 1)
 
