@@ -119,7 +119,7 @@ def _encoder_options(settings: VideoSettings, hdr: HdrSettings | None) -> dict[s
     return {
         "c:v": encoder.program,
         "g": str(settings.segment_frames),
-        "preset": encoder.presets[settings.preset],
+        **encoder.presets[settings.preset],
         **encoder.options(settings.segment_frames, hdr),
     }
 

@@ -36,8 +36,8 @@ class Encoder:
     """CRFs at which `bench.rd` measures a codec's plain line."""
     options: Callable[[int, HdrSettings | None], Options]
     """Options for closed GOPs of exactly that many frames, independent of what the pictures contain."""
-    presets: Mapping[str, str] = field(default_factory=lambda: {name: name for name in PRESETS})
-    """Its own preset for each name of `PRESETS`."""
+    presets: Mapping[str, Options] = field(default_factory=lambda: {name: {"preset": name} for name in PRESETS})
+    """Options for each name of `PRESETS`."""
     bounds_bitrate: bool = True
     """True if it takes a largest rate in addition to a mean rate."""
     hdr_codec: str | None = None
@@ -72,7 +72,7 @@ _RECORDS = (
         38,
         (30, 40, 50, 60),
         _svtav1,
-        presets=dict(zip(PRESETS, map(str, (12, 11, 10, 9, 8, 7, 5, 4, 3)), strict=True)),
+        presets={name: {"preset": str(n)} for name, n in zip(PRESETS, (12, 11, 10, 9, 8, 7, 5, 4, 3), strict=True)},
         bounds_bitrate=False,  # SVT-AV1 bounds the rate with constant quality only
     ),
 )
