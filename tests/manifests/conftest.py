@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 import shutil
 import subprocess
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import imageio_ffmpeg
-import numpy as np
 import pytest
 from lxml import etree
 
@@ -22,34 +17,15 @@ from manifests.bundle import publish_manifest
 from manifests.files import publish_file
 from manifests.model import (
     AdaptationSet,
-    AudioFormat,
-    AudioRepresentation,
-    ModelFile,
     ModelTrack,
     Presentation,
-    Representation,
     Role,
     TextTrack,
-    VideoFormat,
-    VideoRepresentation,
 )
-from manifests.mp4.fragments import read_fragment, read_init
 from manifests.names import model_href, text_href
 from manifests.networks import NetworkSpec
-from manifests.weights import CodedLayer, CodedModel, encode_model
-from tests.support.presentations import measured_segments, series_of
-
-HERE = Path(__file__).parent
-
-
-@pytest.fixture(scope="session")
-def golden_maker() -> ModuleType:
-    """The script that makes the goldens, as a module."""
-    spec = importlib.util.spec_from_file_location("regenerate", HERE / "golden" / "regenerate.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from tests.support.models import coded_model
+from tests.support.tiny_bundle import TinyBundle, model_file, representation
 
 
 @pytest.fixture(scope="session")
@@ -92,68 +68,12 @@ def more_media(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def representation(media: Path, rep_id: str, kind: str, root: Path) -> Representation:
-    """Put the segments in `media` into the bundle at `root` and measure them."""
-    files = sorted(media.glob("*.m4s"))
-    for file in (media / "init.mp4", *files):
-        publish_file(root / kind / rep_id / file.name, file.read_bytes())
-    init = read_init((media / "init.mp4").read_bytes())
-    measured = [read_fragment(file.read_bytes(), init) for file in files]
-    rate = Fraction(measured[0].sample_count * init.timescale, measured[0].duration_ticks)
-    times = [(m.start_ticks, m.duration_ticks) for m in measured]
-    segments = measured_segments(series_of(rep_id, init.timescale, kind), times)
-    bandwidth_bps = 100_000 + init.width
-    if kind == "audio":
-        audio = AudioFormat(init.sample_rate_hz, init.channels)
-        return AudioRepresentation(rep_id, init.codecs, bandwidth_bps, segments, audio)
-    video = VideoFormat(init.width, init.height, rate, dynamic_range=init.dynamic_range or "sdr")
-    return VideoRepresentation(rep_id, init.codecs, bandwidth_bps, segments, video)
-
-
-def coded_model(seed: int, base: bytes | None = None) -> bytes:
-    """A model file for c4d1 at x2, full or an update to the file `base`."""
-    spec, random = NetworkSpec(2, 4, 1), np.random.default_rng(seed)
-    layers = [
-        CodedLayer(
-            6,
-            random.integers(-32, 32, (3, 3, channels_in, channels_out), dtype=np.int8),
-            np.full(channels_out, 0.01, np.float16),
-            np.zeros(channels_out, np.float16),
-        )
-        for channels_in, channels_out in spec.layers
-    ]
-    base_sha256 = None if base is None else hashlib.sha256(base).hexdigest()
-    return encode_model(CodedModel(spec, 128, tuple(layers), base_sha256))
-
-
-def model_file(n: int, data: bytes, base: int | None = None) -> ModelFile:
-    return ModelFile(n, model_href(data), len(data), hashlib.sha256(data).hexdigest(), base, 0.5)
-
-
-@dataclass(frozen=True)
-class TinyBundle:
-    """A bundle with two rungs, sound, one full model and one update to it."""
-
-    root: Path
-    presentation: Presentation
-
-    def republish(self, change: Callable[[Representation], Representation]) -> None:
-        """Publish again with the lowest rung changed."""
-        publish_manifest(self.root, self.changed(change))
-
-    def changed(self, change: Callable[[Representation], Representation]) -> Presentation:
-        video, *others = self.presentation.adaptation_sets
-        low, *rest = video.representations
-        video = replace(video, representations=(change(low), *rest))
-        return replace(self.presentation, adaptation_sets=(video, *others))
-
-
 @pytest.fixture(scope="session")
 def published_bundle(tiny_media: Path, tmp_path_factory: pytest.TempPathFactory) -> TinyBundle:
     """Made once; not to be written into."""
     root = tmp_path_factory.mktemp("bundle")
     full = coded_model(1)
-    update = coded_model(2, full)
+    update = coded_model(2, base=full)
     for data in (full, update):
         publish_file(root / model_href(data), data)
     track = ModelTrack(

@@ -22,19 +22,20 @@ from manifests.names import MANIFEST, MASTER_PLAYLIST, POSTER, PROVENANCE, QUALI
 from manifests.verify import verify_bundle
 from neudash.inspect.describe import as_text, describe
 from tests.support.presentations import measured_segments, with_series
+from tests.support.tiny_bundle import TinyBundle
 
 
 def tree(root: Path) -> dict[str, bytes]:
     return {p.relative_to(root).as_posix(): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}
 
 
-def test_what_was_published_opens_as_it_was_meant(published_bundle: Any) -> None:
+def test_what_was_published_opens_as_it_was_meant(published_bundle: TinyBundle) -> None:
     bundle = open_bundle(published_bundle.root)
     assert bundle.presentation == published_bundle.presentation
     assert not [name for name in tree(published_bundle.root) if name.endswith(".tmp")]
 
 
-def test_files_are_those_that_the_manifest_lists(tiny_bundle: Any) -> None:
+def test_files_are_those_that_the_manifest_lists(tiny_bundle: TinyBundle) -> None:
     (tiny_bundle.root / "secret.txt").write_text("x")
     (tiny_bundle.root / QUALITY).write_text("{}")
     bundle = open_bundle(tiny_bundle.root)
@@ -50,7 +51,7 @@ def test_files_are_those_that_the_manifest_lists(tiny_bundle: Any) -> None:
     assert set(tree(tiny_bundle.root)) == {*files, "secret.txt"}
 
 
-def test_only_listed_files_are_read(tiny_bundle: Any) -> None:
+def test_only_listed_files_are_read(tiny_bundle: TinyBundle) -> None:
     (tiny_bundle.root / "secret.txt").write_text("x")
     bundle = open_bundle(tiny_bundle.root)
     for href in ("secret.txt", "../bundle/manifest.mpd", "/etc/passwd", "", "video"):
@@ -58,14 +59,14 @@ def test_only_listed_files_are_read(tiny_bundle: Any) -> None:
             bundle.read(href)
 
 
-def test_a_listed_file_that_is_gone_is_a_broken_bundle(tiny_bundle: Any) -> None:
+def test_a_listed_file_that_is_gone_is_a_broken_bundle(tiny_bundle: TinyBundle) -> None:
     (tiny_bundle.root / "video/low/00002.m4s").unlink()
     with pytest.raises(BrokenBundleError, match=r"video/low/00002\.m4s"):
         open_bundle(tiny_bundle.root).read("video/low/00002.m4s")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="making links takes a privilege on Windows")
-def test_a_link_out_of_the_bundle_is_not_followed(tiny_bundle: Any, tmp_path: Path) -> None:
+def test_a_link_out_of_the_bundle_is_not_followed(tiny_bundle: TinyBundle, tmp_path: Path) -> None:
     (tmp_path / "canary").write_text("canary")
     segment = tiny_bundle.root / "video/low/00001.m4s"
     segment.unlink()
@@ -74,7 +75,7 @@ def test_a_link_out_of_the_bundle_is_not_followed(tiny_bundle: Any, tmp_path: Pa
         open_bundle(tiny_bundle.root).read("video/low/00001.m4s")
 
 
-def test_a_manifest_cannot_pass_itself_off_as_another_file(tiny_bundle: Any) -> None:
+def test_a_manifest_cannot_pass_itself_off_as_another_file(tiny_bundle: TinyBundle) -> None:
     text = (tiny_bundle.root / MANIFEST).read_text()
     href = next(f.href for f in open_bundle(tiny_bundle.root).files().values() if f.kind == "model")
     (tiny_bundle.root / MANIFEST).write_text(text.replace(href, MANIFEST))
@@ -123,7 +124,7 @@ def test_a_publication_that_fails_leaves_the_old_file_and_nothing_else(
     assert tree(tmp_path) == {"x": b"old"}
 
 
-def test_the_manifest_is_published_after_all_else(tiny_bundle: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_manifest_is_published_after_all_else(tiny_bundle: TinyBundle, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run killed at any replacement leaves the old manifest, or the new one with all it needs."""
     replaced: list[str] = []
     original = Path.replace
@@ -137,18 +138,18 @@ def test_the_manifest_is_published_after_all_else(tiny_bundle: Any, monkeypatch:
     assert replaced[-1] == MANIFEST and MASTER_PLAYLIST in replaced
 
 
-def test_publishing_again_changes_nothing(tiny_bundle: Any) -> None:
+def test_publishing_again_changes_nothing(tiny_bundle: TinyBundle) -> None:
     before = tree(tiny_bundle.root)
     publish_manifest(tiny_bundle.root, tiny_bundle.presentation)
     assert tree(tiny_bundle.root) == before
 
 
-def test_what_a_killed_writer_left_behind_does_not_matter(tiny_bundle: Any) -> None:
+def test_what_a_killed_writer_left_behind_does_not_matter(tiny_bundle: TinyBundle) -> None:
     (tiny_bundle.root / "video/low/.00001.m4s.0badcafe.tmp").write_bytes(b"half")
     publish_manifest(tiny_bundle.root, tiny_bundle.presentation)
 
 
-def test_durations_and_gains_are_published_as_the_manifest_rounds_them(tiny_bundle: Any) -> None:
+def test_durations_and_gains_are_published_as_the_manifest_rounds_them(tiny_bundle: TinyBundle) -> None:
     def fine_gain(r: Representation) -> Representation:
         track = r.model_tracks[0]
         models = (replace(track.models[0], gain_db=0.12345), *track.models[1:])
@@ -197,7 +198,9 @@ def _copy(source: str, target: str) -> Any:
         (_copy("video/low/init.mp4", "audio/sound/init.mp4"), "sound/init.mp4: timescale is 15360"),
     ],
 )
-def test_a_bundle_whose_files_belie_the_manifest_is_not_published(tiny_bundle: Any, harm: Any, message: str) -> None:
+def test_a_bundle_whose_files_belie_the_manifest_is_not_published(
+    tiny_bundle: TinyBundle, harm: Any, message: str
+) -> None:
     harm(tiny_bundle.root)
     before = tree(tiny_bundle.root)
     with pytest.raises(BrokenBundleError, match=message):
@@ -207,7 +210,7 @@ def test_a_bundle_whose_files_belie_the_manifest_is_not_published(tiny_bundle: A
 
 @pytest.mark.parametrize("which", [0, 1])
 @pytest.mark.parametrize("harm", ["missing", "flipped", "longer"])
-def test_a_model_that_is_not_what_was_promised_is_not_published(tiny_bundle: Any, which: int, harm: str) -> None:
+def test_a_model_that_is_not_what_was_promised_is_not_published(tiny_bundle: TinyBundle, which: int, harm: str) -> None:
     href = tiny_bundle.presentation.video[0].model_tracks[0].models[which].href
     path = tiny_bundle.root / href
     if harm == "missing":
@@ -220,7 +223,7 @@ def test_a_model_that_is_not_what_was_promised_is_not_published(tiny_bundle: Any
         publish_manifest(tiny_bundle.root, tiny_bundle.presentation)
 
 
-def test_a_model_not_named_by_its_content_is_not_published(tiny_bundle: Any) -> None:
+def test_a_model_not_named_by_its_content_is_not_published(tiny_bundle: TinyBundle) -> None:
     def renamed(r: Representation) -> Representation:
         track = r.model_tracks[0]
         models = (replace(track.models[0], href="models/best.ndm"), track.models[1])
@@ -239,7 +242,9 @@ def test_a_model_not_named_by_its_content_is_not_published(tiny_bundle: Any) -> 
         ("2", "frames in its segments"),  # the same boundaries, half the frames
     ],
 )
-def test_rungs_out_of_step_are_not_published(tiny_bundle: Any, tiny_media: Path, media: str, message: str) -> None:
+def test_rungs_out_of_step_are_not_published(
+    tiny_bundle: TinyBundle, tiny_media: Path, media: str, message: str
+) -> None:
     folder = tiny_bundle.root / "video" / "low"
     for file in folder.iterdir():
         file.unlink()
@@ -258,7 +263,7 @@ def test_rungs_out_of_step_are_not_published(tiny_bundle: Any, tiny_media: Path,
         tiny_bundle.republish(measured)
 
 
-def test_a_segment_that_does_not_start_with_a_sync_sample_is_not_published(tiny_bundle: Any) -> None:
+def test_a_segment_that_does_not_start_with_a_sync_sample_is_not_published(tiny_bundle: TinyBundle) -> None:
     path = tiny_bundle.root / "video/low/00001.m4s"
     data = bytearray(path.read_bytes())
     flags = data.index(b"trun") + 4 + 4 + 4 + 4  # type, flags, sample count, data offset: first-sample flags
@@ -287,14 +292,14 @@ def _low(**changes: Any) -> Any:
         (lambda bundle: replace(bundle.presentation, title=""), "does not read back"),
     ],
 )
-def test_a_presentation_against_the_rules_is_not_published(tiny_bundle: Any, change: Any, message: str) -> None:
+def test_a_presentation_against_the_rules_is_not_published(tiny_bundle: TinyBundle, change: Any, message: str) -> None:
     before = tree(tiny_bundle.root)
     with pytest.raises(BundleError, match=message):
         publish_manifest(tiny_bundle.root, change(tiny_bundle))
     assert tree(tiny_bundle.root) == before
 
 
-def test_playlists_say_what_the_manifest_says(published_bundle: Any) -> None:
+def test_playlists_say_what_the_manifest_says(published_bundle: TinyBundle) -> None:
     root, p = published_bundle.root, published_bundle.presentation
     master = (root / MASTER_PLAYLIST).read_text().splitlines()
     assert master[0] == "#EXTM3U" and sum(line.startswith("#EXT-X-STREAM-INF") for line in master) == 2
@@ -310,7 +315,7 @@ def test_playlists_say_what_the_manifest_says(published_bundle: Any) -> None:
 
 
 @pytest.mark.parametrize("name", [MANIFEST, MASTER_PLAYLIST])
-def test_an_unmodified_ffmpeg_plays_every_frame(published_bundle: Any, name: str) -> None:
+def test_an_unmodified_ffmpeg_plays_every_frame(published_bundle: TinyBundle, name: str) -> None:
     """The table of models is there, and no player stumbles over it."""
     ffmpeg = imageio_ffmpeg.get_ffmpeg_exe()
     arguments = [ffmpeg, "-v", "error", "-nostdin", "-i", name, "-map", "0:v:0", "-f", "framecrc", "-"]
@@ -355,7 +360,7 @@ def test_a_value_that_json_cannot_say_is_not_published(tmp_path: Path) -> None:
 SUBTITLES = b"WEBVTT\n\n00:00.000 --> 00:01.000\nHello\n"
 
 
-def with_subtitles(tiny_bundle: Any, data: bytes = SUBTITLES) -> TextTrack:
+def with_subtitles(tiny_bundle: TinyBundle, data: bytes = SUBTITLES) -> TextTrack:
     """Publish the bundle anew with a track of subtitles."""
     track = TextTrack("t1", text_href(data), 200, "en")
     publish_file(tiny_bundle.root / track.href, data)
@@ -363,7 +368,7 @@ def with_subtitles(tiny_bundle: Any, data: bytes = SUBTITLES) -> TextTrack:
     return track
 
 
-def test_subtitles_are_listed_described_and_in_the_playlists(tiny_bundle: Any) -> None:
+def test_subtitles_are_listed_described_and_in_the_playlists(tiny_bundle: TinyBundle) -> None:
     track = with_subtitles(tiny_bundle)
     bundle = open_bundle(tiny_bundle.root)
     assert bundle.files()[track.href] == ListedFile(track.href, "text", "t1")
@@ -380,14 +385,14 @@ def test_subtitles_are_listed_described_and_in_the_playlists(tiny_bundle: Any) -
     assert all('SUBTITLES="text"' in line for line in master.splitlines() if line.startswith("#EXT-X-STREAM-INF"))
 
 
-def test_subtitles_that_are_none_are_not_published(tiny_bundle: Any) -> None:
+def test_subtitles_that_are_none_are_not_published(tiny_bundle: TinyBundle) -> None:
     before = (tiny_bundle.root / MANIFEST).read_bytes()
     with pytest.raises(BrokenBundleError, match="is not WebVTT"):
         with_subtitles(tiny_bundle, b"1\n00:00:00,000 --> 00:00:01,000\nHello\n")
     assert (tiny_bundle.root / MANIFEST).read_bytes() == before
 
 
-def test_broken_missing_and_unlisted_subtitles_are_found(tiny_bundle: Any) -> None:
+def test_broken_missing_and_unlisted_subtitles_are_found(tiny_bundle: TinyBundle) -> None:
     track = with_subtitles(tiny_bundle)
     path = tiny_bundle.root / track.href
     path.write_bytes(SUBTITLES + b"more\n")
@@ -398,7 +403,7 @@ def test_broken_missing_and_unlisted_subtitles_are_found(tiny_bundle: Any) -> No
     assert "text/other.vtt is not in the manifest" in problems
 
 
-def test_a_missing_model_is_one_problem(tiny_bundle: Any) -> None:
+def test_a_missing_model_is_one_problem(tiny_bundle: TinyBundle) -> None:
     for path in (tiny_bundle.root / "models").iterdir():
         path.unlink()
     problems = verify_bundle(tiny_bundle.root).problems
@@ -414,6 +419,6 @@ def test_no_output_takes_the_place_of_another_file(tmp_path: Path) -> None:
         check_distinct([report, tmp_path / "x" / ".." / "report.html"])
 
 
-def test_a_folder_of_bundles_is_told_from_a_bundle(tiny_bundle: Any) -> None:
+def test_a_folder_of_bundles_is_told_from_a_bundle(tiny_bundle: TinyBundle) -> None:
     with pytest.raises(BrokenBundleError, match=r"it contains bundles; name one, such as .*bundle$"):
         open_bundle(tiny_bundle.root.parent)

@@ -22,10 +22,11 @@ from manifests.verify import verify_bundle
 from neudash.cli import main
 from neudash.inspect.cli import fetch_manifest
 from player.errors import UnplayableError
+from tests.support.tiny_bundle import TinyBundle
 
 
 def test_inspect_prints_rungs_segments_models_and_bytes(
-    published_bundle: Any, capsys: pytest.CaptureFixture[str]
+    published_bundle: TinyBundle, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["inspect", str(published_bundle.root)]) == 0
     out = capsys.readouterr().out
@@ -35,7 +36,7 @@ def test_inspect_prints_rungs_segments_models_and_bytes(
 
 
 def test_inspect_writes_json_for_programs(
-    published_bundle: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    published_bundle: TinyBundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = published_bundle.root
     assert main(["inspect", str(root), "--json", str(tmp_path / "d.json")]) == 0
@@ -49,14 +50,14 @@ def test_inspect_writes_json_for_programs(
     assert json.loads(capsys.readouterr().out) == description
 
 
-def test_inspect_of_a_bundle_with_holes_says_so(tiny_bundle: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_inspect_of_a_bundle_with_holes_says_so(tiny_bundle: TinyBundle, capsys: pytest.CaptureFixture[str]) -> None:
     (tiny_bundle.root / "video/low/00001.m4s").unlink()
     assert main(["inspect", str(tiny_bundle.root)]) == 0
     assert "media unknown" in capsys.readouterr().out
 
 
 def test_inspect_says_why_a_table_of_models_was_passed_over(
-    tiny_bundle: Any, capsys: pytest.CaptureFixture[str]
+    tiny_bundle: TinyBundle, capsys: pytest.CaptureFixture[str]
 ) -> None:
     manifest = tiny_bundle.root / MANIFEST
     manifest.write_text(manifest.read_text().replace('models:2026" value="1"', 'models:2026" value="9"'))
@@ -96,7 +97,7 @@ def test_a_wrong_command_line_is_code_2(argv: list[str], capsys: pytest.CaptureF
 
 
 def test_a_file_that_cannot_be_written_is_named_without_pythons_number(
-    tiny_bundle: Any, capsys: pytest.CaptureFixture[str]
+    tiny_bundle: TinyBundle, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tiny_bundle.root / MANIFEST / "d.json"
     assert main(["inspect", str(tiny_bundle.root), "--json", str(file)]) == 1
@@ -110,14 +111,14 @@ def test_help_shows_an_example(command: str, capsys: pytest.CaptureFixture[str])
     assert caught.value.code == 0 and f"neudash {command} " in capsys.readouterr().out
 
 
-def test_a_sound_bundle_is_called_sound(published_bundle: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_sound_bundle_is_called_sound(published_bundle: TinyBundle, capsys: pytest.CaptureFixture[str]) -> None:
     for name in (published_bundle.root, published_bundle.root / MANIFEST):
         assert main(["verify", str(name)]) == 0
         assert capsys.readouterr().out == "7 segments, 2 models: sound\n"
 
 
 def test_verify_lists_every_problem_and_fails(
-    tiny_bundle: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tiny_bundle: TinyBundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = tiny_bundle.root
     full = tiny_bundle.presentation.video[0].model_tracks[0].models[0].href
@@ -137,7 +138,7 @@ def test_verify_lists_every_problem_and_fails(
     assert f"{len(problems)} problems" in out
 
 
-def test_verify_finds_playlists_that_say_otherwise(tiny_bundle: Any) -> None:
+def test_verify_finds_playlists_that_say_otherwise(tiny_bundle: TinyBundle) -> None:
     (tiny_bundle.root / "playlist_low.m3u8").unlink()
     (tiny_bundle.root / "master.m3u8").write_text("#EXTM3U\n")
     assert set(verify_bundle(tiny_bundle.root).problems) == {
@@ -159,7 +160,9 @@ def test_verify_finds_playlists_that_say_otherwise(tiny_bundle: Any) -> None:
         ('models:2026" value="1"', 'models:2026" value="2"', "low: model table version"),
     ],
 )
-def test_verify_finds_models_that_do_not_fit_the_manifest(tiny_bundle: Any, old: str, new: str, message: str) -> None:
+def test_verify_finds_models_that_do_not_fit_the_manifest(
+    tiny_bundle: TinyBundle, old: str, new: str, message: str
+) -> None:
     manifest = tiny_bundle.root / MANIFEST
     text = manifest.read_text()
     assert old in text
@@ -167,13 +170,13 @@ def test_verify_finds_models_that_do_not_fit_the_manifest(tiny_bundle: Any, old:
     assert any(message in problem for problem in verify_bundle(tiny_bundle.root).problems)
 
 
-def test_verify_of_an_unreadable_manifest_is_an_error(tiny_bundle: Any) -> None:
+def test_verify_of_an_unreadable_manifest_is_an_error(tiny_bundle: TinyBundle) -> None:
     (tiny_bundle.root / MANIFEST).write_bytes(b"<MPD")
     with pytest.raises(BundleError):
         verify_bundle(tiny_bundle.root)
 
 
-def test_metadata_is_looked_at_where_it_is(tiny_bundle: Any) -> None:
+def test_metadata_is_looked_at_where_it_is(tiny_bundle: TinyBundle) -> None:
     publish_json(tiny_bundle.root, "provenance.json", {"neudash": "0.1.0"})
     assert verify_bundle(replace(tiny_bundle).root).problems == ()
 
@@ -204,7 +207,9 @@ def serving(body: bytes, *, location: str | None = None, status: int = 200) -> I
         server.server_close()
 
 
-def test_inspect_reads_a_manifest_by_its_address(published_bundle: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_inspect_reads_a_manifest_by_its_address(
+    published_bundle: TinyBundle, capsys: pytest.CaptureFixture[str]
+) -> None:
     with serving((published_bundle.root / MANIFEST).read_bytes()) as url:
         assert main(["inspect", url]) == 0
     out = capsys.readouterr().out

@@ -25,6 +25,7 @@ from manifests.mp4.boxes import boxes
 from manifests.mp4.fragments import read_fragment, read_init
 from manifests.names import MASTER_PLAYLIST
 from tests.support.presentations import rung_of, sound_of
+from tests.support.tiny_bundle import TinyBundle
 
 # The machine may be busy: an example that takes long is no failure.
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -74,7 +75,7 @@ def parsed(lines: list[str]) -> Master:
 
 
 @pytest.fixture
-def master(tracks_bundle: Any) -> Master:
+def master(tracks_bundle: TinyBundle) -> Master:
     return parsed(playlist(tracks_bundle, MASTER_PLAYLIST))
 
 
@@ -119,7 +120,7 @@ def test_captions_are_marked_and_chosen(master: Master) -> None:
     assert captions["AUTOSELECT"] == "YES"
 
 
-def test_subtitles_last_as_long_as_the_title(master: Master, tracks_bundle: Any) -> None:
+def test_subtitles_last_as_long_as_the_title(master: Master, tracks_bundle: TinyBundle) -> None:
     """5.5: the subtitle playlist MUST exist for the entirety of the main content."""
     for tag in master.kind("SUBTITLES"):
         assert sum(durations_s(playlist(tracks_bundle, tag.uri))) == tracks_bundle.presentation.duration_s
@@ -143,7 +144,7 @@ def test_every_rung_has_i_frames(master: Master) -> None:
 
 
 @pytest.mark.parametrize("rung", ["low", "high", "hdr"])
-def test_an_i_frame_is_the_moof_and_the_first_sample(tracks_bundle: Any, rung: str) -> None:
+def test_an_i_frame_is_the_moof_and_the_first_sample(tracks_bundle: TinyBundle, rung: str) -> None:
     """6.8: I-frame playlists MUST contain EXT-X-I-FRAMES-ONLY; 6.10: with fMP4 a segment MUST include the `moof` header
     of its I-frame; RFC 8216bis, 4.4.3.6: the duration of an I-frame is the time until the next.
     """
@@ -165,7 +166,7 @@ def value_of_map(lines: list[str]) -> Path:
     return Path(value(lines, "EXT-X-MAP")[5:-1])
 
 
-def test_the_rates_of_i_frames_are_measured(master: Master, tracks_bundle: Any) -> None:
+def test_the_rates_of_i_frames_are_measured(master: Master, tracks_bundle: TinyBundle) -> None:
     """6.9: the peak segment bit rate MUST be calculated according to the HLS specification; each lasts 1 s here."""
     for tag in master.iframes:
         sizes = [int(line[17:].split("@")[0]) for line in playlist(tracks_bundle, tag.uri) if "BYTERANGE" in line]
@@ -173,14 +174,14 @@ def test_the_rates_of_i_frames_are_measured(master: Master, tracks_bundle: Any) 
         assert int(tag.attributes["AVERAGE-BANDWIDTH"]) == 8 * sum(sizes) / 2
 
 
-def test_segments_are_no_longer_than_the_target(master: Master, tracks_bundle: Any) -> None:
+def test_segments_are_no_longer_than_the_target(master: Master, tracks_bundle: TinyBundle) -> None:
     """7.7: media segments MUST NOT exceed the target duration by more than 0.5 s."""
     for uri in media_playlists(master):
         lines = playlist(tracks_bundle, uri)
         assert max(durations_s(lines)) <= int(value(lines, "EXT-X-TARGETDURATION"))
 
 
-def test_durations_are_exact(master: Master, tracks_bundle: Any) -> None:
+def test_durations_are_exact(master: Master, tracks_bundle: TinyBundle) -> None:
     """8.1: the sum of the EXTINF of any group of segments MUST be within a frame of their duration."""
     durations = {r.id: r for r in tracks_bundle.presentation.representations}
     for uri in media_playlists(master):
@@ -191,13 +192,13 @@ def test_durations_are_exact(master: Master, tracks_bundle: Any) -> None:
             assert abs(sum(stated[first:last]) - sum(true[first:last])) < Fraction(1, 30)
 
 
-def test_pictures_and_sound_have_one_target_duration(master: Master, tracks_bundle: Any) -> None:
+def test_pictures_and_sound_have_one_target_duration(master: Master, tracks_bundle: TinyBundle) -> None:
     """8.2: audio and video playlists MUST all use the same target duration."""
     uris = media_playlists(master) | {tag.uri for tag in master.iframes}
     assert len({value(playlist(tracks_bundle, uri), "EXT-X-TARGETDURATION") for uri in uris}) == 1
 
 
-def test_playlists_of_a_finished_title_say_so(master: Master, tracks_bundle: Any) -> None:
+def test_playlists_of_a_finished_title_say_so(master: Master, tracks_bundle: TinyBundle) -> None:
     """8.6: you MUST add EXT-X-PLAYLIST-TYPE with the value VOD; 8.3, 8.7: all MUST cover the same time (here: to within
     one frame of sound).
     """
@@ -213,7 +214,7 @@ def test_every_rendition_has_a_language(master: Master) -> None:
     assert {tag.attributes["LANGUAGE"] for tag in master.media} == {'"en"', '"fr"', '"und"'}
 
 
-def test_languages_of_older_bundles_are_shortened(tracks_bundle: Any) -> None:
+def test_languages_of_older_bundles_are_shortened(tracks_bundle: TinyBundle) -> None:
     """RFC 8216bis, 4.4.6.1: LANGUAGE holds a tag of RFC 5646, which wants the shortest code."""
     p = tracks_bundle.presentation
     sets = tuple(replace(s, language="eng", label=None) if s.language == "en" else s for s in p.adaptation_sets)
@@ -227,7 +228,7 @@ def written(p: Presentation) -> list[str]:
     return write_playlists(p, sizes)[MASTER_PLAYLIST].decode().splitlines()
 
 
-def test_segments_have_their_init_segment(master: Master, tracks_bundle: Any) -> None:
+def test_segments_have_their_init_segment(master: Master, tracks_bundle: TinyBundle) -> None:
     """8.20: with fMP4, EXT-X-MAP tags MUST be present."""
     for uri in media_playlists(master) | {tag.uri for tag in master.iframes}:
         assert (tracks_bundle.root / value_of_map(playlist(tracks_bundle, uri))).is_file()
@@ -262,7 +263,7 @@ def test_segments_are_independent(master: Master) -> None:
     assert "#EXT-X-INDEPENDENT-SEGMENTS" in master.lines
 
 
-def test_bandwidth_is_that_of_the_most_expensive_combination(master: Master, tracks_bundle: Any) -> None:
+def test_bandwidth_is_that_of_the_most_expensive_combination(master: Master, tracks_bundle: TinyBundle) -> None:
     """9.13: BANDWIDTH MUST be the largest sum of peak segment bit rates of any playable combination of renditions;
     9.14: AVERAGE-BANDWIDTH MUST be there.
     """
@@ -345,7 +346,7 @@ def test_a_player_chooses_one_track_of_a_language_by_itself(master: Master) -> N
     assert all(t.attributes["AUTOSELECT"] == "YES" for t in master.media if t.attributes["DEFAULT"] == "YES")
 
 
-def test_a_quotation_mark_in_a_label_does_not_end_the_name(tracks_bundle: Any) -> None:
+def test_a_quotation_mark_in_a_label_does_not_end_the_name(tracks_bundle: TinyBundle) -> None:
     """RFC 8216bis, 4.2: a quoted string holds no double quote."""
     p = tracks_bundle.presentation
     sets = tuple(replace(s, label='a "b", C=D') if s.role == "main" else s for s in p.adaptation_sets)

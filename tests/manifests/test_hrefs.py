@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import ModuleType
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,6 +12,7 @@ from manifests.base_urls import base_urls
 from manifests.errors import MalformedManifestError
 from manifests.hrefs import checked_base_url, checked_href
 from manifests.template import expand, resolve, with_representation_id
+from tests.manifests.golden import regenerate
 from tests.support.presentations import with_series
 
 # The machine may be busy: an example that takes long is no failure.
@@ -89,8 +89,8 @@ def test_every_other_base_url_is_refused(text: str) -> None:
         checked_base_url(text)
 
 
-def test_base_urls_resolve_level_by_level(golden_maker: ModuleType) -> None:
-    p = replace(golden_maker.presentations()["plain.mpd"], base_urls=("a/", "/b/"))
+def test_base_urls_resolve_level_by_level() -> None:
+    p = replace(regenerate.presentations()["plain.mpd"], base_urls=("a/", "/b/"))
     s = replace(p.adaptation_sets[0], base_urls=("x/", "../y/"))
     prefix = "http://host:8080"
     assert base_urls(MANIFEST_URL, p, s) == (
@@ -101,14 +101,14 @@ def test_base_urls_resolve_level_by_level(golden_maker: ModuleType) -> None:
     )
 
 
-def test_without_base_urls_the_manifest_is_the_base(golden_maker: ModuleType) -> None:
-    p = golden_maker.presentations()["plain.mpd"]
+def test_without_base_urls_the_manifest_is_the_base() -> None:
+    p = regenerate.presentations()["plain.mpd"]
     assert base_urls(MANIFEST_URL, p, p.adaptation_sets[0]) == (MANIFEST_URL,)
 
 
 @pytest.mark.parametrize("elsewhere", ["https://host:8080/t/", "http://host/t/", "http://other:8080/t/"])
-def test_another_origin_needs_permission(golden_maker: ModuleType, elsewhere: str) -> None:
-    p = replace(golden_maker.presentations()["plain.mpd"], base_urls=(elsewhere,))
+def test_another_origin_needs_permission(elsewhere: str) -> None:
+    p = replace(regenerate.presentations()["plain.mpd"], base_urls=(elsewhere,))
     with pytest.raises(MalformedManifestError, match="away from"):
         base_urls(MANIFEST_URL, p, p.adaptation_sets[0])
     assert base_urls(MANIFEST_URL, p, p.adaptation_sets[0], other_origins=True) == (elsewhere,)
@@ -117,8 +117,8 @@ def test_another_origin_needs_permission(golden_maker: ModuleType, elsewhere: st
     assert len(base_urls(MANIFEST_URL, p, p.adaptation_sets[0], other_origins=True)) == 2
 
 
-def test_templates_expand(golden_maker: ModuleType) -> None:
-    r = golden_maker.rung("v360", 640, 360, 493825)
+def test_templates_expand() -> None:
+    r = regenerate.rung("v360", 640, 360, 493825)
     assert r.init_href == "video/v360/init.mp4"
     assert r.segments[4].href == "video/v360/00005.m4s"
     media = resolve("$RepresentationID$_$Bandwidth$_$Time%08d$_$Number$.m4s", r.id, r.bandwidth_bps)
@@ -155,8 +155,8 @@ def test_an_id_in_an_address_becomes_a_field_again(href: str, template: str) -> 
         *("$RepresentationID%05d$.m4s", "$Number%0999d$", "$Number%099d$" * 9, "x" * 600, ""),
     ],
 )
-def test_a_template_that_leads_astray_is_refused(golden_maker: ModuleType, template: str) -> None:
-    r = golden_maker.rung("v360", 640, 360, 493825)
+def test_a_template_that_leads_astray_is_refused(template: str) -> None:
+    r = regenerate.rung("v360", 640, 360, 493825)
     with pytest.raises(MalformedManifestError):
         with_series(r, media=resolve(template, r.id, r.bandwidth_bps)).segments[0].href  # noqa: B018 - it raises
 

@@ -6,7 +6,6 @@ import re
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from types import ModuleType
 from typing import Any, get_args
 
 import pytest
@@ -35,6 +34,8 @@ from manifests.mpd.read import read_mpd
 from manifests.mpd.tracks import clean_label
 from manifests.mpd.write import write_mpd
 from manifests.verify import schema_problems
+from tests.manifests.golden import regenerate
+from tests.support.tiny_bundle import TinyBundle
 
 # The machine may be busy: an example that takes long is no failure.
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -167,16 +168,16 @@ def test_any_presentation_survives_the_round_trip(p: Presentation) -> None:
     assert list(schema_problems(etree.fromstring(data))) == []
 
 
-def test_goldens_are_what_the_code_writes(golden_maker: ModuleType) -> None:
-    made = golden_maker.goldens()
+def test_goldens_are_what_the_code_writes() -> None:
+    made = regenerate.goldens()
     assert {path.name for path in GOLDEN.iterdir() if path.suffix in (".mpd", ".m3u8", ".ndq")} == set(made)
     for name, data in made.items():
         assert (GOLDEN / name).read_bytes() == data, f"{name}: run golden/regenerate.py and read the difference"
 
 
 @pytest.mark.parametrize("name", MPDS)
-def test_goldens_read_as_what_they_were_made_from(golden_maker: ModuleType, name: str) -> None:
-    made = golden_maker.presentations()[name]
+def test_goldens_read_as_what_they_were_made_from(name: str) -> None:
+    made = regenerate.presentations()[name]
     read = read_mpd((GOLDEN / name).read_bytes())
     assert (read.adaptation_sets, read.text) == (made.adaptation_sets, made.text)
     assert 0 <= read.duration_s - made.duration_s < Fraction(1, 10**9)
@@ -189,12 +190,14 @@ def test_goldens_are_valid_by_the_official_schemas(official_schema: Any, name: s
 
 
 @pytest.mark.shared
-def test_a_published_manifest_is_valid_by_the_official_schemas(official_schema: Any, published_bundle: Any) -> None:
+def test_a_published_manifest_is_valid_by_the_official_schemas(
+    official_schema: Any, published_bundle: TinyBundle
+) -> None:
     official_schema.assertValid(etree.parse(str(published_bundle.root / "manifest.mpd")))
 
 
-def test_our_schema_finds_what_the_lax_official_one_lets_through(golden_maker: ModuleType) -> None:
-    data = write_mpd(golden_maker.presentations()["models.mpd"]).decode()
+def test_our_schema_finds_what_the_lax_official_one_lets_through() -> None:
+    data = write_mpd(regenerate.presentations()["models.mpd"]).decode()
     broken = {
         "hash": data.replace('sha256="6350', 'sha256="ZZZZ'),
         "dangling use": data.replace('<nd:Use d="30720" n="2"/>', '<nd:Use d="30720" n="7"/>'),
@@ -215,15 +218,15 @@ def test_the_root_start_tag_ends_where_gstreamer_looks(name: str) -> None:
     assert data.index(b">", data.index(b"<MPD")) < 512
 
 
-def test_a_long_title_does_not_push_the_root_start_tag_out(golden_maker: ModuleType) -> None:
-    p = replace(golden_maker.presentations()["models.mpd"], title="x" * 5000)
+def test_a_long_title_does_not_push_the_root_start_tag_out() -> None:
+    p = replace(regenerate.presentations()["models.mpd"], title="x" * 5000)
     data = write_mpd(p)
     assert data.index(b">", data.index(b"<MPD")) < 512
     assert read_mpd(data) == p
 
 
-def test_max_segment_duration_is_that_of_the_longest_segment_of_all(golden_maker: ModuleType) -> None:
-    root = etree.fromstring(write_mpd(golden_maker.presentations()["models.mpd"]))
+def test_max_segment_duration_is_that_of_the_longest_segment_of_all() -> None:
+    root = etree.fromstring(write_mpd(regenerate.presentations()["models.mpd"]))
     assert root.get("maxSegmentDuration") == "PT2.005333334S"  # AAC: 96256 / 48000 s, rounded up
 
 
@@ -386,9 +389,9 @@ def test_attributes_by_the_thousand_change_nothing() -> None:
     assert read_mpd(text.replace("<Period", f"<Period {attributes}").encode()) == read_mpd(text.encode())
 
 
-def test_more_models_than_a_manifest_holds_are_refused_in_writing(golden_maker: ModuleType) -> None:
+def test_more_models_than_a_manifest_holds_are_refused_in_writing() -> None:
     models = tuple(ModelFile(n, f"models/{n:016x}.ndm", 1, f"{n:064x}") for n in range(1, 302))
-    p = golden_maker.presentations()["plain.mpd"]
+    p = regenerate.presentations()["plain.mpd"]
     low = p.video[0]
 
     def with_models(count: int) -> Presentation:
@@ -401,8 +404,8 @@ def test_more_models_than_a_manifest_holds_are_refused_in_writing(golden_maker: 
         write_mpd(with_models(301))
 
 
-def test_what_no_manifest_can_say_is_refused_in_writing(golden_maker: ModuleType) -> None:
-    p = golden_maker.presentations()["models.mpd"]
+def test_what_no_manifest_can_say_is_refused_in_writing() -> None:
+    p = regenerate.presentations()["models.mpd"]
     with pytest.raises(MalformedManifestError, match="cannot be written"):
         write_mpd(replace(p, title="bell\a"))
     low = p.video[0]

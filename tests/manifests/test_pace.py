@@ -28,6 +28,7 @@ from manifests.names import MANIFEST
 from manifests.pace import pace_problems
 from manifests.verify import verify_bundle
 from tests.support.presentations import R, measured_segments, rung_of, series_of, with_series
+from tests.support.tiny_bundle import TinyBundle
 
 X264 = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -g 30 -sc_threshold 0 -bf 0"
 
@@ -101,7 +102,7 @@ def problems_of(root: Path, p: Presentation) -> tuple[str, ...]:
     ],
 )
 def test_frames_that_do_not_last_as_the_rate_says_are_a_problem(
-    published_bundle: Any, tmp_path: Path, arguments: str, problem: str
+    published_bundle: TinyBundle, tmp_path: Path, arguments: str, problem: str
 ) -> None:
     p = with_rung(published_bundle, tmp_path, arguments)
     found = [text for text in problems_of(tmp_path, p) if "sound" not in text]
@@ -110,7 +111,7 @@ def test_frames_that_do_not_last_as_the_rate_says_are_a_problem(
         publish_manifest(tmp_path, p)
 
 
-def test_rungs_with_the_same_fault_are_named_in_one_sentence(published_bundle: Any, tmp_path: Path) -> None:
+def test_rungs_with_the_same_fault_are_named_in_one_sentence(published_bundle: TinyBundle, tmp_path: Path) -> None:
     p = with_rung(published_bundle, tmp_path, f"-i testsrc2=s=64x36:r=25:d=2 {X264}")
     shutil.copytree(tmp_path / "video" / "low", tmp_path / "video" / "high")
     [low] = p.video
@@ -143,7 +144,7 @@ def test_a_segment_with_frames_too_many_for_its_time_is_a_problem() -> None:
     assert problem == "low: segment 1 has 60 frames, at 30 fps 59 fit into its duration"
 
 
-def test_one_frame_is_a_title(published_bundle: Any, tmp_path: Path) -> None:
+def test_one_frame_is_a_title(published_bundle: TinyBundle, tmp_path: Path) -> None:
     p = with_rung(published_bundle, tmp_path, f"-i testsrc2=s=64x36:r=30 -frames:v 1 {X264}")
     only = replace(p, adaptation_sets=p.adaptation_sets[:1])
     shutil.rmtree(tmp_path / "audio")
@@ -163,7 +164,7 @@ def test_one_frame_is_a_title(published_bundle: Any, tmp_path: Path) -> None:
     ],
 )
 def test_sound_that_breaks_off_or_does_not_cover_the_picture_is_a_problem(
-    published_bundle: Any, tmp_path: Path, arguments: str, problem: str
+    published_bundle: TinyBundle, tmp_path: Path, arguments: str, problem: str
 ) -> None:
     p = with_sound(published_bundle, tmp_path, arguments)
     found = problems_of(tmp_path, p)
@@ -172,7 +173,7 @@ def test_sound_that_breaks_off_or_does_not_cover_the_picture_is_a_problem(
         publish_manifest(tmp_path, p)
 
 
-def test_sound_that_starts_late_is_a_problem(published_bundle: Any) -> None:
+def test_sound_that_starts_late_is_a_problem(published_bundle: TinyBundle) -> None:
     """The gap would be silence in one player and a shift in the next."""
     *video, audio = published_bundle.presentation.adaptation_sets
     [r] = audio.representations
@@ -182,7 +183,7 @@ def test_sound_that_starts_late_is_a_problem(published_bundle: Any) -> None:
 
 
 @pytest.mark.parametrize("codec", ["ac3", "eac3", "aac -ac 6 -ar 44100"])
-def test_whole_frames_of_every_codec_are_sound(published_bundle: Any, tmp_path: Path, codec: str) -> None:
+def test_whole_frames_of_every_codec_are_sound(published_bundle: TinyBundle, tmp_path: Path, codec: str) -> None:
     """Dolby's are of 1536 samples; what an encoder cuts off its last one is no fault."""
     p = with_sound(published_bundle, tmp_path, f"-i aevalsrc=0.1*sin(600*t)|0:d=1.98:s=48000 -c:a {codec}")
     init = read_init((tmp_path / "audio/sound/init.mp4").read_bytes())
@@ -204,7 +205,7 @@ def earlier_playlists(root: Path) -> None:
         path.write_text(re.sub(r"TARGETDURATION:\d+", "TARGETDURATION:1", path.read_text()))
 
 
-def test_playlists_of_an_earlier_version_are_sound(tiny_bundle: Any) -> None:
+def test_playlists_of_an_earlier_version_are_sound(tiny_bundle: TinyBundle) -> None:
     earlier_playlists(tiny_bundle.root)
     assert verify_bundle(tiny_bundle.root).problems == ()
 
@@ -221,7 +222,7 @@ def test_playlists_of_an_earlier_version_are_sound(tiny_bundle: Any) -> None:
     ],
 )
 def test_playlists_of_an_earlier_version_must_list_what_is_played(
-    tiny_bundle: Any, name: str, old: str, new: str
+    tiny_bundle: TinyBundle, name: str, old: str, new: str
 ) -> None:
     earlier_playlists(tiny_bundle.root)
     path = tiny_bundle.root / name
@@ -230,12 +231,12 @@ def test_playlists_of_an_earlier_version_must_list_what_is_played(
     assert verify_bundle(tiny_bundle.root).problems == (f"{name} does not match the manifest",)
 
 
-def test_a_missing_playlist_of_i_frames_is_a_problem_if_the_master_names_one(tiny_bundle: Any) -> None:
+def test_a_missing_playlist_of_i_frames_is_a_problem_if_the_master_names_one(tiny_bundle: TinyBundle) -> None:
     (tiny_bundle.root / "playlist_low~iframes.m3u8").unlink()
     assert verify_bundle(tiny_bundle.root).problems == ("playlist_low~iframes.m3u8 is missing",)
 
 
-def test_the_frame_rate_may_be_any_fraction(published_bundle: Any, tmp_path: Path) -> None:
+def test_the_frame_rate_may_be_any_fraction(published_bundle: TinyBundle, tmp_path: Path) -> None:
     rate = Fraction(30000, 1001)
     arguments = f"-i testsrc2=s=64x36:r=30000/1001:d=2.002 {X264}"
     p = with_rung(published_bundle, tmp_path, arguments, frame_rate=rate)

@@ -7,8 +7,6 @@ import hashlib
 import struct
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -31,6 +29,7 @@ from manifests.quality_table import (
     models_digest,
 )
 from manifests.verify import schema_problems, verify_bundle
+from tests.support.tiny_bundle import TinyBundle
 
 GOLDEN = Path(__file__).parent / "golden"
 scores = st.none() | st.integers(0, 200).map(lambda value: value / 2)
@@ -157,7 +156,7 @@ def test_a_table_of_another_version_is_passed_over() -> None:
     assert read_mpd(newer.encode()).adaptation_sets[0].quality is None
 
 
-def test_the_golden_says_what_it_was_made_from(golden_maker: ModuleType) -> None:
+def test_the_golden_says_what_it_was_made_from() -> None:
     table = decode_quality((GOLDEN / "measured.ndq").read_bytes())
     assert table.rungs["v360"].segments[0] == SegmentQuality(120000, 80.5, 79.0, 84.5, 81.5)
     assert (table.rungs["v360"].segments[2].plain, table.rungs["v360"].segments[2].enhanced) == (88.5, None)
@@ -165,7 +164,7 @@ def test_the_golden_says_what_it_was_made_from(golden_maker: ModuleType) -> None
 
 
 @pytest.fixture
-def bundle(tiny_bundle: Any) -> Path:
+def bundle(tiny_bundle: TinyBundle) -> Path:
     """To be broken."""
     root: Path = tiny_bundle.root
     return root

@@ -25,6 +25,8 @@ from manifests.mpd.write import write_mpd
 from manifests.names import MANIFEST, MASTER_PLAYLIST
 from manifests.verify import verify_bundle
 from neudash.cli import main
+from tests.manifests.golden import regenerate
+from tests.support.tiny_bundle import TinyBundle
 
 # The machine may be busy: an example that takes long is no failure.
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -74,7 +76,7 @@ def test_any_label_becomes_one_line(text: str) -> None:
     assert clean_label(label) == label
 
 
-def test_a_label_of_several_lines_is_published_as_one(tracks_bundle: Any, tmp_path: Path) -> None:
+def test_a_label_of_several_lines_is_published_as_one(tracks_bundle: TinyBundle, tmp_path: Path) -> None:
     root = tmp_path / "bundle"
     shutil.copytree(tracks_bundle.root, root)
     p = tracks_bundle.presentation
@@ -117,8 +119,8 @@ def test_a_set_is_read_if_its_colour_is_one_that_is_known(changes: list[tuple[st
     assert ranges == (set() if found is None else {found})
 
 
-def test_a_set_of_two_ranges_is_not_written(golden_maker: Any) -> None:
-    p = golden_maker.many_tracks()
+def test_a_set_of_two_ranges_is_not_written() -> None:
+    p = regenerate.many_tracks()
     video, hdr, *others = p.adaptation_sets
     mixed = replace(video, representations=(*video.representations, *hdr.representations))
     with pytest.raises(
@@ -135,8 +137,8 @@ def test_channels_are_read_from_the_index_of_the_scheme(index: str, channels: in
     assert next(r for r in audio if r.id == "a384-en").audio.channels == channels  # type: ignore[union-attr]
 
 
-def test_sound_that_the_scheme_cannot_say_is_not_written(golden_maker: Any) -> None:
-    p = golden_maker.presentations()["sound.mpd"]
+def test_sound_that_the_scheme_cannot_say_is_not_written() -> None:
+    p = regenerate.presentations()["sound.mpd"]
     [s] = p.adaptation_sets
     odd = replace(s.representations[0], audio=replace(s.representations[0].audio, channels=9))
     with pytest.raises(MalformedManifestError, match="9 channels of sound"):
@@ -145,12 +147,12 @@ def test_sound_that_the_scheme_cannot_say_is_not_written(golden_maker: Any) -> N
 
 @pytest.mark.shared
 def test_a_published_manifest_of_many_tracks_is_valid_by_the_official_schemas(
-    official_schema: Any, tracks_bundle: Any
+    official_schema: Any, tracks_bundle: TinyBundle
 ) -> None:
     official_schema.assertValid(etree.parse(str(tracks_bundle.root / MANIFEST)))
 
 
-def test_a_bundle_of_many_tracks_is_whole(tracks_bundle: Any) -> None:
+def test_a_bundle_of_many_tracks_is_whole(tracks_bundle: TinyBundle) -> None:
     bundle = open_bundle(tracks_bundle.root)
     files = bundle.files()
     on_disk = {p.relative_to(bundle.root).as_posix() for p in bundle.root.rglob("*") if p.is_file()}
@@ -161,7 +163,9 @@ def test_a_bundle_of_many_tracks_is_whole(tracks_bundle: Any) -> None:
 
 
 @pytest.mark.parametrize("name", [MANIFEST, MASTER_PLAYLIST])
-def test_an_unmodified_ffmpeg_plays_a_bundle_of_many_tracks(tracks_bundle: Any, tmp_path: Path, name: str) -> None:
+def test_an_unmodified_ffmpeg_plays_a_bundle_of_many_tracks(
+    tracks_bundle: TinyBundle, tmp_path: Path, name: str
+) -> None:
     """The picture of the first rung, and a sound track; by DASH without the subtitles, which ffmpeg refuses there."""
     root = tmp_path / "bundle"
     shutil.copytree(tracks_bundle.root, root)
@@ -173,7 +177,7 @@ def test_an_unmodified_ffmpeg_plays_a_bundle_of_many_tracks(tracks_bundle: Any, 
     assert done.stderr == b""
 
 
-def test_an_hdr_file_that_is_gone_or_of_another_range_is_a_problem(tracks_bundle: Any, tmp_path: Path) -> None:
+def test_an_hdr_file_that_is_gone_or_of_another_range_is_a_problem(tracks_bundle: TinyBundle, tmp_path: Path) -> None:
     root = tmp_path / "bundle"
     shutil.copytree(tracks_bundle.root, root)
     manifest = (root / MANIFEST).read_text("utf-8")
@@ -183,7 +187,7 @@ def test_an_hdr_file_that_is_gone_or_of_another_range_is_a_problem(tracks_bundle
     assert any(problem.startswith("video/hdr/00002.m4s: ") for problem in verify_bundle(root).problems)
 
 
-def test_hdr_rungs_are_in_step_with_the_others(tracks_bundle: Any, tmp_path: Path) -> None:
+def test_hdr_rungs_are_in_step_with_the_others(tracks_bundle: TinyBundle, tmp_path: Path) -> None:
     root = tmp_path / "bundle"
     shutil.copytree(tracks_bundle.root, root)
     p = tracks_bundle.presentation
@@ -197,7 +201,7 @@ def test_hdr_rungs_are_in_step_with_the_others(tracks_bundle: Any, tmp_path: Pat
         )
 
 
-def test_models_are_for_sdr_pictures(tracks_bundle: Any, tmp_path: Path) -> None:
+def test_models_are_for_sdr_pictures(tracks_bundle: TinyBundle, tmp_path: Path) -> None:
     p = tracks_bundle.presentation
     video, hdr, *others = p.adaptation_sets
     track = ModelTrack("x", "c4d1", 2, 1, 1, 1, "ndm/1", (), (None, None))
@@ -207,7 +211,7 @@ def test_models_are_for_sdr_pictures(tracks_bundle: Any, tmp_path: Path) -> None
         publish_manifest(tracks_bundle.root, replace(p, adaptation_sets=(video, enhanced, *others)))
 
 
-def test_inspect_tells_tracks_apart(tracks_bundle: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_inspect_tells_tracks_apart(tracks_bundle: TinyBundle, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["inspect", str(tracks_bundle.root)]) == 0
     out = capsys.readouterr().out
     for line in (

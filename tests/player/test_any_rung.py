@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import av
@@ -26,6 +26,7 @@ from neudash.image import enhanced_picture
 from neudash.image import main as image
 from player.cli import main
 from player.superres.engines import open_engine
+from tests.support.models import coded_model
 
 SIZE = (216, 122)
 """Of the enhanced picture of the 160x90 rung: 1.35 times as wide, 1.36 times as high."""
@@ -49,9 +50,9 @@ def silent_model() -> bytes:
     return encode_model(CodedModel(FOLDED, 110, layers))
 
 
-def folded(bundle: Path, faults: ModuleType, data: bytes) -> Presentation:
+def folded(bundle: Path, data: bytes) -> Presentation:
     """The low rung alone, with `data` for every segment, at SIZE."""
-    model = ModelFile(1, model_href(data), len(data), faults.hashlib.sha256(data).hexdigest())
+    model = ModelFile(1, model_href(data), len(data), hashlib.sha256(data).hexdigest())
     publish_file(bundle / model_href(data), data)
     first, *rest = open_bundle(bundle).presentation.adaptation_sets
     macs = macs_per_rung_pixel(FOLDED, SIZE, (160, 90))
@@ -63,10 +64,8 @@ def folded(bundle: Path, faults: ModuleType, data: bytes) -> Presentation:
     )
 
 
-def test_a_silent_network_at_another_size_plays_what_plays_without_it(
-    play_bundle: Path, faults: ModuleType, tmp_path: Path
-) -> None:
-    publish_file(play_bundle / MANIFEST, write_mpd(folded(play_bundle, faults, silent_model())))
+def test_a_silent_network_at_another_size_plays_what_plays_without_it(play_bundle: Path, tmp_path: Path) -> None:
+    publish_file(play_bundle / MANIFEST, write_mpd(folded(play_bundle, silent_model())))
     stats, frames = played(str(play_bundle), tmp_path)
     assert [segment["enhanced"] for segment in stats["segments"]] == [True] * 4
     _, plain = played(str(play_bundle), tmp_path, "--no-enhance")
@@ -74,9 +73,9 @@ def test_a_silent_network_at_another_size_plays_what_plays_without_it(
     np.testing.assert_array_equal(np.stack(frames), np.stack(plain))
 
 
-def test_a_folded_network_changes_luma_alone(play_bundle: Path, faults: ModuleType, tmp_path: Path) -> None:
-    data = faults.coded_model(3, FOLDED)
-    publish_file(play_bundle / MANIFEST, write_mpd(folded(play_bundle, faults, data)))
+def test_a_folded_network_changes_luma_alone(play_bundle: Path, tmp_path: Path) -> None:
+    data = coded_model(3, FOLDED)
+    publish_file(play_bundle / MANIFEST, write_mpd(folded(play_bundle, data)))
     _, frames = played(str(play_bundle), tmp_path)
     _, plain = played(str(play_bundle), tmp_path, "--no-enhance")
     enhanced, floor = np.stack(frames), np.stack(plain)
@@ -84,8 +83,8 @@ def test_a_folded_network_changes_luma_alone(play_bundle: Path, faults: ModuleTy
     assert (enhanced[:, : SIZE[1]] != floor[:, : SIZE[1]]).mean() > 0.1
 
 
-def test_a_still_is_enlarged_as_the_rungs_frames_are(play_bundle: Path, faults: ModuleType, tmp_path: Path) -> None:
-    publish_file(play_bundle / MANIFEST, write_mpd(folded(play_bundle, faults, silent_model())))
+def test_a_still_is_enlarged_as_the_rungs_frames_are(play_bundle: Path, tmp_path: Path) -> None:
+    publish_file(play_bundle / MANIFEST, write_mpd(folded(play_bundle, silent_model())))
     still = np.random.default_rng(0).integers(0, 256, (180, 320, 3), dtype=np.uint8)
     cv2.imwrite(str(tmp_path / "in.png"), still)
     assert image([str(play_bundle), "--segment", "1", str(tmp_path / "in.png"), str(tmp_path / "out.png")]) == 0
@@ -106,11 +105,11 @@ def test_a_picture_is_enlarged_plane_by_plane() -> None:
     assert np.abs(found.astype(int) - (40, 90, 160)).max() <= 1
 
 
-def test_engines_take_a_luma_that_was_resized(faults: ModuleType) -> None:
+def test_engines_take_a_luma_that_was_resized() -> None:
     """What `resize` returns is a plane like any other: contiguous or not, an engine reads it right."""
     from manifests.weights import decode_model
 
     luma = np.random.default_rng(1).integers(0, 256, (90, 160), dtype=np.uint8)
     resized = resize(luma, *SIZE)
-    upscaler = open_engine("openvino").upscaler(decode_model(faults.coded_model(3, FOLDED)), *SIZE)
+    upscaler = open_engine("openvino").upscaler(decode_model(coded_model(3, FOLDED)), *SIZE)
     np.testing.assert_array_equal(upscaler.upscale([resized]), upscaler.upscale([resized.copy()]))

@@ -25,6 +25,7 @@ from player.session import Outputs, Session, Settings
 from player.sinks.screens import NoScreen
 from player.sinks.window import Window
 from player.superres.model_choice import SegmentModel, model_for_segment
+from tests.support.faulty_server import FaultyServer
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -73,7 +74,7 @@ def lowest(state: State) -> Decision:
     return Decision(choice.rung, choice.enhancements[0].track if choice.enhancements else None, memory=(7.0,))
 
 
-def test_a_policy_is_told_what_the_manifest_knows(faulty_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_policy_is_told_what_the_manifest_knows(faulty_server: FaultyServer, monkeypatch: pytest.MonkeyPatch) -> None:
     with_table(faulty_server.root)
     session, states = played(faulty_server.url, monkeypatch, lowest)
     assert [len(state.upcoming) for state in states] == [4, 3, 2, 1]
@@ -143,14 +144,16 @@ def test_a_machine_that_is_too_slow_is_offered_no_model(play_bundle: Path) -> No
     assert upcoming_segments(video, {}, range(1), None)[0].choices[0].enhancements == ()
 
 
-def test_a_policy_that_wants_no_model_gets_none(faulty_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_policy_that_wants_no_model_gets_none(faulty_server: FaultyServer, monkeypatch: pytest.MonkeyPatch) -> None:
     session, _ = played(faulty_server.url, monkeypatch, lambda state: Decision("v90"))
     assert faulty_server.count(".ndm") == 0
     reasons = [segment.reason for segment in session.stats.segments]
     assert reasons.count("the policy chose plain") == 3
 
 
-def test_a_broken_table_costs_nothing_but_its_knowledge(faulty_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_table_costs_nothing_but_its_knowledge(
+    faulty_server: FaultyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with_table(faulty_server.root)
     [path] = (faulty_server.root / "quality").iterdir()
     path.write_bytes(bytes(path.stat().st_size))
@@ -159,7 +162,7 @@ def test_a_broken_table_costs_nothing_but_its_knowledge(faulty_server: Any, monk
     assert states[3].upcoming[0].choices[1].quality == 95.0
 
 
-def test_a_paced_session_fetches_no_further_than_its_buffer(faulty_server: Any) -> None:
+def test_a_paced_session_fetches_no_further_than_its_buffer(faulty_server: FaultyServer) -> None:
     """Segments of half a second and a buffer of one: each is asked for when half a second or less is left."""
     session = Session(
         open_transport(faulty_server.url),

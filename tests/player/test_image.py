@@ -16,6 +16,7 @@ from manifests.weights import decode_model
 from media.colour.bgr import planes_of_bgr
 from neudash.image import enhanced_picture, main
 from player.superres.engines import open_engine
+from tests.support.faulty_server import FaultyServer
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def test_segments_have_models_of_their_own(play_bundle_master: Path, still: Path
     assert not np.array_equal(first, second)
 
 
-def test_a_server_serves_as_well(faulty_server: Any, still: Path, tmp_path: Path) -> None:
+def test_a_server_serves_as_well(faulty_server: FaultyServer, still: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.png"
     assert main([faulty_server.url, "--segment", "1", str(still), str(out)]) == 0
     assert faulty_server.count(".m4s") == 0

@@ -20,6 +20,7 @@ from player.session import Outputs, Session, Settings
 from player.sinks.window import ViewerQuitError, Window
 from player.stats import SessionStats
 from player.superres.output import OutputFormat
+from tests.support.faulty_server import FaultyServer, silent_for
 
 
 class Silence:
@@ -102,7 +103,7 @@ def test_the_next_upscaler_is_made_before_the_boundary(
     assert made[0].happened
 
 
-def test_fetching_waits_for_a_slow_output(faulty_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fetching_waits_for_a_slow_output(faulty_server: FaultyServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("player.pipeline.SEGMENTS_AHEAD", 1)
     monkeypatch.setattr("player.pipeline.FRAMES_AHEAD", 1)
     counted: list[int] = []
@@ -157,8 +158,8 @@ def test_a_viewer_who_leaves_ends_it_cleanly(play_bundle_master: Path) -> None:
     assert running.complete, "nothing was lost; the viewer chose"
 
 
-def test_cancelling_finishes_the_outputs(faulty_server: Any, faults: Any) -> None:
-    faulty_server.faults["v90/00002.m4s"] = faults.silent_for(30)
+def test_cancelling_finishes_the_outputs(faulty_server: FaultyServer) -> None:
+    faulty_server.faults["v90/00002.m4s"] = silent_for(30)
     sink = SlowSink()
 
     async def cancel_after_the_first_segment() -> None:

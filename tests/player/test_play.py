@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import av
@@ -29,6 +28,8 @@ from manifests.verify import verify_bundle
 from player.cli import main
 from player.frames.upscalers import LazyEngine
 from player.superres.engines import EngineUnavailableError
+from tests.support.bundles import BEEP_S, with_track
+from tests.support.faulty_server import FaultyServer, bomb, failing, flipped, send, silent_for, truncated
 
 FRAMES = 12
 """In each of the four segments."""
@@ -120,7 +121,9 @@ def test_the_stats_tell_what_was_fetched(enhanced_session: Played, play_bundle_m
     assert stats["stall_s"] == 0
 
 
-def test_without_enhancement_no_model_is_fetched(faulty_server: Any, tmp_path: Path, plain_session: Played) -> None:
+def test_without_enhancement_no_model_is_fetched(
+    faulty_server: FaultyServer, tmp_path: Path, plain_session: Played
+) -> None:
     session = played(faulty_server.url, tmp_path, "--no-enhance")
     assert session.frames == plain_session.frames
     assert faulty_server.count(".ndm") == 0
@@ -128,7 +131,7 @@ def test_without_enhancement_no_model_is_fetched(faulty_server: Any, tmp_path: P
 
 
 def test_over_http_it_is_the_same_as_from_the_folder(
-    faulty_server: Any, tmp_path: Path, enhanced_session: Played
+    faulty_server: FaultyServer, tmp_path: Path, enhanced_session: Played
 ) -> None:
     session = played(faulty_server.url, tmp_path)
     assert session.frames == enhanced_session.frames
@@ -163,8 +166,7 @@ def test_a_spoilt_model_file_costs_only_its_segments(
 
 @pytest.mark.parametrize("fault", ["404", "500", "truncated", "flipped", "bomb", "elsewhere"])
 def test_a_server_that_errs_on_a_model_costs_only_enhancement(
-    faulty_server: Any,
-    faults: ModuleType,
+    faulty_server: FaultyServer,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     enhanced_session: Played,
@@ -173,18 +175,18 @@ def test_a_server_that_errs_on_a_model_costs_only_enhancement(
 ) -> None:
     monkeypatch.setattr("player.fetching.transport.Patience.pause_s", lambda *_: 0.01)
     faulty_server.faults[model_hrefs(faulty_server.root)[1]] = {
-        "404": faults.failing(404),
-        "500": faults.failing(500),
-        "truncated": faults.truncated,
-        "flipped": faults.flipped,
-        "bomb": faults.bomb,
-        "elsewhere": lambda handler, body: faults.send(handler, b"", 302, Location="http://127.0.0.2:9/x"),
+        "404": failing(404),
+        "500": failing(500),
+        "truncated": truncated,
+        "flipped": flipped,
+        "bomb": bomb,
+        "elsewhere": lambda handler, body: send(handler, b"", 302, Location="http://127.0.0.2:9/x"),
     }[fault]
     assert_plain(played(faulty_server.url, tmp_path), {2, 3}, enhanced_session, plain_session)
 
 
 def test_a_late_model_is_used_once_it_is_there(
-    faulty_server: Any, faults: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    faulty_server: FaultyServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     base = model_hrefs(faulty_server.root)[0]
     monkeypatch.setattr("player.session.Settings.model_patience_s", 0.2)
@@ -192,11 +194,11 @@ def test_a_late_model_is_used_once_it_is_there(
     def until_segment_3_was_asked_for(handler: Any, body: bytes) -> None:
         while not faulty_server.count("v90/00003.m4s"):
             time.sleep(0.01)
-        faults.send(handler, body)
+        send(handler, body)
 
     def after_the_model(handler: Any, body: bytes) -> None:
         time.sleep(0.5)
-        faults.send(handler, body)
+        send(handler, body)
 
     faulty_server.faults[base] = until_segment_3_was_asked_for
     faulty_server.faults["v90/00004.m4s"] = after_the_model
@@ -206,11 +208,9 @@ def test_a_late_model_is_used_once_it_is_there(
     assert session.code == 0
 
 
-def test_models_of_tomorrow_are_played_plainly(
-    play_bundle: Path, faults: ModuleType, tmp_path: Path, plain_session: Played
-) -> None:
+def test_models_of_tomorrow_are_played_plainly(play_bundle: Path, tmp_path: Path, plain_session: Played) -> None:
     presentation = open_bundle(play_bundle).presentation
-    changed = faults.with_track(presentation, lambda track: dataclasses.replace(track, network="swin-of-2031"))
+    changed = with_track(presentation, lambda track: dataclasses.replace(track, network="swin-of-2031"))
     (play_bundle / MANIFEST).write_bytes(write_mpd(changed))
     session = played(str(play_bundle), tmp_path)
     assert session.frames == plain_session.frames
@@ -219,8 +219,7 @@ def test_models_of_tomorrow_are_played_plainly(
 
 @pytest.mark.parametrize("fault", ["404", "500", "truncated", "garbage", "half"])
 def test_a_segment_that_does_not_come_is_skipped_and_said(
-    faulty_server: Any,
-    faults: ModuleType,
+    faulty_server: FaultyServer,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     enhanced_session: Played,
@@ -228,11 +227,11 @@ def test_a_segment_that_does_not_come_is_skipped_and_said(
 ) -> None:
     monkeypatch.setattr("player.fetching.transport.Patience.pause_s", lambda *_: 0.01)
     faulty_server.faults["v90/00002.m4s"] = {
-        "404": faults.failing(404),
-        "500": faults.failing(500),
-        "truncated": faults.truncated,
-        "garbage": lambda handler, body: faults.send(handler, b"\0\0\0\x08moof" * 100),
-        "half": lambda handler, body: faults.send(handler, body[: len(body) // 2]),
+        "404": failing(404),
+        "500": failing(500),
+        "truncated": truncated,
+        "garbage": lambda handler, body: send(handler, b"\0\0\0\x08moof" * 100),
+        "half": lambda handler, body: send(handler, body[: len(body) // 2]),
     }[fault]
     session = played(faulty_server.url, tmp_path)
     assert session.code == 1
@@ -248,11 +247,9 @@ def test_a_segment_that_does_not_come_is_skipped_and_said(
     assert times[-1] == pytest.approx(47 / 24, abs=1e-3), "what follows stays where it belongs"
 
 
-def test_where_rungs_may_be_switched_another_one_stands_in(
-    faulty_server: Any, faults: ModuleType, tmp_path: Path
-) -> None:
-    faulty_server.faults["v90/00003.m4s"] = faults.failing(404)
-    faulty_server.faults["v180/00002.m4s"] = faults.failing(404)
+def test_where_rungs_may_be_switched_another_one_stands_in(faulty_server: FaultyServer, tmp_path: Path) -> None:
+    faulty_server.faults["v90/00003.m4s"] = failing(404)
+    faulty_server.faults["v180/00002.m4s"] = failing(404)
     stats = tmp_path / "stats.json"
     assert main([faulty_server.url, "--stats", str(stats)]) == 0
     rungs = [segment["rung"] for segment in json.loads(stats.read_text())["segments"]]
@@ -260,26 +257,26 @@ def test_where_rungs_may_be_switched_another_one_stands_in(
 
 
 def test_a_server_that_dies_ends_the_session_and_leaves_what_came(
-    faulty_server: Any, faults: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+    faulty_server: FaultyServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     monkeypatch.setattr("player.fetching.transport.Patience.pause_s", lambda *_: 0.01)
     for number in (2, 3, 4):
-        faulty_server.faults[f"v90/0000{number}.m4s"] = faults.truncated
+        faulty_server.faults[f"v90/0000{number}.m4s"] = truncated
     session = played(faulty_server.url, tmp_path)
     assert session.code == 1
     assert len(session.frames) <= FRAMES
     assert "the server is gone" in capsys.readouterr().err
 
 
-def test_lost_audio_is_silence_and_an_exit_code(faulty_server: Any, faults: ModuleType, tmp_path: Path) -> None:
-    faulty_server.faults["a1/00002.m4s"] = faults.failing(404)
+def test_lost_audio_is_silence_and_an_exit_code(faulty_server: FaultyServer, tmp_path: Path) -> None:
+    faulty_server.faults["a1/00002.m4s"] = failing(404)
     session = played(faulty_server.url, tmp_path)
     assert session.code == 1
     assert len(session.frames) == 4 * FRAMES
 
 
 @pytest.mark.parametrize("name", ["out.mkv", "out.mp4"])
-def test_audio_is_in_sync(play_bundle_master: Path, tmp_path: Path, faults: ModuleType, name: str) -> None:
+def test_audio_is_in_sync(play_bundle_master: Path, tmp_path: Path, name: str) -> None:
     assert main([str(play_bundle_master), "--rung", "90", "--out", str(tmp_path / name)]) == 0
     loud: list[float] = []
     with av.open(str(tmp_path / name)) as container:
@@ -289,7 +286,7 @@ def test_audio_is_in_sync(play_bundle_master: Path, tmp_path: Path, faults: Modu
             assert frame.time is not None
             loud += [frame.time + int(i) / frame.sample_rate for i in np.flatnonzero(samples > 0.3)]
     # AAC blurs an onset by part of its window of 21 ms.
-    assert loud[0] == pytest.approx(faults.BEEP_S, abs=0.02)
+    assert loud[0] == pytest.approx(BEEP_S, abs=0.02)
 
 
 def test_several_outputs_at_once(play_bundle_master: Path, tmp_path: Path) -> None:
@@ -309,7 +306,7 @@ def test_the_size_is_the_same_on_every_rung(play_bundle_master: Path, tmp_path: 
             assert (container.streams.video[0].width, container.streams.video[0].height) == (320, 180)
 
 
-def test_what_was_kept_plays_the_same(faulty_server: Any, tmp_path: Path, enhanced_session: Played) -> None:
+def test_what_was_kept_plays_the_same(faulty_server: FaultyServer, tmp_path: Path, enhanced_session: Played) -> None:
     kept = tmp_path / "kept"
     first = played(faulty_server.url, tmp_path / "first", "--keep", str(kept))
     assert {path.name for path in kept.iterdir() if path.is_dir()} == {"video", "audio", "models"}
@@ -320,7 +317,7 @@ def test_what_was_kept_plays_the_same(faulty_server: Any, tmp_path: Path, enhanc
     assert [r.id for r in open_bundle(kept).presentation.video] == ["v90"]
 
 
-def test_subtitles_are_kept_with_the_rest(play_bundle: Path, faulty_server: Any, tmp_path: Path) -> None:
+def test_subtitles_are_kept_with_the_rest(play_bundle: Path, faulty_server: FaultyServer, tmp_path: Path) -> None:
     webvtt = b"WEBVTT\n\n00:00.000 --> 00:01.000\nHello\n"
     publish_file(play_bundle / text_href(webvtt), webvtt)
     tracks = (TextTrack("t1", text_href(webvtt), 300, "en"), TextTrack("t2", "text/lost.vtt", 300, "de"))
@@ -332,7 +329,7 @@ def test_subtitles_are_kept_with_the_rest(play_bundle: Path, faulty_server: Any,
 
 
 def test_a_model_of_the_viewers_own_serves_every_segment(
-    play_bundle: Path, tmp_path: Path, faults: ModuleType, enhanced_session: Played
+    play_bundle: Path, tmp_path: Path, enhanced_session: Played
 ) -> None:
     own = play_bundle / model_hrefs(play_bundle)[0]
     session = played(str(play_bundle), tmp_path, "--model", str(own))
@@ -427,7 +424,7 @@ def test_a_rung_that_is_not_there_is_said(play_bundle_master: Path, capsys: Any)
     assert "90 (v90), 180 (v180)" in capsys.readouterr().err
 
 
-def test_an_address_without_the_manifests_name_is_told_of_it(faulty_server: Any, capsys: Any) -> None:
+def test_an_address_without_the_manifests_name_is_told_of_it(faulty_server: FaultyServer, capsys: Any) -> None:
     assert main([faulty_server.url.removesuffix("/manifest.mpd")]) == 1
     assert capsys.readouterr().err.endswith("404 Not Found; the address of a manifest ends in /manifest.mpd\n")
     assert main([faulty_server.url.replace("/manifest.mpd", "/nowhere/manifest.mpd")]) == 1
@@ -460,8 +457,8 @@ def test_options_that_contradict_each_other_are_refused(capsys: Any, options: li
     assert said in capsys.readouterr().err
 
 
-def test_ctrl_c_finishes_the_files(faulty_server: Any, faults: ModuleType, tmp_path: Path) -> None:
-    faulty_server.faults["v90/00003.m4s"] = faults.silent_for(60)
+def test_ctrl_c_finishes_the_files(faulty_server: FaultyServer, tmp_path: Path) -> None:
+    faulty_server.faults["v90/00003.m4s"] = silent_for(60)
     out, kept, pictures, stats = (tmp_path / name for name in ("x.mkv", "kept", "pictures", "stats.json"))
     command = [sys.executable, "-m", "player", faulty_server.url, "--rung", "90", "--out", str(out)]
     command += ["--keep", str(kept), "--frames", str(pictures), "--stats", str(stats)]
@@ -509,7 +506,7 @@ def with_mirrors(folder: Path, *urls: str) -> None:
 
 
 def test_mirrors_are_asked_where_that_is_allowed(
-    faulty_server: Any, serve: Any, play_bundle_master: Path, tmp_path: Path
+    faulty_server: FaultyServer, serve: Any, play_bundle_master: Path, tmp_path: Path
 ) -> None:
     stats = tmp_path / "stats.json"
     with serve(play_bundle_master) as mirror:
@@ -522,11 +519,11 @@ def test_mirrors_are_asked_where_that_is_allowed(
 
 
 def test_a_mirror_that_lacks_files_costs_nothing_but_the_question(
-    faulty_server: Any, serve: Any, play_bundle_master: Path, faults: Any
+    faulty_server: FaultyServer, serve: Any, play_bundle_master: Path
 ) -> None:
     with serve(play_bundle_master) as mirror:
         with_mirrors(faulty_server.root, f"http://127.0.0.1:{mirror.port}/", "./")
-        mirror.faults["v90/00002.m4s"] = faults.failing(404)
+        mirror.faults["v90/00002.m4s"] = failing(404)
         assert main([faulty_server.url, "--rung", "90", "--mirrors"]) == 0
         assert mirror.count("v90/00002.m4s") == 1
         assert mirror.count("v90/00003.m4s") == 0, "the one that answered last is asked first"
@@ -534,7 +531,7 @@ def test_a_mirror_that_lacks_files_costs_nothing_but_the_question(
 
 
 @pytest.mark.parametrize("spoilt", ["v90/init.mp4", "v90/00002.m4s"])
-def test_what_does_not_decode_is_fetched_once_more(faulty_server: Any, tmp_path: Path, spoilt: str) -> None:
+def test_what_does_not_decode_is_fetched_once_more(faulty_server: FaultyServer, tmp_path: Path, spoilt: str) -> None:
     """Neither has a hash: one answer full of zeros must not cost a segment, let alone all of them."""
     left = [1]
 

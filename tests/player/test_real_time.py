@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import hashlib
 import time
 from collections.abc import Sequence
 from fractions import Fraction
@@ -23,6 +24,8 @@ from player.frames.upscalers import LazyEngine
 from player.session import Outputs, Session, Settings
 from player.sinks.window import ViewerQuitError, Window
 from player.stats import SessionStats
+from tests.support.faulty_server import FaultyServer, silent_for
+from tests.support.models import coded_model
 
 FRAME_S = 1 / 24
 
@@ -86,7 +89,7 @@ def watched(address: str, viewer: Viewer, rung: str = "90") -> tuple[Session, Wa
     return session, window, talk
 
 
-def test_a_jump_back_shows_the_frames_again_and_fetches_no_model_twice(faulty_server: Any) -> None:
+def test_a_jump_back_shows_the_frames_again_and_fetches_no_model_twice(faulty_server: FaultyServer) -> None:
     session, window, talk = watched(faulty_server.url, Viewer({20: "left"}))
     jump = next(n for n in range(1, len(window.stamps_s)) if window.stamps_s[n] < window.stamps_s[n - 1])
     assert 20 <= jump < 48
@@ -105,8 +108,8 @@ def test_a_jump_beyond_the_end_shows_the_last_frame(play_bundle_master: Path) ->
     assert session.complete
 
 
-def test_a_viewer_can_leave_while_nothing_comes(faulty_server: Any, faults: Any) -> None:
-    faulty_server.faults["v90/00002.m4s"] = faults.silent_for(30)
+def test_a_viewer_can_leave_while_nothing_comes(faulty_server: FaultyServer) -> None:
+    faulty_server.faults["v90/00002.m4s"] = silent_for(30)
 
     class Impatient(Viewer):
         """Waits for a while after the first segment."""
@@ -180,12 +183,12 @@ def test_a_file_gets_every_frame_enhanced_however_slow(
     assert session.stats.enhanced_frames == 36 and session.stats.reused_frames == 0
 
 
-def with_a_smaller_track(bundle: Path, faults: Any) -> None:
+def with_a_smaller_track(bundle: Path) -> None:
     """A second track for every segment of the low rung, ranked after the first."""
     spec = NetworkSpec(scale=2, width=2, depth=1)
-    data = faults.coded_model(3, spec)
+    data = coded_model(3, spec)
     (bundle / model_href(data)).write_bytes(data)
-    weights = faults.hashlib.sha256(data).hexdigest()
+    weights = hashlib.sha256(data).hexdigest()
     file = ModelFile(1, model_href(data), len(data), weights)
     small = ModelTrack("v90-c2d1", spec.name, 2, spec.macs_per_pixel, 2, 500, "ndm/1", (file,), (1, 1, 1, 1))
     presentation = open_bundle(bundle).presentation
@@ -197,9 +200,9 @@ def with_a_smaller_track(bundle: Path, faults: Any) -> None:
 
 
 def test_a_slow_machine_goes_on_with_the_smaller_model(
-    faulty_server: Any, faults: Any, monkeypatch: pytest.MonkeyPatch
+    faulty_server: FaultyServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with_a_smaller_track(faulty_server.root, faults)
+    with_a_smaller_track(faulty_server.root)
     used = on_a_machine_that_takes(monkeypatch, {4: 3 * FRAME_S, 2: 0.2 * FRAME_S})
     session, _, _ = watched(faulty_server.url, Viewer())
     assert session.stats.segments[-1].enhanced_frames > 0
@@ -207,16 +210,16 @@ def test_a_slow_machine_goes_on_with_the_smaller_model(
 
 
 def test_a_fast_machine_never_asks_for_the_smaller_model(
-    faulty_server: Any, faults: Any, monkeypatch: pytest.MonkeyPatch
+    faulty_server: FaultyServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with_a_smaller_track(faulty_server.root, faults)
+    with_a_smaller_track(faulty_server.root)
     on_a_machine_that_takes(monkeypatch, {4: 0.2 * FRAME_S, 2: 0.1 * FRAME_S})
     session, _, _ = watched(faulty_server.url, Viewer())
     assert [segment.model for segment in session.stats.segments] == ["base", "update", "base", "base"]
     assert faulty_server.count(".ndm") == 3, "the third segment's only model is the small one"
 
 
-def test_a_loop_plays_it_over_and_fetches_no_model_twice(faulty_server: Any) -> None:
+def test_a_loop_plays_it_over_and_fetches_no_model_twice(faulty_server: FaultyServer) -> None:
     session = Session(open_transport(faulty_server.url), Settings(rung="90", loops=3), Outputs(), Talk())
     asyncio.run(session.run())
     assert session.complete and session.stats.frames == 3 * 48

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import av
@@ -16,6 +15,7 @@ from manifests.verify import verify_bundle
 from player.cli import main
 from player.errors import UnplayableError
 from player.sound.choice import choose_soundtrack
+from tests.support.bundles import PITCHES_HZ
 from tests.support.presentations import sound_of
 
 
@@ -125,14 +125,13 @@ def test_what_is_asked_for_is_fetched_and_heard_and_nothing_else(
     channels: int,
     sounds_bundle_master: Path,
     serve: Any,
-    faults: ModuleType,
     tmp_path: Path,
 ) -> None:
     out = tmp_path / "out.mp4"
     with serve(sounds_bundle_master) as server:
         assert main([server.url, "--rung", "90", "--no-enhance", "--out", str(out), *options]) == 0
     assert {path.split("/")[2] for path in server.requests if path.startswith("/audio/")} == {heard}
-    assert pitch_hz(out) == (pytest.approx(faults.PITCHES_HZ[heard], abs=3), channels)
+    assert pitch_hz(out) == (pytest.approx(PITCHES_HZ[heard], abs=3), channels)
 
 
 def test_a_wish_for_what_is_not_there_ends_before_anything_is_fetched(

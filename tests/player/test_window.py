@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +18,7 @@ from media.colour.bgr import Picture, bgr_of_frame
 from media.frames import Frame
 from player.sinks.screens import NoScreen, open_screen
 from player.sinks.window import ViewerQuitError, ViewerSeekError, Window, picture_of_view
+from tests.support.virtual_time import VirtualTime
 
 INTERVAL_S = Fraction(1, 50)
 
@@ -62,7 +62,7 @@ def frames(count: int) -> list[Frame]:
     return [grey(100, index * INTERVAL_S) for index in range(count)]
 
 
-def test_frames_are_paced_by_their_time_stamps(virtual_time: Any) -> None:
+def test_frames_are_paced_by_their_time_stamps(virtual_time: VirtualTime) -> None:
     window = Window(NoScreen(), now=virtual_time)
     shown(window, frames(26))
     assert virtual_time.now_s == pytest.approx(100 + 25 * float(INTERVAL_S))
@@ -70,7 +70,7 @@ def test_frames_are_paced_by_their_time_stamps(virtual_time: Any) -> None:
     assert window.clock.position_s == pytest.approx(25 * float(INTERVAL_S))
 
 
-def test_frames_a_little_late_are_left_out_and_the_time_kept(virtual_time: Any) -> None:
+def test_frames_a_little_late_are_left_out_and_the_time_kept(virtual_time: VirtualTime) -> None:
     screen = ScriptedScreen([])
     window = Window(screen, now=virtual_time)
 
@@ -85,7 +85,7 @@ def test_frames_a_little_late_are_left_out_and_the_time_kept(virtual_time: Any) 
     assert virtual_time.now_s == pytest.approx(100 + 25 * float(INTERVAL_S))
 
 
-def test_a_frame_that_is_very_late_is_a_stall_and_moves_the_later_ones(virtual_time: Any) -> None:
+def test_a_frame_that_is_very_late_is_a_stall_and_moves_the_later_ones(virtual_time: VirtualTime) -> None:
     screen = ScriptedScreen([])
     window = Window(screen, now=virtual_time)
 
@@ -120,7 +120,7 @@ def listening(window: Window, seconds: float, keys: list[str], screen: ScriptedS
     asyncio.run(listen())
 
 
-def test_space_pauses_until_space_and_that_is_no_stall(virtual_time: Any) -> None:
+def test_space_pauses_until_space_and_that_is_no_stall(virtual_time: VirtualTime) -> None:
     screen = ScriptedScreen([])
     window = Window(screen, now=virtual_time)
     listening(window, 0.4, ["", " ", *[""] * 30, " "], screen)
@@ -138,7 +138,7 @@ def test_q_and_escape_quit(keys: list[str]) -> None:
 
 
 @pytest.mark.parametrize(("key", "step_s"), [("left", -5), ("right", 5), ("down", -30), ("up", 30)])
-def test_arrow_keys_go_elsewhere(virtual_time: Any, key: str, step_s: float) -> None:
+def test_arrow_keys_go_elsewhere(virtual_time: VirtualTime, key: str, step_s: float) -> None:
     screen = ScriptedScreen([])
     window = Window(screen, now=virtual_time)
     with pytest.raises(ViewerSeekError) as seek:
@@ -152,7 +152,7 @@ def test_a_window_beside_a_file_does_not_jump() -> None:
     listening(Window(screen, seekable=False), 0.2, ["left", "right"], screen)
 
 
-def test_the_clock_stops_where_frames_fail_to_come(virtual_time: Any) -> None:
+def test_the_clock_stops_where_frames_fail_to_come(virtual_time: VirtualTime) -> None:
     window = Window(NoScreen(), now=virtual_time)
 
     async def play() -> None:

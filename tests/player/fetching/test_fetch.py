@@ -27,6 +27,7 @@ from player.fetching.transport import (
     open_transport,
     origin,
 )
+from tests.support.faulty_server import FaultyServer, failing, flipped, send, silent_for, trickling, truncated
 
 QUICK = Patience(attempts=3, deadline_s=2.0, backoff_s=0.01)
 BODY = bytes(range(256)) * 40
@@ -55,20 +56,20 @@ def fetched(fetcher: Transport, url: str, expected: Expected) -> Download:
     return asyncio.run(get())
 
 
-def get(server: Any, name: str = "a.bin", max_bytes: int = 10**6, **known: Any) -> tuple[Download, Transport]:
+def get(server: FaultyServer, name: str = "a.bin", max_bytes: int = 10**6, **known: Any) -> tuple[Download, Transport]:
     fetcher = HttpTransport(server.url, QUICK)
     return fetched(fetcher, server.url.replace("manifest.mpd", name), Expected(max_bytes, **known)), fetcher
 
 
-def test_a_file_comes_whole_and_is_counted(server: Any) -> None:
+def test_a_file_comes_whole_and_is_counted(server: FaultyServer) -> None:
     download, fetcher = get(server, sha256=hashlib.sha256(BODY).hexdigest(), size_bytes=len(BODY))
     assert download.data == BODY
     assert download.size_bytes == fetcher.received_bytes == len(BODY)
 
 
 @pytest.mark.parametrize("status", [403, 404, 410])
-def test_a_refusal_is_not_asked_again(server: Any, faults: Any, status: int) -> None:
-    server.faults["a.bin"] = faults.failing(status)
+def test_a_refusal_is_not_asked_again(server: FaultyServer, status: int) -> None:
+    server.faults["a.bin"] = failing(status)
     with pytest.raises(FetchError, match=str(status)) as raised:
         get(server)
     assert not raised.value.temporary
@@ -76,23 +77,23 @@ def test_a_refusal_is_not_asked_again(server: Any, faults: Any, status: int) -> 
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_a_passing_failure_is_asked_again(server: Any, faults: Any, status: int) -> None:
-    server.faults["a.bin"] = faults.failing(status, times=2)
+def test_a_passing_failure_is_asked_again(server: FaultyServer, status: int) -> None:
+    server.faults["a.bin"] = failing(status, times=2)
     download, _ = get(server)
     assert download.data == BODY
     assert server.count("a.bin") == 3
 
 
-def test_attempts_end(server: Any, faults: Any) -> None:
-    server.faults["a.bin"] = faults.failing(500)
+def test_attempts_end(server: FaultyServer) -> None:
+    server.faults["a.bin"] = failing(500)
     with pytest.raises(FetchError, match="500") as raised:
         get(server)
     assert raised.value.temporary
     assert server.count("a.bin") == QUICK.attempts
 
 
-def test_a_truncated_body_is_asked_again_and_its_bytes_count(server: Any, faults: Any) -> None:
-    server.faults["a.bin"] = faults.truncated
+def test_a_truncated_body_is_asked_again_and_its_bytes_count(server: FaultyServer) -> None:
+    server.faults["a.bin"] = truncated
     fetcher = HttpTransport(server.url, QUICK)
     with pytest.raises(FetchError, match="connection"):
         fetched(fetcher, server.url.replace("manifest.mpd", "a.bin"), Expected(10**6))
@@ -100,18 +101,18 @@ def test_a_truncated_body_is_asked_again_and_its_bytes_count(server: Any, faults
     assert fetcher.received_bytes == QUICK.attempts * (len(BODY) // 2)
 
 
-def test_another_hash_is_refused(server: Any, faults: Any) -> None:
-    server.faults["a.bin"] = faults.flipped
+def test_another_hash_is_refused(server: FaultyServer) -> None:
+    server.faults["a.bin"] = flipped
     with pytest.raises(FetchError, match="SHA-256"):
         get(server, sha256=hashlib.sha256(BODY).hexdigest())
 
 
-def test_another_size_is_refused(server: Any) -> None:
+def test_another_size_is_refused(server: FaultyServer) -> None:
     with pytest.raises(FetchError, match="promises 7"):
         get(server, size_bytes=7)
 
 
-def test_a_slow_line_is_waited_for_as_long_as_it_brings_something(server: Any, faults: Any) -> None:
+def test_a_slow_line_is_waited_for_as_long_as_it_brings_something(server: FaultyServer) -> None:
     """A large segment over a mobile network: whole long after the deadline, and never silent."""
 
     def slow(handler: Any, body: bytes) -> None:
@@ -131,8 +132,8 @@ def test_a_slow_line_is_waited_for_as_long_as_it_brings_something(server: Any, f
 
 
 @pytest.mark.parametrize("trickle", [False, True])
-def test_a_slow_answer_ends_at_the_deadline(server: Any, faults: Any, trickle: bool) -> None:
-    server.faults["a.bin"] = faults.trickling if trickle else faults.silent_for(1.0)
+def test_a_slow_answer_ends_at_the_deadline(server: FaultyServer, trickle: bool) -> None:
+    server.faults["a.bin"] = trickling if trickle else silent_for(1.0)
     with pytest.raises(FetchError, match=r"for 0\.2 s") as raised:
         fetched(
             HttpTransport(server.url, Patience(1, 0.2)), server.url.replace("manifest.mpd", "a.bin"), Expected(10**6)
@@ -140,7 +141,7 @@ def test_a_slow_answer_ends_at_the_deadline(server: Any, faults: Any, trickle: b
     assert raised.value.temporary
 
 
-def test_a_body_beyond_its_cap_is_not_read_to_the_end(server: Any) -> None:
+def test_a_body_beyond_its_cap_is_not_read_to_the_end(server: FaultyServer) -> None:
     (server.root / "big.bin").write_bytes(bytes(8 << 20))
     fetcher = HttpTransport(server.url, QUICK)
     with pytest.raises(FetchError, match="larger than the 1000 bytes"):
@@ -149,18 +150,18 @@ def test_a_body_beyond_its_cap_is_not_read_to_the_end(server: Any) -> None:
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zlib.compress])
-def test_a_packed_body_is_unpacked_and_counted_as_it_came(server: Any, faults: Any, pack: Any) -> None:
+def test_a_packed_body_is_unpacked_and_counted_as_it_came(server: FaultyServer, pack: Any) -> None:
     packed = pack(BODY)
     encoding = "gzip" if pack is gzip.compress else "deflate"
-    server.faults["a.bin"] = lambda handler, body: faults.send(handler, packed, Content_Encoding=encoding)
+    server.faults["a.bin"] = lambda handler, body: send(handler, packed, Content_Encoding=encoding)
     download, fetcher = get(server)
     assert download.data == BODY
     assert fetcher.received_bytes == len(packed)
 
 
-def test_a_bomb_is_not_unpacked_beyond_the_cap(server: Any, faults: Any) -> None:
+def test_a_bomb_is_not_unpacked_beyond_the_cap(server: FaultyServer) -> None:
     bomb = gzip.compress(bytes(64 << 20))
-    server.faults["a.bin"] = lambda handler, body: faults.send(handler, bomb, Content_Encoding="gzip")
+    server.faults["a.bin"] = lambda handler, body: send(handler, bomb, Content_Encoding="gzip")
     with pytest.raises(FetchError, match="larger than the 5000 bytes"):
         get(server, max_bytes=5000)
 
@@ -173,10 +174,8 @@ def test_a_bomb_is_not_unpacked_beyond_the_cap(server: Any, faults: Any) -> None
     ],
     ids=["after the end", "empty blocks"],
 )
-def test_bytes_that_unpack_to_nothing_are_not_read_to_the_end(
-    server: Any, faults: Any, packed: bytes, said: str
-) -> None:
-    server.faults["a.bin"] = lambda handler, body: faults.send(handler, packed, Content_Encoding="gzip")
+def test_bytes_that_unpack_to_nothing_are_not_read_to_the_end(server: FaultyServer, packed: bytes, said: str) -> None:
+    server.faults["a.bin"] = lambda handler, body: send(handler, packed, Content_Encoding="gzip")
     fetcher = HttpTransport(server.url, QUICK)
     with pytest.raises(FetchError, match=said):
         fetched(fetcher, server.url.replace("manifest.mpd", "a.bin"), Expected(len(BODY)))
@@ -184,11 +183,11 @@ def test_bytes_that_unpack_to_nothing_are_not_read_to_the_end(
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zlib.compress])
-def test_what_does_not_compress_may_be_packed_all_the_same(server: Any, faults: Any, pack: Any) -> None:
+def test_what_does_not_compress_may_be_packed_all_the_same(server: FaultyServer, pack: Any) -> None:
     noise = random.Random(0).randbytes(100_000)
     packed = pack(noise, 0)
     assert len(packed) > len(noise)
-    server.faults["a.bin"] = lambda handler, body: faults.send(handler, packed, Content_Encoding="gzip")
+    server.faults["a.bin"] = lambda handler, body: send(handler, packed, Content_Encoding="gzip")
     assert get(server, max_bytes=len(noise))[0].data == noise
 
 
@@ -200,40 +199,40 @@ def test_what_does_not_compress_may_be_packed_all_the_same(server: Any, faults: 
         (BODY, "br", "not understood"),
     ],
 )
-def test_a_broken_encoding_is_refused(server: Any, faults: Any, packed: bytes, encoding: str, said: str) -> None:
-    server.faults["a.bin"] = lambda handler, body: faults.send(handler, packed, Content_Encoding=encoding)
+def test_a_broken_encoding_is_refused(server: FaultyServer, packed: bytes, encoding: str, said: str) -> None:
+    server.faults["a.bin"] = lambda handler, body: send(handler, packed, Content_Encoding=encoding)
     with pytest.raises(FetchError, match=said):
         get(server)
 
 
-def redirecting(faults: Any, location: str) -> Callable[[BaseHTTPRequestHandler, bytes], None]:
-    return lambda handler, body: faults.send(handler, b"", 302, Location=location)
+def redirecting(location: str) -> Callable[[BaseHTTPRequestHandler, bytes], None]:
+    return lambda handler, body: send(handler, b"", 302, Location=location)
 
 
-def test_a_redirect_within_the_origin_is_followed(server: Any, faults: Any) -> None:
-    server.faults["old.bin"] = redirecting(faults, "/a.bin")
+def test_a_redirect_within_the_origin_is_followed(server: FaultyServer) -> None:
+    server.faults["old.bin"] = redirecting("/a.bin")
     assert get(server, "old.bin")[0].data == BODY
 
 
 def test_a_redirect_to_another_origin_is_never_followed(
-    server: Any, faults: Any, folder: Path, serve: Callable[[Path], Any]
+    server: FaultyServer, folder: Path, serve: Callable[[Path], Any]
 ) -> None:
     with serve(folder) as other:
-        server.faults["a.bin"] = redirecting(faults, other.url)
+        server.faults["a.bin"] = redirecting(other.url)
         with pytest.raises(FetchError, match="away from the manifest's own server"):
             get(server)
         assert other.requests == []
 
 
-def test_a_circle_of_redirects_ends(server: Any, faults: Any) -> None:
-    server.faults["a.bin"] = redirecting(faults, "/a.bin")
+def test_a_circle_of_redirects_ends(server: FaultyServer) -> None:
+    server.faults["a.bin"] = redirecting("/a.bin")
     with pytest.raises(FetchError, match="redirects"):
         get(server)
 
 
 @pytest.mark.parametrize("status", [300, 302, 304, 399])
-def test_a_redirect_to_nowhere_is_a_refusal(server: Any, faults: Any, status: int) -> None:
-    server.faults["a.bin"] = faults.failing(status)
+def test_a_redirect_to_nowhere_is_a_refusal(server: FaultyServer, status: int) -> None:
+    server.faults["a.bin"] = failing(status)
     with pytest.raises(FetchError, match=f"HTTP {status}"):
         get(server)
     assert server.count("a.bin") == 1
@@ -244,10 +243,10 @@ def test_what_does_not_parse_as_an_address_is_refused() -> None:
         asyncio.run(HttpTransport("http://[bad/").manifest())
 
 
-def test_after_a_redirect_the_manifest_has_its_new_address(server: Any, faults: Any) -> None:
+def test_after_a_redirect_the_manifest_has_its_new_address(server: FaultyServer) -> None:
     (server.root / "new").mkdir()
     (server.root / "new" / "manifest.mpd").write_bytes(b"<MPD/>")
-    server.faults["old.mpd"] = redirecting(faults, "/new/manifest.mpd")
+    server.faults["old.mpd"] = redirecting("/new/manifest.mpd")
 
     async def manifest_url() -> str:
         fetcher = HttpTransport(server.url.replace("manifest.mpd", "old.mpd"), QUICK)
@@ -258,7 +257,7 @@ def test_after_a_redirect_the_manifest_has_its_new_address(server: Any, faults: 
     assert asyncio.run(manifest_url()).endswith("/new/manifest.mpd")
 
 
-def test_a_missing_manifest_cannot_be_played(server: Any) -> None:
+def test_a_missing_manifest_cannot_be_played(server: FaultyServer) -> None:
     async def fetch() -> None:
         fetcher = HttpTransport(server.url.replace("manifest", "other"), QUICK)
         try:

@@ -8,7 +8,7 @@ import hashlib
 import time
 from collections.abc import Callable
 from fractions import Fraction
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import pytest
 
@@ -24,6 +24,7 @@ from player.fetching.model_store import (
 )
 from player.fetching.transport import Download
 from player.superres.model_choice import NO_MODELS, PLAIN_IS_BEST, SegmentModel, Unavailable, model_for_segment
+from tests.support.models import coded_model
 from tests.support.presentations import rung_of
 
 SHA = {n: f"{n:064x}" for n in range(1, 4)}
@@ -112,9 +113,9 @@ class Chain:
 
 
 @pytest.fixture
-def chain(faults: ModuleType) -> Chain:
-    full = faults.coded_model(1)
-    update = faults.coded_model(2, base_sha256=hashlib.sha256(full).hexdigest())
+def chain() -> Chain:
+    full = coded_model(1)
+    update = coded_model(2, base=full)
     model_store = tuple(
         ModelFile(n, f"models/{n}.ndm", len(data), hashlib.sha256(data).hexdigest(), base)
         for n, data, base in ((1, full, None), (2, update, 1))
@@ -209,8 +210,8 @@ def test_bytes_that_are_no_model_are_a_reason(chain: Chain) -> None:
     assert received == [len(chain.library.files["models/1.ndm"])]
 
 
-def test_another_network_than_the_manifest_says_is_a_reason(chain: Chain, faults: ModuleType) -> None:
-    chain.library.files["models/1.ndm"] = faults.coded_model(1, NetworkSpec(2, 8, 2))
+def test_another_network_than_the_manifest_says_is_a_reason(chain: Chain) -> None:
+    chain.library.files["models/1.ndm"] = coded_model(1, NetworkSpec(2, 8, 2))
     found, _ = outcomes(chain.library, chain.base)
     assert found == [Unavailable("models/1.ndm contains c8d2, the manifest says c4d1")]
 
@@ -224,17 +225,17 @@ def test_a_model_that_cannot_be_kept_ends_the_session(chain: Chain) -> None:
         outcomes(chain.library, chain.base)
 
 
-def test_models_held_stay_within_their_bound(chain: Chain, faults: ModuleType) -> None:
+def test_models_held_stay_within_their_bound(chain: Chain) -> None:
     async def held() -> int:
         store = ModelStore(chain.library.download)
         for seed in range(MAX_HELD + 20):
-            data = faults.coded_model(seed)
+            data = coded_model(seed)
             model = ModelFile(1, f"models/s{seed}.ndm", len(data), hashlib.sha256(data).hexdigest())
             chain.library.files[model.href] = data
             wanted = dataclasses.replace(chain.base, files=(model,))
             store.request(wanted, lambda _: None)
             assert isinstance(await store.weights(wanted, None), ModelWeights)
-        return sum(not store.missing(dataclasses.replace(chain.base, files=(model,))) for model in _models(faults))
+        return sum(not store.missing(dataclasses.replace(chain.base, files=(model,))) for model in _models())
 
     assert asyncio.run(held()) <= MAX_HELD
 
@@ -256,6 +257,6 @@ def test_a_model_that_was_forgotten_is_waited_for_again(chain: Chain, monkeypatc
     assert chain.library.asked.count("models/2.ndm") == 2
 
 
-def _models(faults: ModuleType) -> list[ModelFile]:
-    files = [(seed, faults.coded_model(seed)) for seed in range(MAX_HELD + 20)]
+def _models() -> list[ModelFile]:
+    files = [(seed, coded_model(seed)) for seed in range(MAX_HELD + 20)]
     return [ModelFile(1, f"models/s{seed}.ndm", len(d), hashlib.sha256(d).hexdigest()) for seed, d in files]

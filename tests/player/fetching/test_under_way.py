@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -19,6 +18,8 @@ from player.fetching.transport import Expected, open_transport
 from player.session import Outputs, Session, Settings
 from player.sinks.screens import NoScreen
 from player.sinks.window import Window
+from tests.support.faulty_server import FaultyServer
+from tests.support.virtual_time import VirtualTime
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -65,7 +66,7 @@ def test_a_fetch_ends_by_itself_or_is_ended() -> None:
 
 
 def test_a_file_given_up_leaves_the_link_to_the_next(
-    play_bundle: Path, virtual_time: Any, monkeypatch: pytest.MonkeyPatch
+    play_bundle: Path, virtual_time: VirtualTime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(throttled, "time", SimpleNamespace(monotonic=virtual_time))
     first, second = (play_bundle / f"video/v180/{n:05d}.m4s" for n in (1, 2))
@@ -89,7 +90,9 @@ def test_a_file_given_up_leaves_the_link_to_the_next(
     assert ended_s - given_up_s == pytest.approx(8 * second.stat().st_size / 40e3)
 
 
-def test_a_session_shows_the_segment_that_it_got_instead(faulty_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_session_shows_the_segment_that_it_got_instead(
+    faulty_server: FaultyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of four segments the second is given up at its first look; for nothing less than the lowest rung."""
     asked: list[State] = []
     record_abandoned: list[Progress] = []
