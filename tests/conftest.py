@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
-from media.programs import find_program
 from packager.cli import main as package_main
+from tests.support.media import MakeVideo, make_video_file
+from tests.support.paths import ROOT
+
+pytest_plugins = (
+    "tests.support.bundles",
+    "tests.support.faulty_server",
+    "tests.support.tiny_bundle",
+    "tests.support.virtual_time",
+)
+"""Modules whose fixtures all tests may use."""
 
 TESTSRC_FRAMES = 96
 """Of `testsrc_video`: 4 s at 24 frames a second."""
 
 PACKAGED_SEGMENTS = 4
 """Of `packaged_bundle`: 1 s, 24 frames each."""
-
-
-class MakeVideo(Protocol):
-    """Runs ffmpeg with these arguments and `path` as its output, and returns the path."""
-
-    def __call__(self, path: Path, *arguments: str) -> Path: ...
-
-
-def _make_video(path: Path, *arguments: str) -> Path:
-    command = [str(find_program("ffmpeg")), "-nostdin", "-v", "error", "-y", *arguments, str(path)]
-    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, timeout=120)
-    return path
 
 
 def pytest_configure() -> None:
@@ -39,7 +34,7 @@ def pytest_configure() -> None:
 @pytest.fixture(scope="session")
 def shared_dir() -> Path:
     """The folder of real clips, traces and schemas beside the checkout; the test is skipped where it is absent."""
-    folder = Path(__file__).resolve().parents[2] / "shared"
+    folder = ROOT.parent / "shared"
     if not folder.is_dir():
         pytest.skip("no ../shared folder beside the checkout")
     return folder
@@ -54,13 +49,13 @@ def media_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def make_video() -> MakeVideo:
     """For media that only one test wants."""
-    return _make_video
+    return make_video_file
 
 
 @pytest.fixture(scope="session")
 def testsrc_video(media_folder: Path) -> Path:
     """A zoom into the Mandelbrot set, 320x180, 24 frames a second, 96 frames, BT.709; AAC stereo, 440 Hz, 4 s."""
-    return _make_video(
+    return make_video_file(
         media_folder / "testsrc.mp4",
         *("-f", "lavfi", "-i", "mandelbrot=size=320x180:rate=24:end_scale=0.05:maxiter=1000"),
         *("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=4"),
@@ -73,7 +68,7 @@ def testsrc_video(media_folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def silent_video(media_folder: Path) -> Path:
     """ffmpeg's test pattern, 256x144, 30 frames a second, 45 frames (1.5 s), no audio."""
-    return _make_video(
+    return make_video_file(
         media_folder / "silent.mp4",
         *("-f", "lavfi", "-i", "testsrc2=size=256x144:rate=30:duration=1.5"),
         *("-c:v", "libx264", "-preset", "ultrafast", "-crf", "18", "-pix_fmt", "yuv420p"),

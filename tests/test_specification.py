@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from media.resize import phase_taps
+from tests.support.paths import ROOT
 
-SPECIFICATION = (Path(__file__).parents[1] / "docs" / "bundle.md").read_text(encoding="utf-8")
+SPECIFICATION = (ROOT / "docs" / "bundle.md").read_text(encoding="utf-8")
 
 
 def test_the_printed_taps_are_the_taps() -> None:

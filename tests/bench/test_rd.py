@@ -48,7 +48,7 @@ from neudash.sample.video import render_sample
 from trainer.settings import AUTO
 
 if TYPE_CHECKING:
-    from conftest import MakeVideo
+    from tests.support.media import MakeVideo
 
 
 def point(

@@ -5,13 +5,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import http.server
-import json
 import shutil
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,12 +21,14 @@ from manifests.files import publish_file
 from manifests.model import ModelFile, ModelTrack, Presentation, Representation
 from manifests.names import model_href
 from tests.e2e.striped import Striped, striped_bundle
+from tests.support.paths import GOLDEN
+from tests.support.served import Served, serving
 from web.build import NodeMissingError, build
 
 if TYPE_CHECKING:
-    from conftest import MakeVideo
+    from tests.support.media import MakeVideo
 
-GOLDEN_MODEL = Path(__file__).parents[1] / "manifests" / "golden" / "c8d2-x2-full.ndm"
+GOLDEN_MODEL = GOLDEN / "c8d2-x2-full.ndm"
 BROWSER = Path(__file__).parent / "browser"
 
 
@@ -63,42 +63,6 @@ def bundle_with_models(packaged_bundle: Path, tmp_path_factory: pytest.TempPathF
 def striped(make_video: MakeVideo, tmp_path_factory: pytest.TempPathFactory) -> Striped:
     """See `striped_bundle`."""
     return striped_bundle(tmp_path_factory.mktemp("striped"), make_video)
-
-
-@dataclass(frozen=True)
-class Served:
-    """A running `neudash serve`, and what it wrote down of each request."""
-
-    manifest_url: str
-    access_log: Path
-    process: subprocess.Popen[str]
-
-    def requests(self) -> list[dict[str, object]]:
-        """One record for each answer so far."""
-        return [json.loads(line) for line in self.access_log.read_text().splitlines()]
-
-    def count(self, kind: str) -> int:
-        """Answers about files of a kind: video, audio, model, manifest."""
-        return sum(record["kind"] == kind for record in self.requests())
-
-    def stop(self) -> None:
-        """Ends the server; once ended it stays so."""
-        self.process.terminate()
-        self.process.wait(timeout=30)
-
-
-@contextlib.contextmanager
-def serving(root: Path, access_log: Path, port: int = 0) -> Iterator[Served]:
-    """`python -m server` as a process of its own, on a free port unless one is given."""
-    command = [sys.executable, "-m", "server", str(root), "--port", str(port), "--access-log", str(access_log)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        try:
-            served = Served(process.stdout.readline().strip(), access_log, process)
-            yield served
-        finally:
-            process.terminate()
-            process.wait(timeout=30)
 
 
 @pytest.fixture

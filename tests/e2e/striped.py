@@ -18,7 +18,7 @@ from manifests.weights import CodedLayer, CodedModel, encode_model
 from packager.cli import main as package_main
 
 if TYPE_CHECKING:
-    from conftest import MakeVideo
+    from tests.support.media import MakeVideo
 
 STEP_LEVELS, FIRST_LEVEL, BIAS_LEVELS = 23, 40, 3
 PIECES, PIECE_S, FRAMES_PER_SECOND = 7, 1, 50

@@ -13,7 +13,7 @@ from tests.e2e.firefox import Firefox, firefox_path, running_firefox
 from tests.e2e.striped import BIAS_LEVELS, Striped
 
 if TYPE_CHECKING:
-    from conftest import Served
+    from tests.support.served import Served
 
 pytestmark = pytest.mark.browser
 

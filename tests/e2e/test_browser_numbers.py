@@ -6,7 +6,6 @@ import base64
 import hashlib
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,10 +19,10 @@ from media.resize import resize, resize_taps
 from neudash.export import onnx_model
 from player.superres.engines import open_engine
 from player.superres.frames import enhance_frame
+from tests.support.paths import GOLDEN
 
 pytestmark = pytest.mark.browser
 
-GOLDEN = Path(__file__).parents[1] / "manifests" / "golden"
 FULL = sorted(path.stem for path in GOLDEN.glob("*-full.ndm"))
 
 

@@ -32,14 +32,16 @@ from player.superres.engines import open_engine
 from player.superres.frames import enhance_frame
 from tests.e2e.conftest import serving, with_models
 from tests.e2e.striped import PIECE_S, Striped
+from tests.support.paths import GOLDEN
 from tests.support.presentations import measured_segments, series_of
 
 if TYPE_CHECKING:
-    from conftest import MakeVideo, Served
+    from tests.support.media import MakeVideo
+    from tests.support.served import Served
 
 pytestmark = pytest.mark.browser
 
-GOLDEN_MODEL = Path(__file__).parents[1] / "manifests" / "golden" / "c8d2-x2-full.ndm"
+GOLDEN_MODEL = GOLDEN / "c8d2-x2-full.ndm"
 STATUS = "document.querySelector('neudash-player').status"
 ADAPTER = "document.querySelector('neudash-player').adapter"
 VIDEO = "document.querySelector('neudash-player').video"

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
-TOP = Path(__file__).parents[2]
-LOCKS = sorted((TOP / "requirements").glob("*.lock"))
+from tests.support.paths import ROOT
+
+LOCKS = sorted((ROOT / "requirements").glob("*.lock"))
 PIN = re.compile(r"^([a-z0-9][a-z0-9._-]*)(?:\[[^\]]*\])?==(\S+)", re.MULTILINE | re.IGNORECASE)
 HEAVY = {"tensorflow", "tensorflow-cpu", "keras", "openvino", "torch", "jax"}
 
@@ -27,7 +28,7 @@ def pins(path: Path) -> set[tuple[str, str]]:
 @pytest.fixture(scope="module")
 def services() -> dict[str, Any]:
     """Those that run a program of ours."""
-    every = yaml.safe_load((TOP / "docker-compose.yml").read_text())["services"]
+    every = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
     return {name: service for name, service in every.items() if service["image"].startswith("neudash-")}
 
 
@@ -39,7 +40,7 @@ def compose_config(**environment: str) -> dict[str, Any]:
     profiles = ("gpu", "player")
     command = [program, *(word for name in profiles for word in ("--profile", name)), "config"]
     result = subprocess.run(
-        command, cwd=TOP, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+        command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stderr
     return yaml.safe_load(result.stdout)
@@ -78,7 +79,7 @@ def test_no_service_can_do_more_than_it_needs(services: dict[str, Any]) -> None:
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
     assert [volume["read_only"] for volume in services["server"]["volumes"]] == [True]
-    dockerfile = (TOP / "Dockerfile").read_text()
+    dockerfile = (ROOT / "Dockerfile").read_text()
     for service in services.values():
         stage = re.search(rf"^FROM (\S+) AS {service['build']['target']}$", dockerfile, re.MULTILINE)
         assert stage and stage[1] in ("plain", "pixels")
@@ -90,7 +91,7 @@ def test_no_service_can_do_more_than_it_needs(services: dict[str, Any]) -> None:
 def test_a_service_calls_a_command_with_flags_that_exist(services: dict[str, Any], name: str) -> None:
     command, *arguments = services[name]["command"]
     result = subprocess.run(
-        [sys.executable, "-m", "neudash", command, "--help"], cwd=TOP, capture_output=True, text=True, check=True
+        [sys.executable, "-m", "neudash", command, "--help"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     known = set(re.findall(r"(?<!\S)\[?(-{1,2}[a-z][a-z-]*)", result.stdout))
     assert {argument for argument in arguments if argument.startswith("-")} <= known
@@ -107,21 +108,21 @@ def test_a_lock_has_versions_and_hashes_and_no_addresses(lock: Path) -> None:
 
 @pytest.mark.parametrize("lock", [lock for lock in LOCKS if "gpu" not in lock.stem], ids=lambda path: path.stem)
 def test_a_lock_agrees_with_the_one_for_development(lock: Path) -> None:
-    assert pins(lock) <= pins(TOP / "requirements.lock")
+    assert pins(lock) <= pins(ROOT / "requirements.lock")
 
 
 def test_the_gpu_lock_has_no_second_version_of_anything() -> None:
     """What is in it and in the lock for development is there in the same versions; CUDA is in this one alone."""
-    everything = pins(TOP / "requirements.lock")
+    everything = pins(ROOT / "requirements.lock")
     names = {name for name, _ in everything}
-    assert {pin for pin in pins(TOP / "requirements/trainer-gpu.lock") if pin[0] in names} <= everything
+    assert {pin for pin in pins(ROOT / "requirements/trainer-gpu.lock") if pin[0] in names} <= everything
 
 
 def test_packager_and_server_have_no_network_library() -> None:
-    assert not {name for name, _ in pins(TOP / "requirements/base.lock")} & HEAVY
-    assert {name for name, _ in pins(TOP / "requirements/trainer.lock")} & HEAVY
+    assert not {name for name, _ in pins(ROOT / "requirements/base.lock")} & HEAVY
+    assert {name for name, _ in pins(ROOT / "requirements/trainer.lock")} & HEAVY
 
 
 def test_each_image_installs_a_lock_that_exists() -> None:
-    used = set(re.findall(r"requirements/([a-z-]+\.lock)", (TOP / "Dockerfile").read_text()))
+    used = set(re.findall(r"requirements/([a-z-]+\.lock)", (ROOT / "Dockerfile").read_text()))
     assert used == {lock.name for lock in LOCKS}

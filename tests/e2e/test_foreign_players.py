@@ -18,7 +18,7 @@ from manifests.names import playlist_href
 from media.programs import find_program
 
 if TYPE_CHECKING:
-    from conftest import Served
+    from tests.support.served import Served
 
 FRAMES = 96
 DURATION_S = 4.0

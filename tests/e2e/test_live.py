@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Served
+    from tests.support.served import Served
 
 DEADLINE_S = 90
 # The bundle is 4 s long: whoever plays for longer has gone from one Period into another.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Served
+    from tests.support.served import Served
 
 pytestmark = pytest.mark.browser
 

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-TOP = Path(__file__).parents[2]
+from tests.support.paths import ROOT
+
 PACKAGES = ("console", "neudash", "manifests", "media", "packager", "trainer", "player", "server", "report")
 posix = pytest.mark.skipif(os.name != "posix", reason="the programs of a virtual environment lie elsewhere")
 
@@ -25,8 +26,8 @@ def unpacked_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = tmp_path_factory.mktemp("source")
     for package in PACKAGES:
         ignored = shutil.ignore_patterns("__pycache__", "node_modules")
-        shutil.copytree(TOP / package, source / package, ignore=ignored)
-    for file in (*TOP.glob("neudash*.py"), *(TOP / n for n in ("pyproject.toml", "README.md", "LICENSE"))):
+        shutil.copytree(ROOT / package, source / package, ignore=ignored)
+    for file in (*ROOT.glob("neudash*.py"), *(ROOT / n for n in ("pyproject.toml", "README.md", "LICENSE"))):
         shutil.copy(file, source)
     out = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(out), "."]
@@ -38,7 +39,7 @@ def unpacked_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_file_of_the_packages_is_in_it(unpacked_wheel: Path) -> None:
-    here = {path.relative_to(TOP) for package in PACKAGES for path in (TOP / package).rglob("*") if path.is_file()}
+    here = {path.relative_to(ROOT) for package in PACKAGES for path in (ROOT / package).rglob("*") if path.is_file()}
     # Of the page, what was built of its sources.
     wanted = {path for path in here if path.suffix != ".pyc" and path.parts[:2] != ("server", "web")}
     there = {path.relative_to(unpacked_wheel) for path in unpacked_wheel.rglob("*")}

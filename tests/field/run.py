@@ -30,8 +30,8 @@ from tests.field.eyes import Seen, look
 from tests.field.inputs import Maker, with_clap
 from tests.field.judge import Expectation, Outcome, Right, complaints
 from tests.field.kinds import KINDS
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 SPEED = ("--preset", "ultrafast", "--quiet")
 DEADLINE_S = 150.0
 MAKING_S = 900.0

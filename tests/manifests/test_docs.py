@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 
 from lxml import etree
 
 from manifests.mpd.read import read_mpd
+from tests.support.paths import GOLDEN, ROOT
 
-ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "bundle.md").read_text("utf-8")
-GOLDEN = (ROOT / "tests" / "manifests" / "golden" / "models.mpd").read_text("utf-8")
+MODELS_MPD = (GOLDEN / "models.mpd").read_text("utf-8")
 SCHEMA = ROOT / "manifests" / "schema" / "neudash-mpd.xsd"
 
 
@@ -25,9 +24,9 @@ def example(language: str) -> str:
 def test_the_example_of_the_extension_is_read_as_the_golden_is() -> None:
     text = re.sub(r'sha256="([0-9a-f]{4})…"', r'sha256="\1', example("xml"))
     text = re.sub(r'sha256="([0-9a-f]{4})(?=[ />])', lambda m: f'sha256="{m[1]:0<64}"', text)
-    start, end = GOLDEN.index('<Representation id="v360"'), GOLDEN.index("</Representation>") + 17
-    p = read_mpd((GOLDEN[:start] + text + GOLDEN[end:]).encode())
-    told, golden = p.video[0].model_tracks[0], read_mpd(GOLDEN.encode()).video[0].model_tracks[0]
+    start, end = MODELS_MPD.index('<Representation id="v360"'), MODELS_MPD.index("</Representation>") + 17
+    p = read_mpd((MODELS_MPD[:start] + text + MODELS_MPD[end:]).encode())
+    told, golden = p.video[0].model_tracks[0], read_mpd(MODELS_MPD.encode()).video[0].model_tracks[0]
     assert told.uses == golden.uses
     assert [(m.n, m.base, m.href, m.size_bytes, m.gain_db) for m in told.models] == [
         (m.n, m.base, m.href, m.size_bytes, m.gain_db) for m in golden.models

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,30 +14,13 @@ from manifests.errors import BundleError, MalformedModelError, UnknownNetworkErr
 from manifests.networks import NetworkSpec, macs_per_rung_pixel, parse_network
 from manifests.weights import (
     MAX_MODEL_BYTES,
-    CodedLayer,
-    CodedModel,
     ModelWeights,
     decode_model,
     encode_model,
     parse_model,
 )
-
-GOLDEN = Path(__file__).parent / "golden"
-
-
-def coded_model(spec: NetworkSpec, seed: int = 0, bits: int = 6, base: str | None = None) -> CodedModel:
-    """A model of random codes, the same for the same arguments."""
-    random = np.random.default_rng(seed)
-    limit = 1 << (bits - 1) if bits else 0
-    layers = []
-    for channels_in, channels_out in spec.layers:
-        shape = (3, 3, channels_in, channels_out)
-        codes = random.integers(-limit, limit, shape) if bits else np.zeros(shape)
-        scales = random.uniform(0.001, 0.02, channels_out) if bits else np.zeros(channels_out)
-        biases = random.normal(size=channels_out)
-        layers.append(CodedLayer(bits, codes.astype(np.int8), scales.astype(np.float16), biases.astype(np.float16)))
-    return CodedModel(spec, 117, tuple(layers), base)
-
+from tests.support.models import random_model
+from tests.support.paths import GOLDEN
 
 specs = st.builds(NetworkSpec, st.integers(2, 4), st.integers(1, 20), st.integers(0, 4)) | st.builds(
     NetworkSpec, st.integers(1, 4), st.integers(1, 20), st.integers(0, 4), st.sampled_from([2, 4])
@@ -48,7 +30,7 @@ specs = st.builds(NetworkSpec, st.integers(2, 4), st.integers(1, 20), st.integer
 @given(specs, st.integers(0, 2**32 - 1), st.sampled_from([0, 2, 3, 4, 5, 6, 7, 8]), st.booleans())
 @settings(max_examples=60, deadline=None)
 def test_what_is_encoded_is_parsed_again(spec: NetworkSpec, seed: int, bits: int, update: bool) -> None:
-    model = coded_model(spec, seed, bits, "ab" * 32 if update else None)
+    model = random_model(spec, seed, bits, "ab" * 32 if update else None)
     data = encode_model(model)
     parsed = parse_model(data)
     assert (parsed.spec, parsed.input_mean) == (spec, 117)
@@ -79,8 +61,8 @@ def test_golden_files_decode_to_the_same_numbers_for_ever(name: str) -> None:
 
 def test_an_update_adds_to_its_base() -> None:
     spec = NetworkSpec(2, 4, 1)
-    base = decode_model(encode_model(coded_model(spec, 1)))
-    update = coded_model(spec, 2, bits=3, base=base.sha256)
+    base = decode_model(encode_model(random_model(spec, 1)))
+    update = random_model(spec, 2, bits=3, base=base.sha256)
     tuned = decode_model(encode_model(update), base)
     for old, new, layer in zip(base.kernels, tuned.kernels, update.layers, strict=True):
         np.testing.assert_array_equal(new, old + layer.kernel())
@@ -89,13 +71,13 @@ def test_an_update_adds_to_its_base() -> None:
 
 def test_an_update_needs_the_base_it_was_made_for() -> None:
     spec = NetworkSpec(2, 4, 1)
-    data = encode_model(coded_model(spec, 2, base="12" * 32))
+    data = encode_model(random_model(spec, 2, base="12" * 32))
     with pytest.raises(MalformedModelError, match="cannot be used without"):
         decode_model(data)
-    other = decode_model(encode_model(coded_model(spec, 3)))
+    other = decode_model(encode_model(random_model(spec, 3)))
     with pytest.raises(MalformedModelError, match="another model"):
         decode_model(data, other)
-    another_kind = decode_model(encode_model(coded_model(NetworkSpec(2, 5, 1), 3)))
+    another_kind = decode_model(encode_model(random_model(NetworkSpec(2, 5, 1), 3)))
     with pytest.raises(MalformedModelError, match="another kind"):
         decode_model(data, another_kind)
 
@@ -103,7 +85,7 @@ def test_an_update_needs_the_base_it_was_made_for() -> None:
 @given(st.data())
 @settings(max_examples=300, deadline=None)
 def test_mutated_bytes_end_in_a_typed_error_or_finite_weights(data: st.DataObject) -> None:
-    good = bytearray(encode_model(coded_model(NetworkSpec(2, 4, 1))))
+    good = bytearray(encode_model(random_model(NetworkSpec(2, 4, 1))))
     for _ in range(data.draw(st.integers(1, 4))):
         good[data.draw(st.integers(0, min(60, len(good) - 1)))] = data.draw(st.integers(0, 255))
     cut = data.draw(st.one_of(st.just(len(good)), st.integers(0, len(good))))
@@ -122,7 +104,7 @@ def test_any_bytes_end_in_a_typed_error(data: bytes) -> None:
 
 
 def test_truncated_at_every_byte_and_with_a_byte_too_many() -> None:
-    data = encode_model(coded_model(NetworkSpec(2, 2, 0)))
+    data = encode_model(random_model(NetworkSpec(2, 2, 0)))
     for length in range(len(data)):
         with pytest.raises(MalformedModelError):
             parse_model(data[:length])
@@ -132,7 +114,7 @@ def test_truncated_at_every_byte_and_with_a_byte_too_many() -> None:
 
 def test_a_header_that_claims_much_takes_no_memory() -> None:
     """Width 128 and depth 16 in a file of 40 bytes is refused by its length alone."""
-    data = bytearray(encode_model(coded_model(NetworkSpec(2, 2, 0))))
+    data = bytearray(encode_model(random_model(NetworkSpec(2, 2, 0))))
     data[7], data[8] = 128, 16
     with pytest.raises(MalformedModelError):
         parse_model(bytes(data))
@@ -142,7 +124,7 @@ def test_a_header_that_claims_much_takes_no_memory() -> None:
 
 @pytest.mark.parametrize(("offset", "value"), [(4, 2), (5, 9), (6, 1), (6, 9), (7, 0), (7, 200), (8, 99), (9, 7)])
 def test_what_a_newer_version_wrote_is_unknown_rather_than_malformed(offset: int, value: int) -> None:
-    data = bytearray(encode_model(coded_model(NetworkSpec(2, 4, 1))))
+    data = bytearray(encode_model(random_model(NetworkSpec(2, 4, 1))))
     data[offset] = value
     with pytest.raises(UnknownNetworkError):
         parse_model(bytes(data))
@@ -150,7 +132,7 @@ def test_what_a_newer_version_wrote_is_unknown_rather_than_malformed(offset: int
 
 @pytest.mark.parametrize("poison", [np.nan, np.inf, -np.inf, 6e4])
 def test_weights_that_are_not_finite_or_absurd_are_refused(poison: float) -> None:
-    model = coded_model(NetworkSpec(2, 4, 1))
+    model = random_model(NetworkSpec(2, 4, 1))
     layer = replace(model.layers[0], biases=np.full(4, poison, np.float16))
     with pytest.raises(MalformedModelError):
         decode_model(encode_model(replace(model, layers=(layer, *model.layers[1:]))))
@@ -165,7 +147,7 @@ def test_archives_and_pickles_are_no_models(container: bytes) -> None:
 
 
 def test_a_padding_bit_cannot_hide_a_second_spelling() -> None:
-    model = coded_model(NetworkSpec(3, 1, 0), bits=5)  # 9 codes of 5 bits, 81 of 5: both leave bits over
+    model = random_model(NetworkSpec(3, 1, 0), bits=5)  # 9 codes of 5 bits, 81 of 5: both leave bits over
     data = bytearray(encode_model(model))
     data[-1] |= 1
     with pytest.raises(MalformedModelError, match="padding"):
@@ -173,7 +155,7 @@ def test_a_padding_bit_cannot_hide_a_second_spelling() -> None:
 
 
 def test_arrays_that_do_not_fit_are_refused_by_the_writer() -> None:
-    model = coded_model(NetworkSpec(2, 4, 1))
+    model = random_model(NetworkSpec(2, 4, 1))
     wide = replace(model.layers[0], codes=model.layers[0].codes + np.int8(40))
     with pytest.raises(ValueError, match="6 bits"):
         encode_model(replace(model, layers=(wide, *model.layers[1:])))
@@ -241,10 +223,10 @@ def test_multiply_adds_of_folded_networks_are_per_pixel_of_the_picture_that_goes
 
 def test_bytes_of_the_default_network() -> None:
     """Six bits a weight, four bytes a channel, sixteen of header: the model that a title pays for."""
-    assert len(encode_model(coded_model(NetworkSpec(2, 16, 2)))) == 5328 * 6 // 8 + 52 * 4 + 11 + 4
+    assert len(encode_model(random_model(NetworkSpec(2, 16, 2)))) == 5328 * 6 // 8 + 52 * 4 + 11 + 4
 
 
 def test_weights_are_compared_by_identity() -> None:
-    first = decode_model(encode_model(coded_model(NetworkSpec(2, 1, 0))))
+    first = decode_model(encode_model(random_model(NetworkSpec(2, 1, 0))))
     assert isinstance(first, ModelWeights)
-    assert first != decode_model(encode_model(coded_model(NetworkSpec(2, 1, 0))))
+    assert first != decode_model(encode_model(random_model(NetworkSpec(2, 1, 0))))

@@ -16,7 +16,7 @@ from packager.cli import main
 from packager.tools import _ffmpeg_says
 
 if TYPE_CHECKING:
-    from conftest import MakeVideo
+    from tests.support.media import MakeVideo
 
 
 def fails(capsys: pytest.CaptureFixture[str], *options: str) -> str:

@@ -22,7 +22,7 @@ from packager.ladder import LadderRung, Size
 from packager.rungs import Bitrate, Crf
 
 if TYPE_CHECKING:
-    from conftest import MakeVideo
+    from tests.support.media import MakeVideo
 
 Package = Callable[..., Path]
 

@@ -24,7 +24,7 @@ from media.source.treatment import SourceTreatment
 from packager.encode import audio_arguments, poster_arguments
 
 if TYPE_CHECKING:
-    from conftest import MakeVideo
+    from tests.support.media import MakeVideo
 
 Package = Callable[..., Path]
 Decoded = Callable[[Path, str], list[list[Frame]]]

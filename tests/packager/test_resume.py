@@ -24,11 +24,11 @@ from packager.errors import OutputFolderError
 from packager.pipeline import Listener, package
 from packager.plan import Request
 from packager.rungs import Crf, WantedRung
+from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
-    from conftest import MakeVideo
+    from tests.support.media import MakeVideo
 
-ROOT = Path(__file__).resolve().parents[2]
 LADDER = (WantedRung(90, Crf(35)), WantedRung(180, Crf(35)))
 QUIET = Listener(step=lambda what: None, encoding=lambda report, total: None)
 

@@ -20,7 +20,7 @@ from packager.errors import SubtitlesError
 from packager.subtitles import in_period, read_file
 
 if TYPE_CHECKING:
-    from conftest import MakeVideo
+    from tests.support.media import MakeVideo
 
 Package = Callable[..., Path]
 

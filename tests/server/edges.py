@@ -17,7 +17,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-CONFIGURATION = Path(__file__).parents[2] / "docker" / "edge" / "nginx.conf"
+from tests.support.paths import ROOT
+
+CONFIGURATION = ROOT / "docker" / "edge" / "nginx.conf"
 
 needs_nginx = pytest.mark.skipif(
     shutil.which("nginx") is None or shutil.which("openssl") is None, reason="nginx or openssl is not installed"

@@ -28,12 +28,13 @@ from manifests.files import publish_file
 from manifests.mpd.read import read_mpd
 from manifests.weights import decode_model
 from server import disk
+from tests.support.paths import GOLDEN
 
 if TYPE_CHECKING:
-    from conftest import LiveServer
+    from tests.support.served_bundles import LiveServer
 
 SEGMENT = "video/v360/00001.m4s"
-MODEL = Path(__file__).parents[1] / "manifests" / "golden" / "c8d2-x2-full.ndm"
+MODEL = GOLDEN / "c8d2-x2-full.ndm"
 CANARY = b"canary-7f3a-never-to-be-sent"
 
 

@@ -23,7 +23,7 @@ from server.protocol import GuardedProtocol
 from server.settings import ServerSettings
 
 if TYPE_CHECKING:
-    from conftest import LiveServer
+    from tests.support.served_bundles import LiveServer
 
 SEGMENT = b"/bundles/b/video/v180/00001.m4s"
 LARGE = b"/bundles/b/video/v360/00001.m4s"

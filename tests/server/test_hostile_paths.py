@@ -13,7 +13,7 @@ import pytest
 from manifests.names import MANIFEST
 
 if TYPE_CHECKING:
-    from conftest import LiveServer
+    from tests.support.served_bundles import LiveServer
 
 CANARY = b"canary-7f3a-never-to-be-sent"
 

@@ -16,7 +16,7 @@ import pytest
 from manifests.names import MANIFEST, QUALITY
 
 if TYPE_CHECKING:
-    from conftest import LiveServer
+    from tests.support.served_bundles import LiveServer
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 

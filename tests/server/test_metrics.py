@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import LiveServer
+    from tests.support.served_bundles import LiveServer
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import LiveServer
+    from tests.support.served_bundles import LiveServer
 
 SEGMENT = "/bundles/tiny/video/v180/00001.m4s"
 

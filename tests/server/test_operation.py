@@ -29,7 +29,7 @@ from server.cmcd import Reports, parse_cmcd, texts_of
 from server.generated_manifests import live_manifest
 
 if TYPE_CHECKING:
-    from conftest import LiveServer
+    from tests.support.served_bundles import LiveServer
 
 MPD = "{urn:mpeg:dash:schema:mpd:2011}"
 SECRET = "a secret of the tests"

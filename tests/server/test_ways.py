@@ -13,7 +13,7 @@ import pytest
 from manifests.names import MANIFEST
 
 if TYPE_CHECKING:
-    from conftest import LiveServer
+    from tests.support.served_bundles import LiveServer
 
 SEGMENT = "/bundles/tiny/video/v180/00001.m4s"
 DOCUMENT = f"/bundles/tiny/{MANIFEST}"

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pytest
+
 from manifests.names import MANIFEST
 
 Answer = Callable[[BaseHTTPRequestHandler, bytes], None]
@@ -128,3 +130,16 @@ def serving(root: Path) -> Iterator[FaultyServer]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@pytest.fixture
+def serve() -> Callable[[Path], contextlib.AbstractContextManager[FaultyServer]]:
+    """Serves any folder, as a context manager."""
+    return serving
+
+
+@pytest.fixture
+def faulty_server(play_bundle: Path) -> Iterator[FaultyServer]:
+    """Serves the spoilable bundle."""
+    with serving(play_bundle) as server:
+        yield server

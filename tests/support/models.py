@@ -28,3 +28,17 @@ def coded_model(seed: int, spec: NetworkSpec = SPEC, base: bytes | None = None) 
         for cin, cout in spec.layers
     )
     return encode_model(CodedModel(spec, 110, layers, None if base is None else hashlib.sha256(base).hexdigest()))
+
+
+def random_model(spec: NetworkSpec, seed: int = 0, bits: int = 6, base: str | None = None) -> CodedModel:
+    """Returns a model of random codes, the same for the same arguments; `base` is the SHA-256 of what it updates."""
+    random = np.random.default_rng(seed)
+    limit = 1 << (bits - 1) if bits else 0
+    layers = []
+    for channels_in, channels_out in spec.layers:
+        shape = (3, 3, channels_in, channels_out)
+        codes = random.integers(-limit, limit, shape) if bits else np.zeros(shape)
+        scales = random.uniform(0.001, 0.02, channels_out) if bits else np.zeros(channels_out)
+        biases = random.normal(size=channels_out)
+        layers.append(CodedLayer(bits, codes.astype(np.int8), scales.astype(np.float16), biases.astype(np.float16)))
+    return CodedModel(spec, 117, tuple(layers), base)

@@ -36,3 +36,9 @@ class VirtualTime:
 
     async def _at_once(self, work: Callable[..., Any], *arguments: Any) -> Any:
         return work(*arguments)
+
+
+@pytest.fixture
+def virtual_time(monkeypatch: pytest.MonkeyPatch) -> VirtualTime:
+    """Time that no busy machine disturbs, for a test's coroutines."""
+    return VirtualTime(monkeypatch)

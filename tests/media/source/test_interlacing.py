@@ -17,7 +17,7 @@ from media.source.scan import scan
 from media.source.treatment import Fields
 
 if TYPE_CHECKING:
-    from conftest import MakeVideo
+    from tests.support.media import MakeVideo
 
 Numbered = Callable[..., str]
 

@@ -22,7 +22,7 @@ from packager.sound import encoding
 from packager.sound.encoding import Joiner
 
 if TYPE_CHECKING:
-    from conftest import MakeVideo
+    from tests.support.media import MakeVideo
 
 Package = Callable[..., Path]
 

@@ -26,17 +26,18 @@ from manifests.names import MANIFEST, MASTER_PLAYLIST
 from manifests.verify import verify_bundle
 from neudash.cli import main
 from tests.manifests.golden import regenerate
+from tests.support.paths import GOLDEN
 from tests.support.tiny_bundle import TinyBundle
 
 # The machine may be busy: an example that takes long is no failure.
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
-GOLDEN = (Path(__file__).parent / "golden" / "tracks.mpd").read_text("utf-8")
+TRACKS_MPD = (GOLDEN / "tracks.mpd").read_text("utf-8")
 
 
 def read(*changes: tuple[str, str]) -> Presentation:
     """The golden manifest with some text replaced."""
-    text = GOLDEN
+    text = TRACKS_MPD
     for old, new in changes:
         assert old in text
         text = text.replace(old, new)

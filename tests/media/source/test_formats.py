@@ -15,7 +15,7 @@ from media.source.formats import CONTAINERS, accepted, reason_not_opened
 from media.source.probe import probe
 
 if TYPE_CHECKING:
-    from conftest import MakeVideo
+    from tests.support.media import MakeVideo
 
 
 def zipped() -> bytes:

@@ -28,7 +28,7 @@ from packager.segmenters.choice import open_segmenter
 from packager.segmenters.mp4box import run_mp4box
 
 if TYPE_CHECKING:
-    from conftest import MakeVideo
+    from tests.support.media import MakeVideo
 
 Package = Callable[..., Path]
 Decoded = Callable[[Path, str], list[list[Frame]]]

@@ -14,7 +14,7 @@ from media.errors import UnreadableSourceError
 from media.source.probe import SubtitleInfo, probe
 
 if TYPE_CHECKING:
-    from conftest import MakeVideo
+    from tests.support.media import MakeVideo
 
 
 def test_a_plain_video(testsrc_video: Path) -> None:

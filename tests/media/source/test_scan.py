@@ -15,7 +15,7 @@ from media.source.scan import Scan, scan
 from media.source.timeline import has_presentation_times
 
 if TYPE_CHECKING:
-    from conftest import MakeVideo
+    from tests.support.media import MakeVideo
 
 Numbered = Callable[..., str]
 

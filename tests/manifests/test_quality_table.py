@@ -29,9 +29,9 @@ from manifests.quality_table import (
     models_digest,
 )
 from manifests.verify import schema_problems, verify_bundle
+from tests.support.paths import GOLDEN
 from tests.support.tiny_bundle import TinyBundle
 
-GOLDEN = Path(__file__).parent / "golden"
 scores = st.none() | st.integers(0, 200).map(lambda value: value / 2)
 entries = st.builds(SegmentQuality, st.integers(0, 2**32 - 1), scores, scores, scores, scores)
 names = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", fullmatch=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,8 +15,9 @@ from manifests.model import Presentation
 from manifests.mpd.read import read_mpd
 from manifests.mpd.segments import MAX_SEGMENTS
 from manifests.mpd.write import write_mpd
+from tests.support.paths import GOLDEN, ROOT
 
-GOLDEN = Path(__file__).parent / "golden" / "models.mpd"
+MODELS_MPD = GOLDEN / "models.mpd"
 
 _XLINK = 'xmlns:xlink="http://www.w3.org/1999/xlink" xlink:href="http://evil.example/x"'
 _SHA = "6350208d24224b31" + "0" * 48
@@ -182,7 +182,7 @@ def hostile_data(name: str) -> bytes:
     """The bytes of a row. Raises AssertionError where a replacement finds nothing to replace."""
     if name in RAW:
         return RAW[name]
-    text = GOLDEN.read_text("utf-8")
+    text = MODELS_MPD.read_text("utf-8")
     for old, new in ROWS[name][0]:
         assert old in text, f"{name}: {old} is not in the golden"
         text = text.replace(old, new)
@@ -243,7 +243,7 @@ def test_all_hostile_manifests_together_stay_within_memory_and_processor_limits(
         capture_output=True,
         check=False,
         timeout=200,
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     refused, peak_mib = json.loads(done.stdout)
@@ -252,7 +252,7 @@ def test_all_hostile_manifests_together_stay_within_memory_and_processor_limits(
 
 
 def test_as_many_segments_as_allowed_are_read() -> None:
-    text = GOLDEN.read_text("utf-8")
+    text = MODELS_MPD.read_text("utf-8")
     text = text.replace(_S, f'<S t="0" d="2" r="{MAX_SEGMENTS // 2 - 3 - 1}"/>')  # 2 rungs share them; 5 of sound
     text = text[: text.index("<SupplementalProperty")] + text[text.index("</SupplementalProperty>") + 23 :]
     p = read_mpd(text.encode())
@@ -260,7 +260,7 @@ def test_as_many_segments_as_allowed_are_read() -> None:
 
 
 def test_many_tracks_over_many_segments_cost_no_more_than_the_bound_on_tracks() -> None:
-    text = GOLDEN.read_text("utf-8")
+    text = MODELS_MPD.read_text("utf-8")
     start, end = text.index("<nd:ModelTrack"), text.index("</nd:ModelTrack>") + 16
     with pytest.raises(MalformedManifestError, match="9 model tracks"):
         read_mpd((text[:start] + text[start:end] * 9 + text[end:]).encode())
@@ -293,7 +293,7 @@ def mutated(draw: st.DrawFn, data: bytes) -> bytes:
 @UNHURRIED
 @given(st.data())
 def test_mutated_bytes_end_in_an_error_or_in_a_presentation_that_keeps_the_rules(data: st.DataObject) -> None:
-    changed = data.draw(mutated(GOLDEN.read_bytes()))
+    changed = data.draw(mutated(MODELS_MPD.read_bytes()))
     try:
         p = read_mpd(changed)
     except MalformedManifestError:
@@ -303,7 +303,7 @@ def test_mutated_bytes_end_in_an_error_or_in_a_presentation_that_keeps_the_rules
 
 @pytest.mark.parametrize("stride", [7])
 def test_no_truncation_is_read(stride: int) -> None:
-    data = GOLDEN.read_bytes().rstrip()
+    data = MODELS_MPD.read_bytes().rstrip()
     for length in range(0, len(data), stride):
         with pytest.raises(MalformedManifestError):
             read_mpd(data[:length])

@@ -14,7 +14,7 @@ from media.source.reading import Damage, ReadingNotes, source_frames
 from packager.plan import Plan
 
 if TYPE_CHECKING:
-    from conftest import MakeVideo
+    from tests.support.media import MakeVideo
 
 Numbered = Callable[..., str]
 NumbersOf = Callable[..., list[int]]

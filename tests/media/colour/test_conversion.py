@@ -26,7 +26,7 @@ from media.source.treatment import apply_filters
 from packager.plan import Request, make_plan
 
 if TYPE_CHECKING:
-    from conftest import MakeVideo
+    from tests.support.media import MakeVideo
 
 Array = NDArray[np.float64]
 Patches = Callable[..., Path]

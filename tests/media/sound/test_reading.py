@@ -15,7 +15,7 @@ from media.sound.placement import Samples
 from media.sound.reading import SoundLog, SoundReader, SoundStream
 
 if TYPE_CHECKING:
-    from conftest import MakeVideo
+    from tests.support.media import MakeVideo
 
 RATE = 48_000
 END = 4 * RATE

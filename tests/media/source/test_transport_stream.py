@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from media.source.transport_stream import programmes, programmes_of
 
 if TYPE_CHECKING:
-    from conftest import MakeVideo
+    from tests.support.media import MakeVideo
 
 CLIP = ("-f", "lavfi", "-i", "testsrc2=size=64x64:duration=0.4", "-f", "lavfi", "-i", "sine=duration=0.4")
 

@@ -21,7 +21,7 @@ from media.source.treatment import Crop, SourceTreatment
 from packager.plan import Request, make_plan
 
 if TYPE_CHECKING:
-    from conftest import MakeVideo
+    from tests.support.media import MakeVideo
 
 RED_BT709_LIMITED = (63, 102, 240)
 """ITU-R BT.709 luma and chroma of pure red, limited range."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -35,12 +34,12 @@ from manifests.mpd.tracks import clean_label
 from manifests.mpd.write import write_mpd
 from manifests.verify import schema_problems
 from tests.manifests.golden import regenerate
+from tests.support.paths import GOLDEN
 from tests.support.tiny_bundle import TinyBundle
 
 # The machine may be busy: an example that takes long is no failure.
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
-GOLDEN = Path(__file__).parent / "golden"
 MPDS = ["measured.mpd", "models.mpd", "plain.mpd", "sound.mpd", "tracks.mpd"]
 
 ids = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,8}[A-Za-z0-9]", fullmatch=True)
