@@ -18,7 +18,7 @@ from neudash import cli
 
 ROOT = Path(cli.__file__).parents[1]
 POSIX = pytest.mark.skipif(os.name != "posix", reason="of shells and devices of Unix")
-pytestmark = POSIX
+pytestmark = [POSIX, pytest.mark.slow]
 C_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
 

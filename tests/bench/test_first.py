@@ -15,6 +15,8 @@ from bench.judging import RESIZED, decoded_frames, enlargement
 from bench.programs import BenchError, neudash
 from manifests.bundle import open_bundle
 
+pytestmark = pytest.mark.slow
+
 
 def row(method: str, psnr_y: float, **more: Any) -> dict[str, Any]:
     base = {"video_bytes": 500_000, "model_bytes": 0, "total_bytes": 501_000, "vmaf": 80.0, "ssim": 0.98}

@@ -19,6 +19,8 @@ from bench.server import hostile
 from bench.server.library import write_bundle
 from bench.server.load import Measured, Running, ours
 
+pytestmark = pytest.mark.slow
+
 PATIENCE_S = 20.0
 """Deadlines of the server are 2 s."""
 REFUSED = {

@@ -17,6 +17,8 @@ from bench.programs import neudash
 from manifests.bundle import open_bundle
 from media.programs import find_program, run
 
+pytestmark = pytest.mark.slow
+
 
 def way(fps: float, first_frame_s: float = 0.9) -> dict[str, Any]:
     return {

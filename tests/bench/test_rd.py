@@ -50,6 +50,8 @@ from trainer.settings import AUTO
 if TYPE_CHECKING:
     from tests.support.media import MakeVideo
 
+pytestmark = pytest.mark.slow
+
 
 def point(
     rung: str, kbps: float, psnr_y: float, *, kind: str = "plain", way: str = "lanczos", neg: float = 50

@@ -15,7 +15,7 @@ from tests.e2e.striped import BIAS_LEVELS, Striped
 if TYPE_CHECKING:
     from tests.support.served import Served
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 PLAYER = "document.querySelector('neudash-player')"
 # Renderers are asked what they drew, picture by picture; -1: that one was plain.

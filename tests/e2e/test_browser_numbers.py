@@ -21,7 +21,7 @@ from player.superres.engines import open_engine
 from player.superres.frames import enhance_frame
 from tests.support.paths import GOLDEN
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 FULL = sorted(path.stem for path in GOLDEN.glob("*-full.ndm"))
 

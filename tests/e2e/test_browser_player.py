@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from tests.support.media import MakeVideo
     from tests.support.served import Served
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 GOLDEN_MODEL = GOLDEN / "c8d2-x2-full.ndm"
 STATUS = "document.querySelector('neudash-player').status"

@@ -15,7 +15,7 @@ from player.errors import UnplayableError
 from player.sound.choice import choose_soundtrack
 from tests.support.presentations import sound_of
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @dataclass(frozen=True)

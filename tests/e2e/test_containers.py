@@ -15,6 +15,8 @@ import yaml
 
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 LOCKS = sorted((ROOT / "requirements").glob("*.lock"))
 PIN = re.compile(r"^([a-z0-9][a-z0-9._-]*)(?:\[[^\]]*\])?==(\S+)", re.MULTILINE | re.IGNORECASE)
 HEAVY = {"tensorflow", "tensorflow-cpu", "keras", "openvino", "torch", "jax"}

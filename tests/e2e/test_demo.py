@@ -22,7 +22,7 @@ from media.programs import find_program, run
 from neudash import demo
 from neudash.sample.video import render_sample
 
-pytestmark = pytest.mark.train
+pytestmark = [pytest.mark.train, pytest.mark.slow]
 
 DEADLINE_S = 240.0
 FRAMES = 48

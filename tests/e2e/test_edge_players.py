@@ -22,7 +22,7 @@ DURATION_S = 4.0
 DEADLINE_S = 120
 MANIFEST = "/bundles/film/manifest.mpd"
 
-pytestmark = needs_nginx
+pytestmark = [needs_nginx, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,8 @@ from media.programs import find_program
 if TYPE_CHECKING:
     from tests.support.served import Served
 
+pytestmark = pytest.mark.slow
+
 FRAMES = 96
 DURATION_S = 4.0
 DEADLINE_S = 120

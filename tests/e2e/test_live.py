@@ -11,6 +11,8 @@ import pytest
 if TYPE_CHECKING:
     from tests.support.served import Served
 
+pytestmark = pytest.mark.slow
+
 DEADLINE_S = 90
 # The bundle is 4 s long: whoever plays for longer has gone from one Period into another.
 FOLLOWED_S = 6

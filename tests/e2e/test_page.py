@@ -15,7 +15,7 @@ import pytest
 if TYPE_CHECKING:
     from tests.support.served import Served
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 PHONE = {"viewport": {"width": 360, "height": 740}}
 

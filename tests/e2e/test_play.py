@@ -17,6 +17,8 @@ import pytest
 from manifests.bundle import open_bundle
 from player.cli import main
 
+pytestmark = pytest.mark.slow
+
 FRAMES = 96
 """Of the source, a CFR video."""
 SEGMENTS = 4

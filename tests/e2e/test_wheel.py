@@ -15,6 +15,8 @@ import pytest
 
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 PACKAGES = ("console", "neudash", "manifests", "media", "packager", "trainer", "player", "server", "report")
 posix = pytest.mark.skipif(os.name != "posix", reason="the programs of a virtual environment lie elsewhere")
 

@@ -13,7 +13,7 @@ from tests.field.kinds import KINDS
 from tests.field.run import outcome
 
 # A source that becomes hours of video fails sooner.
-pytestmark = pytest.mark.timeout(100)
+pytestmark = [pytest.mark.timeout(100), pytest.mark.slow]
 
 OPTIONS = ("--rungs", "108@crf20", "--preset", "ultrafast", "--segment-seconds", "1", "--quiet")
 

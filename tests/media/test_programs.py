@@ -17,6 +17,8 @@ import pytest
 from media.errors import ProgramFailedError, ProgramNotFoundError
 from media.programs import feed_program, file_url, find_ffmpeg, find_program, pipe_program, run, source_url
 
+pytestmark = pytest.mark.slow
+
 PYTHON = sys.executable
 SLEEPER = "import time; print('up', flush=True); time.sleep(600)"
 

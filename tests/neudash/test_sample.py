@@ -11,6 +11,8 @@ import pytest
 from media.resize import base_upsample
 from neudash.sample.video import FRAME_RATE, HEIGHT, WIDTH, frame_count, render_sample, sample_frames
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def opening() -> list[np.ndarray]:

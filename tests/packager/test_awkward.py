@@ -14,7 +14,7 @@ from media.frames import Frame
 from media.programs import find_program, run
 from packager.cli import main
 
-pytestmark = pytest.mark.shared
+pytestmark = [pytest.mark.shared, pytest.mark.slow]
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ from packager.tools import _ffmpeg_says
 if TYPE_CHECKING:
     from tests.support.media import MakeVideo
 
+pytestmark = pytest.mark.slow
+
 
 def fails(capsys: pytest.CaptureFixture[str], *options: str) -> str:
     """The one line that a failing run says."""

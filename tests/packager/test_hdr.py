@@ -24,6 +24,8 @@ from packager.rungs import Bitrate, Crf
 if TYPE_CHECKING:
     from tests.support.media import MakeVideo
 
+pytestmark = pytest.mark.slow
+
 Package = Callable[..., Path]
 
 DISPLAY = MasteringDisplay((34000, 16000), (13250, 34500), (7500, 3000), (15635, 16450), 10_000_000, 50)

@@ -19,6 +19,8 @@ from media.source.reference import reference_frames
 from media.source.treatment import SourceTreatment
 from packager.cli import main
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="session")
 def canary(tmp_path_factory: pytest.TempPathFactory, silent_video: Path) -> Path:

@@ -26,6 +26,8 @@ from packager.encode import audio_arguments, poster_arguments
 if TYPE_CHECKING:
     from tests.support.media import MakeVideo
 
+pytestmark = pytest.mark.slow
+
 Package = Callable[..., Path]
 Decoded = Callable[[Path, str], list[list[Frame]]]
 

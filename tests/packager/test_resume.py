@@ -29,6 +29,8 @@ from tests.support.paths import ROOT
 if TYPE_CHECKING:
     from tests.support.media import MakeVideo
 
+pytestmark = pytest.mark.slow
+
 LADDER = (WantedRung(90, Crf(35)), WantedRung(180, Crf(35)))
 QUIET = Listener(step=lambda what: None, encoding=lambda report, total: None)
 

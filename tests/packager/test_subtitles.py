@@ -22,6 +22,8 @@ from packager.subtitles import in_period, read_file
 if TYPE_CHECKING:
     from tests.support.media import MakeVideo
 
+pytestmark = pytest.mark.slow
+
 Package = Callable[..., Path]
 
 SRT = """1

@@ -31,6 +31,8 @@ from player.superres.engines import EngineUnavailableError
 from tests.support.bundles import BEEP_S, with_track
 from tests.support.faulty_server import FaultyServer, bomb, failing, flipped, send, silent_for, truncated
 
+pytestmark = pytest.mark.slow
+
 FRAMES = 12
 """In each of the four segments."""
 

@@ -27,6 +27,8 @@ from player.stats import SessionStats
 from tests.support.faulty_server import FaultyServer, silent_for
 from tests.support.models import coded_model
 
+pytestmark = pytest.mark.slow
+
 FRAME_S = 1 / 24
 
 

@@ -20,6 +20,8 @@ from player.sinks.screens import NoScreen, open_screen
 from player.sinks.window import ViewerQuitError, ViewerSeekError, Window, picture_of_view
 from tests.support.virtual_time import VirtualTime
 
+pytestmark = pytest.mark.slow
+
 INTERVAL_S = Fraction(1, 50)
 
 

@@ -26,6 +26,8 @@ from report.measure import pairs, rung_player
 from report.results import RungResult
 from report.run import measured_rungs, open_subject
 
+pytestmark = pytest.mark.slow
+
 SPEC = NetworkSpec(scale=2, width=4, depth=0)
 USES = (1, None, 1, 1)
 

@@ -33,6 +33,8 @@ from tests.support.paths import GOLDEN
 if TYPE_CHECKING:
     from tests.support.served_bundles import LiveServer
 
+pytestmark = pytest.mark.slow
+
 SEGMENT = "video/v360/00001.m4s"
 MODEL = GOLDEN / "c8d2-x2-full.ndm"
 CANARY = b"canary-7f3a-never-to-be-sent"

@@ -16,6 +16,8 @@ import pytest
 
 from server.cli import address, main
 
+pytestmark = pytest.mark.slow
+
 posix_only = pytest.mark.skipif(os.name != "posix", reason="signals as on POSIX")
 
 

@@ -17,7 +17,7 @@ from tests.server.edges import CONFIGURATION, Edge, needs_nginx, running_edge
 
 SEGMENT = "/bundles/tiny/video/v180/00001.m4s"
 
-pytestmark = needs_nginx
+pytestmark = [needs_nginx, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -25,6 +25,8 @@ from server.settings import ServerSettings
 if TYPE_CHECKING:
     from tests.support.served_bundles import LiveServer
 
+pytestmark = pytest.mark.slow
+
 SEGMENT = b"/bundles/b/video/v180/00001.m4s"
 LARGE = b"/bundles/b/video/v360/00001.m4s"
 GET = b"GET " + SEGMENT + b" HTTP/1.1\r\nHost: a\r\n\r\n"

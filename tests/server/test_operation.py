@@ -31,6 +31,8 @@ from server.generated_manifests import live_manifest
 if TYPE_CHECKING:
     from tests.support.served_bundles import LiveServer
 
+pytestmark = pytest.mark.slow
+
 MPD = "{urn:mpeg:dash:schema:mpd:2011}"
 SECRET = "a secret of the tests"
 

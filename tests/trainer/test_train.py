@@ -30,7 +30,7 @@ from trainer.fitting.fit import FitSettings, Fitter
 from trainer.pipeline import enhanceable_rungs
 from trainer.settings import TrainSettings
 
-pytestmark = pytest.mark.train
+pytestmark = [pytest.mark.train, pytest.mark.slow]
 
 OPTIONS = ("--net", "c4d1", "--steps", "150", "--quiet")
 

@@ -4,6 +4,8 @@ import pytest
 
 from web.build import BuildError, NodeMissingError, check
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_unit_tests_of_the_browser_player_pass() -> None:
     try:

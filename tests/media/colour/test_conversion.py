@@ -28,6 +28,8 @@ from packager.plan import Request, make_plan
 if TYPE_CHECKING:
     from tests.support.media import MakeVideo
 
+pytestmark = pytest.mark.slow
+
 Array = NDArray[np.float64]
 Patches = Callable[..., Path]
 

@@ -17,6 +17,8 @@ from media.sound.reading import SoundLog, SoundReader, SoundStream
 if TYPE_CHECKING:
     from tests.support.media import MakeVideo
 
+pytestmark = pytest.mark.slow
+
 RATE = 48_000
 END = 4 * RATE
 CLICKS = "0.7*sin(2*PI*1000*t)*lt(mod(t,1),0.05)"

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from media.source.grid import STANDARD_RATES, Grid, assign_ticks, choose_grid, frame_count
 
+pytestmark = pytest.mark.slow
+
 Times = list[Fraction]
 
 

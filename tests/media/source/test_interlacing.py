@@ -19,6 +19,8 @@ from media.source.treatment import Fields
 if TYPE_CHECKING:
     from tests.support.media import MakeVideo
 
+pytestmark = pytest.mark.slow
+
 Numbered = Callable[..., str]
 
 MPEG2 = ("-c:v", "mpeg2video", "-q:v", "2")

@@ -16,6 +16,8 @@ from packager.plan import Plan
 if TYPE_CHECKING:
     from tests.support.media import MakeVideo
 
+pytestmark = pytest.mark.slow
+
 Numbered = Callable[..., str]
 NumbersOf = Callable[..., list[int]]
 PlanOf = Callable[..., Plan]

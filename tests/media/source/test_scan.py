@@ -17,6 +17,8 @@ from media.source.timeline import has_presentation_times
 if TYPE_CHECKING:
     from tests.support.media import MakeVideo
 
+pytestmark = pytest.mark.slow
+
 Numbered = Callable[..., str]
 
 X264 = ("-c:v", "libx264", "-preset", "veryfast", "-bf", "2", "-g", "12", "-x264-params", "b-adapt=0:scenecut=0")

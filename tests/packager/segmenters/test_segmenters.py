@@ -30,6 +30,8 @@ from packager.segmenters.mp4box import run_mp4box
 if TYPE_CHECKING:
     from tests.support.media import MakeVideo
 
+pytestmark = pytest.mark.slow
+
 Package = Callable[..., Path]
 Decoded = Callable[[Path, str], list[list[Frame]]]
 SEGMENTERS = ("mp4box", "ffmpeg")

@@ -24,6 +24,8 @@ from packager.sound.encoding import Joiner
 if TYPE_CHECKING:
     from tests.support.media import MakeVideo
 
+pytestmark = pytest.mark.slow
+
 Package = Callable[..., Path]
 
 RATE = 48_000

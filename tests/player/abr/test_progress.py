@@ -21,7 +21,7 @@ from player.sinks.window import Window
 from tests.support.faulty_server import FaultyServer
 from tests.support.virtual_time import VirtualTime
 
-pytestmark = pytest.mark.filterwarnings("error")
+pytestmark = [pytest.mark.filterwarnings("error"), pytest.mark.slow]
 
 
 class QuietTalk:

@@ -25,6 +25,8 @@ from player.superres.engines import (
     open_pretrained,
 )
 
+pytestmark = pytest.mark.slow
+
 WIDTH, HEIGHT = 48, 34
 
 
