@@ -20,10 +20,10 @@ pytest_plugins = (
 """Modules whose fixtures all tests may use."""
 
 TESTSRC_FRAMES = 96
-"""Of `testsrc_video`: 4 s at 24 frames a second."""
+"""Frames of `testsrc_video`: 4 s at 24 frames a second."""
 
 PACKAGED_SEGMENTS = 4
-"""Of `packaged_bundle`: 1 s, 24 frames each."""
+"""Segments of `packaged_bundle`, 1 s and 24 frames each."""
 
 
 def pytest_configure() -> None:
@@ -48,7 +48,7 @@ def media_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def make_video() -> MakeVideo:
-    """For media that only one test wants."""
+    """Make a video that only one test needs."""
     return make_video_file
 
 

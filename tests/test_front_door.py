@@ -210,7 +210,7 @@ def test_no_file_knows_a_path_of_somebodys_machine() -> None:
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="no make on this machine")
 class TestMakefile:
-    """What a person meets first."""
+    """The first thing that a person meets."""
 
     def test_alone_it_lists_its_targets(self) -> None:
         done = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -41,7 +41,7 @@ ROUNDING_S = Fraction(1, 1000)
 """Time stamps of frames that follow one another are off by less."""
 MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 1_000_000
 LOUDEST = 4.0
-"""Beyond full scale by 12 dB; only files of broken floats hold more, and an encoder refuses infinity."""
+"""Limit of 12 dB above full scale; only files of broken floats hold more, and an encoder refuses infinity."""
 
 
 class Clock(Protocol):

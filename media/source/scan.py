@@ -28,7 +28,7 @@ MAX_PACKETS_TO_FIRST_FRAME = 2000
 """A stream in which this many packets give no frame is taken for undecodable."""
 
 MAX_DESCENTS_EVERY = 8
-"""At most one in this many frames may have an earlier stamp than the frame shown before it."""
+"""One in this many frames at most may have an earlier stamp than the frame shown before it."""
 
 TRIAL_PACKETS = 64
 """The packets whose frames are counted, to see whether each gives one."""

@@ -22,7 +22,7 @@ from player.superres.engines import (
 from player.superres.model_choice import ENHANCEMENT_OFF, Unavailable
 
 KEPT_UPSCALERS = 2
-"""Beyond those that segments under way hold: going back to a shared model after an update costs nothing."""
+"""Number kept beside those that segments under way hold: going back to a shared model after an update costs nothing."""
 
 
 class LazyEngine:

@@ -27,7 +27,7 @@ def curve_of(points: list[Point]) -> list[Point]:
 
 
 def cubic_bd_rate(a: list[Point], b: list[Point]) -> float:
-    """As VCEG-M33 has it: one cubic through the four points of each curve."""
+    """Compute VCEG-M33's BD rate: one cubic goes through the four points of each curve."""
     low, high = max(a[0][1], b[0][1]), min(a[-1][1], b[-1][1])
 
     def integral(curve: list[Point]) -> float:
@@ -67,7 +67,7 @@ def test_a_factor_on_all_rates_is_the_delta_rate(points: list[Point], factor: fl
 
 @given(POINTS, POINTS)
 def test_what_may_be_chosen_beside_plain_never_costs_more(points: list[Point], added: list[Point]) -> None:
-    """Along the chords it is a theorem. Cubics may differ where a hull's points lie far apart."""
+    """A theorem holds along the chords. Cubics may differ if a hull's points lie far apart."""
     plain = curve_of(points)
     result = union_bd_rate(plain, added)
     if result.chords_percent is not None:
@@ -102,7 +102,7 @@ def test_the_published_example_comes_out_as_published() -> None:
 
 
 def test_the_cubic_of_fritsch_and_butland() -> None:
-    """At 1 the harmonic mean of the slopes 1 and 4 with weights 3 and 3 is 1.6; the left end's parabola, -0.5, is 0."""
+    """Slopes 1 and 4 with weights 3 and 3 have the harmonic mean 1.6 at 1; the left end's parabola, -0.5, becomes 0."""
     x, y = np.array([0.0, 1.0, 2.0]), np.array([0.0, 1.0, 5.0])
     middle = 0.5 * 0.0 + 0.125 * 0.0 + 0.5 * 1.0 - 0.125 * 1.6
     assert pchip(x, y, np.array([0.5])) == pytest.approx([middle])

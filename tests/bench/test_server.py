@@ -1,4 +1,4 @@
-"""What the bench of servers makes of what wrk says, and of its goals."""
+"""The bench of servers: its reading of wrk's output, and its goals."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Transfer/sec:      1.00MB
 
 
 def result() -> dict[str, Any]:
-    """As the bench would have it: direct does the half of nginx's requests at thrice its CPU time, plain a quarter."""
+    """A result of the bench: direct does half of nginx's requests at three times its CPU time, plain a quarter."""
     runs = [
         {"item": item, "connections": 32, "server": server, "requests_per_s": rate, "cpu_us_per_request": cpu}
         | {"p50_ms": 1.0, "p99_ms": 2.0, "mb_per_s": 3.0}

@@ -1,4 +1,4 @@
-"""What a person names as an output is written to where it leads; devices, pipes and links stay what they are."""
+"""Writing outputs: a link is written to where it leads; devices, pipes and links stay what they are."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class Striped:
     root: Path
     model_hrefs: tuple[str, ...]
     levels: frozenset[int]
-    """Of grey, each made by one segment with its own model."""
+    """Grey levels, each made by one segment with its own model."""
 
 
 def striped_bundle(root: Path, make_video: MakeVideo) -> Striped:

@@ -269,7 +269,7 @@ KINDS = ["webgl2", "webgpu", "wasm"]
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_frames_are_those_of_the_python_engine(lab: Any, kind: str, name: str) -> None:
-    """At most 1 level apart, and on less than 2 % of the pixels; plain planes to the bit."""
+    """Enhanced planes differ by at most 1 level, on less than 2 % of the pixels; plain planes are equal to the bit."""
     size = (94, 54)
     model = trained_like(NETWORKS[name])
     wanted = by_python(size, size, model)

@@ -68,7 +68,7 @@ def until(page: Any, expression: str, timeout_s: float) -> None:
 
 @pytest.fixture
 def complaints() -> list[str]:
-    """What the console of the page said, warnings and errors."""
+    """Warnings and errors that the page wrote to its console."""
     return []
 
 
@@ -428,7 +428,7 @@ def test_subtitles_stand_above_the_enhanced_picture(
 # --- sound tracks ---
 
 PITCHES_HZ = {"fr": 2000, "en-51": 3000, "en": 500, "en-said": 1250}
-"""What each sound track of `served_with_sounds` sounds, by the id of its stream, in the order of the manifest."""
+"""The pitch of each sound track of `served_with_sounds`, by the id of its stream, in the order of the manifest."""
 TRACKS: dict[str, tuple[str, str, Role, int]] = {
     "fr": ("fr", "Français", "dub", 2),
     "en-51": ("en", "English", "main", 6),
@@ -503,7 +503,7 @@ LISTEN = """async () => {
 
 
 def hears(name: str) -> str:
-    """Whether the tone of that track is heard, within the width of a bin; for `until`, after LISTEN."""
+    """Write JavaScript that is true if a track's tone is heard, to the width of a bin; `until` takes it after LISTEN."""
     return f"Math.abs(pitchHz() - {PITCHES_HZ[name]}) < 30"
 
 
@@ -544,7 +544,7 @@ def test_the_address_may_ask_for_a_sound(
 def test_another_sound_is_chosen_while_it_plays_and_the_picture_stays_enhanced(
     engine: str, watch: Callable[..., Any], served_with_sounds: Served, complaints: list[str]
 ) -> None:
-    """By the menu, by the key, by the page; each time it is told, and no byte of the picture comes again."""
+    """Menu, key and page each change the track and announce it, and no byte of the picture comes again."""
     page = watch(served_with_sounds, engine=engine)
     page.evaluate(LISTEN)
     page.evaluate("""() => {
@@ -993,7 +993,7 @@ def test_no_frame_gets_the_model_of_another_segment(
 def test_pictures_are_enhanced_from_their_colours_where_the_browser_gives_no_frames_away(
     watch: Callable[..., Any], striped: Striped, serve_root: Callable[[Path], Served]
 ) -> None:
-    """As on pages from plain HTTP on another machine. Colours are rounded, so a level is right to one."""
+    """Pages from plain HTTP on another machine have no WebGPU. Colours are rounded, so a level is right to one."""
     page = watch(serve_root(striped.root), rung="v36", renderer="webgl2")
     page.evaluate("delete globalThis.VideoFrame")
     for piece, level in enumerate(sorted(striped.levels)):

@@ -1,4 +1,4 @@
-"""What can be known of the images without an engine: compose accepts the file, commands and locks are true."""
+"""The images, checked without an engine: compose accepts the file, commands and locks are true."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_a_lock_agrees_with_the_one_for_development(lock: Path) -> None:
 
 
 def test_the_gpu_lock_has_no_second_version_of_anything() -> None:
-    """What is in it and in the lock for development is there in the same versions; CUDA is in this one alone."""
+    """Packages that are also in the lock for development have the same versions there; CUDA is in this lock alone."""
     everything = pins(ROOT / "requirements.lock")
     names = {name for name, _ in everything}
     assert {pin for pin in pins(ROOT / "requirements/trainer-gpu.lock") if pin[0] in names} <= everything

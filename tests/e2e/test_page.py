@@ -191,7 +191,7 @@ def test_it_opens_the_report_of_a_bundle_which_reaches_nothing(
 
 
 def test_its_own_scripts_are_small(built_page: Path) -> None:
-    """Under 40 kB packed, beside the streaming library."""
+    """The page's own scripts, packed, take less than 40 kB beside the streaming library."""
     own = [path for path in built_page.rglob("*.js") if not path.name.startswith(("shaka-", "dashjs-"))]
     assert len(own) >= 4
     assert sum(len(gzip.compress(path.read_bytes())) for path in own) < 40_000

@@ -20,7 +20,7 @@ from player.cli import main
 pytestmark = pytest.mark.slow
 
 FRAMES = 96
-"""Of the source, a CFR video."""
+"""Frames of the source, a CFR video."""
 SEGMENTS = 4
 
 

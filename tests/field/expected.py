@@ -1,4 +1,4 @@
-"""What is right for each input of `../shared/field/make-inputs.sh`, from the reports behind it (`faults.md`)."""
+"""The right result for each input of `../shared/field/make-inputs.sh`, from the reports behind it (`faults.md`)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def hidden(first: int, last: int, count: int = 96) -> Sequence[int | None]:
 
 
 def held(shown: Sequence[int], count: int) -> Sequence[int]:
-    """What a constant rate shows of a varying one: each frame stays until the next."""
+    """Return the codes that a constant rate shows of a varying one: each frame stays until the next."""
     return [max(number for number in shown if number <= at) for at in range(count)]
 
 

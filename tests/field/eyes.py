@@ -1,4 +1,4 @@
-"""What a viewer sees and hears of a bundle, read from its pictures and its sound by the marks that the inputs carry.
+"""Reads from a bundle's pictures and sound, as a viewer would, the marks that the inputs carry.
 
 The marks are those of the test picture (`tests.field.inputs`): ten boxes at the bottom are the frame's number in
 binary, four coloured corners tell orientation and colour, the box in the middle is white while the sound clicks at
@@ -55,7 +55,7 @@ TURNS: dict[str, Callable[[float, float], Point]] = {
     "transposed": lambda x, y: (y, x),
     "antitransposed": lambda x, y: (1 - y, 1 - x),
 }
-"""Where a point of the test picture comes to lie in a picture that has been turned this way."""
+"""Maps each turn of a picture to the place that a point of the test picture gets by it."""
 
 RADIUS = (0.014, 0.018)
 """Half the width and half the height of the patch that is averaged."""
@@ -77,15 +77,15 @@ class Window:
     left: float = 0.0
     top: float = 0.0
     width: float = 1.0
-    """Of the whole test picture, in widths of the picture that is looked at; above 1 if it has been cropped."""
+    """Width of the whole test picture, in widths of the picture that is looked at; above 1 if it has been cropped."""
     height: float = 1.0
 
     def place(self, point: Point) -> Point:
-        """Where a point of the test picture lies in the picture that is looked at."""
+        """Return the place of a point of the test picture in the picture that is looked at."""
         return self.left + self.width * point[0], self.top + self.height * point[1]
 
     def holds(self, point: Point) -> bool:
-        """Whether the patch around this point of the test picture is wholly inside."""
+        """True if the patch around this point of the test picture is wholly inside."""
         x, y = self.place(point)
         return RADIUS[0] <= x <= 1 - RADIUS[0] and RADIUS[1] <= y <= 1 - RADIUS[1]
 
@@ -108,20 +108,20 @@ BAR_CORNER_LEVELS = 60
 
 @dataclass(frozen=True)
 class Picture:
-    """What the frames of one rung show."""
+    """The marks seen in the frames of one rung."""
 
     id: str
     width: int
     height: int
     sar: Fraction
     frame_rate: Fraction
-    """As the manifest says."""
+    """Frame rate that the manifest states."""
     times_s: tuple[Fraction, ...]
-    """When each frame is shown, in presentation order within each segment."""
+    """Time of each frame, in presentation order within each segment."""
     codes: tuple[int, ...]
     """The number of the source's frame that each frame shows, as far as the window shows it."""
     flashes_s: tuple[float, ...]
-    """When the box in the middle turns white."""
+    """Times at which the box in the middle turns white."""
     turn: str
     """A key of TURNS."""
     corners: dict[Point, Rgb]
@@ -153,7 +153,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Sound:
-    """What one audio track sounds like."""
+    """The marks heard in one audio track."""
 
     id: str
     language: str | None
@@ -162,19 +162,19 @@ class Sound:
     channels: int
     start_s: float
     length_s: float
-    """From 0 to the end of the last sample."""
+    """Time from 0 to the end of the last sample."""
     peak: float
     clicks_s: tuple[float, ...]
-    """When sound sets in after at least QUIET_BETWEEN_CLICKS_S of quiet."""
+    """Times at which sound sets in after at least QUIET_BETWEEN_CLICKS_S of quiet."""
     pitch_hz: int
     """The strongest frequency; 0 for silence."""
     jumps_s: tuple[float, ...]
-    """Where the time stamps of the decoded sound leave a hole or overlap."""
+    """Times at which the time stamps of the decoded sound leave a hole or overlap."""
 
 
 @dataclass(frozen=True)
 class Playlist:
-    """What ffmpeg's HLS player finds behind the master playlist."""
+    """Streams that ffmpeg's HLS player finds behind the master playlist."""
 
     pictures: int
     """Frames of the first video stream."""
@@ -199,11 +199,11 @@ class Seen:
     """The language of each subtitle track."""
     playlist: Playlist
     problems: tuple[str, ...] = field(default=())
-    """What `neudash verify` finds."""
+    """Problems that `neudash verify` finds."""
 
     @property
     def sync_ms(self) -> tuple[int, ...]:
-        """How much later than its flash each click of the first sound is, for those that belong together."""
+        """Delay of each click of the first sound after its flash, for those that belong together."""
         clicks_s = self.sounds[0].clicks_s if self.sounds else ()
         offsets = [min((click - flash for click in clicks_s), key=abs) for flash in self.picture.flashes_s if clicks_s]
         return tuple(round(1000 * offset) for offset in offsets if abs(offset) < 0.5)
@@ -329,7 +329,7 @@ def _level(value: float) -> int:
 
 
 def corner_error(corners: dict[Point, Rgb]) -> int:
-    """How far the worst channel of the worst corner is off, in levels; of a grey picture, how far its lightness is."""
+    """Return the worst error of a corner's channel, in levels; of a grey picture, the worst error of lightness."""
     is_grey = all(max(colour) - min(colour) < GREY_LEVELS for colour in corners.values())
     wanted = {point: grey_of(CORNERS[point]) if is_grey else CORNERS[point] for point in corners}
     return max(abs(a - b) for point, colour in corners.items() for a, b in zip(colour, wanted[point], strict=True))
@@ -393,7 +393,7 @@ def _hear(bundle: Bundle, s: AdaptationSet, r: Representation) -> Sound:
 
 
 def onsets_s(loudness: NDArray[np.float32], peak: float) -> Iterator[float]:
-    """When the sound sets in, each time after QUIET_BETWEEN_CLICKS_S below a quarter of its peak."""
+    """Yield each time at which sound sets in after QUIET_BETWEEN_CLICKS_S below a quarter of its peak."""
     loud = np.flatnonzero(loudness > max(peak / 4, SILENT))
     if loud.size:
         apart = np.diff(loud, prepend=-SOUND_RATE_HZ) > QUIET_BETWEEN_CLICKS_S * SOUND_RATE_HZ

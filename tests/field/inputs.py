@@ -69,7 +69,7 @@ class Maker:
         return path
 
     def once(self, name: str, *arguments: str) -> str:
-        """As a call, unless the file is there; returns its path as ffmpeg takes it."""
+        """Make the file unless it is there; returns its path as ffmpeg takes it."""
         path = self.folder / name
         return str(path if path.exists() else self(name, *arguments))
 

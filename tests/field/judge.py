@@ -1,4 +1,4 @@
-"""What is right for an input, and a comparison of it with what came out: each complaint is one sentence."""
+"""Compares what came out of an input with what is right for it: each complaint is one sentence."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ class Track:
     """A sound track that must be there."""
 
     channels: int
-    """At least so many."""
+    """Lowest number of channels."""
     language: str | None = None
 
 
 @dataclass(frozen=True)
 class Right:
-    """What the bundle of one input must show and sound like."""
+    """Pictures and sound that the bundle of one input must have."""
 
     codes: Sequence[int | None]
     """The number that each frame shows, in order; None for a frame that may show anything."""
     rate: Fraction = Fraction(24)
-    """Of `codes`, in frames a second."""
+    """Rate of `codes`, in frames a second."""
     loose_frames: int = 0
-    """By how many of these frames pictures may be earlier or later, and the film longer or shorter."""
+    """Frames by which pictures may be earlier or later, and the film longer or shorter."""
     any_rate: bool = False
-    """Whether the bundle may have another rate. Its pictures are then compared by their times, `loose_frames` apart."""
+    """True if the bundle may have another rate. Its pictures are then compared by their times, `loose_frames` apart."""
     shape: Fraction = WIDE
     shape_tolerance: Fraction = SHAPE_TOLERANCE
     turn: str = "upright"
@@ -51,14 +51,14 @@ class Right:
     white: int = 215
     """The box in the middle must become at least so bright where it flashes."""
     flashes_s: Sequence[float] | None = (0, 1, 2, 3)
-    """When the box in the middle turns white, to one frame; None: not looked at."""
+    """Times at which the box in the middle turns white, to one frame; None: not looked at."""
     clicks_s: Sequence[float] | None = (0, 1, 2, 3)
-    """When the first sound clicks, to `sound_ms`; None: there is no sound."""
+    """Times at which the first sound clicks, to `sound_ms`; None: there is no sound."""
     sound_ms: int = 25
     stray_clicks: bool = False
-    """Whether there may be other clicks, of damage."""
+    """True if damage may cause other clicks."""
     pitch_hz: int | None = None
-    """Of the first sound, to 3 %."""
+    """Pitch of the first sound, to 3 %."""
     tracks: Sequence[Track] | None = None
     """All sound tracks, in any order; None: one or more."""
     texts: Sequence[str | None] = ()
@@ -94,7 +94,7 @@ Expectation = Right | Refused | OneOf
 
 @dataclass(frozen=True)
 class Outcome:
-    """What `neudash package` did with an input."""
+    """The outcome of `neudash package` for an input."""
 
     status: int | None
     """None: not done in time."""
@@ -299,7 +299,7 @@ def _hls(seen: Seen) -> Iterator[str]:
 
 
 def _next_to(at_s: float, found: Sequence[float], within_s: float) -> float | None:
-    """How much later than `at_s` the nearest of them is; None if none is near."""
+    """Return the delay of the nearest one after `at_s`; None if none is near."""
     nearest = min((one - at_s for one in found), key=abs, default=within_s + 1)
     return nearest if abs(nearest) <= within_s + 1e-6 else None
 

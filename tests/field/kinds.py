@@ -33,7 +33,7 @@ PLAIN = Right(codes=range(FRAMES), flashes_s=(0, 1), clicks_s=(0, 1))
 SILENT = replace(PLAIN, clicks_s=None)
 TWICE = replace(PLAIN, codes=(*range(FRAMES), *range(FRAMES)), flashes_s=(0, 1, 2, 3), clicks_s=(0, 1, 2, 3))
 FROM_HALF = replace(PLAIN, codes=range(12, FRAMES), flashes_s=(0.5,), clicks_s=(0.5,))
-"""From half a second on."""
+"""The plain expectation, but everything begins at half a second."""
 
 
 _FROM_HALF_S = (0.5, 1.5, 2.5)
@@ -47,7 +47,7 @@ class Kind:
     """Makes the input of that name."""
     right: Expectation
     options: tuple[str, ...] = ()
-    """Of `neudash package`, besides those for speed."""
+    """Options of `neudash package`, besides those for speed."""
 
 
 def _ts(make: Maker, name: str, *arguments: str) -> Path:
@@ -64,7 +64,7 @@ def _one_after_the_other(make: Maker, name: str, first: tuple[str, ...], second:
 
 
 def _pictures_s(path: Path) -> tuple[Fraction, Fraction]:
-    """When the first picture begins and the last one ends, at a constant rate."""
+    """Return the begin of the first picture and the end of the last one, at a constant rate."""
     with av.open(str(path)) as container:
         stamps = [(one.pts, one.time_base) for one in container.demux(video=0)]
     times_s = sorted(pts * Fraction(base) for pts, base in stamps if pts is not None and base is not None)

@@ -44,7 +44,7 @@ class Case:
     path: Path
     right: Expectation
     options: tuple[str, ...] = ()
-    """Of `neudash package`, besides those for speed."""
+    """Options of `neudash package`, besides those for speed."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def package(case: Case, bundle: Path) -> Outcome:
 
 
 def outcome(right: Expectation, bundle: Path, status: int, said: str) -> Outcome:
-    """What a run that ended with `status` has left in `bundle`."""
+    """Look at what a run that ended with `status` has left in `bundle`."""
     if status != 0:
         return Outcome(status, said)
     try:

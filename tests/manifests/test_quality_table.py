@@ -165,7 +165,7 @@ def test_the_golden_says_what_it_was_made_from() -> None:
 
 @pytest.fixture
 def bundle(tiny_bundle: TinyBundle) -> Path:
-    """To be broken."""
+    """A bundle to be broken."""
     root: Path = tiny_bundle.root
     return root
 

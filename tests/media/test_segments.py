@@ -14,7 +14,7 @@ from media.programs import find_program, run
 from media.segments import audio_of_segment, video_of_segment
 
 TABLES_BYTES = 1600
-"""Of the start of a segment: its tables and the first samples, where a wrong byte does most."""
+"""Length of the start of a segment: its tables and the first samples, which a wrong byte hurts most."""
 
 
 @pytest.fixture(scope="module")

@@ -19,10 +19,10 @@ pytestmark = [pytest.mark.shared, pytest.mark.slow]
 
 @dataclass(frozen=True)
 class Right:
-    """What a file should become."""
+    """The bundle that a file should become."""
 
     height: int
-    """Of the rung to ask for."""
+    """Height of the rung to ask for."""
     size: tuple[int, int]
     frames: int
     rate: str
@@ -87,7 +87,7 @@ def test_an_awkward_file_comes_out_right(
 
 
 def plays_to_the_end(bundle: Path) -> int:
-    """How many frames ffmpeg's own DASH player shows."""
+    """Count the frames that ffmpeg's own DASH player shows."""
     shown = run(
         [
             str(find_program("ffmpeg")),

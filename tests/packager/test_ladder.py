@@ -1,4 +1,4 @@
-"""Which sizes are encoded: exact shapes, exact halves, never above the source."""
+"""Choice of the sizes that are encoded: exact shapes, exact halves, never above the source."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def request(source: Path, bundle: Path, **changes: object) -> Request:
 
 
 def is_whole(bundle: Path) -> bool:
-    """Whether there is a bundle; if so, it is all there."""
+    """True if there is a bundle; fails if a part of it is missing."""
     try:
         opened = open_bundle(bundle)
     except BrokenBundleError:

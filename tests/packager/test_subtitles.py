@@ -39,7 +39,7 @@ Salz & Pfeffer
 
 @pytest.fixture
 def film(testsrc_video: Path, make_video: MakeVideo, tmp_path: Path) -> Path:
-    """With German subtitles inside it."""
+    """A film with German subtitles inside it."""
     (tmp_path / "inner.srt").write_text(SRT)
     arguments = (
         "-i",

@@ -34,7 +34,7 @@ from tests.support.faulty_server import FaultyServer, bomb, failing, flipped, se
 pytestmark = pytest.mark.slow
 
 FRAMES = 12
-"""In each of the four segments."""
+"""Frames in each of the four segments."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Played:
     code: int
     stats: dict[str, Any]
     frames: list[bytes]
-    """Of the lossless output, if there was one."""
+    """Frames of the lossless output, if there was one."""
 
     def segment(self, number: int) -> list[bytes]:
         return self.frames[(number - 1) * FRAMES : number * FRAMES]

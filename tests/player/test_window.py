@@ -48,7 +48,7 @@ class ScriptedScreen:
 
 
 def shown(window: Window, frames: list[Frame], before: Callable[[int], None] = lambda index: None) -> None:
-    """As a pipeline does: the frame after the first one, and after a stall, is there at once."""
+    """Show frames as a pipeline does: the frame after the first one, and after a stall, is there at once."""
 
     async def show() -> None:
         for index, frame in enumerate(frames):
@@ -179,7 +179,7 @@ def test_e_goes_from_enhanced_to_plain_to_split_and_round(monkeypatch: pytest.Mo
     window = Window(screen)
 
     async def look() -> None:
-        """At a paused window: the picture that is there is drawn anew."""
+        """A paused window draws its picture anew."""
         await window.show(grey(100), lambda: grey(50), INTERVAL_S)
         screen.keys = [" ", "e", "e", "e", "q"]
         with pytest.raises(ViewerQuitError):

@@ -1,4 +1,4 @@
-"""What a report says and shows: sums, the hull, plots and the page, from results made by hand. No video."""
+"""Sums, the hull, plots and the page of a report, from results made by hand. No video."""
 
 import json
 import re

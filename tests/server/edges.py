@@ -37,7 +37,7 @@ class Edge:
     origins: list[str]
 
     def answered(self, kind: str) -> int:
-        """What the servers that live were asked for of a kind."""
+        """Count the requests of a kind that the living servers got."""
         return sum(httpx.get(f"{origin}/api/metrics").json()["kinds"][kind]["requests"] for origin in self.origins)
 
 

@@ -1,4 +1,4 @@
-"""What is found below a folder, and what is not looked at again."""
+"""The catalogue: bundles found below a folder, and files that are not looked at again."""
 
 from __future__ import annotations
 

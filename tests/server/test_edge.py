@@ -1,4 +1,4 @@
-"""What the edge keeps, hides and survives, tried with a real nginx."""
+"""The edge: what it keeps, hides and survives, tried with a real nginx."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = [needs_nginx, pytest.mark.slow]
 
 @pytest.fixture(scope="module")
 def edge(tiny_library: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
-    """For all tests here; the last of them kills the servers."""
+    """An edge for all tests here; the last of them kills the servers."""
     with running_edge(tiny_library, tmp_path_factory.mktemp("edge")) as made:
         yield made
 

@@ -1,4 +1,4 @@
-"""What a client fetched can be read from the counters and, line by line, from the access log."""
+"""Counters and the access log, which tell line by line what a client fetched."""
 
 from __future__ import annotations
 

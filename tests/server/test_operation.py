@@ -1,4 +1,4 @@
-"""What an operator sees and sets: metrics, CMCD, tokens, rates, other hosts, the live view."""
+"""Operators' part of the server: metrics, CMCD, tokens, rates, other hosts, the live view."""
 
 from __future__ import annotations
 

@@ -35,12 +35,12 @@ SEGMENT_COUNT = 4
 USES = (1, 2, None, 1)
 """Segment by segment: full weights, an update to them, plain upscaling, the full weights again."""
 BEEP_S = 1.0
-"""When the only sound of the bundle begins."""
+"""Time at which the only sound of the bundle begins."""
 LOW, HIGH = "v90", "v180"
 
 
 PITCHES_HZ = {"fr-stereo": 2000, "en-surround": 1000, "en-stereo": 500}
-"""What each sound track of `sounds_bundle_master` sounds, by the id of its stream."""
+"""The pitch of each sound track of `sounds_bundle_master`, by the id of its stream."""
 
 
 def _ffmpeg(*arguments: str) -> None:
@@ -83,7 +83,7 @@ def write_audio(root: Path) -> AudioRepresentation:
 
 
 def write_sound(root: Path, name: str, source: str, channels: int) -> AudioRepresentation:
-    """What a source of lavfi sounds, written to the bundle."""
+    """Write the sound of a lavfi source to the bundle."""
     seconds = SEGMENT_COUNT * FRAMES_PER_SEGMENT / 24
     codec = ["-c:a", "aac", "-b:a", "64k", "-ac", str(channels)]
     _segmented(root / "audio" / name, ["-f", "lavfi", "-i", f"{source}:d={seconds}"], codec)

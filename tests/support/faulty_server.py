@@ -48,7 +48,7 @@ def send(handler: BaseHTTPRequestHandler, body: bytes, status: int = 200, **head
 
 
 def failing(status: int, times: int = 10**6) -> Answer:
-    """That status the first `times` times, then the file."""
+    """Answer with this status the first `times` times, then with the file."""
     left = [times]
 
     def answer(handler: BaseHTTPRequestHandler, body: bytes) -> None:

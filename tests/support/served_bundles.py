@@ -33,7 +33,7 @@ MODEL_BYTES = b"NDM" + bytes(range(256)) * 4
 MODEL_SHA256 = hashlib.sha256(MODEL_BYTES).hexdigest()
 MODEL_HREF = f"models/{MODEL_SHA256[:16]}.ndm"
 SEGMENT_BYTES = {"v180": 5000, "v360": 3_000_000, "a1": 800}
-"""Of every segment of a representation; one is larger than a chunk of the server."""
+"""Size of every segment of a representation; one is larger than a chunk of the server."""
 
 CANARY = b"canary-7f3a-never-to-be-sent"
 

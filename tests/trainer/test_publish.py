@@ -1,4 +1,4 @@
-"""What the manifest says of trained models: sizes, costs, and where each is from."""
+"""Publishing of trained models in the manifest: sizes, costs, and where each is from."""
 
 from __future__ import annotations
 

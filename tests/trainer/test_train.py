@@ -332,7 +332,7 @@ def test_no_relu_dies_at_the_full_learning_rate_on_flat_content() -> None:
 
 
 def test_a_network_that_dies_begins_again_at_a_lower_rate(tmp_path: Path) -> None:
-    """At far too high a rate nothing is left alive; siblings would start from that silence, and so would their own."""
+    """A far too high rate leaves nothing alive; siblings would start from that silence, and so would their own."""
     random = np.random.default_rng(0)
     luma = random.integers(0, 255, (64, 64)).astype(np.uint8)
     residual = ((luma.astype(int) - 127) // 8)[:, :, None].astype(np.int8)

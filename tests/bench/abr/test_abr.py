@@ -45,7 +45,7 @@ TITLE = Title("two rungs", (segment(),) * 3, 100)
 STEADY = Link(NetworkTrace((400.0,)), 0.1)
 """50 kB a second."""
 INIT_S = 0.1 + INIT_BYTES / 50e3
-"""That the first segment of a rung takes longer."""
+"""Extra time that the first segment of a rung takes, for its init segment."""
 
 
 def always(rung: str, track: str | None = None, wait_s: float = 0.0) -> Policy:
@@ -84,7 +84,7 @@ def test_waiting_spends_the_buffer_and_no_more() -> None:
 
 
 def test_a_segment_given_up_costs_what_came_of_it() -> None:
-    """Of the second segment, 400 kB, 45 kB have come after a second; the other rung's 100 kB are there 2.1 s later."""
+    """45 of the second segment's 400 kB come within a second; the other rung's 100 kB are there 2.1 s later."""
 
     def soon(state: State, progress: Progress) -> Decision | None:
         return Decision("low") if progress.rung == "high" and progress.elapsed_s >= 1 else None

@@ -237,7 +237,7 @@ UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow]
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no resource limits for a process by itself")
 def test_all_hostile_manifests_together_stay_within_memory_and_processor_limits() -> None:
-    """In a process of its own, which the system kills at 1 GiB of addresses or 60 s of processor time."""
+    """A process of its own reads them, which the system kills at 1 GiB of addresses or 60 s of processor time."""
     done = subprocess.run(
         [sys.executable, "-c", _BOUNDED, __file__],
         capture_output=True,

@@ -48,7 +48,7 @@ LUMA_WEIGHTS = {
     "smpte240m": (0.212, 0.087),
     "fcc": (0.30, 0.11),
 }
-"""Of red and blue."""
+"""Weights of red and blue."""
 
 CORNERS = np.array([(192, 32, 32), (32, 192, 32), (32, 32, 192), (192, 192, 32), (120, 120, 120)]) / 255
 """R'G'B' as BT.709 has them."""

@@ -73,7 +73,7 @@ OLD_JSON = {
     "full_range": True,
     "transfer": "sdr",
 }
-"""As versions before `Colour` wrote it."""
+"""The record that versions before `Colour` wrote."""
 
 
 def test_a_treatment_of_an_older_bundle_is_read() -> None:

@@ -1,4 +1,4 @@
-"""What is said of files that are not opened: one sentence that names their kind."""
+"""Messages about files that are not opened: one sentence that names their kind."""
 
 from __future__ import annotations
 

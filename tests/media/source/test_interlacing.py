@@ -1,4 +1,4 @@
-"""Whether a source is interlaced, by what its frames show."""
+"""Interlacing, detected by the frames of a source."""
 
 from __future__ import annotations
 

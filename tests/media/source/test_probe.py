@@ -1,4 +1,4 @@
-"""What the probe says of generated media whose properties are known."""
+"""The probe, on generated media whose properties are known."""
 
 from __future__ import annotations
 

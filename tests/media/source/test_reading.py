@@ -1,4 +1,4 @@
-"""Which frame comes out when: parts of films, damage, sizes that change, fields and film; on numbered pictures."""
+"""Order and times of frames read from parts of films, damage, changing sizes, fields and film; on numbered pictures."""
 
 from __future__ import annotations
 

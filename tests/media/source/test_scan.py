@@ -96,7 +96,7 @@ def test_invisible_frames_of_vp9_in_packets_of_their_own_are_not_pictures(
 def test_a_recording_begins_at_the_first_picture_that_decodes(
     make_video: MakeVideo, numbered: Numbered, tmp_path: Path
 ) -> None:
-    """As a recorder that is switched on in the middle of a group of pictures."""
+    """A recorder that is switched on in the middle of a group of pictures writes such a file."""
     whole = make_video(
         tmp_path / "whole.ts",
         *("-f", "lavfi", "-i", numbered("25", 75), *AAC, "-c:v", "libx264", "-preset", "ultrafast", "-g", "30"),

@@ -110,7 +110,7 @@ def test_all_formats_are_tried() -> None:
 
 
 def frame_bytes(shape: Shape) -> int:
-    """As ffmpeg's rawvideo counts it."""
+    """Count the bytes of a frame as ffmpeg's rawvideo does."""
     described = VideoFormat(shape.pixel_format, shape.width, shape.height)
     per_sample = 2 if described.components[0].bits > 8 else 1
     return sum(component.width * component.height * per_sample for component in described.components)
@@ -123,7 +123,7 @@ def flat(width: int, height: int, pixel_format: str = "yuv420p") -> VideoFrame:
 
 
 class Stream:
-    """What `fitted` asks of a stream."""
+    """The parts of a stream that `fitted` needs."""
 
     sample_aspect_ratio: Fraction | None = None
 

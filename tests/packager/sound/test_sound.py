@@ -1,4 +1,4 @@
-"""Which sound a bundle holds, and under which names: decisions, without a file."""
+"""Choice of the sound that a bundle holds, and of its names: decisions, without a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the sound of a source to AdaptationSets that play it in time, on generated media."""
+"""Sound of a source becomes AdaptationSets that play it in time, on generated media."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SMALL = ("--rungs", "64@crf40")
 
 
 def sound_of(bundle: Path) -> dict[str, Samples]:
-    """By id: the samples, (n, channels), of each representation of sound."""
+    """Decode each representation of sound to samples, (n, channels), by its id."""
     opened = open_bundle(bundle)
     assert verify_bundle(bundle).problems == ()
     found = {}

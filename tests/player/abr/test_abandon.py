@@ -19,7 +19,7 @@ EVERY_RULE = pytest.mark.parametrize("abandon", ABANDON.values(), ids=ABANDON)
 
 
 def on_its_way(rung: str, size_bytes: float, received_bytes: float, elapsed_s: float, recent_bps: float) -> Progress:
-    """With what came in the last two seconds."""
+    """A download with the bytes that came in the last two seconds."""
     recent_s = min(2.0, elapsed_s)
     recent = Transfer(30.0 + elapsed_s, recent_s, round(recent_bps * recent_s / 8))
     return Progress(rung, None, size_bytes, received_bytes, elapsed_s, recent)
@@ -63,7 +63,7 @@ def test_what_comes_in_time_is_not_given_up(abandon: Abandon) -> None:
 
 @EVERY_RULE
 def test_what_cannot_come_in_time_is_given_up(abandon: Abandon) -> None:
-    """At 150 kbit/s the rest takes a minute, all of the lowest rung 5 s: as long as the buffer lasts."""
+    """The rest takes a minute at 150 kbit/s, all of the lowest rung 5 s: as long as the buffer lasts."""
     state, progress = late(6.0, 150e3, elapsed_s=20.0)
     decision = abandon(state, progress)
     assert decision is not None
@@ -77,7 +77,7 @@ def test_nothing_is_lower_than_the_lowest(abandon: Abandon) -> None:
 
 
 def test_ours_waits_for_the_end_of_an_outage_that_the_buffer_outlasts() -> None:
-    """While nothing comes, nothing would come of a smaller segment either."""
+    """Nothing of a smaller segment would come while nothing comes at all."""
     assert joint_abandon(*late(16.0, 0.0)) is None
     assert abandon_request(*late(16.0, 0.0, elapsed_s=12.0)) is not None
 

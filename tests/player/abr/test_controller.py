@@ -1,4 +1,4 @@
-"""What a policy is told of a session, and that the session does what it answers."""
+"""The controller: what it tells a policy, and that the session does what the policy answers."""
 
 from __future__ import annotations
 

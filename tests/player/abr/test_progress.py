@@ -93,7 +93,7 @@ def test_a_file_given_up_leaves_the_link_to_the_next(
 def test_a_session_shows_the_segment_that_it_got_instead(
     faulty_server: FaultyServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of four segments the second is given up at its first look; for nothing less than the lowest rung."""
+    """The second of four segments is given up at its first look, for nothing less than the lowest rung."""
     asked: list[State] = []
     record_abandoned: list[Progress] = []
 

@@ -1,4 +1,4 @@
-"""What `--keep` leaves is a bundle of exactly what was downloaded."""
+"""Folders left by `--keep`: bundles of exactly what was downloaded."""
 
 from __future__ import annotations
 

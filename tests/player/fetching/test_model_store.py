@@ -1,4 +1,4 @@
-"""Which model a segment wants, and what becomes of models that are late, broken, missing or of tomorrow."""
+"""The model store: models of segments, and models that are late, broken, missing or of tomorrow."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def chain() -> Chain:
 def outcomes(
     library: Library, *wanted: SegmentModel, patience_s: float | None = 5.0, between: Callable[[], None] = lambda: None
 ) -> tuple[list[ModelWeights | Unavailable], list[int]]:
-    """What each wanted model came to, one after the other, and the bytes counted."""
+    """Return what became of each wanted model, one after the other, and the bytes counted."""
     received: list[int] = []
 
     async def obtain() -> list[ModelWeights | Unavailable]:

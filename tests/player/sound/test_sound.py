@@ -1,4 +1,4 @@
-"""What is heard: coded audio to samples without a seam, each at its time, to a real (silent) output device."""
+"""Sound that is heard: coded audio to samples without a seam, each at its time, to a real (silent) device."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from player.sound.queue import MAX_DRIFT_S, SoundQueue
 from player.sound.speaker import open_speaker
 
 BEEP_S = 1.0
-"""When the only sound of the tests' bundle begins."""
+"""Time at which the only sound of the tests' bundle begins."""
 
 
 def segments(bundle: Path) -> list[tuple[bytes, bytes]]:

@@ -29,7 +29,7 @@ from player.superres.engines import open_engine
 from tests.support.models import coded_model
 
 SIZE = (216, 122)
-"""Of the enhanced picture of the 160x90 rung: 1.35 times as wide, 1.36 times as high."""
+"""Size of the enhanced picture of the 160x90 rung: 1.35 times as wide, 1.36 times as high."""
 FOLDED = NetworkSpec(scale=1, width=4, depth=1, fold=2)
 
 
@@ -106,7 +106,7 @@ def test_a_picture_is_enlarged_plane_by_plane() -> None:
 
 
 def test_engines_take_a_luma_that_was_resized() -> None:
-    """What `resize` returns is a plane like any other: contiguous or not, an engine reads it right."""
+    """A plane from `resize` is like any other: contiguous or not, an engine reads it right."""
     from manifests.weights import decode_model
 
     luma = np.random.default_rng(1).integers(0, 256, (90, 160), dtype=np.uint8)

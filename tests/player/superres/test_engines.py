@@ -103,7 +103,7 @@ def test_an_engine_computes_the_network_as_defined(
 def test_a_silent_network_is_the_plain_resize_to_the_bit(
     engine: Engine, scale: int, fold: int, size: tuple[int, int]
 ) -> None:
-    """Whether or not the fold divides the sides."""
+    """The fold divides the sides of some of these pictures and not of others."""
     luma = np.random.default_rng(5).integers(0, 256, size[::-1], dtype=np.uint8)
     picture = engine.upscaler(weights(1, scale, 0.0, fold), *size).upscale([luma])
     np.testing.assert_array_equal(picture, base_upsample(luma, scale))

@@ -1,4 +1,4 @@
-"""What a decibel is worth, from the plain rungs of a title."""
+"""The value of a decibel, read from the plain rungs of a title."""
 
 from __future__ import annotations
 

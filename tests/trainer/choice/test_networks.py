@@ -1,4 +1,4 @@
-"""Which networks a rung is given a try with."""
+"""Choice of the networks that are tried for a rung."""
 
 from __future__ import annotations
 

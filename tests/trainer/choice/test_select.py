@@ -1,4 +1,4 @@
-"""Which segment gets which model: the arithmetic of bytes and decibels."""
+"""Choice of a model for each segment: the arithmetic of bytes and decibels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What long titles need memory for lies on the disk."""
+"""Mapped arrays keep on disk what long titles would need memory for."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_nothing_added_is_nothing_back_and_nothing_left(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 def test_memory_does_not_hold_them(tmp_path: Path) -> None:
-    """In anonymous memory, which nobody can take back; pages of a file the system can."""
+    """Anonymous memory stays small, which nobody can take back; the system can take pages of a file."""
     scratch, before = MappedArrays(tmp_path, np.uint8), _anonymous_bytes()
     for _ in range(64):
         scratch.add(np.full((1024, 1024), 7, np.uint8))

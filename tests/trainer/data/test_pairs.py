@@ -1,4 +1,4 @@
-"""What a network learns from: residuals, and where patches are drawn."""
+"""Training pairs: residuals, and the places from which patches are drawn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How trained weights go out: in full, or as an update of what a player has."""
+"""Coding of trained weights: in full, or as an update of what a player has."""
 
 from __future__ import annotations
 
