@@ -1,4 +1,4 @@
-"""What the page calls sound tracks and subtitles, and which one it takes: as `neudash play` does."""
+"""Names of sound tracks and subtitles on the page, and its choice: as `neudash play` names and chooses."""
 
 from __future__ import annotations
 
