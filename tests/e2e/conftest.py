@@ -18,17 +18,16 @@ import pytest
 
 from manifests.bundle import open_bundle, publish_manifest
 from manifests.files import publish_file
-from manifests.model import ModelFile, ModelTrack, Presentation, Representation
-from manifests.names import model_href
+from manifests.model import ModelFile, ModelTrack, Presentation, Representation, TextTrack
+from manifests.names import model_href, text_href
 from tests.e2e.striped import Striped, striped_bundle
-from tests.support.paths import GOLDEN
+from tests.e2e.watching import GOLDEN_MODEL, is_complaint, until
 from tests.support.served import Served, serving
 from web.build import NodeMissingError, build
 
 if TYPE_CHECKING:
     from tests.support.media import MakeVideo
 
-GOLDEN_MODEL = GOLDEN / "c8d2-x2-full.ndm"
 BROWSER = Path(__file__).parent / "browser"
 
 
@@ -82,6 +81,20 @@ def serve_root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
             return running.enter_context(serving(root, log, port))
 
         yield served
+
+
+@pytest.fixture
+def served_with_subtitles(bundle_with_models: Path, serve_root: Callable[..., Served], tmp_path: Path) -> Served:
+    """German and English, by turns of half a second."""
+    root = tmp_path / "library" / "film"
+    shutil.copytree(bundle_with_models, root)
+    tracks = []
+    for number, (language, word) in enumerate((("de", "Guten <i>Tag</i> &amp; mehr"), ("en", "Good day")), start=1):
+        webvtt = f"WEBVTT\n\n00:00.000 --> 00:01.000\n{word}\n\n00:01.000 --> 00:02.000\nsecond\n".encode()
+        publish_file(root / text_href(webvtt), webvtt)
+        tracks.append(TextTrack(f"t{number}", text_href(webvtt), 300, language))
+    publish_manifest(root, replace(open_bundle(root).presentation, text=tuple(tracks)))
+    return serve_root(root.parent)
 
 
 @pytest.fixture(scope="session")
@@ -202,6 +215,41 @@ def browser_page(chromium: Callable[..., Any]) -> Callable[..., Any]:
 def gpu_page(chromium: Callable[..., Any]) -> Callable[..., Any]:
     """The same with WebGL2 and WebGPU, both in software."""
     return _opener(chromium(*_SOFTWARE_GPU))
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """Warnings and errors that the page wrote to its console."""
+    return []
+
+
+@pytest.fixture
+def watch(
+    built_page: Path, browser_page: Callable[..., Any], gpu_page: Callable[..., Any], complaints: list[str]
+) -> Iterator[Callable[..., Any]]:
+    """Opens the page of a server on its one bundle, after a script; other keyword arguments are settings of the player.
+
+    There is a graphics device, in software, only where `renderer` is given: without it everything is faster.
+    """
+    pages = []
+
+    def opened(served: Served, first: str = "", routes: dict[str, Any] = {}, **settings: str) -> Any:  # noqa: B006
+        page = (gpu_page if "renderer" in settings else browser_page)("about:blank")
+        page.add_init_script(first)
+        for pattern, answer in routes.items():
+            page.route(pattern, answer)
+        page.on("console", lambda m: complaints.append(m.text) if is_complaint(m) else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        given = {"effort": "always", "rung": "v90", "autoplay": "0", "details": "0", **settings}
+        query = "&".join(f"{name}={value}" for name, value in given.items())
+        page.goto(f"{served.manifest_url.partition('/bundles/')[0]}/?{query}#film")
+        until(page, "document.querySelector('neudash-player')?.video.readyState >= 2", 30)
+        pages.append(page)
+        return page
+
+    yield opened
+    for page in pages:
+        page.context.close()
 
 
 def _opener(browser: Any) -> Callable[..., Any]:
