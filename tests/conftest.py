@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import signal
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from packager.cli import main as package_main
 from tests.support.media import MakeVideo, make_video_file
 from tests.support.paths import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytest_plugins = (
     "tests.support.bundles",

@@ -8,9 +8,9 @@ import subprocess
 import sys
 import threading
 from argparse import ArgumentTypeError
-from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -27,6 +27,9 @@ from console.outputs import (
 )
 from manifests.names import MANIFEST
 from neudash import cli
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(cli.__file__).parents[1]
 DATA = bytes(range(256)) * 400

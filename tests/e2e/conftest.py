@@ -8,7 +8,6 @@ import http.server
 import shutil
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -26,6 +25,8 @@ from tests.support.served import Served, serving
 from web.build import NodeMissingError, build
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from tests.support.media import MakeVideo
 
 BROWSER = Path(__file__).parent / "browser"
@@ -250,6 +251,14 @@ def watch(
     yield opened
     for page in pages:
         page.context.close()
+
+
+@pytest.fixture(scope="module")
+def lab(lab_url: str, gpu_page: Callable[..., Any]) -> Any:
+    """A page with the parts of the player; `lab.evaluate` runs a function on it."""
+    page = gpu_page(lab_url)
+    page.wait_for_function("window.ready")
+    return page
 
 
 def _opener(browser: Any) -> Callable[..., Any]:

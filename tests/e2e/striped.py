@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +17,8 @@ from manifests.weights import CodedLayer, CodedModel, encode_model
 from packager.cli import main as package_main
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.support.media import MakeVideo
 
 STEP_LEVELS, FIRST_LEVEL, BIAS_LEVELS = 23, 40, 3

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +11,9 @@ from tests.e2e.firefox import Firefox, firefox_path, running_firefox
 from tests.e2e.striped import BIAS_LEVELS, Striped
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
     from tests.support.served import Served
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]

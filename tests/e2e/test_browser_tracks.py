@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from lxml import etree
@@ -14,6 +13,9 @@ from manifests.mpd.tracks import append_channels
 from player.errors import UnplayableError
 from player.sound.choice import choose_soundtrack
 from tests.support.presentations import sound_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

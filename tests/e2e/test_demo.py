@@ -8,10 +8,10 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 import httpx
@@ -21,6 +21,9 @@ from manifests.bundle import open_bundle
 from media.programs import find_program, run
 from neudash import demo
 from neudash.sample.video import render_sample
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 pytestmark = [pytest.mark.train, pytest.mark.slow]
 

@@ -6,9 +6,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import httpx
@@ -16,6 +14,10 @@ import pytest
 
 from manifests.bundle import open_bundle
 from tests.server.edges import Edge, needs_nginx, running_edge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 FRAMES = 96
 DURATION_S = 4.0

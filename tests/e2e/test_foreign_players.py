@@ -6,8 +6,6 @@ import re
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -18,6 +16,9 @@ from manifests.names import playlist_href
 from media.programs import find_program
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from tests.support.served import Served
 
 pytestmark = pytest.mark.slow

@@ -6,13 +6,14 @@ import gzip
 import json
 import shutil
 import time
-from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from tests.support.served import Served
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]

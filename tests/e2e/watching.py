@@ -118,3 +118,8 @@ TRICKLE = """(() => {
     return new Response(body, { status: answer.status, headers: answer.headers });
   };
 })()"""
+
+
+def to_base64(data: bytes) -> str:
+    """Write bytes as a script of the page takes them."""
+    return base64.b64encode(data).decode()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from tests.field.eyes import Window
 from tests.field.judge import WIDE, Expectation, OneOf, Refused, Right, Track
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 CLICKS_8 = (0, 1, 2, 3, 4, 5, 6, 7)
 FILM = Fraction(24000, 1001)

@@ -8,23 +8,28 @@ each whole second. Nothing here asks the packager what it did.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 import numpy as np
-from numpy.typing import NDArray
 
 from manifests.bundle import Bundle, open_bundle
-from manifests.model import AdaptationSet, Representation
 from manifests.mp4.fragments import read_fragment, read_init
 from manifests.names import MASTER_PLAYLIST
 from manifests.verify import verify_bundle
 from media.frames import Frame, Plane, decode_segment
 from media.segments import audio_of_segment, video_of_segment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from manifests.model import AdaptationSet, Representation
 
 Point = tuple[float, float]
 """A place in the test picture: 0 to 1 from the left, 0 to 1 from the top."""

@@ -8,9 +8,12 @@ from __future__ import annotations
 import struct
 import subprocess
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from media.programs import find_program
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 WIDTH, HEIGHT = 192, 108
 # Fields of 4:2:0 want rows by the four, which 160x90 has not.

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from tests.field.eyes import CORNERS, Picture, Seen, Sound, Window, grey_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 WIDE = Fraction(16, 9)
 FRAME_OF_SOUND_S = 1024 / 48000

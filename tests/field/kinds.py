@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 
@@ -26,6 +26,9 @@ from tests.field.inputs import (
     with_clap,
 )
 from tests.field.judge import WIDE, Expectation, Right, Track
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 FRAMES = 48
 

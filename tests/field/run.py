@@ -14,12 +14,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from console.text import one_line
 from manifests.errors import BundleError
@@ -31,6 +31,9 @@ from tests.field.inputs import Maker, with_clap
 from tests.field.judge import Expectation, Outcome, Right, complaints
 from tests.field.kinds import KINDS
 from tests.support.paths import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 SPEED = ("--preset", "ultrafast", "--quiet")
 DEADLINE_S = 150.0

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -18,6 +17,10 @@ from tests.field.eyes import CORNERS, LETTERBOX, PILLARS, WHOLE, Seen, Window, l
 from tests.field.inputs import Maker
 from tests.field.judge import Outcome, Refused, Right, complaints
 from tests.field.kinds import PLAIN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 OPTIONS = ("--rungs", "54@crf20,108@crf20", "--preset", "ultrafast", "--segment-seconds", "1", "--quiet")
 

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.field.expected import PARTS, RIGHT
 from tests.field.judge import complaints
 from tests.field.run import MAKING_S, Case, make_inputs, package
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = [pytest.mark.field, pytest.mark.timeout(200)]
 

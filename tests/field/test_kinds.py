@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,6 +11,9 @@ from tests.field.inputs import Maker
 from tests.field.judge import complaints
 from tests.field.kinds import KINDS
 from tests.field.run import outcome
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # A source that becomes hours of video fails sooner.
 pytestmark = [pytest.mark.timeout(100), pytest.mark.slow]

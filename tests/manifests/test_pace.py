@@ -10,8 +10,7 @@ import shutil
 import subprocess
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import imageio_ffmpeg
 import pytest
@@ -28,7 +27,11 @@ from manifests.names import MANIFEST
 from manifests.pace import pace_problems
 from manifests.verify import verify_bundle
 from tests.support.presentations import R, measured_segments, rung_of, series_of, with_series
-from tests.support.tiny_bundle import TinyBundle
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.tiny_bundle import TinyBundle
 
 X264 = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -g 30 -sc_threshold 0 -bf 0"
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -21,6 +20,9 @@ from manifests.provenance import (
     publish_provenance,
     read_provenance,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SOURCE = SourceRecord("film.mp4", "ab" * 32, {"format": "mp4"})
 PACKAGING = PackagingRecord(

@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import struct
 from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -30,7 +30,11 @@ from manifests.quality_table import (
 )
 from manifests.verify import schema_problems, verify_bundle
 from tests.support.paths import GOLDEN
-from tests.support.tiny_bundle import TinyBundle
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.tiny_bundle import TinyBundle
 
 scores = st.none() | st.integers(0, 200).map(lambda value: value / 2)
 entries = st.builds(SegmentQuality, st.integers(0, 2**32 - 1), scores, scores, scores, scores)

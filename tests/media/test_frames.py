@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -12,6 +12,9 @@ from manifests.bundle import open_bundle
 from media.errors import UndecodableSegmentError
 from media.frames import Frame, decode_segment, frame_from_i420, resize_frame
 from media.programs import find_program, run
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def frame(width: int = 16, height: int = 8) -> Frame:

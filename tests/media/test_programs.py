@@ -8,14 +8,17 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import ffmpeg
 import pytest
 
 from media.errors import ProgramFailedError, ProgramNotFoundError
 from media.programs import feed_program, file_url, find_ffmpeg, find_program, pipe_program, run, source_url
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 pytestmark = pytest.mark.slow
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from media.resize import LOBES, TAP_UNIT, base_upsample, phase_kernels, phase_taps, resize, resize_taps
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 # As docs/bundle.md prints them.
 TAPS_X2 = ((-1, 4, -12, 36, 115, -19, 7, -2, 0), (0, -2, 7, -19, 115, 36, -12, 4, -1))

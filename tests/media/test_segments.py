@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +12,9 @@ from media.errors import UndecodableSegmentError
 from media.frames import decode_segment
 from media.programs import find_program, run
 from media.segments import audio_of_segment, video_of_segment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TABLES_BYTES = 1600
 """Length of the start of a segment: its tables and the first samples, which a wrong byte hurts most."""

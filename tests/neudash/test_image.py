@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -16,7 +15,11 @@ from manifests.weights import decode_model
 from media.colour.bgr import planes_of_bgr
 from neudash.image import enhanced_picture, main
 from player.superres.engines import open_engine
-from tests.support.faulty_server import FaultyServer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.faulty_server import FaultyServer
 
 
 @pytest.fixture

@@ -6,12 +6,10 @@ import contextlib
 import json
 import socket
 import threading
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -22,7 +20,12 @@ from manifests.verify import verify_bundle
 from neudash.cli import main
 from neudash.inspect.cli import fetch_manifest
 from player.errors import UnplayableError
-from tests.support.tiny_bundle import TinyBundle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.support.tiny_bundle import TinyBundle
 
 
 def test_inspect_prints_rungs_segments_models_and_bytes(

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from manifests.bundle import open_bundle
-from media.frames import Frame
 from media.programs import find_program, run
 from packager.cli import main
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from media.frames import Frame
 
 pytestmark = [pytest.mark.shared, pytest.mark.slow]
 

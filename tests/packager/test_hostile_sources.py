@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import threading
-from collections.abc import Iterator
 from fractions import Fraction
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 import pytest
@@ -18,6 +17,10 @@ from media.programs import find_program, run, source_options, source_url
 from media.source.reference import reference_frames
 from media.source.treatment import SourceTreatment
 from packager.cli import main
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.slow
 

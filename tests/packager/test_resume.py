@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,6 @@ import pytest
 from manifests.bundle import open_bundle
 from manifests.errors import BrokenBundleError
 from manifests.names import MANIFEST
-from media.programs import RunProgress
 from packager.cli import main
 from packager.errors import OutputFolderError
 from packager.pipeline import Listener, package
@@ -27,6 +25,9 @@ from packager.rungs import Crf, WantedRung
 from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from media.programs import RunProgress
     from tests.support.media import MakeVideo
 
 pytestmark = pytest.mark.slow

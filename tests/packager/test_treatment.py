@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import pytest
 
 from media.colour.conversion import Colour
 from media.colour.tags import colour_of, without_zscale
 from media.source.grid import Grid
-from media.source.orientation import Turn
 from media.source.probe import SourceInfo, VideoInfo
 from media.source.shape import Shape
 from media.source.treatment import Crop, Fields, SourceTreatment
 from packager.treatment import output_rate, plan_treatment
+
+if TYPE_CHECKING:
+    from media.source.orientation import Turn
 
 PQ, HLG = 16, 18
 """Transfer characteristics of ITU-T H.273."""

@@ -5,22 +5,25 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from media.frames import Frame
 from player.errors import SinkError
 from player.fetching.transport import open_transport
 from player.frames.upscalers import LazyEngine
 from player.session import Outputs, Session, Settings
 from player.sinks.window import ViewerQuitError, Window
-from player.stats import SessionStats
-from player.superres.output import OutputFormat
 from tests.support.faulty_server import FaultyServer, silent_for
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from media.frames import Frame
+    from player.stats import SessionStats
+    from player.superres.output import OutputFormat
 
 
 class Silence:

@@ -6,10 +6,7 @@ import asyncio
 import dataclasses
 import hashlib
 import time
-from collections.abc import Sequence
-from fractions import Fraction
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -18,14 +15,20 @@ from manifests.bundle import open_bundle, publish_manifest
 from manifests.model import ModelFile, ModelTrack
 from manifests.names import model_href
 from manifests.networks import NetworkSpec
-from media.frames import Frame
 from player.fetching.transport import open_transport
 from player.frames.upscalers import LazyEngine
 from player.session import Outputs, Session, Settings
 from player.sinks.window import ViewerQuitError, Window
-from player.stats import SessionStats
 from tests.support.faulty_server import FaultyServer, silent_for
 from tests.support.models import coded_model
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from fractions import Fraction
+    from pathlib import Path
+
+    from media.frames import Frame
+    from player.stats import SessionStats
 
 pytestmark = pytest.mark.slow
 

@@ -7,6 +7,7 @@ import stat
 import threading
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 import cv2
@@ -17,10 +18,12 @@ from media.colour.bgr import bgr_of_frame
 from media.errors import UndecodableSegmentError
 from media.frames import Frame
 from player.errors import SinkError
-from player.sinks import Sink
 from player.sinks.pictures import PictureFolder
 from player.sinks.video_file import VideoFile
 from player.superres.output import OutputFormat
+
+if TYPE_CHECKING:
+    from player.sinks import Sink
 
 OUTPUT = OutputFormat(64, 36, Fraction(30000, 1001), Fraction(1, 30000), Fraction(4, 3))
 

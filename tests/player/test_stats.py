@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from player.stats import SegmentStats, SessionStats, summary
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_the_json_has_the_agreed_fields(tmp_path: Path) -> None:

@@ -7,9 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from fractions import Fraction
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -18,7 +17,12 @@ from media.colour.bgr import Picture, bgr_of_frame
 from media.frames import Frame
 from player.sinks.screens import NoScreen, open_screen
 from player.sinks.window import ViewerQuitError, ViewerSeekError, Window, picture_of_view
-from tests.support.virtual_time import VirtualTime
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.support.virtual_time import VirtualTime
 
 pytestmark = pytest.mark.slow
 

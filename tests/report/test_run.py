@@ -4,6 +4,7 @@ import dataclasses
 import json
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -16,7 +17,6 @@ from manifests.networks import NetworkSpec
 from manifests.quality_table import decode_quality
 from manifests.verify import verify_bundle
 from manifests.weights import CodedLayer, CodedModel, encode_model, parse_model
-from media.frames import Frame
 from media.quality import psnr_y, squared_error
 from player.abr.inputs import rung_models_digest
 from player.superres.engines import open_engine
@@ -25,6 +25,9 @@ from report.cli import main
 from report.measure import pairs, rung_player
 from report.results import RungResult
 from report.run import measured_rungs, open_subject
+
+if TYPE_CHECKING:
+    from media.frames import Frame
 
 pytestmark = pytest.mark.slow
 

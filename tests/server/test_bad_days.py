@@ -13,7 +13,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +30,8 @@ from server import disk
 from tests.support.paths import GOLDEN
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.support.served_bundles import LiveServer
 
 pytestmark = pytest.mark.slow

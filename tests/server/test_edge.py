@@ -6,14 +6,17 @@ import re
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
 from tests.server.edges import CONFIGURATION, Edge, needs_nginx, running_edge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 SEGMENT = "/bundles/tiny/video/v180/00001.m4s"
 

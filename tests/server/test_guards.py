@@ -10,8 +10,6 @@ import socket
 import struct
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
@@ -23,6 +21,9 @@ from server.protocol import GuardedProtocol
 from server.settings import ServerSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
     from tests.support.served_bundles import LiveServer
 
 pytestmark = pytest.mark.slow

@@ -6,8 +6,6 @@ import gzip
 import hashlib
 import json
 import os
-from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
@@ -16,6 +14,9 @@ import pytest
 from manifests.names import MANIFEST, QUALITY
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from tests.support.served_bundles import LiveServer
 
 IMMUTABLE = "public, max-age=31536000, immutable"

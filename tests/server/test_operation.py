@@ -9,9 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from fractions import Fraction
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -29,6 +27,9 @@ from server.cmcd import Reports, parse_cmcd, texts_of
 from server.generated_manifests import live_manifest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
     from tests.support.served_bundles import LiveServer
 
 pytestmark = pytest.mark.slow

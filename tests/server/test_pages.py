@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 from fastapi import APIRouter, FastAPI
 
 from server.pages import add_pages
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PARTS = {"index.html": b"<!doctype html>", "assets/part-1a2b.js": b"export {};" * 99, "secret.txt": b"canary"}
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import http.client
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +10,10 @@ import pytest
 from manifests.names import MANIFEST
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
     from tests.support.served_bundles import LiveServer
 
 SEGMENT = "/bundles/tiny/video/v180/00001.m4s"

@@ -6,9 +6,9 @@ import dataclasses
 import hashlib
 import shutil
 import subprocess
-from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -29,6 +29,9 @@ from manifests.names import model_href
 from media.programs import find_program
 from tests.support.models import SPEC, coded_model
 from tests.support.presentations import measured_segments, series_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 FRAMES_PER_SEGMENT = 12
 SEGMENT_COUNT = 4

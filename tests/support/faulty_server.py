@@ -9,11 +9,14 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from manifests.names import MANIFEST
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Answer = Callable[[BaseHTTPRequestHandler, bytes], None]
 """Answers one request; is given the bytes of the file asked for."""

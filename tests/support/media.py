@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from media.programs import find_program
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class MakeVideo(Protocol):

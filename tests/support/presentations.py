@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import accumulate
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from manifests.model import (
     AudioFormat,
@@ -17,6 +16,9 @@ from manifests.model import (
     VideoFormat,
     VideoRepresentation,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 R = TypeVar("R", bound=Representation)
 

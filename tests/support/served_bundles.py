@@ -6,11 +6,9 @@ import contextlib
 import hashlib
 import json
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
@@ -28,6 +26,10 @@ from server.app import create_app
 from server.cli import configured, listen
 from server.settings import ServerSettings
 from tests.support.presentations import rung_of, sound_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 MODEL_BYTES = b"NDM" + bytes(range(256)) * 4
 MODEL_SHA256 = hashlib.sha256(MODEL_BYTES).hexdigest()

@@ -5,11 +5,9 @@ from __future__ import annotations
 import hashlib
 import shutil
 import subprocess
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import imageio_ffmpeg
 import pytest
@@ -35,6 +33,10 @@ from manifests.names import model_href, text_href
 from manifests.networks import NetworkSpec
 from tests.support.models import coded_model
 from tests.support.presentations import measured_segments, series_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 
 def representation(media: Path, rep_id: str, kind: str, root: Path) -> Representation:

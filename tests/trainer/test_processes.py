@@ -8,12 +8,15 @@ import signal
 import time
 from functools import partial
 from multiprocessing import active_children
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from trainer.errors import TrainingError
 from trainer.processes import run_in_processes
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LONG = partial(time.sleep, 3600)
 """Longer than any test may take: one that waits for its end fails."""

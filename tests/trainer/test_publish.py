@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from manifests.model import VideoFormat
 from manifests.networks import NetworkSpec
@@ -12,6 +12,9 @@ from trainer.choice.judge import SegmentScore
 from trainer.choice.networks import SizedNetwork
 from trainer.choice.results import NetworkOutcome, RungOutcome, TrainedModel, dominated, load_outcome, save_outcome
 from trainer.publish import model_track
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 RUNG = rung_of("v480", VideoFormat(854, 480, Fraction(24), Fraction(1280, 1281)), [96, 96], 24)
 FOLDED = SizedNetwork(NetworkSpec(1, 16, 2, fold=2), (1280, 720))

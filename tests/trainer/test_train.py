@@ -9,15 +9,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from fractions import Fraction
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from manifests.bundle import open_bundle, read_json
-from manifests.model import Representation, VideoFormat
 from manifests.names import PROVENANCE
 from manifests.networks import NetworkSpec, macs_per_rung_pixel
 from manifests.verify import verify_bundle
@@ -29,6 +27,12 @@ from trainer.data.pairs import Pair, PatchSource
 from trainer.fitting.fit import FitSettings, Fitter
 from trainer.pipeline import enhanceable_rungs
 from trainer.settings import TrainSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from manifests.model import Representation, VideoFormat
 
 pytestmark = [pytest.mark.train, pytest.mark.slow]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -22,6 +22,9 @@ from bench.programs import BenchError
 from player.abr.rules import RULES
 from player.abr.state import Decision, Enhancement, ModelPart, Policy, Progress, RungChoice, State, Upcoming
 from player.fetching.network_trace import NetworkTrace
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def segment(cost_s: float = 1.0) -> Upcoming:

@@ -7,12 +7,11 @@ bundle has SDR and HDR rungs, sound of every kind and subtitles of every kind, a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import combinations, pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -25,7 +24,11 @@ from manifests.mp4.boxes import boxes
 from manifests.mp4.fragments import read_fragment, read_init
 from manifests.names import MASTER_PLAYLIST
 from tests.support.presentations import rung_of, sound_of
-from tests.support.tiny_bundle import TinyBundle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support.tiny_bundle import TinyBundle
 
 # The machine may be busy: an example that takes long is no failure.
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

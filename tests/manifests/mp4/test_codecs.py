@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import subprocess
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import imageio_ffmpeg
 import pytest
@@ -15,6 +15,9 @@ from manifests.errors import MalformedFragmentError
 from manifests.mp4.boxes import Box, boxes
 from manifests.mp4.codecs import ColourCodes, audio_format, codec_name, colour_codes
 from manifests.mp4.fragments import InitInfo, read_init
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # The machine may be busy: an example that takes long is no failure.
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

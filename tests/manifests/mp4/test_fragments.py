@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 import pytest
@@ -14,6 +14,9 @@ from hypothesis import strategies as st
 from manifests.errors import MalformedFragmentError
 from manifests.mp4.boxes import MAX_BOXES, boxes
 from manifests.mp4.fragments import ByteRange, FragmentInfo, InitInfo, SampleDefaults, read_fragment, read_init
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # The machine may be busy: an example that takes long is no failure.
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

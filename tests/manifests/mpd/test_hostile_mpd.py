@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from manifests.errors import MalformedManifestError
-from manifests.model import Presentation
 from manifests.mpd.read import read_mpd
 from manifests.mpd.segments import MAX_SEGMENTS
 from manifests.mpd.write import write_mpd
 from tests.support.paths import GOLDEN, ROOT
+
+if TYPE_CHECKING:
+    from manifests.model import Presentation
 
 MODELS_MPD = GOLDEN / "models.mpd"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -35,7 +35,9 @@ from manifests.mpd.write import write_mpd
 from manifests.verify import schema_problems
 from tests.manifests.golden import regenerate
 from tests.support.paths import GOLDEN
-from tests.support.tiny_bundle import TinyBundle
+
+if TYPE_CHECKING:
+    from tests.support.tiny_bundle import TinyBundle
 
 # The machine may be busy: an example that takes long is no failure.
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

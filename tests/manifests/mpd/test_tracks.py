@@ -7,8 +7,7 @@ import shutil
 import subprocess
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import imageio_ffmpeg
 import pytest
@@ -27,7 +26,11 @@ from manifests.verify import verify_bundle
 from neudash.cli import main
 from tests.manifests.golden import regenerate
 from tests.support.paths import GOLDEN
-from tests.support.tiny_bundle import TinyBundle
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.tiny_bundle import TinyBundle
 
 # The machine may be busy: an example that takes long is no failure.
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,10 +10,12 @@ import pytest
 
 from media.errors import UnreadableSourceError
 from media.sound.mixing import MONO, STEREO, SURROUND
-from media.sound.placement import Samples
 from media.sound.reading import SoundLog, SoundReader, SoundStream
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from media.sound.placement import Samples
     from tests.support.media import MakeVideo
 
 pytestmark = pytest.mark.slow

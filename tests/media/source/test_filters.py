@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +12,6 @@ import pytest
 
 from media.colour.conversion import Colour
 from media.errors import UnreadableSourceError
-from media.frames import Frame
 from media.source.probe import probe
 from media.source.reference import reference_frames
 from media.source.shape import Shape
@@ -21,6 +19,9 @@ from media.source.treatment import Crop, SourceTreatment
 from packager.plan import Request, make_plan
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from media.frames import Frame
     from tests.support.media import MakeVideo
 
 RED_BT709_LIMITED = (63, 102, 240)

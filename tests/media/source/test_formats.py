@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import io
 import zipfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +14,8 @@ from media.source.formats import CONTAINERS, accepted, reason_not_opened
 from media.source.probe import probe
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.support.media import MakeVideo
 
 

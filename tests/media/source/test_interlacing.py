@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,9 +13,11 @@ from media.source.grid import choose_grid
 from media.source.interlacing import Verdict, judge_fields, verdict_on
 from media.source.reading import Schedule
 from media.source.scan import scan
-from media.source.treatment import Fields
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from media.source.treatment import Fields
     from tests.support.media import MakeVideo
 
 pytestmark = pytest.mark.slow

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +13,8 @@ from media.source.reading import Damage, ReadingNotes, source_frames
 from packager.plan import Plan
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.support.media import MakeVideo
 
 pytestmark = pytest.mark.slow

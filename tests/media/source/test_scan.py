@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +14,8 @@ from media.source.scan import Scan, scan
 from media.source.timeline import has_presentation_times
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.support.media import MakeVideo
 
 pytestmark = pytest.mark.slow

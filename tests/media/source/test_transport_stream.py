@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +11,8 @@ from hypothesis import strategies as st
 from media.source.transport_stream import programmes, programmes_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.support.media import MakeVideo
 
 CLIP = ("-f", "lavfi", "-i", "testsrc2=size=64x64:duration=0.4", "-f", "lavfi", "-i", "sine=duration=0.4")

@@ -13,15 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manifests.bundle import open_bundle, read_json
-from manifests.model import AdaptationSet
 from manifests.names import PROVENANCE
 from manifests.verify import verify_bundle
-from media.sound.placement import Samples
 from packager.cli import main
 from packager.sound import encoding
 from packager.sound.encoding import Joiner
 
 if TYPE_CHECKING:
+    from manifests.model import AdaptationSet
+    from media.sound.placement import Samples
     from tests.support.media import MakeVideo
 
 pytestmark = pytest.mark.slow

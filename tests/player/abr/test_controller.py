@@ -6,8 +6,7 @@ import asyncio
 import hashlib
 import json
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -25,7 +24,11 @@ from player.session import Outputs, Session, Settings
 from player.sinks.screens import NoScreen
 from player.sinks.window import Window
 from player.superres.model_choice import SegmentModel, model_for_segment
-from tests.support.faulty_server import FaultyServer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.faulty_server import FaultyServer
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,8 +18,12 @@ from player.fetching.transport import Expected, open_transport
 from player.session import Outputs, Session, Settings
 from player.sinks.screens import NoScreen
 from player.sinks.window import Window
-from tests.support.faulty_server import FaultyServer
-from tests.support.virtual_time import VirtualTime
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.faulty_server import FaultyServer
+    from tests.support.virtual_time import VirtualTime
 
 pytestmark = [pytest.mark.filterwarnings("error"), pytest.mark.slow]
 

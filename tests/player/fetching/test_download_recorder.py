@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from manifests.bundle import open_bundle
-from manifests.model import Presentation
 from player.fetching.download_recorder import DownloadRecorder, recorded_presentation
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from manifests.model import Presentation
 
 
 def test_whole_rungs_are_preferred(play_bundle_master: Path) -> None:

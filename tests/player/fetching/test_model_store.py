@@ -6,9 +6,9 @@ import asyncio
 import dataclasses
 import hashlib
 import time
-from collections.abc import Callable
 from fractions import Fraction
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -26,6 +26,9 @@ from player.fetching.transport import Download
 from player.superres.model_choice import NO_MODELS, PLAIN_IS_BEST, SegmentModel, Unavailable, model_for_segment
 from tests.support.models import coded_model
 from tests.support.presentations import rung_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SHA = {n: f"{n:064x}" for n in range(1, 4)}
 

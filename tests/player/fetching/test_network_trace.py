@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -15,6 +14,9 @@ from player.errors import UnplayableError
 from player.fetching.network_trace import MAX_ROWS, NetworkTrace, parse_trace, read_trace
 from player.fetching.throttled import ThrottledTransport
 from player.fetching.transport import Expected, open_transport
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 rates = st.lists(st.just(0.0) | st.floats(1, 1e6), min_size=1, max_size=30).filter(any).map(tuple)
 traces = st.builds(NetworkTrace, rates)

@@ -9,10 +9,7 @@ import random
 import socket
 import time
 import zlib
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -28,6 +25,11 @@ from player.fetching.transport import (
     origin,
 )
 from tests.support.faulty_server import FaultyServer, failing, flipped, send, silent_for, trickling, truncated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from http.server import BaseHTTPRequestHandler
+    from pathlib import Path
 
 QUICK = Patience(attempts=3, deadline_s=2.0, backoff_s=0.01)
 BODY = bytes(range(256)) * 40

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from fractions import Fraction
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,6 +14,9 @@ from media.errors import UndecodableSegmentError
 from player.fetching.fetched_segment import FetchedSegment
 from player.frames.decode import segment_frames
 from player.stats import SegmentStats
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture

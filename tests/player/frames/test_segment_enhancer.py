@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from fractions import Fraction
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,7 +15,12 @@ from player.frames.effort import Effort
 from player.frames.segment_enhancer import SegmentEnhancer
 from player.stats import SegmentStats, SessionStats
 from player.superres.output import output_format
-from player.superres.residual_reuse import Plane
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from player.superres.residual_reuse import Plane
 
 
 class Brighter:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
@@ -17,6 +16,9 @@ from player.errors import UnplayableError
 from player.sound.choice import choose_soundtrack
 from tests.support.bundles import PITCHES_HZ
 from tests.support.presentations import sound_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def track(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from itertools import pairwise
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -16,6 +16,9 @@ from player.clock import Clock
 from player.sound.decoding import CHANNELS, RATE_HZ, Samples, SoundDecoder, Stretch
 from player.sound.queue import MAX_DRIFT_S, SoundQueue
 from player.sound.speaker import open_speaker
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BEEP_S = 1.0
 """Time at which the only sound of the tests' bundle begins."""

@@ -5,14 +5,11 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import av
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from manifests.bundle import open_bundle
 from manifests.files import publish_file
@@ -27,6 +24,12 @@ from neudash.image import main as image
 from player.cli import main
 from player.superres.engines import open_engine
 from tests.support.models import coded_model
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
 
 SIZE = (216, 122)
 """Size of the enhanced picture of the 160x90 rung: 1.35 times as wide, 1.36 times as high."""

@@ -6,11 +6,10 @@ import os
 import subprocess
 import sys
 import threading
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from manifests.networks import NetworkSpec
 from manifests.weights import CodedLayer, CodedModel, ModelWeights, decode_model, encode_model
@@ -24,6 +23,11 @@ from player.superres.engines import (
     open_engine,
     open_pretrained,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
 
 pytestmark = pytest.mark.slow
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from media.resize import base_upsample
 from player.superres.residual_reuse import Plane, ResidualReuse
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class Brighter:

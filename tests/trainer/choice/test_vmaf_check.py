@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -15,6 +15,9 @@ from player.superres.engines import open_engine
 from trainer.choice.judge import RungJudge
 from trainer.choice.vmaf_check import VmafCheck
 from trainer.data.samples import Sample
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 WIDTH, HEIGHT = 160, 96
 SPEC = NetworkSpec(2, 1, 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -16,6 +16,9 @@ from media.source.original import treatment_of
 from trainer.data.rung import TrainingRung
 from trainer.data.samples import kept_frames, read_references
 from trainer.settings import NullReporter
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 counts = st.lists(st.integers(1, 50), min_size=1, max_size=20)
 

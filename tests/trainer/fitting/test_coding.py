@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -18,6 +18,9 @@ from trainer.data.samples import Sample
 from trainer.fitting.coding import best_coding
 from trainer.fitting.fit import FitSettings, Fitter
 from trainer.fitting.quantise import quantise
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SPEC = NetworkSpec(2, 4, 1)
 SIZE = (64, 48)
