@@ -14,14 +14,7 @@ from media.colour.conversion import hdr_filters, hdr_size_filters, sdr_filters, 
 from media.programs import file_url
 from media.sound.placement import SOUND_RATE_HZ
 from media.source.shape import Shape
-from media.source.treatment import (
-    QUIET,
-    SourceTreatment,
-    apply_filters,
-    raw_input,
-    seconds,
-    shape_filters,
-)
+from media.source.treatment import QUIET, SourceTreatment, apply_filters, raw_input, seconds, shape_filters
 from packager.encoders import ENCODERS
 from packager.hdr import HdrSettings, colour_options
 from packager.ladder import LadderRung

@@ -12,12 +12,7 @@ from manifests.languages import bcp47
 from media.errors import ProgramFailedError
 from media.programs import RunProgress, feed_program, find_program, run
 from media.source.reading import Damage, DamageKind, ReadingNotes, source_frames
-from packager.encode import (
-    AAC_FRAME_S,
-    audio_segment_s,
-    encode_arguments,
-    poster_arguments,
-)
+from packager.encode import AAC_FRAME_S, audio_segment_s, encode_arguments, poster_arguments
 from packager.errors import SubtitlesError
 from packager.ladder import LadderRung
 from packager.plan import Plan, Request, make_plan, plan_warnings

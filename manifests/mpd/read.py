@@ -22,11 +22,7 @@ from manifests.model import (
 from manifests.mpd.models import read_model_tracks
 from manifests.mpd.names import AUDIO_CHANNELS_SCHEME, CODECS, ID, LANGUAGE, MIME_TYPE, SET_ID, dash
 from manifests.mpd.quality import read_quality
-from manifests.mpd.segments import (
-    SegmentBudget,
-    read_segments,
-    segment_templates,
-)
+from manifests.mpd.segments import SegmentBudget, read_segments, segment_templates
 from manifests.mpd.text import read_text
 from manifests.mpd.tracks import read_channels, read_dynamic_range, read_label, read_role
 from manifests.mpd.xml import Element, fail, matching, parse_xml, parsed_uint, required, uint

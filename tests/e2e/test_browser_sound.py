@@ -11,13 +11,7 @@ import pytest
 
 from manifests.bundle import open_bundle, publish_manifest
 from manifests.files import publish_file
-from manifests.model import (
-    AdaptationSet,
-    AudioFormat,
-    AudioRepresentation,
-    Role,
-    TextTrack,
-)
+from manifests.model import AdaptationSet, AudioFormat, AudioRepresentation, Role, TextTrack
 from manifests.names import text_href
 from packager.presentation import bandwidth_bps, measure_track
 from tests.e2e.watching import ADAPTER, STATUS, VIDEO, shown_at, until

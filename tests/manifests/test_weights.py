@@ -12,13 +12,7 @@ from hypothesis import strategies as st
 
 from manifests.errors import BundleError, MalformedModelError, UnknownNetworkError
 from manifests.networks import NetworkSpec, macs_per_rung_pixel, parse_network
-from manifests.weights import (
-    MAX_MODEL_BYTES,
-    ModelWeights,
-    decode_model,
-    encode_model,
-    parse_model,
-)
+from manifests.weights import MAX_MODEL_BYTES, ModelWeights, decode_model, encode_model, parse_model
 from tests.support.models import random_model
 from tests.support.paths import GOLDEN
 

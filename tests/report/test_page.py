@@ -13,14 +13,7 @@ from report.hull import bytes_at, upper_hull
 from report.page import headline, page
 from report.pictures import DETAIL, Shown, clearest_box, clearest_segments
 from report.plots import Axis, kbps, rate_quality_plot, segment_plot
-from report.results import (
-    RungResult,
-    Scores,
-    SegmentResult,
-    pooled_scores,
-    quality_json,
-    rungs_of_json,
-)
+from report.results import RungResult, Scores, SegmentResult, pooled_scores, quality_json, rungs_of_json
 
 
 def scores(psnr_y: float, vmaf: float | None = 80.0) -> Scores:

@@ -12,14 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
-from manifests.model import (
-    AdaptationSet,
-    ModelFile,
-    ModelTrack,
-    Presentation,
-    VideoFormat,
-    VideoRepresentation,
-)
+from manifests.model import AdaptationSet, ModelFile, ModelTrack, Presentation, VideoFormat, VideoRepresentation
 from manifests.mpd.write import write_mpd
 from manifests.names import MANIFEST, MASTER_PLAYLIST, POSTER, PROVENANCE, QUALITY, REPORT
 from server.app import create_app

@@ -17,11 +17,7 @@ from manifests.networks import NetworkSpec
 from manifests.weights import ModelWeights
 from player.errors import FetchError, SinkError
 from player.fetching import model_store
-from player.fetching.model_store import (
-    MAX_HELD,
-    ModelStore,
-    expected_model,
-)
+from player.fetching.model_store import MAX_HELD, ModelStore, expected_model
 from player.fetching.transport import Download
 from player.superres.model_choice import NO_MODELS, PLAIN_IS_BEST, SegmentModel, Unavailable, model_for_segment
 from tests.support.models import coded_model
