@@ -51,7 +51,7 @@ def media_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def make_video() -> MakeVideo:
-    """Make a video that only one test needs."""
+    """Makes a video that only one test needs."""
     return make_video_file
 
 

@@ -48,13 +48,13 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, 
 
 
 def refused(server: Running, reason: str) -> int:
-    """Count the requests and connections that were turned away for this reason."""
+    """Counts the requests and connections that were turned away for this reason."""
     found = re.search(rf'neudash_refused_total{{reason="{reason}"}} (\S+)', httpx.get(f"{server.address}/metrics").text)
     return round(float(found[1])) if found else 0
 
 
 def sent(server: Running) -> int:
-    """Count the segments that were sent."""
+    """Counts the segments that were sent."""
     requests: int = httpx.get(f"{server.address}/api/metrics").json()["kinds"]["video"]["requests"]
     return requests
 

@@ -27,7 +27,7 @@ def curve_of(points: list[Point]) -> list[Point]:
 
 
 def cubic_bd_rate(a: list[Point], b: list[Point]) -> float:
-    """Compute VCEG-M33's BD rate: one cubic goes through the four points of each curve."""
+    """Computes VCEG-M33's BD rate: one cubic goes through the four points of each curve."""
     low, high = max(a[0][1], b[0][1]), min(a[-1][1], b[-1][1])
 
     def integral(curve: list[Point]) -> float:

@@ -51,7 +51,7 @@ class Firefox:
         self._command("WebDriver:Navigate", {"url": url})
 
     def evaluate(self, expression: str) -> Any:
-        """Evaluate a JavaScript expression in the page; a promise is waited for."""
+        """Evaluates a JavaScript expression in the page; a promise is waited for."""
         return self._command("WebDriver:ExecuteScript", {"script": f"return {expression}", "sandbox": None})["value"]
 
     def complaints(self) -> list[str]:

@@ -129,7 +129,7 @@ LISTEN = """async () => {
 
 
 def hears(name: str) -> str:
-    """Write JavaScript that is true if the tone is heard, to the width of a bin; `until` takes it after LISTEN."""
+    """Writes JavaScript that is true if the tone is heard, to the width of a bin; `until` takes it after LISTEN."""
     return f"Math.abs(pitchHz() - {PITCHES_HZ[name]}) < 30"
 
 

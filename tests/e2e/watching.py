@@ -121,5 +121,5 @@ TRICKLE = """(() => {
 
 
 def to_base64(data: bytes) -> str:
-    """Write bytes as a script of the page takes them."""
+    """Writes bytes as a script of the page takes them."""
     return base64.b64encode(data).decode()

@@ -39,7 +39,7 @@ def hidden(first: int, last: int, count: int = 96) -> Sequence[int | None]:
 
 
 def held(shown: Sequence[int], count: int) -> Sequence[int]:
-    """Return the codes that a constant rate shows of a varying one: each frame stays until the next."""
+    """Returns the codes that a constant rate shows of a varying one: each frame stays until the next."""
     return [max(number for number in shown if number <= at) for at in range(count)]
 
 

@@ -86,7 +86,7 @@ class Window:
     height: float = 1.0
 
     def place(self, point: Point) -> Point:
-        """Return the place of a point of the test picture in the picture that is looked at."""
+        """Returns the place of a point of the test picture in the picture that is looked at."""
         return self.left + self.width * point[0], self.top + self.height * point[1]
 
     def holds(self, point: Point) -> bool:
@@ -215,7 +215,7 @@ class Seen:
 
 
 def look(folder: Path, window: Window | None = None) -> Seen:
-    """Look at the bundle in `folder`. A window, if given, says which part of the test picture was kept.
+    """Looks at the bundle in `folder`. A window, if given, says which part of the test picture was kept.
 
     Raises BundleError or MediaError if a player could not play it, ValueError if it is longer than MAX_LENGTH_S.
     """
@@ -334,7 +334,7 @@ def _level(value: float) -> int:
 
 
 def corner_error(corners: dict[Point, Rgb]) -> int:
-    """Return the worst error of a corner's channel, in levels; of a grey picture, the worst error of lightness."""
+    """Returns the worst error of a corner's channel, in levels; of a grey picture, the worst error of lightness."""
     is_grey = all(max(colour) - min(colour) < GREY_LEVELS for colour in corners.values())
     wanted = {point: grey_of(CORNERS[point]) if is_grey else CORNERS[point] for point in corners}
     return max(abs(a - b) for point, colour in corners.items() for a, b in zip(colour, wanted[point], strict=True))
@@ -398,7 +398,7 @@ def _hear(bundle: Bundle, s: AdaptationSet, r: Representation) -> Sound:
 
 
 def onsets_s(loudness: NDArray[np.float32], peak: float) -> Iterator[float]:
-    """Yield each time at which sound sets in after QUIET_BETWEEN_CLICKS_S below a quarter of its peak."""
+    """Yields each time at which sound sets in after QUIET_BETWEEN_CLICKS_S below a quarter of its peak."""
     loud = np.flatnonzero(loudness > max(peak / 4, SILENT))
     if loud.size:
         apart = np.diff(loud, prepend=-SOUND_RATE_HZ) > QUIET_BETWEEN_CLICKS_S * SOUND_RATE_HZ
@@ -416,7 +416,7 @@ def pitch_hz(loudness: NDArray[np.float32]) -> int:
 
 
 def _play_hls(folder: Path) -> Playlist:
-    """Read the master playlist with ffmpeg's own HLS player, packets alone."""
+    """Reads the master playlist with ffmpeg's own HLS player, packets alone."""
     options = {"allowed_extensions": "ALL", "extension_picky": "0"}
     master = folder / MASTER_PLAYLIST
     pictures, ends_s = 0, {"video": 0.0, "audio": 0.0}

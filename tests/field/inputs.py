@@ -72,7 +72,7 @@ class Maker:
         return path
 
     def once(self, name: str, *arguments: str) -> str:
-        """Make the file unless it is there; returns its path as ffmpeg takes it."""
+        """Makes the file unless it is there; returns its path as ffmpeg takes it."""
         path = self.folder / name
         return str(path if path.exists() else self(name, *arguments))
 

@@ -301,7 +301,7 @@ def _hls(seen: Seen) -> Iterator[str]:
 
 
 def _next_to(at_s: float, found: Sequence[float], within_s: float) -> float | None:
-    """Return the delay of the nearest one after `at_s`; None if none is near."""
+    """Returns the delay of the nearest one after `at_s`; None if none is near."""
     nearest = min((one - at_s for one in found), key=abs, default=within_s + 1)
     return nearest if abs(nearest) <= within_s + 1e-6 else None
 

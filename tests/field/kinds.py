@@ -67,7 +67,7 @@ def _one_after_the_other(make: Maker, name: str, first: tuple[str, ...], second:
 
 
 def _pictures_s(path: Path) -> tuple[Fraction, Fraction]:
-    """Return the begin of the first picture and the end of the last one, at a constant rate."""
+    """Returns the begin of the first picture and the end of the last one, at a constant rate."""
     with av.open(str(path)) as container:
         stamps = [(one.pts, one.time_base) for one in container.demux(video=0)]
     times_s = sorted(pts * Fraction(base) for pts, base in stamps if pts is not None and base is not None)

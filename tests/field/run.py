@@ -1,4 +1,4 @@
-"""Make the inputs of the field, package each, look at what comes out, and write a table.
+"""Makes the inputs of the field, package each, look at what comes out, and write a table.
 
     python -m tests.field.run FOLDER --make ../shared/field/make-inputs.sh --kinds --processes 2 --table after.md
 
@@ -64,7 +64,7 @@ class Row:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Write the table; returns how many inputs are wrong, at most 100."""
+    """Writes the table; returns how many inputs are wrong, at most 100."""
     parser = argparse.ArgumentParser(prog="python -m tests.field.run", description="Try all inputs of the field.")
     parser.add_argument("inputs", type=Path, help="folder of the inputs")
     parser.add_argument("--make", type=Path, metavar="SCRIPT", help="make them there with this make-inputs.sh first")
@@ -95,7 +95,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def make_inputs(script: Path, folder: Path) -> None:
-    """Make all inputs of `tests.field.expected` that are not there yet; what cannot be made is left out."""
+    """Makes all inputs of `tests.field.expected` that are not there yet; what cannot be made is left out."""
     environment = {**os.environ, "FFMPEG": str(find_program("ffmpeg"))}
     command = [str(script.resolve()), str(folder.resolve())]
     subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, timeout=MAKING_S)
@@ -140,7 +140,7 @@ def package(case: Case, bundle: Path) -> Outcome:
 
 
 def outcome(right: Expectation, bundle: Path, status: int, said: str) -> Outcome:
-    """Look at what a run that ended with `status` has left in `bundle`."""
+    """Looks at what a run that ended with `status` has left in `bundle`."""
     if status != 0:
         return Outcome(status, said)
     try:

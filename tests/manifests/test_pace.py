@@ -82,7 +82,7 @@ def with_sound(bundle: Any, root: Path, arguments: str) -> Presentation:
 
 
 def problems_of(root: Path, p: Presentation) -> tuple[str, ...]:
-    """Return the problems that `verify` finds in the bundle; its playlists are left out of it."""
+    """Returns the problems that `verify` finds in the bundle; its playlists are left out of it."""
     (root / MANIFEST).write_bytes(write_mpd(p))
     return tuple(text for text in verify_bundle(root).problems if ".m3u8" not in text)
 

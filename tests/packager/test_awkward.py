@@ -91,7 +91,7 @@ def test_an_awkward_file_comes_out_right(
 
 
 def plays_to_the_end(bundle: Path) -> int:
-    """Count the frames that ffmpeg's own DASH player shows."""
+    """Counts the frames that ffmpeg's own DASH player shows."""
     shown = run(
         [
             str(find_program("ffmpeg")),

@@ -131,7 +131,7 @@ def test_a_good_file_passes_the_same_options(canary: Path) -> None:
 
 
 def decode_by_ffmpeg(path: Path) -> None:
-    """Decode as the packager decodes subtitles and sound, and describes a source. Raises ProgramFailedError."""
+    """Decodes as the packager decodes subtitles and sound, and describes a source. Raises ProgramFailedError."""
     options = [part for name, value in source_options().items() for part in (f"-{name}", value)]
     command = [str(find_program("ffmpeg")), "-v", "error", *options, "-i", source_url(path), "-f", "null", "-"]
     run(command, deadline_s=60)

@@ -52,7 +52,7 @@ class ScriptedScreen:
 
 
 def shown(window: Window, frames: list[Frame], before: Callable[[int], None] = lambda index: None) -> None:
-    """Show frames as a pipeline does: the frame after the first one, and after a stall, is there at once."""
+    """Shows frames as a pipeline does: the frame after the first one, and after a stall, is there at once."""
 
     async def show() -> None:
         for index, frame in enumerate(frames):

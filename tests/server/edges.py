@@ -40,7 +40,7 @@ class Edge:
     origins: list[str]
 
     def answered(self, kind: str) -> int:
-        """Count the requests of a kind that the living servers got."""
+        """Counts the requests of a kind that the living servers got."""
         return sum(httpx.get(f"{origin}/api/metrics").json()["kinds"][kind]["requests"] for origin in self.origins)
 
 

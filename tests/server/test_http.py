@@ -297,7 +297,7 @@ def test_a_broken_bundle_is_reported_and_the_others_are_served(
 
 
 def replace(path: Path, data: bytes) -> None:
-    """Replace a file as publishing does: a temporary name, then a rename."""
+    """Replaces a file as publishing does: a temporary name, then a rename."""
     temporary = path.with_name("." + path.name)
     temporary.write_bytes(data)
     os.replace(temporary, path)

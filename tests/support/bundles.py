@@ -86,7 +86,7 @@ def write_audio(root: Path) -> AudioRepresentation:
 
 
 def write_sound(root: Path, name: str, source: str, channels: int) -> AudioRepresentation:
-    """Write the sound of a lavfi source to the bundle."""
+    """Writes the sound of a lavfi source to the bundle."""
     seconds = SEGMENT_COUNT * FRAMES_PER_SEGMENT / 24
     codec = ["-c:a", "aac", "-b:a", "64k", "-ac", str(channels)]
     _segmented(root / "audio" / name, ["-f", "lavfi", "-i", f"{source}:d={seconds}"], codec)

@@ -51,7 +51,7 @@ def send(handler: BaseHTTPRequestHandler, body: bytes, status: int = 200, **head
 
 
 def failing(status: int, times: int = 10**6) -> Answer:
-    """Answer with this status the first `times` times, then with the file."""
+    """Answers with this status the first `times` times, then with the file."""
     left = [times]
 
     def answer(handler: BaseHTTPRequestHandler, body: bytes) -> None:

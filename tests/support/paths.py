@@ -8,5 +8,5 @@ GOLDEN = ROOT / "tests" / "manifests" / "golden"
 
 
 def tree(root: Path) -> dict[str, bytes]:
-    """Read every file below a folder, by its path from there."""
+    """Reads every file below a folder, by its path from there."""
     return {p.relative_to(root).as_posix(): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}

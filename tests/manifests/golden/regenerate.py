@@ -131,7 +131,7 @@ def sizes_bytes() -> dict[str, list[int]]:
 
 
 def quality_table() -> bytes:
-    """Write a quality table of both video rungs; of v720 nothing but the sizes is known."""
+    """Writes a quality table of both video rungs; of v720 nothing but the sizes is known."""
     sizes = sizes_bytes()
     plain = [(80.5, 79.0), (82.0, 80.5), (90.0, 88.5), (81.0, 79.5), (79.5, 78.0)]
     known = (

@@ -56,7 +56,7 @@ def heard(
 
 
 def clicks_s(samples: Samples) -> list[float]:
-    """Find the time at which each click begins."""
+    """Finds the time at which each click begins."""
     loud = np.flatnonzero(np.abs(samples[:, 0]) > 0.25 * np.abs(samples).max())
     first = np.concatenate([[True], np.diff(loud) > RATE // 4])
     return [float(at) / RATE for at in loud[first]]

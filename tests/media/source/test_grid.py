@@ -26,7 +26,7 @@ def even(rate: Fraction, frames: int, start_s: Fraction = Fraction(0)) -> Times:
 
 
 def rounded(times: Sequence[Fraction], per_s: int = 1000) -> Times:
-    """Round times as a container with that many ticks a second keeps them."""
+    """Rounds times as a container with that many ticks a second keeps them."""
     return [Fraction(round(time * per_s), per_s) for time in times]
 
 

@@ -35,7 +35,7 @@ TURNS: dict[Turn, tuple[tuple[int, int, int, int], NDArray[np.uint8]]] = {
 
 
 def matrix(a: float, b: float, c: float, d: float) -> bytes:
-    """Pack a matrix as ffmpeg keeps it: rows (a b u), (c d v), (x y w), 16.16 fixed point but for u, v and w."""
+    """Packs a matrix as ffmpeg keeps it: rows (a b u), (c d v), (x y w), 16.16 fixed point but for u, v and w."""
     fixed = [round(term * 65536) for term in (a, b, c, d)]
     return struct.pack("=9i", fixed[0], fixed[1], 0, fixed[2], fixed[3], 0, 0, 0, 1 << 30)
 

@@ -110,7 +110,7 @@ def test_all_formats_are_tried() -> None:
 
 
 def frame_bytes(shape: Shape) -> int:
-    """Count the bytes of a frame as ffmpeg's rawvideo does."""
+    """Counts the bytes of a frame as ffmpeg's rawvideo does."""
     described = VideoFormat(shape.pixel_format, shape.width, shape.height)
     per_sample = 2 if described.components[0].bits > 8 else 1
     return sum(component.width * component.height * per_sample for component in described.components)

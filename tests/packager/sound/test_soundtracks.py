@@ -37,7 +37,7 @@ SMALL = ("--rungs", "64@crf40")
 
 
 def sound_of(bundle: Path) -> dict[str, Samples]:
-    """Decode each representation of sound to samples, (n, channels), by its id."""
+    """Decodes each representation of sound to samples, (n, channels), by its id."""
     opened = open_bundle(bundle)
     assert verify_bundle(bundle).problems == ()
     found = {}

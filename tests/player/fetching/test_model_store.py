@@ -127,7 +127,7 @@ def chain() -> Chain:
 def outcomes(
     library: Library, *wanted: SegmentModel, patience_s: float | None = 5.0, between: Callable[[], None] = lambda: None
 ) -> tuple[list[ModelWeights | Unavailable], list[int]]:
-    """Return what became of each wanted model, one after the other, and the bytes counted."""
+    """Returns what became of each wanted model, one after the other, and the bytes counted."""
     received: list[int] = []
 
     async def obtain() -> list[ModelWeights | Unavailable]:
