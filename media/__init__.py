@@ -1,1 +1,1 @@
-"""Pixels: the one gateway to ffmpeg, probing, decoding, colour, the plain upscale and quality measures."""
+"""Pixels: the one gateway to ffmpeg, probing, decoding, colour, the plain resize and quality measures."""

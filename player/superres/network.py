@@ -132,7 +132,7 @@ def _folded(luma: Any, fold: int) -> Any:
 
 
 def _base_upsample(luma: Any, spec: NetworkSpec) -> Any:
-    """The plain upscale of `luma` in depth, before rounding: (batch, ⌈h/f⌉, ⌈w/f⌉, (f·scale)²), float32."""
+    """The plain resize of `luma` in depth, before rounding: (batch, ⌈h/f⌉, ⌈w/f⌉, (f·scale)²), float32."""
     padded = _continued(luma, LOBES, LOBES + spec.fold - 1)
     channels = (spec.fold * spec.scale) ** 2
     return _constant_convolution(channels, 2 * LOBES + spec.fold, spec.fold, "base_upsample")(padded)

@@ -1,4 +1,4 @@
-"""The plain upscale against its definition in whole numbers."""
+"""The plain resize against its definition in whole numbers."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def model_hrefs(bundle: Path) -> list[str]:
 
 
 def assert_plain(session: Played, numbers: set[int], enhanced: Played, plain: Played) -> None:
-    """Exactly these segments are plainly upscaled, and each says why; all others are as in an unharmed session."""
+    """Exactly these segments are plainly resized, and each says why; all others are as in an unharmed session."""
     assert session.code == 0
     for number in range(1, 5):
         expected = plain if number in numbers else enhanced

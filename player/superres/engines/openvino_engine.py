@@ -29,7 +29,7 @@ Plane = NDArray[np.uint8]
 
 _SETTINGS = {
     "PERFORMANCE_HINT": "LATENCY",
-    # Processors with bfloat16 would use it by default: 8 bits of mantissa, and the plain upscale needs 24.
+    # Processors with bfloat16 would use it by default: 8 bits of mantissa, and the plain resize needs 24.
     "INFERENCE_PRECISION_HINT": "f32",
 }
 _SQUARE = 2
@@ -128,7 +128,7 @@ def _of_squares(kernel: NDArray[np.float32], square: int, side: int) -> NDArray[
 
 
 def _base_upsample(picture: Any, scale: int, stride: int) -> Any:
-    """The plain upscale in depth, before rounding, for `stride` x `stride` pixels at each position."""
+    """The plain resize in depth, before rounding, for `stride` x `stride` pixels at each position."""
     rows, columns = (int(side) for side in picture.get_output_shape(0)[2:])
     luma = ops.convert(_continued(picture, LOBES, LOBES + -columns % stride, LOBES + -rows % stride), "f32")
     return _convolution(luma, phase_kernels(scale, stride), stride=stride, before=0, after=(0, 0))
