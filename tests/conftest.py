@@ -6,6 +6,7 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from packager.cli import main as package_main
 from tests.support.media import MakeVideo, make_video_file
@@ -29,9 +30,16 @@ PACKAGED_SEGMENTS = 4
 """Segments of `packaged_bundle`, 1 s and 24 frames each."""
 
 
-def pytest_configure() -> None:
-    """Started in the background of a shell, we ignore Ctrl-C, and so would each program that a test interrupts."""
+settings.register_profile("quick", max_examples=15)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Prepares the run; `-m "not slow"` also means fewer examples of each property, and no field tests."""
+    # Started in the background of a shell, we ignore Ctrl-C, and so would each program that a test interrupts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if config.option.markexpr == "not slow":
+        config.option.markexpr = "not slow and not field"
+        settings.load_profile("quick")
 
 
 @pytest.fixture(scope="session")

@@ -57,7 +57,7 @@ def small_sample(media_folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def demo_arguments(small_sample: Path, tmp_path_factory: pytest.TempPathFactory) -> list[object]:
-    return [small_sample, "--seconds", 2, "--steps", 120, "--out", tmp_path_factory.mktemp("demo")]
+    return [small_sample, "--seconds", 2, "--steps", 60, "--out", tmp_path_factory.mktemp("demo")]
 
 
 @pytest.fixture(scope="module")

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.train, pytest.mark.slow]
 
-OPTIONS = ("--net", "c4d1", "--steps", "150", "--quiet")
+OPTIONS = ("--net", "c4d1", "--steps", "80", "--quiet")
 
 
 def train(bundle: Path, source: Path, *options: str) -> int:
@@ -140,7 +140,7 @@ def _run_until(bundle: Path, source: Path, reached: Callable[[], object] | None,
         process.stderr.close()
 
 
-AUTO = ("--net", "auto", "--scope", "auto", "--steps", "60", "--quiet")
+AUTO = ("--net", "auto", "--scope", "auto", "--steps", "40", "--quiet")
 
 
 @pytest.fixture(scope="module")
@@ -250,7 +250,7 @@ def test_a_folded_network_enhances_every_rung_at_the_size_of_the_largest(
     assert [(r.id, r.enhanced_size) for r in tried] == [("v120", (320, 180)), ("v180", (320, 180))]
     assert enhanceable_rungs(open_bundle(bundle), source, TrainSettings("c8d1")) == []
 
-    assert main([str(bundle), "--source", str(testsrc_video), "--net", "c8d1f2", "--steps", "200", "--quiet"]) == 0
+    assert main([str(bundle), "--source", str(testsrc_video), "--net", "c8d1f2", "--steps", "100", "--quiet"]) == 0
     assert "v180: " in capsys.readouterr().out
     assert verify_bundle(bundle).problems == ()
     (track,) = rung(bundle, "v120").model_tracks
@@ -264,9 +264,9 @@ def test_jobs_in_processes_of_their_own_publish_the_same(
 ) -> None:
     bundles = [tmp_path / "one", tmp_path / "two"]
     for bundle, jobs in zip(bundles, ("1", "2"), strict=True):
-        rungs = ["--rungs", "60@crf16,90@crf16,90@crf20", "--segment-seconds", "4", "--preset", "ultrafast", "--quiet"]
+        rungs = ["--rungs", "60@crf16,90@crf16", "--segment-seconds", "4", "--preset", "ultrafast", "--quiet"]
         assert package([str(testsrc_video), "-o", str(bundle), *rungs]) == 0
-        assert main([str(bundle), "--source", str(testsrc_video), "--net", "c4d1", "--steps", "60", "--quiet",
+        assert main([str(bundle), "--source", str(testsrc_video), "--net", "c4d1", "--steps", "30", "--quiet",
                      "--jobs", jobs]) == 0  # fmt: skip
     assert model_files(bundles[0]) == model_files(bundles[1])
 
