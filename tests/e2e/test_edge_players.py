@@ -52,10 +52,23 @@ def test_ffmpeg_decodes_every_frame_of_every_rung(edge: Edge, way: str) -> None:
 
 @pytest.mark.skipif(shutil.which("cvlc") is None, reason="VLC is not installed")
 def test_vlc_plays_to_the_end(edge: Edge, bundle_with_models: Path) -> None:
+    # On a busy machine it drops pictures that come too late, at times all of them: then it plays once more.
+    done = next((run for run in (_vlc(edge) for _ in range(3)) if "Received first picture" in run.stderr), None)
+    assert done is not None, "VLC showed no picture in three tries"
+    fetched = re.findall(r"Retrieving \S+/(video|audio)/\S+/(\d+)\.m4s", done.stderr)
+    segments = open_bundle(bundle_with_models).presentation.video[0].segments
+    assert set(fetched) == {(kind, f"{segment.number:05d}") for kind in ("video", "audio") for segment in segments}
+    assert "EOF reached" in done.stderr
+    assert re.findall(r"HTTP/1\.1 [45]\d\d", done.stderr) == []
+    assert edge.answered("model") == 0
+
+
+def _vlc(edge: Edge) -> subprocess.CompletedProcess[str]:
+    """Plays the bundle by VLC without a screen, to its end."""
     # VLC refuses to run as root, and a certificate that nobody signed.
     options: dict[str, Any] = {"user": "nobody", "extra_groups": []} if os.geteuid() == 0 else {}
     command = ["cvlc", "--intf", "dummy", "--vout", "dummy", "--aout", "dummy", "--no-metadata-network-access"]
-    done = subprocess.run(
+    return subprocess.run(
         [*command, "--play-and-exit", "-vv", edge.url + MANIFEST, "vlc://quit"],
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -66,13 +79,6 @@ def test_vlc_plays_to_the_end(edge: Edge, bundle_with_models: Path) -> None:
         check=True,
         **options,
     )
-    fetched = re.findall(r"Retrieving \S+/(video|audio)/\S+/(\d+)\.m4s", done.stderr)
-    segments = open_bundle(bundle_with_models).presentation.video[0].segments
-    assert set(fetched) == {(kind, f"{segment.number:05d}") for kind in ("video", "audio") for segment in segments}
-    assert "Received first picture" in done.stderr
-    assert "EOF reached" in done.stderr
-    assert re.findall(r"HTTP/1\.1 [45]\d\d", done.stderr) == []
-    assert edge.answered("model") == 0
 
 
 @pytest.mark.browser
