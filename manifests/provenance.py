@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from manifests.bundle import publish_json, read_json
 from manifests.errors import BrokenBundleError
+from manifests.ladder_record import LadderRecord
 from manifests.names import PROVENANCE
 
 _T = TypeVar("_T")
@@ -40,6 +41,8 @@ class PackagingRecord:
     """Version line of each program."""
     sha256: Mapping[str, str] = field(default_factory=dict)
     """SHA-256 over init segment and segments of each representation, by its id."""
+    ladder: LadderRecord | None = None
+    """How a measured ladder was chosen: excerpts, what they measured, and a reason for each rung (docs/bundle.md)."""
 
     @property
     def rates(self) -> dict[str, str]:
@@ -145,7 +148,11 @@ class Provenance:
         return self._read(
             "packaging",
             lambda: PackagingRecord(
-                packaging["settings"], packaging.get("segmenter", ""), packaging.get("tools", {}), packaging["sha256"]
+                packaging["settings"],
+                packaging.get("segmenter", ""),
+                packaging.get("tools", {}),
+                packaging["sha256"],
+                LadderRecord.from_json(packaging["ladder"]) if packaging.get("ladder") else None,
             ),
         )
 
@@ -188,7 +195,7 @@ def packaged_provenance(
             "neudash": version,
             "source": asdict(source),
             "treatment": dict(treatment),
-            "packaging": asdict(packaging),
+            "packaging": {name: value for name, value in asdict(packaging).items() if value is not None},
         }
     )
 

@@ -136,17 +136,17 @@ class Judge:
 
 
 @contextmanager
-def judge(width: int, height: int, *, vmaf_every: int = 1) -> Iterator[Judge]:
+def judge(width: int, height: int, *, vmaf_every: int = 1, neg_only: bool = False) -> Iterator[Judge]:
     """Opens a Judge of frames of that size; leaving the block waits for libvmaf. Raises ProgramFailedError.
 
-    `vmaf_every`: libvmaf scores every n-th frame, PSNR always all of them; 0 leaves libvmaf out. SSIM and VMAF stay
-    None if no ffmpeg has libvmaf: see `media.vmaf.vmaf_program`.
+    `vmaf_every`: libvmaf scores every n-th frame, PSNR always all of them; 0 leaves libvmaf out. `neg_only`: of
+    libvmaf's scores only VMAF-NEG. SSIM and VMAF stay None if no ffmpeg has libvmaf: see `media.vmaf.vmaf_program`.
     """
     program = vmaf_program() if vmaf_every else None
     if program is None:
         yield Judge(width, height, None)
         return
-    with vmaf_meter(program, width, height, every=vmaf_every) as meter:
+    with vmaf_meter(program, width, height, every=vmaf_every, neg_only=neg_only) as meter:
         yield Judge(width, height, meter)
 
 

@@ -23,11 +23,12 @@ from media.colour.conversion import BLACK, parse_background
 from media.errors import ProgramFailedError
 from media.programs import RunProgress
 from packager.capture import Device, parse_device, record
-from packager.encoders import DEFAULT_CODEC, ENCODERS, PRESETS
+from packager.encoders import DEFAULT_CODEC, DEFAULT_TUNE, ENCODERS, PRESETS, TUNES
 from packager.errors import LadderError, PackagingError, SoundError
+from packager.ladder.choice import HIGHEST_QUALITY, LOWEST_BPS, LadderBounds
 from packager.pipeline import Listener, Result, package
 from packager.plan import Request
-from packager.rungs import WantedRung, parse_rungs
+from packager.rungs import Ladder, WantedRung, parse_bitrate, parse_rungs
 from packager.sound.choice import AudioWish, parse_audio
 
 _TIME = re.compile(r"(?:(?:(\d{1,3}):)?(\d{1,3}):)?(\d{1,6}(?:\.\d{1,6})?)")
@@ -85,9 +86,20 @@ def _parser() -> argparse.ArgumentParser:
         "--rungs",
         type=_rungs,
         default="auto",
-        help="heights at a CRF or a bitrate, such as 360@crf27,540@800k; auto: the source's size, its half and "
-        f"its quarter at one CRF ({crfs}) (default: %(default)s)",
+        help="auto: sizes and qualities that suit this title and its models, chosen after a trial on a few segments; "
+        f"fixed: the source's size, its half and its quarter at one CRF ({crfs}); or heights at a CRF or a bitrate, "
+        "such as 360@crf27,540@800k (default: %(default)s)",
     )
+    add("--count", type=whole_number(1, 20), metavar="N", help="with auto: rungs (default: 3 to 7, by the size)")
+    add(
+        "--target-quality",
+        type=_quality,
+        metavar="Q",
+        help=f"with auto: VMAF-NEG of the highest rung (default: {HIGHEST_QUALITY:g})",
+    )
+    add("--max-rate", type=_bitrate, metavar="RATE", help="with auto: 4M or 800k (default: that of the source)")
+    add("--plain", action="store_true", help="with auto: for viewers without models")
+    add("--min-rate", type=_bitrate, metavar="RATE", help=f"with auto (default: {LOWEST_BPS // 1000}k)")
     add(
         "--segment-seconds",
         type=_some_seconds,
@@ -97,6 +109,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--codec", choices=tuple(ENCODERS), default=DEFAULT_CODEC, help="(default: %(default)s)")
     add("--preset", choices=PRESETS, default="medium", help="slower is smaller (default: %(default)s)")
+    add(
+        "--tune",
+        choices=TUNES,
+        default=DEFAULT_TUNE,
+        help="balanced: the best PSNR-Y and VMAF-NEG for the bytes; film: the encoder's own settings for the eye, "
+        "which keep grain; psnr: as balanced, without adaptive quantisation (default: %(default)s)",
+    )
     add(
         "--segmenter",
         choices=("auto", "mp4box", "ffmpeg"),
@@ -165,11 +184,28 @@ def _some_seconds(text: str) -> Fraction:
     return duration_s
 
 
-def _rungs(text: str) -> tuple[WantedRung, ...] | None:
+def _rungs(text: str) -> tuple[WantedRung, ...] | Ladder:
     try:
         return parse_rungs(text)
     except LadderError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _bitrate(text: str) -> int:
+    try:
+        return parse_bitrate(text)
+    except LadderError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _quality(text: str) -> float:
+    try:
+        quality = float(text)
+    except ValueError:
+        quality = -1.0
+    if not 1 <= quality <= 100:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a VMAF-NEG of 1 to 100")
+    return quality
 
 
 def _audio(text: str) -> AudioWish:
@@ -198,14 +234,34 @@ def _recorded(device: Device, arguments: argparse.Namespace, listener: Listener)
     return recording
 
 
+def bounds_of(arguments: argparse.Namespace) -> LadderBounds | None:
+    """Returns the bounds of a measured ladder; None for other rungs. Raises LadderError for bounds without it."""
+    given = {
+        "count": arguments.count,
+        "target_quality": arguments.target_quality,
+        "max_rate_bps": arguments.max_rate,
+        "min_rate_bps": arguments.min_rate,
+    }
+    given = {name: value for name, value in given.items() if value is not None}
+    if arguments.rungs == "auto":
+        return LadderBounds(**given, models=not arguments.plain)
+    if given or arguments.plain:
+        raise LadderError(
+            "--count, --target-quality, --max-rate, --min-rate and --plain are for --rungs auto; leave them out"
+        )
+    return None
+
+
 def _request(arguments: argparse.Namespace, source: Path) -> Request:
     return Request(
         source=source,
         bundle=arguments.bundle,
-        wanted=arguments.rungs,
+        wanted=arguments.rungs if isinstance(arguments.rungs, tuple) else None,
+        bounds=bounds_of(arguments),
         segment_s=arguments.segment_seconds,
         codec=arguments.codec,
         preset=arguments.preset,
+        tune=arguments.tune,
         segmenter=arguments.segmenter,
         start_s=arguments.start,
         duration_s=arguments.duration,

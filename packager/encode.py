@@ -15,9 +15,9 @@ from media.programs import file_url
 from media.sound.placement import SOUND_RATE_HZ
 from media.source.shape import Shape
 from media.source.treatment import QUIET, SourceTreatment, apply_filters, raw_input, seconds, shape_filters
-from packager.encoders import ENCODERS
+from packager.encoders import DEFAULT_TUNE, ENCODERS
 from packager.hdr import HdrSettings, colour_options
-from packager.ladder import LadderRung
+from packager.ladder.sizes import LadderRung
 from packager.rungs import Crf
 
 AAC_FRAME = 1024
@@ -37,6 +37,8 @@ class VideoSettings:
     """A name of x264's; mapped for AV1."""
     segment_frames: int
     """Frames in a segment, and in a closed GOP."""
+    tune: str = DEFAULT_TUNE
+    """A name of `packager.encoders.TUNES`."""
 
 
 def timescale(frame_rate: Fraction) -> int:
@@ -113,7 +115,7 @@ def _encoder_options(settings: VideoSettings, hdr: HdrSettings | None) -> dict[s
         "c:v": encoder.program,
         "g": str(settings.segment_frames),
         **encoder.presets[settings.preset],
-        **encoder.options(settings.segment_frames, hdr),
+        **encoder.options(settings.segment_frames, hdr, encoder.tunes[settings.tune]),
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from media.colour.mastering import MasteringDisplay, Point
-from packager.ladder import LadderRung
+from packager.ladder.sizes import LadderRung
 from packager.rungs import Crf
 
 PQ = "smpte2084"

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from time import monotonic
 
+from manifests.ladder_record import LadderRecord
 from manifests.languages import bcp47
 from media.errors import ProgramFailedError
 from media.programs import RunProgress, feed_program, find_program, run
 from media.source.reading import Damage, DamageKind, ReadingNotes, source_frames
 from packager.encode import AAC_FRAME_S, audio_segment_s, encode_arguments, poster_arguments
 from packager.errors import SubtitlesError
-from packager.ladder import LadderRung
+from packager.ladder.choice import LadderBounds
+from packager.ladder.planning import measure_ladder, reason_not_measured, rungs_of
+from packager.ladder.sizes import LadderRung
 from packager.plan import Plan, Request, make_plan, plan_warnings
 from packager.presentation import MeasuredSound, MeasuredTrack, Text, measure_track
 from packager.publish import Pieces, check_output, is_done, publish
@@ -32,6 +36,8 @@ STALLED_S = 1800.0
 """An encoder that takes no frame for this long is ended; one that goes on may take days. The slowest presets think for
 minutes before the first frame."""
 REPORT_EVERY_S = 0.2
+LADDER = "ladder.json"
+"""Name of the measured ladder in the work folder."""
 MAX_PLACES = 5
 """Damaged places that are listed one by one."""
 PASS_DEADLINE_S = 12 * 3600.0
@@ -80,9 +86,32 @@ def package(request: Request, listener: Listener) -> Result:
         return Result(already_done=True)
     work = WorkFolder(request.bundle, settings_key(plan.settings))
     work.open()
+    if request.bounds is not None:
+        plan = _with_measured_ladder(plan, request.bounds, work, listener, said)
     warnings = _make(plan, work, segmenter, listener)
     # After all is made: a segmenter may have had something to say of any track.
     return Result(already_done=False, warnings=(*said, *warnings), notes=plan.sound.notes)
+
+
+def _with_measured_ladder(
+    plan: Plan, bounds: LadderBounds, work: WorkFolder, listener: Listener, said: list[str]
+) -> Plan:
+    """Returns the plan with a ladder measured now, or by a run that was killed later; the fixed one if none can be."""
+    if (reason := reason_not_measured(plan)) is not None:
+        said.append(f"the ladder is the fixed one: {reason}")
+        return plan
+
+    def make(path: Path) -> None:
+        listener.step("measure the title for its ladder")
+        begun_s = monotonic()
+
+        def on_done(done: int, total: int) -> None:
+            listener.encoding(RunProgress(done, 0.0, f"{monotonic() - begun_s:.0f} s"), total)
+
+        path.write_text(json.dumps(measure_ladder(plan, bounds, on_done).to_json()))
+
+    record = LadderRecord.from_json(json.loads(work.made(LADDER, make).read_text()))
+    return plan.with_ladder(rungs_of(record), record)
 
 
 def _make(plan: Plan, work: WorkFolder, segmenter: Segmenter, listener: Listener) -> list[str]:

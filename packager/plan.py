@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from manifests.ladder_record import LadderRecord
 from media.colour.conversion import BLACK
 from media.colour.tags import colour_of, colour_warnings, without_zscale
 from media.errors import UnreadableSourceError
@@ -19,10 +20,11 @@ from media.source.scan import Scan, scan
 from media.source.shape import common_shape
 from media.source.treatment import SourceTreatment, file_sha256
 from packager.encode import VideoSettings
-from packager.encoders import DEFAULT_CODEC, ENCODERS, hdr_encoder
+from packager.encoders import DEFAULT_CODEC, DEFAULT_TUNE, ENCODERS, hdr_encoder
 from packager.errors import HdrError, LadderError
 from packager.hdr import HdrSettings, hdr_rungs
-from packager.ladder import LadderRung, auto_ladder, wanted_ladder
+from packager.ladder.choice import LadderBounds
+from packager.ladder.sizes import LadderRung, auto_ladder, wanted_ladder
 from packager.rungs import Crf, WantedRung
 from packager.sound.choice import AudioWish, SoundPlan, plan_sound
 from packager.subtitles import Subtitles, read_file, tracks_of
@@ -44,10 +46,13 @@ class Request:
     source: Path
     bundle: Path
     wanted: tuple[WantedRung, ...] | None = None
-    """None: the auto ladder."""
+    """None: the fixed ladder, or a measured one."""
+    bounds: LadderBounds | None = None
+    """Bounds of a measured ladder; None for the rungs of `wanted`, or the fixed ladder."""
     segment_s: Fraction = Fraction(4)
     codec: str = DEFAULT_CODEC
     preset: str = "medium"
+    tune: str = DEFAULT_TUNE
     segmenter: str = "auto"
     start_s: Fraction = Fraction(0)
     duration_s: Fraction | None = None
@@ -73,6 +78,7 @@ class Plan:
     """SHA-256 of the source."""
     treatment: SourceTreatment
     rungs: tuple[LadderRung, ...]
+    """The fixed ladder until a measured one is there."""
     video: VideoSettings
     found: Scan
     """The packets of the source and what its key frames look like."""
@@ -87,19 +93,40 @@ class Plan:
     hdr: HdrSettings | None = None
     hdr_rungs: tuple[LadderRung, ...] = ()
     """HDR rungs of the same sizes as the others; none without `hdr`."""
+    ladder: LadderRecord | None = None
+    """Record of the measured ladder, for provenance.json."""
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Settings that determine the content of the bundle, as JSON. (Both segmenters make the same segments.)"""
+        """Settings that determine the content of the bundle, as JSON. (Both segmenters make the same segments.)
+
+        The rungs of a measured ladder follow from them.
+        """
+        bounds = self.request.bounds
         return {
             "subtitles": [{"sha256": s.sha256, "language": s.language} for s in self.subtitles if s.sha256],
             "sound": [track.to_json() for track in self.sound.tracks],
             "source_sha256": self.sha256,
             "treatment": self.treatment.to_json(),
-            "rungs": _described(self.rungs),
+            **({"rungs": _described(self.rungs)} if bounds is None else {"ladder": bounds.to_json()}),
             **asdict(self.video),
-            **({"hdr": {"codec": self.hdr.codec, "rungs": _described(self.hdr_rungs)}} if self.hdr else {}),
+            **({"hdr": {"codec": self.hdr.codec, **self._hdr_rungs_asked}} if self.hdr else {}),
         }
+
+    @property
+    def _hdr_rungs_asked(self) -> dict[str, Any]:
+        return {"rungs": _described(self.hdr_rungs)} if self.request.bounds is None else {}
+
+    @property
+    def made(self) -> dict[str, Any]:
+        """The settings and the rungs that were made, as JSON for provenance.json."""
+        hdr = {"hdr": {"codec": self.hdr.codec, "rungs": _described(self.hdr_rungs)}} if self.hdr else {}
+        return {**self.settings, "rungs": _described(self.rungs), **hdr}
+
+    def with_ladder(self, rungs: tuple[LadderRung, ...], record: LadderRecord) -> Plan:
+        """Returns the plan with a measured ladder."""
+        hdr = _hdr_rungs(self.request, rungs, self.hdr) if self.hdr else ()
+        return replace(self, rungs=rungs, hdr_rungs=hdr, ladder=record)
 
     @property
     def segment_s(self) -> Fraction:
@@ -168,7 +195,7 @@ def make_plan(request: Request, step: Callable[[str], None] = lambda what: None)
         sha256=file_sha256(request.source),
         treatment=treatment,
         rungs=rungs,
-        video=VideoSettings(request.codec, request.preset, frames),
+        video=VideoSettings(request.codec, request.preset, frames, request.tune),
         found=found,
         grid=grid,
         source_frames=schedule.count,

@@ -24,7 +24,7 @@ from manifests.model import (
 )
 from manifests.mp4.fragments import InitInfo, read_fragment, read_init
 from manifests.names import text_href
-from packager.ladder import LadderRung
+from packager.ladder.sizes import LadderRung
 
 
 @dataclass(frozen=True)

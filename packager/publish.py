@@ -24,7 +24,7 @@ from manifests.provenance import (
     read_provenance,
 )
 from packager.errors import OutputFolderError
-from packager.ladder import LadderRung
+from packager.ladder.sizes import LadderRung
 from packager.plan import Plan
 from packager.presentation import HdrLadder, MeasuredSound, MeasuredTrack, Text, build_presentation, content_tag
 from packager.tools import tool_versions
@@ -34,9 +34,11 @@ _SETTINGS_IN_WORDS = {
     "source_sha256": "another source",
     "treatment": "--start, --duration or treatment",
     "rungs": "--rungs",
+    "ladder": "--rungs, --count, --min-rate, --max-rate or --target-quality",
     "segment_frames": "--segment-seconds",
     "codec": "--codec",
     "preset": "--preset",
+    "tune": "--tune",
     "subtitles": "--subtitles",
     "sound": "--audio",
     "hdr": "--hdr",
@@ -87,7 +89,10 @@ def is_done(bundle: Path, settings: dict[str, Any], *, force: bool) -> bool:
         held = dict(read_provenance(bundle).packaging.settings)
     except BundleError:
         held = {}
-    held = {"subtitles": [], "sound": settings["sound"], **held}  # of a bundle from before there was a choice
+    # A bundle from before there was a choice was made like this.
+    held = {"subtitles": [], "sound": settings["sound"], "tune": "film", **held}
+    if {"hdr"} <= held.keys() & settings.keys():  # the HDR rungs of a measured ladder follow from it
+        held["hdr"] = {name: held["hdr"].get(name) for name in settings["hdr"]}
     differing = sorted(name for name in {*settings, *(held.keys() & {"hdr"})} if held.get(name) != settings.get(name))
     if not differing:
         shutil.rmtree(bundle / FOLDER, ignore_errors=True)  # of a run that was killed after it had published
@@ -164,7 +169,11 @@ def provenance(plan: Plan, pieces: Pieces) -> Provenance:
         SourceRecord(name, plan.sha256, plan.info.to_json() | {"name": name}),
         plan.treatment.to_json(),
         PackagingRecord(
-            plan.settings, pieces.segmenter, tool_versions(), {name: track.sha256 for name, track in tracks.items()}
+            plan.made,
+            pieces.segmenter,
+            tool_versions(),
+            {name: track.sha256 for name, track in tracks.items()},
+            plan.ladder,
         ),
     )
 

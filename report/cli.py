@@ -9,14 +9,17 @@ from functools import cache
 from console.command import command, command_parser
 from console.options import bundle_folder, video_file, whole_number
 from console.outputs import check_outputs, output_ending_in, output_file, results_to, write_json, write_output
+from console.text import counted
 from manifests.files import check_writable, publish_file
 from manifests.names import QUALITY, REPORT
 from manifests.provenance import read_provenance
 from player.superres.engines import BACKENDS, ENGINES, Engine, open_engine
 from report.choices import choices_of
+from report.dominated import dominated_rungs, leave_out
 from report.page import headline, page
 from report.results import RungResult, quality_json
 from report.run import clearest_pictures, measured_rungs, open_subject
+from report.saving import Saving, saving_of
 from report.table import publish_quality
 
 _EXAMPLE = """example:
@@ -45,12 +48,18 @@ def main(argv: list[str]) -> int:
         return open_engine(options.engine, options.backend)
 
     rungs = measured_rungs(subject, engine, options.every, fresh=options.fresh, quiet=options.quiet)
+    dominated = dominated_rungs(rungs)
+    if options.prune and dominated:
+        names = {rung.id for rung in dominated}
+        leave_out(options.bundle, [*names])
+        subject, rungs = open_subject(options.bundle, options.source), [r for r in rungs if r.id not in names]
     # Published before the page is made: players can use the table even if drawing fails.
     publish_quality(options.bundle, rungs)
     pictures = clearest_pictures(subject, engine, rungs, quiet=options.quiet)
     title = subject.bundle.presentation.title or subject.bundle.root.resolve().name
-    choices = choices_of(read_provenance(options.bundle).training)
-    html = page(title, width, height, rungs, pictures, choices).encode()
+    provenance = read_provenance(options.bundle)
+    choices, saving = choices_of(provenance.training), saving_of(provenance.packaging.ladder, rungs)
+    html = page(title, width, height, rungs, pictures, choices, saving).encode()
     publish_file(options.bundle / REPORT, html)
     if options.output:
         write_output(options.output, html)
@@ -59,6 +68,11 @@ def main(argv: list[str]) -> int:
     told = results_to(outputs)
     for rung in rungs:
         told.write(_line(rung, rungs) + "\n")
+    for beaten in dominated:
+        fate = "left out" if options.prune else "--prune leaves it out"
+        told.write(f"{beaten.id}: {beaten.by} shows no worse a picture for no more bytes; {fate}\n")
+    if saving is not None:
+        told.write(_saving_line(saving) + "\n")
     told.write(f"report: {options.output or options.bundle / REPORT}\n")
     return 0
 
@@ -73,6 +87,14 @@ def _line(rung: RungResult, rungs: list[RungResult]) -> str:
     return (
         f"{name}: {plain.psnr_y:.2f} dB PSNR-Y plain, {played.psnr_y:.2f} enhanced ({facts.gain_db:+.2f} dB{neg})"
         f" for {rung.model_bytes} model bytes ({facts.model_share:.2%})"
+    )
+
+
+def _saving_line(saving: Saving) -> str:
+    more = "fewer" if saving.vmaf_neg < 0 else "more"
+    return (
+        f"against the best plain ladder of {counted(saving.rungs, 'rung')}: {abs(saving.vmaf_neg):.1f} % {more} bytes "
+        "at equal VMAF-NEG, models included"
     )
 
 
@@ -102,6 +124,9 @@ def _parser() -> argparse.ArgumentParser:
         default=1,
         metavar="N",
         help="take VMAF of every Nth frame; 0 leaves it out (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--prune", action="store_true", help="leave rungs out that another beats with fewer bytes, models included"
     )
     parser.add_argument("--fresh", action="store_true", help="measure again what quality.json knows")
     parser.add_argument(

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
+from media.hull import bytes_at
 from report.choices import Choice
-from report.hull import bytes_at
 from report.pictures import Shown
 from report.plots import kbps, rate_quality_plot, segment_plot
 from report.results import RungResult
+from report.saving import Saving
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,12 @@ def page(
     rungs: Sequence[RungResult],
     shown: Sequence[Shown],
     choices: Sequence[Choice] = (),
+    saving: Saving | None = None,
 ) -> str:
-    """The HTML of the report on rungs that were judged at that size, with what the trainer tried on them."""
+    """Returns the HTML of the report on rungs that were judged at that size.
+
+    `choices` is what the trainer tried on them, `saving` what they save against the best plain ladder.
+    """
     # Everywhere in the page from the cheapest rung to the most expensive one.
     ordered = sorted(rungs, key=lambda rung: rung.video_bytes)
     enhanced = [rung for rung in ordered if rung.enhanced]
@@ -73,6 +78,7 @@ def page(
         headlines=[headline(rung, ordered) for rung in enhanced],
         shown=shown,
         choices=choices,
+        saving=saving,
         plots=[Markup(plot) for plot in plots if plot],  # noqa: S704 - our own SVG, its texts escaped
         segment_plots=[(rung, Markup(segment_plot(rung))) for rung in enhanced],  # noqa: S704 - as above
         kbps=kbps,

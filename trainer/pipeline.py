@@ -87,7 +87,7 @@ def train_bundle(
     if not rungs:
         raise TrainingError(
             "no rung can be enhanced: none is at most half the source in width and height; "
-            "package again with a lower one, such as --rungs auto, or let the trainer choose networks with --net auto"
+            "package again with a lower one, such as --rungs fixed, or let the trainer choose networks with --net auto"
         )
     # The same key means the same models: then there is nothing to do.
     key = title_key(rungs, treatment, settings)

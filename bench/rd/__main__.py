@@ -18,7 +18,7 @@ from bench.rd.talk import BenchProgress
 from console.outputs import write_output
 from manifests.errors import BundleError
 from media.errors import MediaError
-from packager.encoders import DEFAULT_CODEC
+from packager.encoders import DEFAULT_CODEC, TUNES
 
 
 def main(argv: list[str]) -> int:
@@ -67,6 +67,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         seconds=options.seconds,
         crfs=options.crfs,
         codecs=options.codecs,
+        tune=options.tune,
         vmaf_every=1 if options.full else options.vmaf_every,
         enhance=not options.plain,
         net=options.net,
@@ -98,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--crfs", type=_numbers, default=default.crfs, metavar="LIST", help=f"CRFs of the plain rungs (default: {crfs})"
     )
+    add("--tune", choices=TUNES, default=default.tune, help="tune of every encode (default: %(default)s)")
     add("--vmaf-every", type=int, default=default.vmaf_every, metavar="N", help="VMAF of every Nth frame (default: 4)")
     add("--full", action="store_true", help="compute VMAF of every frame")
     # The enhancement.

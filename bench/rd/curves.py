@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from report.hull import Point, upper_hull
+from media.hull import Point, upper_hull
 
 Array = NDArray[np.float64]
 

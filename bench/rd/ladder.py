@@ -17,7 +17,7 @@ from bench.rd.points import COMPARED, Point
 from bench.rd.rungs import packaged
 from bench.rd.summary import details, percents
 from bench.rd.training import LADDER
-from report.hull import Point as RateAndQuality
+from media.hull import Point as RateAndQuality
 
 KBPS = {240: 400, 360: 800, 480: 1200, 720: 2400, 1080: 4800}
 """Rates in kbit/s, by the rows of a wide picture."""

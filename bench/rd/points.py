@@ -9,7 +9,7 @@ from typing import Any
 from bench.judging import METRICS
 from bench.rd.fetching import Bytes
 from bench.rd.rungs import Rung
-from report.hull import Point as RateAndQuality
+from media.hull import Point as RateAndQuality
 
 COMPARED = ("psnr_y", "vmaf", "vmaf_neg")
 """Metrics that are compared by hulls."""

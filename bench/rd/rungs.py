@@ -21,7 +21,10 @@ from media.source.probe import probe
 from media.source.treatment import SourceTreatment
 from packager.encoders import DEFAULT_CODEC
 
-PACKAGE_CODE = ("packager/encode.py", "packager/ladder.py", "packager/treatment.py", "media/source/treatment.py")
+PACKAGE_CODE = (
+    *("packager/encode.py", "packager/encoders.py", "packager/ladder/sizes.py", "packager/treatment.py"),
+    "media/source/treatment.py",
+)
 """Code that decides the bytes of a segment. Both segmenters cut alike."""
 
 
@@ -98,11 +101,20 @@ def packaged(clip: Clip, codec: str, name: str, rates: Sequence[str]) -> list[Ru
     """Returns the rungs of one bundle, packaged now if it is not there. `rates` are as for `--rungs`."""
     settings = clip.settings
     # Another encoder or other code makes another bundle.
-    made_by = digest_of(*rates, codec, settings.preset, code_digest(PACKAGE_CODE), ffmpeg_version())
+    made_by = digest_of(*rates, codec, settings.preset, settings.tune, code_digest(PACKAGE_CODE), ffmpeg_version())
     root = clip.work / "plain" / f"{codec}-{name}-{made_by}" / clip.name
     if not (root / "manifest.mpd").is_file():
         part = ["--start", str(settings.start_s), *(["--duration", str(settings.seconds)] if settings.seconds else [])]
-        how = ["--codec", codec, "--preset", settings.preset, "--segment-seconds", str(SEGMENT_S)]
+        how = [
+            "--codec",
+            codec,
+            "--preset",
+            settings.preset,
+            "--tune",
+            settings.tune,
+            "--segment-seconds",
+            str(SEGMENT_S),
+        ]
         neudash("package", clip.source, "--out", root, "--rungs", ",".join(rates), *how, *part)
     bundle = open_bundle(root)
     rates_of = read_provenance(root).packaging.rates

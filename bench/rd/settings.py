@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from packager.encoders import DEFAULT_CODEC, ENCODERS
+from packager.encoders import DEFAULT_CODEC, DEFAULT_TUNE, ENCODERS
 
 CLASSES = ("cpu", "gpu")
 SLOW_RIVALS = ("fsrcnn", "espcn")
@@ -33,6 +33,8 @@ class Settings:
     codecs: tuple[str, ...] = (DEFAULT_CODEC,)
     """Codecs of the plain lines; the first is enhanced, and the others are compared with it."""
     preset: str = PRESET
+    tune: str = DEFAULT_TUNE
+    """Tune of every encode, plain and enhanced alike."""
     vmaf_every: int = 4
     """Interval of the frames that libvmaf scores."""
     enhance: bool = True

@@ -9,7 +9,7 @@ from pathlib import Path
 from media.frames import Frame, frame_from_i420
 from media.programs import find_ffmpeg, pipe_program
 from media.source.reading import source_frames
-from media.source.scan import scan
+from media.source.scan import Scan, scan
 from media.source.treatment import QUIET, SourceTreatment, apply_filters, raw_input, video_filters
 
 FRAME_DEADLINE_S = 300.0
@@ -23,6 +23,11 @@ def reference_frames(path: Path, treatment: SourceTreatment, width: int, height:
     UnreadableSourceError if not one frame comes out.
     """
     found = scan(path, treatment.stream_index, treatment.sound_indices)
+    yield from frames_as_encoded(path, found, treatment, width, height)
+
+
+def frames_as_encoded(path: Path, found: Scan, treatment: SourceTreatment, width: int, height: int) -> Iterator[Frame]:
+    """Yields the same as `reference_frames` for a source that has been scanned. Raises the same."""
     source = raw_input(treatment, treatment.shape_of(found))
     output = apply_filters(source, video_filters(treatment, width, height)).output(
         "pipe:1", f="rawvideo", pix_fmt="yuv420p", fps_mode="passthrough"

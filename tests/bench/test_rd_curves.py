@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bench.rd.curves import bd_rate, hull, monotone, pchip, rate_at, union_bd_rate
-from report.hull import Point
+from media.hull import Point
 
 RATES = st.floats(5e4, 2e7)
 POINTS = st.lists(st.tuples(RATES, st.floats(20, 50)), min_size=2, max_size=30)

@@ -12,7 +12,7 @@ from media.source.shape import Shape
 from media.source.treatment import Crop, SourceTreatment
 from packager.encode import VideoSettings, audio_arguments, audio_segment_s, encode_arguments, timescale
 from packager.encoders import ENCODERS
-from packager.ladder import LadderRung, Size
+from packager.ladder.sizes import LadderRung, Size
 from packager.rungs import Bitrate, Crf
 
 TREATMENT = SourceTreatment(

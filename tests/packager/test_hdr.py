@@ -18,7 +18,7 @@ from media.colour.mastering import MasteringDisplay
 from media.source.probe import VideoInfo, probe
 from packager.cli import main
 from packager.hdr import HdrSettings, hdr_rungs, svtav1_parameters, x265_parameters
-from packager.ladder import LadderRung, Size
+from packager.ladder.sizes import LadderRung, Size
 from packager.rungs import Bitrate, Crf
 
 if TYPE_CHECKING:

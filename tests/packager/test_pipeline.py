@@ -129,8 +129,8 @@ def test_an_empty_poster_is_not_published(
     assert not (tmp_path / "bundle" / "manifest.mpd").exists()
 
 
-def test_the_ladder_is_found_without_being_asked_for(silent_video: Path, package: Package) -> None:
-    presentation = open_bundle(package(silent_video)).presentation
+def test_the_fixed_ladder_halves_the_source(silent_video: Path, package: Package) -> None:
+    presentation = open_bundle(package(silent_video, "--rungs", "fixed")).presentation
     assert [r.id for r in presentation.video] == ["v144"]
     assert presentation.audio == ()
 

@@ -7,11 +7,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from packager.errors import LadderError
-from packager.rungs import Bitrate, Crf, WantedRung, parse_rungs
+from packager.rungs import Bitrate, Crf, WantedRung, parse_bitrate, parse_rungs
 
 
-def test_auto_asks_for_nothing_in_particular() -> None:
-    assert parse_rungs("auto") is None
+@pytest.mark.parametrize("name", ["auto", "fixed"])
+def test_ladders_have_names(name: str) -> None:
+    assert parse_rungs(name) == name
+
+
+@given(st.integers(1, 99_999))
+def test_a_bitrate_alone_is_read(kbps: int) -> None:
+    assert parse_bitrate(f"{kbps}k") == 1000 * kbps
+    assert parse_bitrate(f"{kbps / 1000:.3f}M") == 1000 * kbps
+
+
+@pytest.mark.parametrize("text", ["", "800", "-1k", "k", "1e9k", "0.1k", "800k,", "nank"])
+def test_what_is_not_a_bitrate_is_named(text: str) -> None:
+    with pytest.raises(LadderError):
+        parse_bitrate(text)
 
 
 def test_heights_at_quality_and_bitrate() -> None:

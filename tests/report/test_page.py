@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from manifests.provenance import Provenance
+from media.hull import bytes_at, upper_hull
 from report.choices import Choice, choices_of
-from report.hull import bytes_at, upper_hull
 from report.page import headline, page
 from report.pictures import DETAIL, Shown, clearest_box, clearest_segments
 from report.plots import Axis, kbps, rate_quality_plot, segment_plot

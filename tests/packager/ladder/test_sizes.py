@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from packager.errors import LadderError
-from packager.ladder import MAX_SAR_TERM, LadderRung, auto_ladder, wanted_ladder
+from packager.ladder.sizes import MAX_SAR_TERM, LadderRung, auto_ladder, wanted_ladder
 from packager.rungs import Bitrate, Crf, WantedRung, parse_rungs
 
 

@@ -81,18 +81,22 @@ def wanted_ladder(source: Area, wanted: Sequence[WantedRung]) -> tuple[LadderRun
     for rung in wanted:
         if rung.height > source[1]:
             raise LadderError(f"rung {rung} is above the source, which is {floor(source[1])} high; leave it out")
-    heights = sorted({rung.height for rung in wanted})
-    sizes = _partnered(source, heights)
-    shared = [height for height in heights if sum(rung.height == height for rung in wanted) > 1]
-    ids = [f"v{sizes[r.height].height}" + (f"-{r.rate}" if r.height in shared else "") for r in wanted]
+    sizes = exact_sizes(source, sorted({rung.height for rung in wanted}))
+    ids = unique_ids([(sizes[rung.height], rung.rate) for rung in wanted])
     for index, name in enumerate(ids):
         if name in ids[:index]:
             raise LadderError(f"rung {wanted[index]} comes out the same as another one; leave it out")
     return tuple(LadderRung(name, sizes[r.height], r.rate) for name, r in zip(ids, wanted, strict=True))
 
 
-def _partnered(source: Area, heights: Sequence[int]) -> dict[int, Size]:
-    """A size for each of the ascending heights."""
+def unique_ids(rungs: Sequence[tuple[Size, Rate]]) -> list[str]:
+    """Returns an id for each rung, such as `v360`; rungs of one height have their rate in it: `v360-crf27`."""
+    heights = [size.height for size, _ in rungs]
+    return [f"v{size.height}" + (f"-{rate}" if heights.count(size.height) > 1 else "") for size, rate in rungs]
+
+
+def exact_sizes(source: Area, heights: Sequence[int]) -> dict[int, Size]:
+    """Returns a size of the source's exact shape for each of the ascending heights; halves are exact halves."""
     sizes: dict[int, Size] = {}
     for height in heights:
         if height % 2 == 0 and height // 2 in sizes:

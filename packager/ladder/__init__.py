@@ -1,0 +1,1 @@
+"""The ladder of a title: sizes, excerpts that are probed, and the choice of rungs."""

@@ -1,0 +1,185 @@
+"""The trial before the ladder is planned: a few segments encoded at several sizes and qualities, and measured."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from manifests.networks import Size as Pixels
+from media.frames import Frame, decode_segment, frame_from_i420
+from media.programs import feed_program, find_program
+from media.quality import FrameScore, judge, pooled
+from media.resize import resize
+from media.source.reading import source_frames
+from media.source.reference import frames_as_encoded
+from media.source.scan import Scan
+from media.source.treatment import SourceTreatment
+from packager.encode import VideoSettings, encode_arguments
+from packager.ladder.linear_gain import linear_gain_db
+from packager.ladder.sizes import LadderRung, Size
+from packager.rungs import Crf
+
+SCORED_EVERY = 2
+"""Interval of the frames that are scored by PSNR-Y; libvmaf sees the same frames."""
+VMAF_EVERY = 4
+"""Interval, among those, of the frames that libvmaf scores."""
+FILTERED_FRAMES = 4
+"""Frames of each excerpt from which the gain of the linear filter is measured."""
+STALLED_S = 1800.0
+"""An encoder that takes no frame for this long is ended."""
+
+
+@dataclass(frozen=True)
+class ProbePoint:
+    """One size at one quality, measured over all excerpts."""
+
+    size: Size
+    crf: float
+    rate_bps: float
+    psnr_y: float
+    """dB in the shown size, by the plain resize; pooled over the squared error."""
+    vmaf_neg: float | None
+    """0 to 100 in the shown size; None if no ffmpeg has libvmaf."""
+    linear_gain_db: float
+    """Gain of the best linear filter over the plain resize (`packager.ladder.linear_gain`)."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the point for provenance.json."""
+        size = {"width": self.size.width, "height": self.size.height, "sar": str(self.size.sar)}
+        return {**asdict(self), "size": size}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> ProbePoint:
+        """Reads what `to_json` makes."""
+        size = Size(value["size"]["width"], value["size"]["height"], Fraction(value["size"]["sar"]))
+        return cls(**{**value, "size": size})
+
+
+@dataclass(frozen=True)
+class ProbedSource:
+    """A source as the trial reads it."""
+
+    path: Path
+    found: Scan
+    treatment: SourceTreatment
+    shown: Pixels
+    """Size in which pictures are compared."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One size at one quality, to be measured."""
+
+    size: Size
+    crf: float
+
+
+def probe_ladder(
+    source: ProbedSource,
+    settings: VideoSettings,
+    excerpts: Sequence[int],
+    trials: Sequence[Trial],
+    on_done: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[ProbePoint, ...]:
+    """Encodes these segments of the source in all trials, and measures them. `on_done` receives the work done.
+
+    Raises ProgramFailedError, UnreadableSourceError, UndecodableSegmentError.
+    """
+    measured: list[list[_Measured]] = [[] for _ in trials]
+    total = len(excerpts) * len(trials)
+    for index in excerpts:
+        start_s = source.treatment.start_s + index * settings.segment_frames / source.treatment.frame_rate
+        part = replace(
+            source,
+            treatment=replace(
+                source.treatment,
+                start_s=start_s,
+                duration_s=settings.segment_frames / source.treatment.frame_rate,
+            ),
+        )
+        with tempfile.TemporaryDirectory(prefix="neudash-probe-") as folder:
+            paths = _encoded(part, settings, trials, Path(folder))
+            reference = Path(folder) / "reference.yuv"
+            _write_reference(part, reference)
+            for trial, path, results in zip(trials, paths, measured, strict=True):
+                results.append(_measure(path, trial, _read_reference(reference, source.shown), source.shown))
+                on_done(sum(map(len, measured)), total)
+    rate = source.treatment.frame_rate
+    return tuple(_point(trial, results, rate) for trial, results in zip(trials, measured, strict=True))
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """One trial on one excerpt."""
+
+    size_bytes: int
+    frames: int
+    scores: list[FrameScore]
+    linear_gain_db: float
+
+
+def _encoded(part: ProbedSource, settings: VideoSettings, trials: Sequence[Trial], folder: Path) -> list[Path]:
+    """Encodes one excerpt in all trials by one run of the encoder, from one decode."""
+    outputs = [
+        (LadderRung(f"trial{number}", trial.size, Crf(trial.crf)), folder / f"trial{number}.mp4")
+        for number, trial in enumerate(trials)
+    ]
+    arguments = encode_arguments(part.treatment, part.treatment.shape_of(part.found), settings, outputs)
+    with feed_program([str(find_program("ffmpeg")), *arguments], deadline_s=STALLED_S) as write:
+        for data in source_frames(part.path, part.found, part.treatment):
+            write(data)
+    return [path for _, path in outputs]
+
+
+def _write_reference(part: ProbedSource, path: Path) -> None:
+    """Writes the excerpt's frames in the shown size to the disk: every trial is compared with them."""
+    with path.open("wb") as file:
+        for frame in frames_as_encoded(part.path, part.found, part.treatment, *part.shown):
+            file.write(frame.i420())
+
+
+def _read_reference(path: Path, size: Pixels) -> Iterator[Frame]:
+    with path.open("rb") as file:
+        while data := file.read(size.width * size.height * 3 // 2):
+            yield frame_from_i420(data, size.width, size.height, Fraction(0))
+
+
+def _measure(path: Path, trial: Trial, reference: Iterator[Frame], shown: Pixels) -> _Measured:
+    """Scores an encoded excerpt in the shown size."""
+    data = path.read_bytes()
+    decoded = list(decode_segment(b"", data))
+    # Only luma counts here, so chroma is not resized.
+    grey = np.full((shown.height // 2, shown.width // 2), 128, np.uint8)
+    scored = len(decoded[::SCORED_EVERY])
+    step = max(1, scored // FILTERED_FRAMES)
+    pairs = []
+    with judge(*shown, vmaf_every=VMAF_EVERY, neg_only=True) as verdict:
+        both = islice(zip(reference, decoded, strict=True), None, None, SCORED_EVERY)
+        for number, (wanted, frame) in enumerate(both):
+            plain = Frame(resize(frame.y, *shown), grey, grey, frame.pts_s)
+            verdict.add(Frame(wanted.y, grey, grey, frame.pts_s), plain)
+            if number % step == 0:
+                pairs.append((wanted.y, plain.y))
+    gain = linear_gain_db(pairs, shown.height / trial.size.height) if len(pairs) > 1 else 0.0
+    return _Measured(len(data), len(decoded), verdict.scores(), gain)
+
+
+def _point(trial: Trial, results: Sequence[_Measured], frame_rate: Fraction) -> ProbePoint:
+    scores = [score for result in results for score in result.scores]
+    quality = pooled(scores)
+    duration_s = float(sum(result.frames for result in results) / frame_rate)
+    return ProbePoint(
+        trial.size,
+        trial.crf,
+        rate_bps=8 * sum(result.size_bytes for result in results) / duration_s,
+        psnr_y=quality.psnr_y,
+        vmaf_neg=quality.vmaf_neg,
+        linear_gain_db=sum(result.linear_gain_db for result in results) / len(results),
+    )
