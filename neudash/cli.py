@@ -11,6 +11,7 @@ _PACKAGES = ("manifests", "console", "media", "packager", "trainer", "player", "
 """Our top-level modules. Their names are plain words, which others use as well."""
 
 COMMANDS = {
+    "make": ("neudash.make", "all for one video: package, train, report"),
     "package": ("packager.cli", "cut a video into a DASH bundle: ladder, segments, manifest"),
     "train": ("trainer.cli", "put enhancement models into a bundle"),
     "serve": ("server.cli", "serve bundles over HTTP"),

@@ -9,22 +9,21 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from console.command import command, command_parser, python_running
+from console.command import command, command_parser
 from console.options import seconds, video_file, whole_number
 from console.outputs import output_folder
 from console.progress import progress
 from manifests.bundle import open_bundle
-from manifests.errors import NeudashError
 from media.source.probe import probe
 from neudash.sample.video import DURATION_S, MAX_DURATION_S, frame_count, render_sample
+from neudash.steps import StepFailedError, Steps, neudash_command, run_neudash, tell
 
 INTERRUPTED = 130
 TOP_PX = 1080
@@ -39,10 +38,6 @@ examples:
 All outputs go into one folder. Stopped, the same command goes on where it was."""
 
 
-class DemoError(NeudashError):
-    """The demo cannot continue. `str()` is the reason, or points to the step that reported it on stderr."""
-
-
 @dataclass(frozen=True)
 class _Outputs:
     """Files and folders that the demo writes."""
@@ -55,21 +50,6 @@ class _Outputs:
 
     def file(self, name: str) -> Path:
         return self.folder / name
-
-
-@dataclass
-class _Steps:
-    """Announces the steps and remembers how long they took."""
-
-    total: int
-    taken: list[tuple[str, float]] = field(default_factory=list)
-
-    @contextmanager
-    def step(self, title: str) -> Iterator[None]:
-        _talk(f"\n[{len(self.taken) + 1}/{self.total}] {title}")
-        begin_s = time.monotonic()
-        yield
-        self.taken.append((title, time.monotonic() - begin_s))
 
 
 @command("neudash demo")
@@ -116,26 +96,26 @@ def _parser() -> argparse.ArgumentParser:
 def _demo(options: argparse.Namespace) -> None:
     outputs = _Outputs(options.out or default_folder(options.video, options.seconds))
     if outputs.folder.exists() and not outputs.folder.is_dir():
-        raise DemoError(f"--out {outputs.folder} is a file; name a folder")
+        raise StepFailedError(f"--out {outputs.folder} is a file; name a folder")
     outputs.folder.mkdir(parents=True, exist_ok=True)
-    steps = _Steps(total=5 if options.video else 6)
+    steps = Steps(total=5 if options.video else 6)
     source = options.video or _sample(steps, outputs, min(options.seconds, MAX_DURATION_S))
     force = ["--force"] if options.force else []
     with steps.step("package: a ladder of rungs, cut into segments"):
         rungs = wanted_rungs(*map(float, probe(source).video.display_size))
         length = ["--duration", f"{options.seconds:g}"]
-        _neudash("package", source, "-o", outputs.bundle, "--rungs", rungs, *length, *force)
+        run_neudash("package", source, "-o", outputs.bundle, "--rungs", rungs, *length, *force)
     with steps.step("train: a tiny network for every rung that can be enhanced"):
-        _neudash("train", outputs.bundle, "--source", source, "--steps", options.steps)
+        run_neudash("train", outputs.bundle, "--source", source, "--steps", options.steps)
     # The rung with the clearest difference is played, not the one that a policy would choose on a fast line.
     rung = rung_to_play(outputs.bundle)
     with _served(steps, outputs.bundle) as (server, manifest_url):
         played = ["--out", outputs.file("enhanced.mp4"), "--stats", outputs.file("play.json")]
         with steps.step(f"play: rung {rung} over HTTP, every frame enhanced"):
-            _neudash("play", manifest_url, "--rung", rung, *played)
+            run_neudash("play", manifest_url, "--rung", rung, *played)
         written = ["-o", outputs.file("report.html"), "--json", outputs.file("report.json")]
         with steps.step("report: every frame measured, plain and enhanced"):
-            _neudash("report", outputs.bundle, "--source", source, *written)
+            run_neudash("report", outputs.bundle, "--source", source, *written)
         _summarise(steps, outputs, source, rung)
         print(f"report:   {outputs.file('report.html')}")
         # The rung with models: left to itself, a player on this very machine takes the largest.
@@ -154,7 +134,7 @@ def default_folder(video: Path | None, duration_s: float) -> Path:
     return Path("demo-out") / f"{stem or 'video'}-{duration_s:g}s"
 
 
-def _sample(steps: _Steps, outputs: _Outputs, duration_s: float) -> Path:
+def _sample(steps: Steps, outputs: _Outputs, duration_s: float) -> Path:
     """The sample video, drawn unless an earlier run has done so."""
     path, partial = outputs.file("canal.mp4"), outputs.file("canal.partial.mp4")
     with steps.step("draw: a canal town at dusk, for want of a video of yours"):
@@ -163,14 +143,17 @@ def _sample(steps: _Steps, outputs: _Outputs, duration_s: float) -> Path:
                 task = bars.add_task("draw", total=frame_count(duration_s), note="")
                 render_sample(partial, duration_s, lambda done: bars.update(task, completed=done))
             partial.replace(path)
-        _talk(str(path))
+        tell(str(path))
     return path
 
 
 def wanted_rungs(width: float, height: float) -> str:
-    """The `--rungs` for a source of that size: its own ladder, or the one of its picture at 1080 lines."""
+    """Returns the `--rungs` for a source of that size: the fixed ladder, or that of its picture at 1080 lines.
+
+    A measured ladder has more rungs, which take longer to train than a first look should.
+    """
     if min(width, height) <= TOP_PX:
-        return "auto"
+        return "fixed"
     quarter = round(height * TOP_PX / min(width, height) / 4)
     return ",".join(f"{quarter * factor}@crf27" for factor in (1, 2, 4))
 
@@ -187,35 +170,22 @@ def rung_to_play(bundle: Path) -> str:
     return (below_top or enhanced or ladder[:-1] or ladder)[-1].id
 
 
-def _neudash(*arguments: object) -> None:
-    """One command, as a person would start it. Raises DemoError."""
-    command = [str(argument) for argument in arguments]
-    _talk(f"$ neudash {shlex.join(command)}")
-    finished = subprocess.run(_python(command), stdin=subprocess.DEVNULL, check=False)  # noqa: S603 - no shell reads it
-    if finished.returncode != 0:
-        raise DemoError(f"`neudash {command[0]}` ended with status {finished.returncode}; what it said stands above")
-
-
-def _python(command: Sequence[str]) -> list[str]:
-    return python_running("from neudash.cli import main; sys.exit(main())", *command)
-
-
 @contextmanager
-def _served(steps: _Steps, bundle: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def _served(steps: Steps, bundle: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A server of the bundle on a free port, and the address of its manifest; it ends with the block."""
     command = ["serve", str(bundle), "--port", "0"]
     with steps.step("serve: the bundle over HTTP"):
-        _talk(f"$ neudash {shlex.join(command)} &")
+        tell(f"$ neudash {shlex.join(command)} &")
         server = subprocess.Popen(  # noqa: S603 - no shell reads it
-            _python(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+            neudash_command(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
         )
         assert server.stdout is not None, "asked for"
         manifest_url = server.stdout.readline().strip()
-        _talk(manifest_url)
+        tell(manifest_url)
     try:
         # The server prints its address once it listens, and nothing if it fails.
         if not manifest_url:
-            raise DemoError("`neudash serve` ended at once; what it said stands above")
+            raise StepFailedError("`neudash serve` ended at once; what it said stands above")
         yield server, manifest_url
     finally:
         server.terminate()
@@ -227,20 +197,19 @@ def _served(steps: _Steps, bundle: Path) -> Iterator[tuple[subprocess.Popen[str]
 
 
 def _wait(server: subprocess.Popen[str]) -> None:
-    _talk("serving until Ctrl-C")
+    tell("serving until Ctrl-C")
     try:
         server.wait()
     except KeyboardInterrupt:
-        _talk("")
+        tell("")
 
 
-def _summarise(steps: _Steps, outputs: _Outputs, source: Path, rung: str) -> None:
+def _summarise(steps: Steps, outputs: _Outputs, source: Path, rung: str) -> None:
     stats = json.loads(outputs.file("play.json").read_text())
     quality = json.loads(outputs.file("report.json").read_text())
     measured = next(entry for entry in quality["rungs"] if entry["id"] == rung)
     video_bytes, model_bytes = measured["video_bytes"], measured["model_bytes"]
-    print("\n" + "\n".join(f"{duration_s:6.1f} s  {title.partition(':')[0]}" for title, duration_s in steps.taken))
-    print(f"{sum(duration_s for _, duration_s in steps.taken):6.1f} s  in all\n")
+    print(f"\n{steps.summary()}\n")
     print(f"rung {rung}, shown at {quality['target']['width']}x{quality['target']['height']}")
     print(f"  frames    {stats['enhanced_frames']} of {stats['frames']} enhanced, {stats['enhance_fps']:.0f} a second")
     print(f"  bytes     {video_bytes:,} of video, {model_bytes:,} of models ({model_bytes / video_bytes:.2%})")
@@ -255,7 +224,3 @@ def _gain(measured: dict[str, Any], key: str) -> str:
     if plain is None:
         return "not measured: this ffmpeg has no libvmaf"
     return f"{plain:.2f} plain, {played:.2f} enhanced ({played - plain:+.2f})"
-
-
-def _talk(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

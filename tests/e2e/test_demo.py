@@ -149,8 +149,8 @@ def test_each_video_has_a_folder_of_its_own(video: Path | None, folder: str) -> 
 @pytest.mark.parametrize(
     ("size", "rungs"),
     [
-        ((1280, 720), "auto"),
-        ((1080, 1920), "auto"),
+        ((1280, 720), "fixed"),
+        ((1080, 1920), "fixed"),
         ((3840, 2160), "270@crf27,540@crf27,1080@crf27"),
         ((2160, 3840), "480@crf27,960@crf27,1920@crf27"),
     ],
