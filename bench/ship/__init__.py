@@ -1,0 +1,1 @@
+"""Compares the bundle that default commands make with the best plain ladders, every byte counted."""
