@@ -108,7 +108,7 @@ def _with_measured_ladder(
         def on_done(done: int, total: int) -> None:
             listener.encoding(RunProgress(done, 0.0, f"{monotonic() - begun_s:.0f} s"), total)
 
-        path.write_text(json.dumps(measure_ladder(plan, bounds, on_done).to_json()))
+        path.write_text(json.dumps(measure_ladder(plan, bounds, work.root, on_done).to_json()))
 
     record = LadderRecord.from_json(json.loads(work.made(LADDER, make).read_text()))
     return plan.with_ladder(rungs_of(record), record)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 
 from manifests.ladder_record import LadderRecord, PlannedQuality, PlannedRung
 from manifests.networks import Size as Pixels
@@ -42,18 +43,19 @@ def reason_not_measured(plan: Plan) -> str | None:
     return None
 
 
-def measure_ladder(plan: Plan, bounds: LadderBounds, on_done: Callable[[int, int], None]) -> LadderRecord:
+def measure_ladder(plan: Plan, bounds: LadderBounds, folder: Path, on_done: Callable[[int, int], None]) -> LadderRecord:
     """Encodes excerpts in several sizes and qualities, and chooses the rungs. `on_done` receives the work done, of all.
 
-    Raises MediaError, LadderError.
+    `folder` takes the raw frames of one excerpt for that time. Raises MediaError, LadderError.
     """
     frames = min(plan.video.segment_frames, plan.expected_frames)
     whole = max(1, plan.expected_frames // plan.video.segment_frames)
     excerpts = choose_excerpts(segment_bytes(plan, whole), float(frames / plan.treatment.frame_rate))
     trials = planned_trials(plan)
     top = max((trial.size for trial in trials), key=lambda size: size.height)
-    source = ProbedSource(plan.request.source, plan.found, plan.treatment, Pixels(top.width, top.height))
-    points = probe_ladder(source, plan.video, excerpts, trials, on_done)
+    shown = Pixels(top.width, top.height)
+    source = ProbedSource(plan.request.source, plan.found, plan.treatment, plan.expected_frames, shown)
+    points = probe_ladder(source, plan.video, excerpts, trials, folder, on_done)
     duration_s = float(plan.expected_frames / plan.treatment.frame_rate)
 
     def chosen(bounds: LadderBounds) -> tuple[PlannedRung, ...]:

@@ -69,8 +69,16 @@ class ProbedSource:
     path: Path
     found: Scan
     treatment: SourceTreatment
+    frames: int
+    """Number of frames that come out of it."""
     shown: Pixels
     """Size in which pictures are compared."""
+
+    def part(self, first: int, count: int) -> ProbedSource:
+        """Returns the part of `count` frames, or up to the end, that begins with frame `first`."""
+        rate, count = self.treatment.frame_rate, min(count, self.frames - first)
+        treatment = replace(self.treatment, start_s=self.treatment.start_s + first / rate, duration_s=count / rate)
+        return replace(self, treatment=treatment, frames=count)
 
 
 @dataclass(frozen=True)
@@ -86,30 +94,25 @@ def probe_ladder(
     settings: VideoSettings,
     excerpts: Sequence[int],
     trials: Sequence[Trial],
+    folder: Path,
     on_done: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[ProbePoint, ...]:
-    """Encodes these segments of the source in all trials, and measures them. `on_done` receives the work done.
+    """Encodes these segments of the source in all trials, and measures them.
 
-    Raises ProgramFailedError, UnreadableSourceError, UndecodableSegmentError.
+    `folder` takes the raw frames of one segment for that time; `on_done` receives the work done, of all. Raises
+    ProgramFailedError, UnreadableSourceError, UndecodableSegmentError, OSError.
     """
     measured: list[list[_Measured]] = [[] for _ in trials]
     total = len(excerpts) * len(trials)
     for index in excerpts:
-        start_s = source.treatment.start_s + index * settings.segment_frames / source.treatment.frame_rate
-        part = replace(
-            source,
-            treatment=replace(
-                source.treatment,
-                start_s=start_s,
-                duration_s=settings.segment_frames / source.treatment.frame_rate,
-            ),
-        )
-        with tempfile.TemporaryDirectory(prefix="neudash-probe-") as folder:
-            paths = _encoded(part, settings, trials, Path(folder))
-            reference = Path(folder) / "reference.yuv"
-            _write_reference(part, reference)
+        part = source.part(index * settings.segment_frames, settings.segment_frames)
+        with tempfile.TemporaryDirectory(prefix="tmp-probe-", dir=folder) as name:
+            paths = _encoded(part, settings, trials, Path(name))
+            reference = Path(name) / "reference.yuv"
+            frames = _write_reference(part, reference)
             for trial, path, results in zip(trials, paths, measured, strict=True):
-                results.append(_measure(path, trial, _read_reference(reference, source.shown), source.shown))
+                read = _read_reference(reference, source.shown)
+                results.append(_measure(path, trial, read, frames, source.shown))
                 on_done(sum(map(len, measured)), total)
     rate = source.treatment.frame_rate
     return tuple(_point(trial, results, rate) for trial, results in zip(trials, measured, strict=True))
@@ -138,11 +141,14 @@ def _encoded(part: ProbedSource, settings: VideoSettings, trials: Sequence[Trial
     return [path for _, path in outputs]
 
 
-def _write_reference(part: ProbedSource, path: Path) -> None:
-    """Writes the excerpt's frames in the shown size to the disk: every trial is compared with them."""
+def _write_reference(part: ProbedSource, path: Path) -> int:
+    """Writes the excerpt's frames in the shown size to the disk, for every trial; returns how many there are."""
+    frames = 0
     with path.open("wb") as file:
         for frame in frames_as_encoded(part.path, part.found, part.treatment, *part.shown):
             file.write(frame.i420())
+            frames += 1
+    return frames
 
 
 def _read_reference(path: Path, size: Pixels) -> Iterator[Frame]:
@@ -151,24 +157,22 @@ def _read_reference(path: Path, size: Pixels) -> Iterator[Frame]:
             yield frame_from_i420(data, size.width, size.height, Fraction(0))
 
 
-def _measure(path: Path, trial: Trial, reference: Iterator[Frame], shown: Pixels) -> _Measured:
-    """Scores an encoded excerpt in the shown size."""
+def _measure(path: Path, trial: Trial, reference: Iterator[Frame], frames: int, shown: Pixels) -> _Measured:
+    """Scores an encoded excerpt of that many frames in the shown size."""
     data = path.read_bytes()
-    decoded = list(decode_segment(b"", data))
     # Only luma counts here, so chroma is not resized.
     grey = np.full((shown.height // 2, shown.width // 2), 128, np.uint8)
-    scored = len(decoded[::SCORED_EVERY])
-    step = max(1, scored // FILTERED_FRAMES)
+    step = max(1, frames // SCORED_EVERY // FILTERED_FRAMES)
     pairs = []
     with judge(*shown, vmaf_every=VMAF_EVERY, neg_only=True) as verdict:
-        both = islice(zip(reference, decoded, strict=True), None, None, SCORED_EVERY)
+        both = islice(zip(reference, decode_segment(b"", data), strict=True), None, None, SCORED_EVERY)
         for number, (wanted, frame) in enumerate(both):
             plain = Frame(resize(frame.y, *shown), grey, grey, frame.pts_s)
             verdict.add(Frame(wanted.y, grey, grey, frame.pts_s), plain)
             if number % step == 0:
                 pairs.append((wanted.y, plain.y))
     gain = linear_gain_db(pairs, shown.height / trial.size.height) if len(pairs) > 1 else 0.0
-    return _Measured(len(data), len(decoded), verdict.scores(), gain)
+    return _Measured(len(data), frames, verdict.scores(), gain)
 
 
 def _point(trial: Trial, results: Sequence[_Measured], frame_rate: Fraction) -> ProbePoint:
