@@ -106,5 +106,5 @@ def steps_of(root: Path) -> tuple[Step, ...]:
 def _step(result: RungResult, fixed_bytes: int, duration_s: float) -> Step:
     played = result.played_scores
     assert played.vmaf_neg is not None, "libvmaf is there, or the ladder would not have been measured"
-    size_bytes = fixed_bytes + result.init_bytes + result.video_bytes + result.model_bytes
+    size_bytes = fixed_bytes + result.video_bytes + result.model_bytes
     return Step(result.id, 8 * size_bytes / duration_s, {"psnr_y": played.psnr_y, "vmaf_neg": played.vmaf_neg})
