@@ -12,8 +12,9 @@ READY := $(VENV)/.ready
 # For the demo: a video of your own, and any option of `neudash demo`.
 VIDEO ?=
 DEMO ?=
-# For the tests: any option of pytest, such as ARGS="-k server -x".
+# For the tests: any option of pytest, such as ARGS="-k server -x", and how many run at once.
 ARGS ?=
+TESTS_AT_ONCE ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint check bench page picture lock clean
@@ -39,8 +40,8 @@ demo: $(READY) ## package, train, serve, play and report one video: make demo VI
 	-@$(RUN) web/build.py
 	@$(RUN) -m neudash demo $(if $(VIDEO),"$(VIDEO)") $(DEMO)
 
-test: $(READY) ## all tests: make test ARGS="-k server -x"
-	@$(RUN) -m pytest $(ARGS)
+test: $(READY) ## all tests, two files at once: make test ARGS="-k server -x"
+	@$(RUN) -m pytest -n $(TESTS_AT_ONCE) --dist loadfile $(ARGS)
 
 lint: $(READY) ## format, lint, types and imports, of Python and TypeScript; no tests
 	@$(RUN) -m ruff format --check --quiet . || { echo "lint: some files are not formatted; ruff format ." >&2; exit 1; }

@@ -37,7 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Prepares the run; `-m "not slow"` also means fewer examples of each property, and no field tests."""
     # Started in the background of a shell, we ignore Ctrl-C, and so would each program that a test interrupts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    if config.option.markexpr == "not slow":
+    if config.option.markexpr.startswith("not slow"):
         config.option.markexpr = "not slow and not field"
         settings.load_profile("quick")
 
