@@ -85,6 +85,13 @@ def test_frames_on_the_page_are_those_of_the_python_player(
     assert status["firstEnhancedMs"] is not None
 
 
+def assert_same_colours(found: np.ndarray, wanted: np.ndarray) -> None:
+    """Colours are equal, but for a pixel in a thousand that the browser rounds to the next level."""
+    apart = np.abs(found.astype(int) - wanted).max(axis=2)
+    assert apart.max() <= 1
+    assert np.count_nonzero(apart) < 0.001 * apart.size
+
+
 @pytest.mark.parametrize("renderer", ["webgl2", "wasm"])
 def test_the_slider_shows_plain_on_its_left_and_enhanced_on_its_right(
     renderer: str, watch: Callable[..., Any], served_with_models: Served
@@ -107,8 +114,8 @@ def test_the_slider_shows_plain_on_its_left_and_enhanced_on_its_right(
     page.wait_for_timeout(300)
     both = canvas_pixels(page)
     middle = round(both.shape[1] * 0.4)
-    assert np.array_equal(both[:, : middle - 2], plain[:, : middle - 2])
-    assert np.array_equal(both[:, middle + 2 :], enhanced[:, middle + 2 :])
+    assert_same_colours(both[:, : middle - 2], plain[:, : middle - 2])
+    assert_same_colours(both[:, middle + 2 :], enhanced[:, middle + 2 :])
     assert divider.get_attribute("aria-valuenow") == "40"
 
 

@@ -143,11 +143,11 @@ from neudash import cli
 
 if __name__ == "__main__":
     cli._put_own_packages_first()
-    from neudash.demo import _python
+    from neudash.steps import neudash_command
     from neudash.doctor.isolated import answer_of
     from trainer.processes import run_in_processes
 
-    subprocess.run(_python(["demo", "--help"]), check=True)
+    subprocess.run(neudash_command(["demo", "--help"]), check=True)
     assert answer_of("import json, media.frames; print(json.dumps(1))", deadline_s=60) == 1
     from trainer.choice.networks import trained_network
     print(run_in_processes([partial(trained_network, "c4d1")] * 2, 2)[0].name)
