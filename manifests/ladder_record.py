@@ -35,7 +35,7 @@ class PlannedRung:
     """Rate with the models that it was expected to get."""
     plain: PlannedQuality
     shown: PlannedQuality
-    """With those models."""
+    """Quality with those models."""
     excess_percent: float
     """Rate above the convex hull of all candidates at its quality, mean of PSNR-Y and VMAF-NEG."""
 
@@ -48,7 +48,7 @@ class PlannedRung:
 
 @dataclass(frozen=True)
 class LadderRecord:
-    """How a ladder was measured and chosen."""
+    """Measurement and choice of a ladder."""
 
     excerpts: tuple[int, ...]
     """Indices of the segments that were tried."""

@@ -42,7 +42,7 @@ class PackagingRecord:
     sha256: Mapping[str, str] = field(default_factory=dict)
     """SHA-256 over init segment and segments of each representation, by its id."""
     ladder: LadderRecord | None = None
-    """How a measured ladder was chosen: excerpts, what they measured, and a reason for each rung (docs/bundle.md)."""
+    """Choice of a measured ladder: excerpts, what they measured, and a reason for each rung (docs/bundle.md)."""
 
     @property
     def rates(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What a bundle saves against the best plain ladder of its title, as its measured ladder expected that one. Pure."""
+"""Savings of a bundle against the best plain ladder of its title, as its measured ladder expected that one. Pure."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ NEG_PER_ROOM_AND_DOUBLING = 11.1
 
 @dataclass(frozen=True)
 class Gain:
-    """What a model adds to the plain picture."""
+    """Gain of a model over the plain picture."""
 
     psnr_y_db: float
     vmaf_neg: float

@@ -34,7 +34,7 @@ def test_half_the_rate_at_every_quality_is_half() -> None:
 
 
 def test_a_better_rung_saves_where_it_replaces_the_next() -> None:
-    """Between 60 and 64 a viewer gets by with the second rung; the third takes three times as much."""
+    """A viewer gets by with the second rung between 60 and 64; the third takes three times as much."""
     better = [(rate, 64.0 if neg == 60 else neg) for rate, neg in LADDER]
     expected = 100 * (3 ** (-4 / 55) - 1)
     assert saving_percent(ladder(better), ladder(LADDER), "vmaf_neg") == pytest.approx(expected)

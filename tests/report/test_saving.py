@@ -1,4 +1,4 @@
-"""What a report says a bundle saves against the best plain ladder."""
+"""Savings against the best plain ladder, as a report states them."""
 
 from __future__ import annotations
 
