@@ -98,8 +98,8 @@ def _parser() -> argparse.ArgumentParser:
         help=f"with auto: VMAF-NEG of the highest rung (default: {HIGHEST_QUALITY:g})",
     )
     add("--max-rate", type=_bitrate, metavar="RATE", help="with auto: 4M or 800k (default: that of the source)")
-    add("--plain", action="store_true", help="with auto: for viewers without models")
     add("--min-rate", type=_bitrate, metavar="RATE", help=f"with auto (default: {LOWEST_BPS // 1000}k)")
+    add("--plain", action="store_true", help="with auto: for viewers without models")
     add(
         "--segment-seconds",
         type=_some_seconds,
