@@ -27,6 +27,10 @@ _SDR_COLOUR = {"color_range": "tv", "color_primaries": "bt709", "color_trc": "bt
 
 MIN_TIMESCALE = 10_000
 
+STALLED_S = 1800.0
+"""An encoder that takes no frame for this long is ended; one that goes on may take days. The slowest presets think for
+minutes before the first frame."""
+
 
 @dataclass(frozen=True)
 class VideoSettings:

@@ -14,7 +14,7 @@ from manifests.languages import bcp47
 from media.errors import ProgramFailedError
 from media.programs import RunProgress, feed_program, find_program, run
 from media.source.reading import Damage, DamageKind, ReadingNotes, source_frames
-from packager.encode import AAC_FRAME_S, audio_segment_s, encode_arguments, poster_arguments
+from packager.encode import AAC_FRAME_S, STALLED_S, audio_segment_s, encode_arguments, poster_arguments
 from packager.errors import SubtitlesError
 from packager.ladder.choice import LadderBounds
 from packager.ladder.planning import measure_ladder, reason_not_measured, rungs_of
@@ -32,9 +32,6 @@ POSTER_AT = Fraction(1, 3)
 """Position of the poster in the video: behind the black or the titles at its beginning."""
 POSTER_DEADLINE_S = 120.0
 
-STALLED_S = 1800.0
-"""An encoder that takes no frame for this long is ended; one that goes on may take days. The slowest presets think for
-minutes before the first frame."""
 REPORT_EVERY_S = 0.2
 LADDER = "ladder.json"
 """Name of the measured ladder in the work folder."""

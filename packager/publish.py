@@ -91,7 +91,7 @@ def is_done(bundle: Path, settings: dict[str, Any], *, force: bool) -> bool:
         held = {}
     # A bundle from before there was a choice was made like this.
     held = {"subtitles": [], "sound": settings["sound"], "tune": "film", **held}
-    if {"hdr"} <= held.keys() & settings.keys():  # the HDR rungs of a measured ladder follow from it
+    if "hdr" in held and "hdr" in settings:  # the HDR rungs of a measured ladder follow from it
         held["hdr"] = {name: held["hdr"].get(name) for name in settings["hdr"]}
     differing = sorted(name for name in {*settings, *(held.keys() & {"hdr"})} if held.get(name) != settings.get(name))
     if not differing:

@@ -12,7 +12,7 @@ from typing import Any
 from bench.abr.bundle import made_bundle
 from bench.abr.check import checked
 from bench.abr.plots import bars, scatter
-from bench.abr.run import Settings, compared, goals, read_traces
+from bench.abr.run import TRACES, Settings, compared, goals, read_traces
 from bench.abr.table import markdown_of
 from bench.abr.title import Title, read_title
 from bench.machine import machine
@@ -21,8 +21,6 @@ from console.outputs import write_output
 from manifests.errors import BundleError
 from player.abr.rules import DEFAULT
 from player.errors import PlayerError
-
-TRACES = ROOT.parent / "shared" / "traces"
 
 
 def main(argv: list[str]) -> int:

@@ -12,11 +12,13 @@ from typing import Any
 from bench.abr.metrics import groups_of, mean_metrics, metrics
 from bench.abr.simulate import Link, simulate
 from bench.abr.title import Title
-from bench.programs import BenchError
+from bench.programs import ROOT, BenchError
 from player.abr.policies.bones import bones_with
 from player.abr.rules import DEFAULT, RULES
 from player.abr.state import Abandon, Policy
 from player.fetching.network_trace import NetworkTrace, read_trace
+
+TRACES = ROOT.parent / "shared" / "traces"
 
 RTT_S = {"3g": 0.08}
 OTHER_RTT_S = 0.02

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from bench.abr.run import read_traces
+from bench.abr.run import TRACES, read_traces
 from bench.machine import machine
 from bench.programs import ROOT, BenchError
 from bench.ship.networks import egress_percent
@@ -23,10 +23,7 @@ from media.staircase import picture_at, savings
 from packager.encoders import DEFAULT_CODEC, ENCODERS
 from player.errors import PlayerError
 from player.fetching.network_trace import NetworkTrace
-
-TRACES = ROOT.parent / "shared" / "traces"
-LINES_BPS = (500_000, 1_000_000, 2_000_000, 4_000_000)
-"""Line speeds at which the picture of each side is told."""
+from report.saving import LINES_BPS
 
 
 def main(argv: list[str]) -> int:

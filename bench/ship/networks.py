@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
-from bench.abr.run import link_of
+from bench.abr.run import Settings, link_of
 from bench.abr.simulate import simulate
 from bench.abr.title import Title, read_title
 from bench.rd.curves import bd_rate, monotone
@@ -17,8 +17,6 @@ from player.fetching.network_trace import NetworkTrace
 
 DURATION_S = 300.0
 BUFFER_S = 20.0
-MACS_PER_S = 75e9
-"""Speed of the machine that enhances, in multiply-adds a second: two cores."""
 
 
 def egress_percent(ours: Path, reference: Path, traces: Mapping[str, NetworkTrace]) -> float | None:
@@ -27,7 +25,8 @@ def egress_percent(ours: Path, reference: Path, traces: Mapping[str, NetworkTrac
     Each side is played over every network, with all its rungs and with only the lowest 2, 3, ... of them; bytes and
     quality, means over the networks, make a curve for each side, and the curves are compared (BD-rate).
     """
-    curves = [monotone(egress_curve(read_title(root, MACS_PER_S), traces)) for root in (ours, reference)]
+    titles = [read_title(root, Settings().macs_per_s) for root in (ours, reference)]
+    curves = [monotone(egress_curve(title, traces)) for title in titles]
     return bd_rate(curves[1], curves[0]).percent
 
 

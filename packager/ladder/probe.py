@@ -21,7 +21,7 @@ from media.source.reading import source_frames
 from media.source.reference import frames_as_encoded
 from media.source.scan import Scan
 from media.source.treatment import SourceTreatment
-from packager.encode import VideoSettings, encode_arguments
+from packager.encode import STALLED_S, VideoSettings, encode_arguments
 from packager.ladder.linear_gain import linear_gain_db
 from packager.ladder.sizes import LadderRung, Size
 from packager.rungs import Crf
@@ -32,8 +32,6 @@ VMAF_EVERY = 4
 """Interval, among those, of the frames that libvmaf scores."""
 FILTERED_FRAMES = 4
 """Frames of each excerpt from which the gain of the linear filter is measured."""
-STALLED_S = 1800.0
-"""An encoder that takes no frame for this long is ended."""
 
 
 @dataclass(frozen=True)

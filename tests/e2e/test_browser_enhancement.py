@@ -60,7 +60,7 @@ def test_it_plays_to_the_end_and_fetches_its_model_once(
     assert served_with_models.count("model") == 1
     assert complaints == []
     sent = [r for r in served_with_models.requests() if r["kind"] in ("video", "audio")]
-    # What was on its way when the rung was chosen is thrown away; the server has sent it all the same.
+    # The server also sends segments that the player throws away when the rung is chosen.
     sent_bytes = sum(int(str(r["bytes"])) for r in sent)
     assert 0.6 * sent_bytes <= status["videoBytes"] <= 1.05 * sent_bytes
 
@@ -159,7 +159,7 @@ def test_a_slow_device_enhances_what_stays_and_what_is_compared(
 def test_only_pictures_that_are_enhanced_tell_how_slow_the_device_is(
     watch: Callable[..., Any], served_with_models: Served
 ) -> None:
-    """Else a busy page would make a verdict last for ever: it is forgotten after 30 s, to be tried again."""
+    """A busy page would otherwise renew the verdict for ever, which is forgotten after 30 s for another try."""
     page = watch(served_with_models, effort="auto", compare="0")
     player = "document.querySelector('neudash-player')"
     page.evaluate(f"{player}.video.loop = true; void {player}.video.play()")

@@ -102,7 +102,7 @@ def canvas_pixels(page: Any) -> np.ndarray:
     return np.frombuffer(data, np.uint8).reshape(height, width, 4)[:, :, :3]
 
 
-# What is fetched of a rung comes piece by piece, in as many seconds.
+# Answers of the larger rung come in nine pieces, one a second.
 TRICKLE = """(() => {
   const whole = fetch;
   window.fetch = async (...asked) => {
